@@ -1,0 +1,84 @@
+/**
+ * What a backend is: something that holds tensors and runs plans. A backend knows no model and no cache
+ * policy; a model and a policy know no backend.
+ */
+import type { BufferType, Plan } from '../plan/types.js';
+
+/** Whether a backend can be used here, and if not, the reason in one sentence. */
+export interface BackendStatus {
+  readonly name: string;
+  readonly available: boolean;
+  /** What it is when available (`simd, 2 threads`), else why it is absent. */
+  readonly detail: string;
+}
+
+/** How the weights of linears are kept on the device. `int8` is a faster, less exact mode of `wasm`. */
+export type WeightPrecision = 'f32' | 'int8';
+
+export interface DeviceOptions {
+  /** Threads, the calling one included. Default: as many as the machine has. */
+  readonly threads?: number;
+  /** Default `f32`. */
+  readonly weights?: WeightPrecision;
+}
+
+/** A backend: says whether it is present, and opens devices. */
+export interface Backend {
+  readonly name: string;
+  status(): BackendStatus;
+  open(options?: DeviceOptions): Promise<Device>;
+}
+
+/**
+ * Where the device finds the tensors of `weight` buffers. A tensor is read when a plan that needs it is
+ * compiled and not kept by the source, so that a model is never in memory twice.
+ */
+export interface WeightSource {
+  /** Values of the named tensor, widened to float32, row-major. Throws if there is none. */
+  read(name: string): Float32Array;
+}
+
+/** A dense rows x columns tensor in the memory of a device. */
+export interface DeviceTensor {
+  readonly rows: number;
+  readonly columns: number;
+  readonly type: BufferType;
+  /** Copies `data` (rows * columns elements) to the device. */
+  write(data: Float32Array | Int32Array): void;
+  /** Copies the tensor to the host. */
+  read(): Float32Array | Int32Array;
+  dispose(): void;
+}
+
+/** Weights on the device, in whatever packed form its kernels want; shared by all plans compiled with them. */
+export interface DeviceWeights {
+  /** Bytes held on the device so far. */
+  readonly bytes: number;
+  dispose(): void;
+}
+
+/** What a plan is compiled against. */
+export interface PlanBindings {
+  readonly weights: DeviceWeights;
+  /** A tensor for every `input`, `output` and `state` buffer of the plan, by buffer name. */
+  readonly tensors: ReadonlyMap<string, DeviceTensor>;
+}
+
+/** A plan ready to run. */
+export interface Executable {
+  /** Runs every operation once, in order. */
+  run(): Promise<void>;
+  dispose(): void;
+}
+
+export interface Device {
+  readonly backend: string;
+  readonly threads: number;
+  /** Bytes in use now, for weights, tensors and arenas together. */
+  readonly memoryInUse: number;
+  allocate(rows: number, columns: number, type?: BufferType): DeviceTensor;
+  loadWeights(source: WeightSource): DeviceWeights;
+  compile(plan: Plan, bindings: PlanBindings): Executable;
+  /** Frees everything the device holds; tensors, weights and executables of it cannot be used afterwards. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,112 @@
+/**
+ * Every error that a caller can cause or must expect derives from `IncacheError`; anything else that
+ * escapes is a defect of incache. The message is one sentence that can be shown to a person as it is.
+ */
+export class IncacheError extends Error {
+  override name = 'IncacheError';
+}
+
+/** An argument, option or field that is not what it must be. */
+export class ArgumentError extends IncacheError {
+  override name = 'ArgumentError';
+  constructor(
+    readonly argument: string,
+    readonly value: unknown,
+    readonly expected: string,
+  ) {
+    super(`${argument} is ${describe(value)}; expected ${expected}`);
+  }
+}
+
+/** A file that cannot be read as what it claims to be. */
+export class FormatError extends IncacheError {
+  override name = 'FormatError';
+}
+
+/** A plan whose operations do not fit its buffers. */
+export class PlanError extends IncacheError {
+  override name = 'PlanError';
+}
+
+/** A device that ran out of memory; says how much was asked for. */
+export class OutOfMemoryError extends IncacheError {
+  override name = 'OutOfMemoryError';
+  constructor(
+    readonly asked: number,
+    readonly inUse: number,
+    readonly limit: number,
+    device: string,
+  ) {
+    super(
+      `${device} is out of memory: asked for ${formatBytes(asked)} with ${formatBytes(inUse)} in use of at most ${formatBytes(limit)}`,
+    );
+  }
+}
+
+/** `1536` -> `1.5 KiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+}
+
+/** Throws an `ArgumentError` unless `value` is an integer in [minimum, maximum]. */
+export function requireInteger(
+  argument: string,
+  value: unknown,
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum) return;
+  const bound =
+    maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+  throw new ArgumentError(argument, value, `an integer ${bound}`);
+}
+
+/** Throws an `ArgumentError` unless `value` is a finite number in [minimum, maximum]. */
+export function requireNumber(
+  argument: string,
+  value: unknown,
+  minimum = Number.NEGATIVE_INFINITY,
+  maximum = Number.POSITIVE_INFINITY,
+): asserts value is number {
+  if (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= minimum &&
+    value <= maximum
+  )
+    return;
+  throw new ArgumentError(argument, value, `a finite number${rangeText(minimum, maximum)}`);
+}
+
+/** Throws an `ArgumentError` that lists the choices unless `value` is one of them. */
+export function requireOneOf<T extends string>(
+  argument: string,
+  value: unknown,
+  choices: readonly T[],
+): asserts value is T {
+  if (choices.includes(value as T)) return;
+  throw new ArgumentError(argument, value, `one of ${choices.join(', ')}`);
+}
+
+function rangeText(minimum: number, maximum: number): string {
+  if (minimum === Number.NEGATIVE_INFINITY && maximum === Number.POSITIVE_INFINITY) return '';
+  if (maximum === Number.POSITIVE_INFINITY) return ` of at least ${minimum}`;
+  return ` from ${minimum} to ${maximum}`;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (value === undefined) return 'missing';
+  if (typeof value === 'object' && value !== null) {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  }
+  return String(value);
+}

@@ -1,0 +1,230 @@
+/**
+ * A plan is data: a flat list of fused operations over numbered two-dimensional buffers. It can be
+ * printed, counted, checked, saved to a file and run by any backend. Nothing in it knows about caching:
+ * a cache is a buffer of role `state` that outlives a run, written by one plan and read by another.
+ */
+
+/** Element type of a buffer. `i32` buffers hold indices and lengths only. */
+export type BufferType = 'f32' | 'i32';
+
+/**
+ * - `weight`: a constant, taken by name from the model's or the factors' tensors
+ * - `input`: written by the host before a run
+ * - `output`: read by the host after a run
+ * - `state`: outlives a run and is shared between plans by name (caches, the modulation table)
+ * - `temporary`: lives between its first write and its last read, inside the arena
+ */
+export type BufferRole = 'weight' | 'input' | 'output' | 'state' | 'temporary';
+
+/** A buffer of `rows` x `columns` elements, row-major and dense. Its id is its place in the buffer table. */
+export interface PlanBuffer {
+  readonly name: string;
+  readonly role: BufferRole;
+  readonly type: BufferType;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A rectangle of a buffer: `rows` x `columns` from (`row`, `column`). Its row stride is the buffer's columns. */
+export interface View {
+  readonly buffer: number;
+  readonly row: number;
+  readonly rows: number;
+  readonly column: number;
+  readonly columns: number;
+}
+
+/** What a linear does with its product before it is written. */
+export type Epilogue = 'none' | 'gelu' | 'silu' | 'gateResidual';
+
+/**
+ * The epilogue's operands. With `gateResidual` the output is residual + gate * y; `gate` has one row an
+ * image and `residual` one row a token. `gelu` is the tanh form.
+ */
+interface EpilogueOperands {
+  readonly epilogue: Epilogue;
+  readonly gate?: View;
+  readonly residual?: View;
+}
+
+/** out = epilogue(x W^T + bias). x: M x K, weight: N x K, bias: 1 x N, out: M x N. */
+export interface LinearOp extends EpilogueOperands {
+  readonly op: 'linear';
+  readonly x: View;
+  readonly weight: View;
+  readonly bias?: View;
+  /** M x N: receives y before the epilogue (what a cache stores). */
+  readonly store?: View;
+  readonly out: View;
+}
+
+/** One low-rank pair of a calibrated linear. down (Wb): r x K, up (Wa): n x r. */
+export interface FactorPair {
+  readonly down: View;
+  readonly up: View;
+}
+
+/**
+ * out = epilogue(C(y) + Wa (Wb (x - C(x)))), increment-calibrated caching (METHOD: Cache and schedule).
+ *
+ * Output columns are those of the pairs one after another, so a fused qkv has three pairs, whose ranks may
+ * differ. Exactly one of the two forms of the cached input is given:
+ * - input form, `cachedInput` = C(x): M x K
+ * - rank form, `cachedHidden` = Wb C(x): M x (sum of the ranks); out = epilogue(C(y) + Wa (Wb x - h))
+ */
+export interface CalibratedLinearOp extends EpilogueOperands {
+  readonly op: 'calibratedLinear';
+  readonly x: View;
+  readonly cachedInput?: View;
+  readonly cachedHidden?: View;
+  /** C(y), M x N: the stored output, its bias inside. */
+  readonly cachedOutput: View;
+  readonly factors: readonly FactorPair[];
+  readonly out: View;
+}
+
+/**
+ * out = softmax(scale q k^T) v, for each image and head.
+ * q, out: (images * queryLength) x (heads * headDim); k, v: (images * keyLength) x (heads * headDim).
+ */
+export interface AttentionOp {
+  readonly op: 'attention';
+  readonly q: View;
+  readonly k: View;
+  readonly v: View;
+  readonly heads: number;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  readonly scale: number;
+  /** i32, images x 1, each from 1 to keyLength: keys from this place on are not attended to. */
+  readonly keyLengths?: View;
+  readonly out: View;
+}
+
+/** out = LN(x) (1 + scale) + shift. LN over columns, no affine part; shift and scale have one row an image. */
+export interface LayerNormModulateOp {
+  readonly op: 'layerNormModulate';
+  readonly x: View;
+  readonly shift: View;
+  readonly scale: View;
+  readonly epsilon: number;
+  readonly out: View;
+}
+
+/** Geometry of the token grid of an image. */
+interface PatchGeometry {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly patch: number;
+}
+
+/** x: images x (channels*height*width) -> out: tokens x (channels*patch*patch), each token (channel, p, q). */
+export interface PatchifyOp extends PatchGeometry {
+  readonly op: 'patchify';
+  readonly x: View;
+  readonly out: View;
+}
+
+/** x: tokens x (patch*patch*channels), each token (p, q, channel) -> out: images x (channels*height*width). */
+export interface UnpatchifyOp extends PatchGeometry {
+  readonly op: 'unpatchify';
+  readonly x: View;
+  readonly out: View;
+}
+
+/** x: n x 1 timesteps -> out: n x D, [cos, sin] of t exp(-ln(maxPeriod) i / (D/2)). D is even. */
+export interface TimestepEmbeddingOp {
+  readonly op: 'timestepEmbedding';
+  readonly x: View;
+  readonly maxPeriod: number;
+  readonly out: View;
+}
+
+/** out[i] = table[index[i]]. index: i32, n x 1, each a row of the table. */
+export interface GatherRowsOp {
+  readonly op: 'gatherRows';
+  readonly table: View;
+  readonly index: View;
+  readonly out: View;
+}
+
+/** out[i] = x[i] + y[i mod rows of y]: y is repeated down the rows of x. */
+export interface AddOp {
+  readonly op: 'add';
+  readonly x: View;
+  readonly y: View;
+  readonly out: View;
+}
+
+/** out = x sigmoid(x). */
+export interface SiluOp {
+  readonly op: 'silu';
+  readonly x: View;
+  readonly out: View;
+}
+
+/** out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). */
+export interface GeluOp {
+  readonly op: 'gelu';
+  readonly x: View;
+  readonly out: View;
+}
+
+/** out = residual + gate * x; gate has one row an image. What remains of a sublayer that is reused. */
+export interface GateResidualOp {
+  readonly op: 'gateResidual';
+  readonly x: View;
+  readonly gate: View;
+  readonly residual: View;
+  readonly out: View;
+}
+
+/** out = mean over an image's tokens of |x - previous|. x, previous: tokens x C; out: images x C. */
+export interface ChannelStatisticsOp {
+  readonly op: 'channelStatistics';
+  readonly x: View;
+  readonly previous?: View;
+  readonly out: View;
+}
+
+/** out = d^T d with d = x - previous, summed over all rows. x, previous: M x C; out: C x C. */
+export interface SecondMomentOp {
+  readonly op: 'secondMoment';
+  readonly x: View;
+  readonly previous?: View;
+  readonly out: View;
+}
+
+export type Op =
+  | LinearOp
+  | CalibratedLinearOp
+  | AttentionOp
+  | LayerNormModulateOp
+  | PatchifyOp
+  | UnpatchifyOp
+  | TimestepEmbeddingOp
+  | GatherRowsOp
+  | AddOp
+  | SiluOp
+  | GeluOp
+  | GateResidualOp
+  | ChannelStatisticsOp
+  | SecondMomentOp;
+
+export type OpName = Op['op'];
+
+export interface Plan {
+  readonly name: string;
+  readonly buffers: readonly PlanBuffer[];
+  readonly ops: readonly PlanStep[];
+}
+
+/** An operation and the layer of the model it belongs to (`blocks.3.attn.qkv`), for cost tables and messages. */
+export interface PlanStep {
+  readonly layer: string;
+  readonly op: Op;
+}
+
+/** Bytes of one element of any buffer: both types are four bytes wide. */
+export const ELEMENT_BYTES = 4;
