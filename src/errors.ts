@@ -75,13 +75,7 @@ export function requireNumber(
   minimum = Number.NEGATIVE_INFINITY,
   maximum = Number.POSITIVE_INFINITY,
 ): asserts value is number {
-  if (
-    typeof value === 'number' &&
-    Number.isFinite(value) &&
-    value >= minimum &&
-    value <= maximum
-  )
-    return;
+  if (typeof value === 'number' && Number.isFinite(value) && value >= minimum && value <= maximum) return;
   throw new ArgumentError(argument, value, `a finite number${rangeText(minimum, maximum)}`);
 }
 

@@ -54,6 +54,8 @@ export interface DeviceTensor {
 export interface DeviceWeights {
   /** Bytes held on the device so far. */
   readonly bytes: number;
+  /** Frees every tensor whose name starts with `prefix`. Plans compiled with them must not run again. */
+  release(prefix: string): void;
   dispose(): void;
 }
 

@@ -1,0 +1,41 @@
+/** Which backends exist, which are present here, and the choice among them. */
+import { ArgumentError, IncacheError } from '../errors.js';
+import type { Backend, BackendStatus, Device, DeviceOptions } from './backend.js';
+import { referenceBackend } from './reference/index.js';
+import { wasmBackend } from './wasm/index.js';
+
+/** In order of preference. The reference backend is the oracle: it serves only when asked for by name. */
+const BACKENDS: readonly Backend[] = [wasmBackend, referenceBackend];
+
+/** What is present, what is not, and why. */
+export function backends(): BackendStatus[] {
+  return BACKENDS.map((backend) => backend.status());
+}
+
+/**
+ * Opens a device on the named backend, or on the fastest one present.
+ * Throws an `ArgumentError` that lists the backends present when the named one is unknown or absent.
+ */
+export async function openDevice(name?: string, options: DeviceOptions = {}): Promise<Device> {
+  return findBackend(name).open(options);
+}
+
+function findBackend(name: string | undefined): Backend {
+  const present = BACKENDS.filter((backend) => backend.status().available);
+  if (name === undefined) {
+    const [first] = present;
+    if (first === undefined) throw new IncacheError(`no backend is available: ${reasons()}`);
+    return first;
+  }
+  const chosen = present.find((backend) => backend.name === name);
+  if (chosen) return chosen;
+  const absent = BACKENDS.find((backend) => backend.name === name)?.status();
+  const list = `one of ${present.map((backend) => backend.name).join(', ')}`;
+  throw new ArgumentError('backend', name, absent ? `${list} ('${name}' is absent: ${absent.detail})` : list);
+}
+
+function reasons(): string {
+  return backends()
+    .map(({ name, detail }) => `${name}: ${detail}`)
+    .join('; ');
+}

@@ -1,0 +1,47 @@
+import { get, type Matrix, set } from './matrix.js';
+
+export interface AttentionMatrices {
+  readonly q: Matrix;
+  readonly k: Matrix;
+  readonly v: Matrix;
+  readonly keyLengths?: Matrix | undefined;
+  readonly heads: number;
+  readonly queryLength: number;
+  readonly keyLength: number;
+  readonly scale: number;
+  readonly out: Matrix;
+}
+
+export function attention(m: AttentionMatrices): void {
+  const images = m.q.rows / m.queryLength;
+  for (let image = 0; image < images; image++) {
+    const keys = m.keyLengths ? get(m.keyLengths, image, 0) : m.keyLength;
+    for (let head = 0; head < m.heads; head++)
+      for (let query = 0; query < m.queryLength; query++)
+        attend(m, image * m.queryLength + query, image * m.keyLength, keys, head);
+  }
+}
+
+/** One query row of one head over the keys of its image. */
+function attend(m: AttentionMatrices, row: number, firstKey: number, keys: number, head: number): void {
+  const width = m.q.columns / m.heads;
+  const first = head * width;
+  const weights = new Float64Array(keys);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let key = 0; key < keys; key++) {
+    let dot = 0;
+    for (let d = first; d < first + width; d++) dot += get(m.q, row, d) * get(m.k, firstKey + key, d);
+    weights[key] = m.scale * dot;
+    largest = Math.max(largest, weights[key]!);
+  }
+  let total = 0;
+  for (let key = 0; key < keys; key++) {
+    weights[key] = Math.exp(weights[key]! - largest);
+    total += weights[key]!;
+  }
+  for (let d = first; d < first + width; d++) {
+    let sum = 0;
+    for (let key = 0; key < keys; key++) sum += weights[key]! * get(m.v, firstKey + key, d);
+    set(m.out, row, d, sum / total);
+  }
+}

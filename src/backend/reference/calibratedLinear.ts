@@ -1,0 +1,39 @@
+import { type EpilogueMatrices, writeThrough } from './epilogue.js';
+import { dotRows, get, type Matrix, set, zeros } from './matrix.js';
+
+export interface CalibratedLinearMatrices extends EpilogueMatrices {
+  readonly x: Matrix;
+  readonly cachedInput?: Matrix | undefined;
+  readonly cachedHidden?: Matrix | undefined;
+  readonly cachedOutput: Matrix;
+  readonly factors: readonly { readonly down: Matrix; readonly up: Matrix }[];
+  readonly out: Matrix;
+}
+
+export function calibratedLinear(m: CalibratedLinearMatrices): void {
+  const dx = m.cachedInput ? difference(m.x, m.cachedInput) : m.x;
+  let firstColumn = 0;
+  let firstRank = 0;
+  for (const { down, up } of m.factors) {
+    const hidden = zeros(dx.rows, down.rows);
+    for (let i = 0; i < dx.rows; i++) {
+      for (let k = 0; k < down.rows; k++) {
+        const cached = m.cachedHidden ? get(m.cachedHidden, i, firstRank + k) : 0;
+        set(hidden, i, k, dotRows(dx, i, down, k) - cached);
+      }
+      for (let j = 0; j < up.rows; j++) {
+        const y = get(m.cachedOutput, i, firstColumn + j) + dotRows(hidden, i, up, j);
+        writeThrough(m, m.out, i, firstColumn + j, y);
+      }
+    }
+    firstColumn += up.rows;
+    firstRank += down.rows;
+  }
+}
+
+function difference(x: Matrix, cached: Matrix): Matrix {
+  const dx = zeros(x.rows, x.columns);
+  for (let i = 0; i < x.rows; i++)
+    for (let j = 0; j < x.columns; j++) set(dx, i, j, get(x, i, j) - get(cached, i, j));
+  return dx;
+}

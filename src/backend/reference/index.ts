@@ -1,0 +1,154 @@
+/** The reference backend: every operation in float64 TypeScript, written to be read. The oracle, not for use. */
+import { IncacheError } from '../../errors.js';
+import type { BufferType, Plan, PlanBuffer } from '../../plan/types.js';
+import type {
+  Backend,
+  Device,
+  DeviceTensor,
+  DeviceWeights,
+  Executable,
+  PlanBindings,
+  WeightSource,
+} from '../backend.js';
+import { bindTensor } from '../bindings.js';
+import { requireFinite } from '../finite.js';
+import { runOp } from './dispatch.js';
+import { matrixOf } from './matrix.js';
+
+export const referenceBackend: Backend = {
+  name: 'reference',
+  status: () => ({
+    name: 'reference',
+    available: true,
+    detail: 'TypeScript, float64, 1 thread: the oracle, slow',
+  }),
+  open: async () => new ReferenceDevice(),
+};
+
+class ReferenceTensor implements DeviceTensor {
+  readonly data: Float64Array;
+  readonly #device: ReferenceDevice;
+  #disposed = false;
+
+  constructor(
+    device: ReferenceDevice,
+    readonly rows: number,
+    readonly columns: number,
+    readonly type: BufferType,
+  ) {
+    this.#device = device;
+    this.data = new Float64Array(rows * columns);
+    device.memoryInUse += this.data.byteLength;
+  }
+
+  write(data: Float32Array | Int32Array): void {
+    this.requireAlive();
+    if (data.length !== this.data.length)
+      throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
+    this.data.set(data);
+  }
+
+  read(): Float32Array | Int32Array {
+    this.requireAlive();
+    return this.type === 'i32' ? Int32Array.from(this.data) : Float32Array.from(this.data);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#device.memoryInUse -= this.data.byteLength;
+  }
+
+  requireAlive(): void {
+    if (this.#disposed) throw new IncacheError('this tensor has been disposed');
+  }
+}
+
+class ReferenceWeights implements DeviceWeights {
+  bytes = 0;
+  readonly #source: WeightSource;
+  readonly #tensors = new Map<string, Float64Array>();
+
+  constructor(source: WeightSource) {
+    this.#source = source;
+  }
+
+  tensor({ name, rows, columns }: PlanBuffer): Float64Array {
+    const known = this.#tensors.get(name);
+    if (known) return known;
+    const values = this.#source.read(name);
+    if (values.length !== rows * columns)
+      throw new IncacheError(
+        `weight '${name}' has ${values.length} values; the plan expects ${rows} x ${columns}`,
+      );
+    requireFinite(name, values);
+    const tensor = Float64Array.from(values);
+    this.#tensors.set(name, tensor);
+    this.bytes += tensor.byteLength;
+    return tensor;
+  }
+
+  release(prefix: string): void {
+    for (const [name, tensor] of this.#tensors) {
+      if (!name.startsWith(prefix)) continue;
+      this.#tensors.delete(name);
+      this.bytes -= tensor.byteLength;
+    }
+  }
+
+  dispose(): void {
+    this.#tensors.clear();
+    this.bytes = 0;
+  }
+}
+
+class ReferenceDevice implements Device {
+  readonly backend = 'reference';
+  readonly threads = 1;
+  memoryInUse = 0;
+  #disposed = false;
+
+  allocate(rows: number, columns: number, type: BufferType = 'f32'): DeviceTensor {
+    this.#requireOpen();
+    return new ReferenceTensor(this, rows, columns, type);
+  }
+
+  loadWeights(source: WeightSource): DeviceWeights {
+    this.#requireOpen();
+    return new ReferenceWeights(source);
+  }
+
+  compile(plan: Plan, bindings: PlanBindings): Executable {
+    this.#requireOpen();
+    const weights = bindings.weights as ReferenceWeights;
+    const tensors: ReferenceTensor[] = [];
+    const buffers = plan.buffers.map((buffer) => {
+      if (buffer.role === 'weight') return weights.tensor(buffer);
+      if (buffer.role === 'temporary') return new Float64Array(buffer.rows * buffer.columns);
+      const tensor = bindTensor(buffer, bindings) as ReferenceTensor;
+      tensors.push(tensor);
+      return tensor.data;
+    });
+    let disposed = false;
+    return {
+      run: async () => {
+        this.#requireOpen();
+        if (disposed) throw new IncacheError(`plan '${plan.name}' has been disposed`);
+        for (const tensor of tensors) tensor.requireAlive();
+        for (const { op } of plan.ops)
+          runOp(op, (view) => matrixOf(buffers[view.buffer]!, plan.buffers[view.buffer]!.columns, view));
+      },
+      dispose: () => {
+        disposed = true;
+      },
+    };
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+  }
+
+  #requireOpen(): void {
+    if (this.#disposed) throw new IncacheError('this device has been disposed');
+  }
+}

@@ -1,0 +1,20 @@
+import { type EpilogueMatrices, writeThrough } from './epilogue.js';
+import { dotRows, get, type Matrix, set } from './matrix.js';
+
+export interface LinearMatrices extends EpilogueMatrices {
+  readonly x: Matrix;
+  readonly weight: Matrix;
+  readonly bias?: Matrix | undefined;
+  readonly store?: Matrix | undefined;
+  readonly out: Matrix;
+}
+
+export function linear(m: LinearMatrices): void {
+  for (let i = 0; i < m.out.rows; i++) {
+    for (let j = 0; j < m.out.columns; j++) {
+      const y = dotRows(m.x, i, m.weight, j) + (m.bias ? get(m.bias, 0, j) : 0);
+      if (m.store) set(m.store, i, j, y);
+      writeThrough(m, m.out, i, j, y);
+    }
+  }
+}

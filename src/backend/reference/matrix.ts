@@ -1,0 +1,41 @@
+import type { View } from '../../plan/types.js';
+
+/** A rectangle of a float64 buffer: element (i, j) is `data[offset + i * stride + j]`. */
+export interface Matrix {
+  readonly data: Float64Array;
+  readonly offset: number;
+  readonly stride: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export function matrixOf(data: Float64Array, stride: number, view: View): Matrix {
+  return { data, offset: view.row * stride + view.column, stride, rows: view.rows, columns: view.columns };
+}
+
+export function get(m: Matrix, i: number, j: number): number {
+  return m.data[m.offset + i * m.stride + j]!;
+}
+
+export function set(m: Matrix, i: number, j: number, value: number): void {
+  m.data[m.offset + i * m.stride + j] = value;
+}
+
+/** Sum over j of a[i, j] b[k, j]: one element of a b^T. */
+export function dotRows(a: Matrix, i: number, b: Matrix, k: number): number {
+  const aStart = a.offset + i * a.stride;
+  const bStart = b.offset + k * b.stride;
+  let sum = 0;
+  for (let j = 0; j < a.columns; j++) sum += a.data[aStart + j]! * b.data[bStart + j]!;
+  return sum;
+}
+
+/** Row of `perImage` that belongs to row `i` of a matrix of `rows` rows. */
+export function imageOf(perImage: Matrix, i: number, rows: number): number {
+  return Math.floor(i / (rows / perImage.rows));
+}
+
+/** A dense matrix of zeros. */
+export function zeros(rows: number, columns: number): Matrix {
+  return { data: new Float64Array(rows * columns), offset: 0, stride: columns, rows, columns };
+}

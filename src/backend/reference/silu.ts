@@ -1,0 +1,4 @@
+/** x sigmoid(x). */
+export function silu(x: number): number {
+  return x / (1 + Math.exp(-x));
+}

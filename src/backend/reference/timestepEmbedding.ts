@@ -1,0 +1,12 @@
+import { get, type Matrix, set } from './matrix.js';
+
+export function timestepEmbedding(x: Matrix, maxPeriod: number, out: Matrix): void {
+  const half = out.columns / 2;
+  for (let i = 0; i < out.rows; i++) {
+    for (let j = 0; j < half; j++) {
+      const angle = get(x, i, 0) * Math.exp((-Math.log(maxPeriod) * j) / half);
+      set(out, i, j, Math.cos(angle));
+      set(out, i, half + j, Math.sin(angle));
+    }
+  }
+}

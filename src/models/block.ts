@@ -1,0 +1,134 @@
+/** The graph of one DiT block (METHOD: Model), with each linear run as its action says. */
+import { type PlanBuilder, sliceColumns } from '../plan/builder.js';
+import type { View } from '../plan/types.js';
+import type { BlockActions, BlockLinear } from './actions.js';
+import { layerName } from './actions.js';
+import type { DiTConfig } from './config.js';
+import { type CacheLayout, LinearEmitter, type LinearGroup, type LinearTap } from './linearEmitter.js';
+
+export interface BlockContext {
+  readonly builder: PlanBuilder;
+  readonly config: DiTConfig;
+  readonly cache: CacheLayout;
+  readonly tap?: LinearTap | undefined;
+}
+
+/** What adaLN gives a sublayer: one row an image, hidden columns each. */
+interface Modulation {
+  readonly shift: View;
+  readonly scale: View;
+  readonly gate: View;
+}
+
+const LAYER_NORM_EPSILON = 1e-6;
+
+/**
+ * Updates the residual stream `x` (images * tokens x hidden) in place.
+ * `modulation`: images x 6 hidden; shift, scale and gate of the attention, then of the MLP.
+ */
+export function emitBlock(
+  context: BlockContext,
+  block: number,
+  actions: BlockActions,
+  x: View,
+  modulation: View,
+): void {
+  const c = context.config.hiddenSize;
+  const [attention, mlp] = [0, 3].map((first) => ({
+    shift: sliceColumns(modulation, first * c, c),
+    scale: sliceColumns(modulation, (first + 1) * c, c),
+    gate: sliceColumns(modulation, (first + 2) * c, c),
+  })) as [Modulation, Modulation];
+  const emitter = new BlockEmitter(context, block, actions, x);
+  emitter.attention(attention);
+  emitter.mlp(mlp);
+}
+
+class BlockEmitter {
+  readonly #builder: PlanBuilder;
+  readonly #config: DiTConfig;
+  readonly #linears: LinearEmitter;
+
+  constructor(
+    readonly context: BlockContext,
+    readonly block: number,
+    readonly actions: BlockActions,
+    readonly x: View,
+  ) {
+    this.#builder = context.builder;
+    this.#config = context.config;
+    this.#linears = new LinearEmitter(context.builder, context.config, context.cache, x.rows, context.tap);
+  }
+
+  attention(modulation: Modulation): void {
+    const [q, k, v] = this.#qkv(modulation);
+    const proj = this.#group('proj');
+    const attended = this.#linears.input(proj);
+    const { heads, hiddenSize } = this.#config;
+    const tokens = (this.#config.inputSize / this.#config.patchSize) ** 2;
+    this.#builder.layer(`blocks.${this.block}.attention`);
+    this.#builder.append({
+      op: 'attention',
+      q,
+      k,
+      v,
+      heads,
+      queryLength: tokens,
+      keyLength: tokens,
+      scale: 1 / Math.sqrt(hiddenSize / heads),
+      out: attended,
+    });
+    this.#addGated(proj, attended, modulation.gate);
+  }
+
+  mlp(modulation: Modulation): void {
+    const fc1 = this.#group('fc1');
+    const fc2 = this.#group('fc2');
+    const modulated = this.#modulated(fc1, modulation);
+    const hidden = this.#linears.input(fc2);
+    this.#linears.emit(fc1, modulated, hidden, { epilogue: 'gelu' });
+    this.#addGated(fc2, hidden, modulation.gate);
+  }
+
+  /** As one linear where q, k and v share a cache, else as three, each with its own copy of the input. */
+  #qkv(modulation: Modulation): [View, View, View] {
+    const c = this.#config.hiddenSize;
+    const run = (group: LinearGroup): View => {
+      const x = this.#modulated(group, modulation);
+      return this.#linears.emit(group, x, undefined, { epilogue: 'none' });
+    };
+    if (this.context.cache.splitQkv[this.block])
+      return [run(this.#group('q')), run(this.#group('k')), run(this.#group('v'))];
+    const qkv = run({
+      name: `blocks.${this.block}.qkv`,
+      block: this.block,
+      linears: ['q', 'k', 'v'],
+      action: this.actions.q,
+    });
+    return [sliceColumns(qkv, 0, c), sliceColumns(qkv, c, c), sliceColumns(qkv, 2 * c, c)];
+  }
+
+  #group(linear: BlockLinear): LinearGroup {
+    const action = this.actions[linear];
+    return { name: layerName(this.block, linear), block: this.block, linears: [linear], action };
+  }
+
+  /** The normalised and modulated residual stream, written where the group wants its input. */
+  #modulated(group: LinearGroup, { shift, scale }: Modulation): View {
+    const out = this.#linears.input(group);
+    this.#builder.layer(group.name);
+    this.#builder.append({
+      op: 'layerNormModulate',
+      x: this.x,
+      shift,
+      scale,
+      epsilon: LAYER_NORM_EPSILON,
+      out,
+    });
+    return out;
+  }
+
+  #addGated(group: LinearGroup, x: View, gate: View): void {
+    this.#linears.emit(group, x, this.x, { epilogue: 'gateResidual', gate, residual: this.x });
+  }
+}

@@ -1,0 +1,199 @@
+/** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
+import { type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
+import type { Epilogue, View } from '../plan/types.js';
+import { type BlockLinear, type CacheForm, type LinearAction, layerName, linearShape } from './actions.js';
+import type { DiTConfig } from './config.js';
+
+/** How the cache of a model is laid out; the same for all plans that share it. */
+export interface CacheLayout {
+  readonly form: CacheForm;
+  /** Blocks whose q, k and v are stored at different steps and so have a cache each. */
+  readonly splitQkv: readonly boolean[];
+  /** Rank of a layer's factors; asked only for layers that are calibrated. */
+  readonly rank: (layer: string) => number;
+  /** Put before a factor's name, as in `factors.1.` + `blocks.0.q.down`. */
+  readonly factorPrefix: string;
+}
+
+/** Called with the input and the output (before its epilogue) of every linear that runs in full. */
+export type LinearTap = (builder: PlanBuilder, layer: string, x: View, y: View) => void;
+
+/** A linear, or q, k and v as one, under a single action. */
+export interface LinearGroup {
+  /** As in `blocks.0.fc1` or `blocks.0.qkv`. */
+  readonly name: string;
+  readonly block: number;
+  readonly linears: readonly BlockLinear[];
+  readonly action: LinearAction;
+}
+
+export interface EpilogueOperands {
+  readonly epilogue: Epilogue;
+  readonly gate?: View;
+  readonly residual?: View;
+}
+
+export class LinearEmitter {
+  constructor(
+    readonly builder: PlanBuilder,
+    readonly config: DiTConfig,
+    readonly cache: CacheLayout,
+    /** Tokens of all images. */
+    readonly rows: number,
+    readonly tap: LinearTap | undefined,
+  ) {}
+
+  /** Where the group's input is to be written: straight into the cache where that keeps it. */
+  input(group: LinearGroup): View {
+    const stored = group.action === 'store' && this.cache.form === 'input';
+    return stored ? this.#cachedInput(group) : this.builder.temporary(this.rows, this.#inputs(group));
+  }
+
+  /** Emits the group; the result is in `out`, or where the group left it if `out` is not given. */
+  emit(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
+    this.builder.layer(group.name);
+    switch (group.action) {
+      case 'compute':
+        return this.#compute(group, x, out, epilogue);
+      case 'storeOutput':
+        return this.#store(group, x, out, epilogue);
+      case 'store':
+        if (this.cache.form === 'rank') this.#storeHidden(group, x);
+        return this.#store(group, x, out, epilogue);
+      case 'reuse':
+        return this.#reuse(group, out, epilogue);
+      case 'calibrate':
+        return this.#calibrate(group, x, out ?? this.#result(group), epilogue);
+    }
+  }
+
+  #compute(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
+    const result = out ?? this.#result(group);
+    if (!this.tap) return this.#linear(group, x, result, epilogue);
+    const y = epilogue.epilogue === 'none' ? result : this.#result(group);
+    this.#linear(group, x, result, epilogue, y === result ? undefined : y);
+    this.#tapEach(group, x, y, this.tap);
+    return result;
+  }
+
+  /** Without an epilogue the cache itself is the result, and nothing is copied. */
+  #store(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
+    const y = this.#cachedOutput(group);
+    return out ? this.#linear(group, x, out, epilogue, y) : this.#linear(group, x, y, epilogue);
+  }
+
+  #storeHidden(group: LinearGroup, x: View): void {
+    const hidden = this.#cachedHidden(group);
+    let column = 0;
+    for (const { down } of this.#factors(group)) {
+      const out = sliceColumns(hidden, column, down.rows);
+      this.builder.append({ op: 'linear', x, weight: down, epilogue: 'none', out });
+      column += down.rows;
+    }
+  }
+
+  #reuse(group: LinearGroup, out: View | undefined, { epilogue, gate, residual }: EpilogueOperands): View {
+    const y = this.#cachedOutput(group);
+    if (!out) return y;
+    if (epilogue === 'gelu') this.builder.append({ op: 'gelu', x: y, out });
+    else this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
+    return out;
+  }
+
+  #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands): View {
+    const cached =
+      this.cache.form === 'input'
+        ? { cachedInput: this.#cachedInput(group) }
+        : { cachedHidden: this.#cachedHidden(group) };
+    const cachedOutput = this.#cachedOutput(group);
+    const factors = this.#factors(group);
+    this.builder.append({ op: 'calibratedLinear', x, ...cached, cachedOutput, factors, ...epilogue, out });
+    return out;
+  }
+
+  #linear(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, store?: View): View {
+    const weight = this.#weight(group);
+    const bias = this.#bias(group);
+    this.builder.append({ op: 'linear', x, weight, bias, ...epilogue, ...(store && { store }), out });
+    return out;
+  }
+
+  #tapEach(group: LinearGroup, x: View, y: View, tap: LinearTap): void {
+    let column = 0;
+    for (const linear of group.linears) {
+      const { outputs } = linearShape(linear, this.config);
+      tap(this.builder, layerName(group.block, linear), x, sliceColumns(y, column, outputs));
+      column += outputs;
+    }
+  }
+
+  #weight(group: LinearGroup): View {
+    const { key, first, rows, total } = this.#place(group);
+    return sliceRows(this.builder.weight(`${key}.weight`, total, this.#inputs(group)), first, rows);
+  }
+
+  #bias(group: LinearGroup): View {
+    const { key, first, rows, total } = this.#place(group);
+    return sliceColumns(this.builder.weight(`${key}.bias`, 1, total), first, rows);
+  }
+
+  /** The checkpoint's tensor that holds the group's weight, and the rows of it that are the group's. */
+  #place({ block, linears }: LinearGroup): { key: string; first: number; rows: number; total: number } {
+    const c = this.config.hiddenSize;
+    const prefix = `blocks.${block}`;
+    switch (linears[0]!) {
+      case 'proj':
+        return { key: `${prefix}.attn.proj`, first: 0, rows: c, total: c };
+      case 'fc1':
+        return { key: `${prefix}.mlp.fc1`, first: 0, rows: this.config.mlpSize, total: this.config.mlpSize };
+      case 'fc2':
+        return { key: `${prefix}.mlp.fc2`, first: 0, rows: c, total: c };
+      default: {
+        const first = ['q', 'k', 'v'].indexOf(linears[0]!) * c;
+        return { key: `${prefix}.attn.qkv`, first, rows: linears.length * c, total: 3 * c };
+      }
+    }
+  }
+
+  #factors(group: LinearGroup): { down: View; up: View }[] {
+    return group.linears.map((linear) => {
+      const layer = layerName(group.block, linear);
+      const { inputs, outputs } = linearShape(linear, this.config);
+      const rank = this.cache.rank(layer);
+      const name = `${this.cache.factorPrefix}${layer}`;
+      return {
+        down: this.builder.weight(`${name}.down`, rank, inputs),
+        up: this.builder.weight(`${name}.up`, outputs, rank),
+      };
+    });
+  }
+
+  #cachedInput(group: LinearGroup): View {
+    return this.builder.state(`cache.${group.name}.input`, this.rows, this.#inputs(group));
+  }
+
+  #cachedHidden(group: LinearGroup): View {
+    const ranks = group.linears.map((linear) => this.cache.rank(layerName(group.block, linear)));
+    return this.builder.state(`cache.${group.name}.hidden`, this.rows, total(ranks));
+  }
+
+  #cachedOutput(group: LinearGroup): View {
+    return this.builder.state(`cache.${group.name}.output`, this.rows, this.#outputs(group));
+  }
+
+  #result(group: LinearGroup): View {
+    return this.builder.temporary(this.rows, this.#outputs(group));
+  }
+
+  #inputs(group: LinearGroup): number {
+    return linearShape(group.linears[0]!, this.config).inputs;
+  }
+
+  #outputs(group: LinearGroup): number {
+    return total(group.linears.map((linear) => linearShape(linear, this.config).outputs));
+  }
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,69 @@
+/**
+ * Where the temporaries of a plan lie in one arena. Two buffers may share bytes when their lives, from the
+ * first operation that touches them to the last, do not overlap.
+ */
+import { operandsOf } from './operands.js';
+import { ELEMENT_BYTES, type Plan, type PlanBuffer } from './types.js';
+
+/** Buffers start at multiples of a cache line. */
+export const ALIGNMENT = 64;
+
+export interface ArenaLayout {
+  /** Byte offset of each temporary by buffer id; undefined for buffers of other roles. */
+  readonly offsets: readonly (number | undefined)[];
+  /** Bytes of the arena: the peak of what is alive at once. */
+  readonly arenaBytes: number;
+  /** Bytes the temporaries would take without sharing. */
+  readonly sumBytes: number;
+}
+
+interface Life {
+  readonly buffer: number;
+  readonly bytes: number;
+  first: number;
+  last: number;
+}
+
+/** Greedy by size: the largest buffer first, each at the lowest place free during its whole life. */
+export function layoutTemporaries(plan: Plan): ArenaLayout {
+  const offsets: (number | undefined)[] = plan.buffers.map(() => undefined);
+  const placed: { life: Life; offset: number }[] = [];
+  let arenaBytes = 0;
+  let sumBytes = 0;
+  for (const life of lives(plan).sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+    const neighbours = placed
+      .filter((other) => other.life.first <= life.last && life.first <= other.life.last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const other of neighbours) {
+      if (other.offset - offset >= life.bytes) break;
+      offset = Math.max(offset, other.offset + other.life.bytes);
+    }
+    offsets[life.buffer] = offset;
+    placed.push({ life, offset });
+    arenaBytes = Math.max(arenaBytes, offset + life.bytes);
+    sumBytes += life.bytes;
+  }
+  return { offsets, arenaBytes, sumBytes };
+}
+
+/** Bytes of a buffer, rounded up to the alignment. */
+export function alignedBytes(buffer: PlanBuffer): number {
+  return Math.ceil((buffer.rows * buffer.columns * ELEMENT_BYTES) / ALIGNMENT) * ALIGNMENT;
+}
+
+function lives(plan: Plan): Life[] {
+  const found = new Map<number, Life>();
+  for (const [step, { op }] of plan.ops.entries()) {
+    const { reads, writes } = operandsOf(op);
+    for (const { view } of [...reads, ...writes]) {
+      const buffer = plan.buffers[view.buffer]!;
+      if (buffer.role !== 'temporary') continue;
+      const life = found.get(view.buffer);
+      if (life) life.last = step;
+      else
+        found.set(view.buffer, { buffer: view.buffer, bytes: alignedBytes(buffer), first: step, last: step });
+    }
+  }
+  return [...found.values()];
+}

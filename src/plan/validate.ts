@@ -1,0 +1,281 @@
+/** Checks a plan, whoever made it: shapes, element types, roles, and that nothing is read before it is written. */
+import { PlanError } from '../errors.js';
+import { type Operand, operandsOf } from './operands.js';
+import type { Op, Plan, PlanBuffer, View } from './types.js';
+
+/** Throws a `PlanError` that names the operation and the operand, and states both shapes. */
+export function validatePlan(plan: Plan): void {
+  checkBuffers(plan.buffers);
+  const written = new Set<number>();
+  for (const [place, { layer, op }] of plan.ops.entries()) {
+    const check = new OpCheck(plan, `op ${place} (${op.op}${layer ? ` of ${layer}` : ''})`);
+    const { reads, writes } = operandsOf(op);
+    for (const operand of [...reads, ...writes]) check.inside(operand);
+    for (const operand of reads) check.readable(operand, written);
+    for (const operand of writes) check.writable(operand);
+    checkOp(check, op);
+    checkAliasing(check, op, reads, writes);
+    for (const { view } of writes) written.add(view.buffer);
+  }
+}
+
+function checkBuffers(buffers: readonly PlanBuffer[]): void {
+  const names = new Set<string>();
+  for (const [id, buffer] of buffers.entries()) {
+    const what = `buffer ${id} ('${buffer.name}')`;
+    if (names.has(buffer.name)) throw new PlanError(`${what}: the name is taken by another buffer`);
+    names.add(buffer.name);
+    for (const field of ['rows', 'columns'] as const) {
+      const size = buffer[field];
+      if (!Number.isSafeInteger(size) || size < 1)
+        throw new PlanError(`${what}: ${field} is ${size}; expected a positive integer`);
+    }
+    if (buffer.type === 'i32' && buffer.role !== 'input')
+      throw new PlanError(`${what}: only inputs may hold i32, not a ${buffer.role}`);
+  }
+}
+
+/** Checks of one operation, with its name for the messages. */
+class OpCheck {
+  readonly plan: Plan;
+  readonly #where: string;
+
+  constructor(plan: Plan, where: string) {
+    this.plan = plan;
+    this.#where = where;
+  }
+
+  fail(problem: string): never {
+    throw new PlanError(`${this.#where}: ${problem}`);
+  }
+
+  buffer(view: View): PlanBuffer {
+    return this.plan.buffers[view.buffer]!;
+  }
+
+  inside({ name, view }: Operand): void {
+    const buffer = this.plan.buffers[view.buffer];
+    if (!buffer) this.fail(`${name} names buffer ${view.buffer}, of ${this.plan.buffers.length}`);
+    const spans = [
+      [view.row, view.rows, buffer.rows, 'rows'],
+      [view.column, view.columns, buffer.columns, 'columns'],
+    ] as const;
+    for (const [start, count, size, unit] of spans) {
+      const whole = Number.isSafeInteger(start) && Number.isSafeInteger(count);
+      if (!whole || start < 0 || count < 1 || start + count > size)
+        this.fail(`${name} takes ${count} ${unit} from ${start} of '${buffer.name}', which has ${size}`);
+    }
+  }
+
+  readable({ name, view }: Operand, written: ReadonlySet<number>): void {
+    const buffer = this.buffer(view);
+    const needsWriter = buffer.role === 'temporary' || buffer.role === 'output';
+    if (needsWriter && !written.has(view.buffer))
+      this.fail(`${name} reads '${buffer.name}' before it is written`);
+  }
+
+  writable({ name, view }: Operand): void {
+    const { role, name: buffer } = this.buffer(view);
+    if (role === 'weight' || role === 'input') this.fail(`${name} writes to '${buffer}', which is a ${role}`);
+  }
+
+  type(name: string, view: View, type: PlanBuffer['type']): void {
+    const buffer = this.buffer(view);
+    if (buffer.type !== type) this.fail(`${name} is ${buffer.type} ('${buffer.name}'); expected ${type}`);
+  }
+
+  shape(name: string, view: View | undefined, rows: number, columns: number): void {
+    if (view && (view.rows !== rows || view.columns !== columns))
+      this.fail(`${name} is ${view.rows} x ${view.columns}; expected ${rows} x ${columns}`);
+  }
+
+  columns(name: string, view: View, columns: number): void {
+    if (view.columns !== columns) this.fail(`${name} has ${view.columns} columns; expected ${columns}`);
+  }
+
+  positive(name: string, value: number): void {
+    if (!Number.isFinite(value) || value <= 0) this.fail(`${name} is ${value}; expected a positive number`);
+  }
+
+  count(name: string, value: number): void {
+    if (!Number.isSafeInteger(value) || value < 1)
+      this.fail(`${name} is ${value}; expected a positive integer`);
+  }
+
+  /** One row an image: the rows of `tokens` must be a multiple of those of `view`. */
+  perImage(name: string, view: View, tokens: View): void {
+    this.columns(name, view, tokens.columns);
+    if (tokens.rows % view.rows !== 0)
+      this.fail(`${name} has ${view.rows} rows, which does not divide the ${tokens.rows} rows of tokens`);
+  }
+
+  weight(name: string, view: View): void {
+    const { role, name: buffer } = this.buffer(view);
+    if (role !== 'weight') this.fail(`${name} is '${buffer}', of role ${role}; expected a weight`);
+  }
+}
+
+const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
+
+function checkOp(check: OpCheck, op: Op): void {
+  const { reads, writes } = operandsOf(op);
+  for (const { name, view } of [...reads, ...writes])
+    check.type(name, view, INTEGER_OPERANDS.has(name) ? 'i32' : 'f32');
+  switch (op.op) {
+    case 'linear':
+      check.weight('weight', op.weight);
+      check.columns('weight', op.weight, op.x.columns);
+      check.shape('out', op.out, op.x.rows, op.weight.rows);
+      check.shape('store', op.store, op.x.rows, op.weight.rows);
+      check.shape('bias', op.bias, 1, op.weight.rows);
+      checkEpilogue(check, op);
+      return;
+    case 'calibratedLinear':
+      checkCalibratedLinear(check, op);
+      return;
+    case 'attention':
+      checkAttention(check, op);
+      return;
+    case 'layerNormModulate':
+      check.shape('out', op.out, op.x.rows, op.x.columns);
+      check.perImage('shift', op.shift, op.x);
+      check.shape('scale', op.scale, op.shift.rows, op.shift.columns);
+      check.positive('epsilon', op.epsilon);
+      return;
+    case 'patchify':
+    case 'unpatchify':
+      checkPatches(check, op);
+      return;
+    case 'timestepEmbedding':
+      check.shape('x', op.x, op.out.rows, 1);
+      if (op.out.columns % 2 !== 0) check.fail(`out has ${op.out.columns} columns; expected an even number`);
+      check.positive('maxPeriod', op.maxPeriod);
+      return;
+    case 'gatherRows':
+      check.columns('out', op.out, op.table.columns);
+      check.shape('index', op.index, op.out.rows, 1);
+      return;
+    case 'add':
+      check.shape('out', op.out, op.x.rows, op.x.columns);
+      check.perImage('y', op.y, op.x);
+      return;
+    case 'silu':
+    case 'gelu':
+      check.shape('out', op.out, op.x.rows, op.x.columns);
+      return;
+    case 'gateResidual':
+      check.shape('out', op.out, op.x.rows, op.x.columns);
+      check.shape('residual', op.residual, op.x.rows, op.x.columns);
+      check.perImage('gate', op.gate, op.x);
+      return;
+    case 'channelStatistics':
+      check.shape('previous', op.previous, op.x.rows, op.x.columns);
+      check.perImage('out', op.out, op.x);
+      return;
+    case 'secondMoment':
+      check.shape('previous', op.previous, op.x.rows, op.x.columns);
+      check.shape('out', op.out, op.x.columns, op.x.columns);
+      return;
+    default:
+      check.fail(`unknown operation '${(op as { op: string }).op}'`);
+  }
+}
+
+function checkEpilogue(check: OpCheck, op: Extract<Op, { epilogue: unknown }>): void {
+  if (op.epilogue === 'gateResidual') {
+    if (!op.gate || !op.residual) check.fail('epilogue gateResidual needs gate and residual');
+    check.perImage('gate', op.gate, op.out);
+    check.shape('residual', op.residual, op.out.rows, op.out.columns);
+  } else if (op.epilogue !== 'none' && op.epilogue !== 'gelu' && op.epilogue !== 'silu') {
+    check.fail(`epilogue is '${op.epilogue}'; expected none, gelu, silu or gateResidual`);
+  } else if (op.gate || op.residual) {
+    check.fail(`epilogue ${op.epilogue} takes neither gate nor residual`);
+  }
+}
+
+function checkCalibratedLinear(check: OpCheck, op: Extract<Op, { op: 'calibratedLinear' }>): void {
+  if ((op.cachedInput === undefined) === (op.cachedHidden === undefined))
+    check.fail('expected exactly one of cachedInput (input form) and cachedHidden (rank form)');
+  if (op.factors.length === 0) check.fail('factors is empty');
+  let columns = 0;
+  let ranks = 0;
+  for (const [i, { down, up }] of op.factors.entries()) {
+    check.weight(`factors[${i}].down`, down);
+    check.weight(`factors[${i}].up`, up);
+    check.columns(`factors[${i}].down`, down, op.x.columns);
+    check.columns(`factors[${i}].up`, up, down.rows);
+    columns += up.rows;
+    ranks += down.rows;
+  }
+  check.shape('cachedInput', op.cachedInput, op.x.rows, op.x.columns);
+  check.shape('cachedHidden', op.cachedHidden, op.x.rows, ranks);
+  check.shape('cachedOutput', op.cachedOutput, op.x.rows, columns);
+  check.shape('out', op.out, op.x.rows, columns);
+  checkEpilogue(check, op);
+}
+
+function checkAttention(check: OpCheck, op: Extract<Op, { op: 'attention' }>): void {
+  check.count('heads', op.heads);
+  check.count('queryLength', op.queryLength);
+  check.count('keyLength', op.keyLength);
+  check.positive('scale', op.scale);
+  if (op.q.columns % op.heads !== 0)
+    check.fail(`q has ${op.q.columns} columns, not a multiple of ${op.heads} heads`);
+  if (op.q.rows % op.queryLength !== 0)
+    check.fail(`q has ${op.q.rows} rows, not a multiple of queryLength ${op.queryLength}`);
+  const images = op.q.rows / op.queryLength;
+  check.shape('k', op.k, images * op.keyLength, op.q.columns);
+  check.shape('v', op.v, images * op.keyLength, op.q.columns);
+  check.shape('out', op.out, op.q.rows, op.q.columns);
+  check.shape('keyLengths', op.keyLengths, images, 1);
+}
+
+function checkPatches(check: OpCheck, op: Extract<Op, { op: 'patchify' | 'unpatchify' }>): void {
+  for (const field of ['channels', 'height', 'width', 'patch'] as const) check.count(field, op[field]);
+  if (op.height % op.patch !== 0 || op.width % op.patch !== 0)
+    check.fail(`patch ${op.patch} does not divide ${op.height} x ${op.width}`);
+  const [image, tokens, imageName, tokensName] =
+    op.op === 'patchify' ? [op.x, op.out, 'x', 'out'] : [op.out, op.x, 'out', 'x'];
+  const perImage = (op.height / op.patch) * (op.width / op.patch);
+  check.columns(imageName, image, op.channels * op.height * op.width);
+  check.shape(tokensName, tokens, image.rows * perImage, op.channels * op.patch * op.patch);
+}
+
+/** Element-wise reads that an operation may overwrite in place. */
+const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
+  linear: ['residual'],
+  calibratedLinear: ['residual'],
+  add: ['x'],
+  silu: ['x'],
+  gelu: ['x'],
+  gateResidual: ['x', 'residual'],
+};
+
+/** A write may coincide exactly with an operand that is read element by element, and overlap no other. */
+function checkAliasing(check: OpCheck, op: Op, reads: readonly Operand[], writes: readonly Operand[]): void {
+  const allowed = IN_PLACE[op.op] ?? [];
+  for (const write of writes) {
+    for (const read of reads) {
+      if (!overlaps(write.view, read.view)) continue;
+      if (write.name === 'out' && allowed.includes(read.name) && same(write.view, read.view)) continue;
+      check.fail(`${write.name} overlaps ${read.name} in '${check.buffer(write.view).name}'`);
+    }
+  }
+  if (writes.length === 2 && overlaps(writes[0]!.view, writes[1]!.view)) check.fail('store overlaps out');
+}
+
+function same(a: View, b: View): boolean {
+  return (
+    overlaps(a, b) && a.row === b.row && a.rows === b.rows && a.column === b.column && a.columns === b.columns
+  );
+}
+
+function overlaps(a: View, b: View): boolean {
+  return (
+    a.buffer === b.buffer &&
+    a.row < b.row + b.rows &&
+    b.row < a.row + a.rows &&
+    a.column < b.column + b.columns &&
+    b.column < a.column + a.columns
+  );
+}
