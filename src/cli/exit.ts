@@ -1,0 +1,32 @@
+/** How the command line ends: exit codes and what is said about an error. */
+import { CommanderError } from 'commander';
+import { IncacheError } from '../errors.js';
+
+/** Documented in README: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted. */
+export const EXIT = { done: 0, defect: 1, input: 2, interrupted: 130 } as const;
+
+/** One line on stderr; the stack trace only with `--debug`, or when the defect is ours. */
+export function reportError(error: unknown, debug: boolean): number {
+  if (isAbort(error)) return EXIT.interrupted;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input;
+  const known = error instanceof IncacheError;
+  const trace = debug || !known;
+  process.stderr.write(`incache: ${trace ? stackOf(error) : (error as Error).message}\n`);
+  return known ? EXIT.input : EXIT.defect;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** A signal that the first Ctrl-C aborts; the work stops at its next step, the second Ctrl-C kills. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  process.once('SIGTERM', () => controller.abort());
+  return controller.signal;
+}

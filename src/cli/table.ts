@@ -1,0 +1,18 @@
+/** Plain text tables for people. */
+
+/** Columns padded to their widest cell; all but the first aligned right. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd();
+  return `${[line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')}\n`;
+}
+
+/** Multiply-accumulates as `12.3 GMAC`. */
+export function gmac(macs: number): string {
+  const giga = macs / 1e9;
+  return giga >= 1000 ? `${(giga / 1000).toFixed(2)} TMAC` : `${giga.toFixed(giga < 10 ? 3 : 1)} GMAC`;
+}

@@ -1,0 +1,36 @@
+import { ArgumentError } from '../errors.js';
+import { type PredictionGeometry, splitPrediction } from './prediction.js';
+import type { Prediction } from './sampler.js';
+
+export interface GuidanceOptions extends PredictionGeometry {
+  /** Guidance scale s. */
+  readonly scale: number;
+  /** Noise channels that are guided; the rest are those of the conditional rows. */
+  readonly guidanceChannels: number;
+}
+
+/**
+ * Classifier-free guidance (Ho and Salimans 2022): uncond + s (cond - uncond) on the first noise channels.
+ * output: conditional rows, then as many unconditional ones, 2 images x out channels x pixels, the order of
+ * `forward_with_cfg` in Meta's DiT, which guides three channels. Variances are the conditional rows'.
+ */
+export function guide(output: Float32Array, options: GuidanceOptions): Prediction {
+  const { images, channels, pixels, learnSigma, scale, guidanceChannels } = options;
+  const sequence = (learnSigma ? 2 : 1) * channels * pixels;
+  if (output.length !== 2 * images * sequence)
+    throw new ArgumentError(
+      'output',
+      `${output.length} values`,
+      `${2 * images * sequence} for ${images} guided images`,
+    );
+  const half = images * sequence;
+  const conditional = output.slice(0, half);
+  for (let image = 0; image < images; image++) {
+    const start = image * sequence;
+    for (let i = start; i < start + guidanceChannels * pixels; i++) {
+      const uncond = output[half + i]!;
+      conditional[i] = uncond + scale * (output[i]! - uncond);
+    }
+  }
+  return splitPrediction(conditional, options);
+}

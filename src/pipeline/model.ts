@@ -1,0 +1,46 @@
+/** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
+import type { WeightSource } from '../backend/backend.js';
+import { type ConfigHints, type DiTConfig, inferConfig } from '../models/index.js';
+import { hashTensors } from '../weights/hash.js';
+import { SafetensorsFile } from '../weights/safetensors.js';
+
+export class DiTCheckpoint implements WeightSource, Disposable {
+  readonly config: DiTConfig;
+  readonly #file: SafetensorsFile;
+  #hash: string | undefined;
+
+  /**
+   * Opens a safetensors file with the official key names. Only its header is read.
+   * Throws a `FormatError` that names the tensor which is missing, extra or misshapen.
+   */
+  constructor(
+    readonly path: string,
+    hints: ConfigHints = {},
+  ) {
+    this.#file = SafetensorsFile.open(path);
+    try {
+      this.config = inferConfig(this.#file.tensors, this.#file.metadata, hints);
+    } catch (error) {
+      this.#file.close();
+      throw error;
+    }
+  }
+
+  /** sha256 over all tensors: says which model a set of factors belongs to. Reads the whole file once. */
+  get hash(): string {
+    this.#hash ??= hashTensors(this.#file);
+    return this.#hash;
+  }
+
+  read(name: string): Float32Array {
+    return this.#file.read(name);
+  }
+
+  dispose(): void {
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,119 @@
+/** What a caller may ask of a sampling run, checked and with its defaults filled in. */
+
+import { CACHE_POLICIES, type CachePolicy } from '../cache/policy.js';
+import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from '../cache/schedule.js';
+import type { FactorSet } from '../calibrate/factorSet.js';
+import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
+import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
+import type { CacheForm } from '../models/actions.js';
+import type { DiTConfig } from '../models/config.js';
+
+/** Which steps and layers are gathered, and what is done on the others. */
+export interface CacheOptions {
+  /** Default `none`. */
+  readonly policy?: CachePolicy;
+  /** Gather everything at every `period`-th step. Default 2. */
+  readonly period?: number;
+  /** Gather everything at these steps instead, step 0 among them. */
+  readonly gatherSteps?: readonly number[];
+  /** Gather where this rule says so instead; step 0 always gathers. */
+  readonly rule?: (step: number, layer: string) => boolean;
+  /** Columns of G and S for `rule`. Default `linear`. */
+  readonly granularity?: Granularity;
+  /** G and S as given, instead. */
+  readonly schedule?: Schedule;
+  /** The factors of `calibrated`. */
+  readonly factors?: FactorSet;
+  /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
+  readonly form?: CacheForm;
+}
+
+export interface SampleOptions extends SamplerSettings {
+  /** One class label an image, from 0 to the number of classes (the last is the null class). */
+  readonly labels: readonly number[];
+  /** Denoising steps. Default 50. */
+  readonly steps?: number;
+  /** Default `ddim`. */
+  readonly sampler?: SamplerName;
+  /** Classifier-free guidance scale; 1 is none. Default 1.5. */
+  readonly guidanceScale?: number;
+  /** Guide the first so many noise channels (the official DiT guides 3). Default: all. */
+  readonly guidanceChannels?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Place of the first image in the seed's sequence of images. Default 0. */
+  readonly firstImage?: number;
+  /** Start from this noise (images x channels x height x width) instead of the seed's. */
+  readonly noise?: Float32Array;
+  /** Images denoised together. Default: all, at most 16. */
+  readonly batch?: number;
+  readonly cache?: CacheOptions;
+  /** Stops the run between two steps; it then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** `SampleOptions` with nothing left open. */
+export type ResolvedOptions = SampleOptions &
+  Required<
+    Pick<
+      SampleOptions,
+      'steps' | 'sampler' | 'guidanceScale' | 'guidanceChannels' | 'seed' | 'firstImage' | 'batch' | 'cache'
+    >
+  >;
+
+const DEFAULT_BATCH = 16;
+
+/** Throws an `ArgumentError` that names the first option which is not what it must be. */
+export function resolveOptions(options: SampleOptions, config: DiTConfig): ResolvedOptions {
+  const { labels } = options;
+  if (labels.length === 0) throw new ArgumentError('labels', labels, 'at least one label');
+  for (const label of labels) requireInteger('label', label, 0, config.classes);
+  const resolved = {
+    ...options,
+    steps: options.steps ?? 50,
+    sampler: options.sampler ?? 'ddim',
+    guidanceScale: options.guidanceScale ?? 1.5,
+    guidanceChannels: options.guidanceChannels ?? config.inChannels,
+    seed: options.seed ?? 0,
+    firstImage: options.firstImage ?? 0,
+    batch: options.batch ?? Math.min(labels.length, DEFAULT_BATCH),
+    cache: options.cache ?? {},
+  };
+  requireInteger('steps', resolved.steps, 1, 1000);
+  requireNumber('guidanceScale', resolved.guidanceScale, 0);
+  requireInteger('guidanceChannels', resolved.guidanceChannels, 1, config.inChannels);
+  requireInteger('seed', resolved.seed, 0);
+  requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - labels.length);
+  requireInteger('batch', resolved.batch, 1);
+  const values = labels.length * config.inChannels * config.inputSize ** 2;
+  if (options.noise && options.noise.length !== values)
+    throw new ArgumentError(
+      'noise',
+      `${options.noise.length} values`,
+      `${values}, one for every element of the images`,
+    );
+  return resolved;
+}
+
+/** The schedule of `steps` steps that the cache options describe. */
+export function scheduleOf(cache: CacheOptions, steps: number, depth: number): Schedule {
+  const policy = cache.policy ?? 'none';
+  requireOneOf('policy', policy, CACHE_POLICIES);
+  requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
+  const granularity = cache.granularity ?? 'linear';
+  requireOneOf('granularity', granularity, GRANULARITIES);
+  const layers = scheduleLayers(depth, granularity);
+  if (policy === 'none') return Schedule.fromPeriod(layers, steps, 1);
+  if (cache.schedule) {
+    if (cache.schedule.steps !== steps)
+      throw new ArgumentError(
+        'schedule',
+        `${cache.schedule.steps} steps long`,
+        `${steps} steps, as the sampler takes`,
+      );
+    return cache.schedule;
+  }
+  if (cache.gatherSteps) return Schedule.fromSteps(layers, steps, cache.gatherSteps);
+  if (cache.rule) return Schedule.fromRule(layers, steps, cache.rule);
+  return Schedule.fromPeriod(layers, steps, cache.period ?? 2);
+}

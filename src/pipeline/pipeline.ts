@@ -1,0 +1,238 @@
+/** The way in: a model on a device, from which images are sampled. */
+import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
+import { openDevice } from '../backend/choose.js';
+import { type ScatterAction, stepActions } from '../cache/policy.js';
+import type { FactorSet } from '../calibrate/factorSet.js';
+import { normals } from '../diffusion/philox.js';
+import { createSampler } from '../diffusion/sampler.js';
+import { ArgumentError, IncacheError } from '../errors.js';
+import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import type { ConfigHints, DiTConfig } from '../models/config.js';
+import { denoiseBatch, isGuided, sequencesOf } from './batch.js';
+import { DiTCheckpoint } from './model.js';
+import {
+  type CacheOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type SampleOptions,
+  scheduleOf,
+} from './options.js';
+import type { SampleReport, SampleResult, SampleStep } from './result.js';
+import { DenoisingSession } from './session.js';
+import { planSession, type SessionPlan } from './sessionPlan.js';
+
+export interface LoadOptions extends DeviceOptions, ConfigHints {
+  /** Name of the backend; default: the fastest one present. */
+  readonly backend?: string;
+}
+
+/** Streams of the counter-based generator: the initial noise, then one a step. */
+const INITIAL_NOISE_STREAM = 0;
+
+export class DiTPipeline implements AsyncDisposable {
+  readonly config: DiTConfig;
+  readonly device: Device;
+  readonly checkpoint: DiTCheckpoint;
+  readonly weights: DeviceWeights;
+  readonly #factors = new Map<FactorSet, string>();
+  readonly #factorsByPrefix = new Map<string, FactorSet>();
+  #nextFactors = 0;
+
+  private constructor(checkpoint: DiTCheckpoint, device: Device) {
+    this.checkpoint = checkpoint;
+    this.config = checkpoint.config;
+    this.device = device;
+    this.weights = device.loadWeights(this.#weightSource());
+  }
+
+  /**
+   * Opens the safetensors file at `path` on a backend. Weights are read when the first plan needs them.
+   * Throws a `FormatError` for a file that is no DiT, an `ArgumentError` for an unknown backend.
+   */
+  static async load(path: string, options: LoadOptions = {}): Promise<DiTPipeline> {
+    const checkpoint = new DiTCheckpoint(path, options);
+    try {
+      return new DiTPipeline(checkpoint, await openDevice(options.backend, options));
+    } catch (error) {
+      checkpoint.dispose();
+      throw error;
+    }
+  }
+
+  /** The plans, costs and memory of one batch of such a run, without taking any memory. */
+  plan(options: SampleOptions): SessionPlan {
+    const resolved = resolveOptions(options, this.config);
+    return this.#planBatch(
+      resolved,
+      Math.min(resolved.batch, options.labels.length),
+      distinctLabels(resolved, this.config),
+    );
+  }
+
+  /** Samples and yields every step; returns the result. Image i is the same whatever the batch. */
+  async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
+    const resolved = resolveOptions(options, this.config);
+    const sampler = createSampler(resolved.sampler, resolved);
+    if (sampler.needsVariance && !this.config.learnSigma)
+      throw new ArgumentError('variance', 'learned', 'fixed-large: this model does not predict a variance');
+    const { inChannels, inputSize, classes } = this.config;
+    const size = inChannels * inputSize ** 2;
+    const count = resolved.labels.length;
+    const latents = resolved.noise?.slice() ?? this.#initialNoise(resolved, size);
+    const labels = distinctLabels(resolved, this.config);
+    const totals = {
+      macs: 0,
+      milliseconds: 0,
+      setupMilliseconds: 0,
+      memory: undefined as SampleReport['memory'] | undefined,
+    };
+    let session: DenoisingSession | undefined;
+    try {
+      const batches = Math.ceil(count / resolved.batch);
+      for (let batch = 0; batch < batches; batch++) {
+        const first = batch * resolved.batch;
+        const batchLabels = resolved.labels.slice(first, first + resolved.batch);
+        const started = performance.now();
+        const sequences = sequencesOf(batchLabels, isGuided(resolved.guidanceScale), classes).labels.length;
+        if (session?.plan.sequences !== sequences) {
+          session?.dispose();
+          session = new DenoisingSession(
+            this.device,
+            this.weights,
+            this.#planBatch(resolved, batchLabels.length, labels),
+          );
+        }
+        totals.memory ??= session.plan.memory;
+        totals.setupMilliseconds += performance.now() - started;
+        totals.macs += session.plan.conditioningMacs;
+        const steps = denoiseBatch({
+          config: this.config,
+          session,
+          sampler,
+          labels: batchLabels,
+          guidanceScale: resolved.guidanceScale,
+          guidanceChannels: resolved.guidanceChannels,
+          latents: latents.subarray(first * size, (first + batchLabels.length) * size),
+          noise: stepNoise(resolved, first, batchLabels.length, size),
+          signal: resolved.signal,
+        });
+        for await (const step of steps) {
+          totals.macs += step.macs;
+          totals.milliseconds += step.milliseconds;
+          yield { ...step, batch, batches };
+        }
+      }
+    } finally {
+      session?.dispose();
+    }
+    const { memory, ...sums } = totals;
+    return {
+      latents,
+      shape: [count, inChannels, inputSize, inputSize],
+      report: { images: count, steps: sampler.timesteps.length, ...sums, memory: memory! },
+    };
+  }
+
+  /** Samples to the end. `onStep` is called after every step. */
+  async generate(options: SampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
+    const run = this.sample(options);
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done) return value;
+      onStep?.(value);
+    }
+  }
+
+  /** Frees the factors' weights on the device. */
+  releaseFactors(factors: FactorSet): void {
+    const prefix = this.#factors.get(factors);
+    if (prefix === undefined) return;
+    this.weights.release(prefix);
+    this.#factors.delete(factors);
+    this.#factorsByPrefix.delete(prefix);
+  }
+
+  async dispose(): Promise<void> {
+    this.weights.dispose();
+    this.checkpoint.dispose();
+    await this.device.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  #planBatch(options: ResolvedOptions, images: number, labels: number): SessionPlan {
+    const { cache, steps } = options;
+    const schedule = scheduleOf(cache, steps, this.config.depth);
+    const factors = this.#requireFactors(cache);
+    const scatter: ScatterAction = (layer) => (factors && factors.rank(layer) > 0 ? 'calibrate' : 'reuse');
+    return planSession(this.config, {
+      sequences: images * (isGuided(options.guidanceScale) ? 2 : 1),
+      labels,
+      steps: stepActions(schedule, this.config.depth, scatter),
+      ...(cache.form && { form: cache.form }),
+      ...(factors && { rank: (layer) => factors.rank(layer), factorPrefix: this.#prefixOf(factors) }),
+    });
+  }
+
+  /** The factors of a calibrated run, checked to belong to this model. */
+  #requireFactors({ policy, factors }: CacheOptions): FactorSet | undefined {
+    if (policy !== 'calibrated') return undefined;
+    if (!factors)
+      throw new ArgumentError('factors', factors, 'the factors of this model, for policy calibrated');
+    factors.requireModel(this.checkpoint.hash);
+    for (let block = 0; block < this.config.depth; block++)
+      for (const linear of BLOCK_LINEARS) factors.requireLayer(layerName(block, linear));
+    return factors;
+  }
+
+  #prefixOf(factors: FactorSet): string {
+    const known = this.#factors.get(factors);
+    if (known !== undefined) return known;
+    const prefix = `factors.${this.#nextFactors++}.`;
+    this.#factors.set(factors, prefix);
+    this.#factorsByPrefix.set(prefix, factors);
+    return prefix;
+  }
+
+  /** The checkpoint's tensors, and under their prefixes those of the factors in use. */
+  #weightSource(): WeightSource {
+    return {
+      read: (name) => {
+        const [, prefix, rest] = /^(factors\.\d+\.)(.*)$/.exec(name) ?? [];
+        if (prefix === undefined) return this.checkpoint.read(name);
+        const factors = this.#factorsByPrefix.get(prefix);
+        if (!factors) throw new IncacheError(`the factors behind '${name}' have been released`);
+        return factors.read(rest!);
+      },
+    };
+  }
+
+  #initialNoise({ seed, firstImage, labels }: ResolvedOptions, size: number): Float32Array {
+    const latents = new Float32Array(labels.length * size);
+    for (const image of labels.keys())
+      latents.set(normals(seed, INITIAL_NOISE_STREAM, firstImage + image, size), image * size);
+    return latents;
+  }
+}
+
+/** The most distinct labels of any batch: rows that a step takes in the modulation table. */
+function distinctLabels({ labels, batch, guidanceScale }: ResolvedOptions, { classes }: DiTConfig): number {
+  let most = 0;
+  for (let first = 0; first < labels.length; first += batch) {
+    const { distinct } = sequencesOf(labels.slice(first, first + batch), isGuided(guidanceScale), classes);
+    most = Math.max(most, distinct.length);
+  }
+  return most;
+}
+
+/** Fresh normals for a step of images first..first + count - 1, each from its own place in the sequence. */
+function stepNoise({ seed, firstImage }: ResolvedOptions, first: number, count: number, size: number) {
+  return (step: number): Float32Array => {
+    const noise = new Float32Array(count * size);
+    for (let image = 0; image < count; image++)
+      noise.set(normals(seed, 1 + step, firstImage + first + image, size), image * size);
+    return noise;
+  };
+}

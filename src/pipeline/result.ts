@@ -1,0 +1,41 @@
+/** What a run gives back, step by step and in the end. */
+import type { SessionMemory } from './sessionPlan.js';
+
+/** One denoising step of one batch, after it was taken. */
+export interface SampleStep {
+  /** Step in sampling order, from 0, and how many there are. */
+  readonly index: number;
+  readonly steps: number;
+  /** Batch in the run, from 0, and how many there are. */
+  readonly batch: number;
+  readonly batches: number;
+  /** Timestep that the network was given; fractional for DPM-Solver++. */
+  readonly timestep: number;
+  /** Time of the step, network and sampler, in milliseconds. */
+  readonly milliseconds: number;
+  /** Multiply-accumulates of the network for all sequences of the batch. */
+  readonly macs: number;
+  /** A copy of the batch's latents after the step: images x channels x height x width. */
+  latents(): Float32Array;
+}
+
+export interface SampleReport {
+  readonly images: number;
+  readonly steps: number;
+  /** Multiply-accumulates of all steps and of the conditioning, guidance included. */
+  readonly macs: number;
+  /** Time of the steps and of the conditioning, in milliseconds; set-up apart. */
+  readonly milliseconds: number;
+  /** Time to plan, compile and allocate, in milliseconds. */
+  readonly setupMilliseconds: number;
+  /** What the largest batch took beside the weights, in bytes. */
+  readonly memory: SessionMemory;
+}
+
+export interface SampleResult {
+  /** images x channels x height x width, row-major. */
+  readonly latents: Float32Array;
+  /** [images, channels, height, width] */
+  readonly shape: readonly [number, number, number, number];
+  readonly report: SampleReport;
+}

@@ -1,0 +1,82 @@
+/** A session on a device: compiled plans, caches and modulation table for one batch of one trajectory. */
+import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } from '../backend/backend.js';
+import { ArgumentError } from '../errors.js';
+import type { Plan } from '../plan/types.js';
+import type { SessionPlan } from './sessionPlan.js';
+
+/** A timestep (may be fractional) and a label, the null class included. */
+export interface Condition {
+  readonly timestep: number;
+  readonly label: number;
+}
+
+export class DenoisingSession implements Disposable {
+  readonly plan: SessionPlan;
+  readonly #tensors = new Map<string, DeviceTensor>();
+  readonly #conditioning: Executable;
+  readonly #steps: Executable[] = [];
+
+  /** Throws an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
+  constructor(device: Device, weights: DeviceWeights, plan: SessionPlan) {
+    this.plan = plan;
+    const bindings: PlanBindings = { weights, tensors: this.#tensors };
+    try {
+      this.#allocate(device, [plan.conditioning, ...plan.plans]);
+      this.#conditioning = device.compile(plan.conditioning, bindings);
+      for (const step of plan.plans) this.#steps.push(device.compile(step, bindings));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Fills the modulation table: row i for `conditions[i]`, at most `chunkSteps * labels` of them.
+   * What the rows held before is lost.
+   */
+  async condition(conditions: readonly Condition[]): Promise<void> {
+    const rows = this.#tensor('timesteps').rows;
+    if (conditions.length < 1 || conditions.length > rows)
+      throw new ArgumentError('conditions', `${conditions.length} of them`, `1 to ${rows}`);
+    const padded = Array.from({ length: rows }, (_, i) => conditions[Math.min(i, conditions.length - 1)]!);
+    this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep));
+    this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label));
+    await this.#conditioning.run();
+  }
+
+  /**
+   * The network's output at step `step` (its place in the schedule, which decides what is gathered).
+   * latents: sequences x channels x height x width. rows: for each sequence its row of the modulation table.
+   */
+  async evaluate(step: number, latents: Float32Array, rows: Int32Array): Promise<Float32Array> {
+    this.#tensor('latents').write(latents);
+    this.#tensor('rows').write(rows);
+    await this.#steps[this.plan.planOfStep[step]!]!.run();
+    return this.#tensor('prediction').read() as Float32Array;
+  }
+
+  dispose(): void {
+    this.#conditioning?.dispose();
+    for (const step of this.#steps) step.dispose();
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#steps.length = 0;
+    this.#tensors.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #allocate(device: Device, plans: readonly Plan[]): void {
+    for (const { name, role, type, rows, columns } of plans.flatMap((plan) => plan.buffers)) {
+      if (role === 'weight' || role === 'temporary' || this.#tensors.has(name)) continue;
+      this.#tensors.set(name, device.allocate(rows, columns, type));
+    }
+  }
+
+  #tensor(name: string): DeviceTensor {
+    const tensor = this.#tensors.get(name);
+    if (!tensor) throw new ArgumentError('session', 'disposed', 'a session that is open');
+    return tensor;
+  }
+}

@@ -1,0 +1,130 @@
+/** The plans of one sampling session and what they will take, known before any memory is taken. */
+import { type StepActions, splitQkv } from '../cache/policy.js';
+import { formatBytes } from '../errors.js';
+import type { CacheForm } from '../models/actions.js';
+import { conditioningPlan, type DiTConfig, modulationWidth, stepPlan } from '../models/index.js';
+import { planCost } from '../plan/cost.js';
+import { layoutTemporaries } from '../plan/layout.js';
+import { ELEMENT_BYTES, type Plan } from '../plan/types.js';
+
+export interface SessionOptions {
+  /** Sequences in the batch: with guidance, conditional and unconditional rows together. */
+  readonly sequences: number;
+  /** Distinct labels in the batch, the null class included. */
+  readonly labels: number;
+  /** What every step does with every linear. */
+  readonly steps: readonly StepActions[];
+  readonly form?: CacheForm;
+  /** Rank of a layer's factors. */
+  readonly rank?: (layer: string) => number;
+  readonly factorPrefix?: string;
+}
+
+export interface SessionPlan {
+  readonly conditioning: Plan;
+  /** The distinct plans of steps. */
+  readonly plans: readonly Plan[];
+  /** For every step, its place in `plans`. */
+  readonly planOfStep: readonly number[];
+  /** Steps whose modulation the table holds at once. */
+  readonly chunkSteps: number;
+  readonly sequences: number;
+  readonly labels: number;
+  readonly memory: SessionMemory;
+  /** MACs of all steps, conditioning apart. */
+  readonly stepMacs: number;
+  /** MACs of the conditioning of all steps. */
+  readonly conditioningMacs: number;
+}
+
+/** Bytes on a float32 device. */
+export interface SessionMemory {
+  readonly cache: number;
+  readonly modulation: number;
+  /** The arenas of temporaries, one a plan. */
+  readonly arena: number;
+  /** What the temporaries would take without sharing between lives. */
+  readonly temporaries: number;
+}
+
+/** The table of modulation vectors is kept under this; longer trajectories fill it several times. */
+const MODULATION_BUDGET = 64 * 2 ** 20;
+
+/** Plans for `options.steps.length` steps. Throws a `PlanError` if the model and the actions do not fit. */
+export function planSession(config: DiTConfig, options: SessionOptions): SessionPlan {
+  const { sequences, labels, steps } = options;
+  const chunkSteps = chunkStepsFor(config, labels, steps.length);
+  const tableRows = chunkSteps * labels;
+  const cache = {
+    form: options.form ?? 'input',
+    splitQkv: splitQkv(steps, config.depth),
+    rank: options.rank ?? (() => 0),
+    factorPrefix: options.factorPrefix ?? 'factors.',
+  };
+  const { distinct, placeOf } = distinctActions(steps);
+  const plans = distinct.map((actions, i) =>
+    stepPlan(config, {
+      name: `step.${i}.${summarise(actions)}`,
+      images: sequences,
+      tableRows,
+      actions,
+      cache,
+    }),
+  );
+  const conditioning = conditioningPlan(config, tableRows);
+  return {
+    conditioning,
+    plans,
+    planOfStep: placeOf,
+    chunkSteps,
+    sequences,
+    labels,
+    memory: memoryOf(conditioning, plans),
+    stepMacs: placeOf.reduce((macs, place) => macs + planCost(plans[place]!).macs, 0),
+    conditioningMacs: planCost(conditioning).macs * Math.ceil(steps.length / chunkSteps),
+  };
+}
+
+/** One line for people: what the session takes beside the weights. */
+export function describeMemory({ cache, modulation, arena, temporaries }: SessionMemory): string {
+  return `cache ${formatBytes(cache)}, modulation ${formatBytes(modulation)}, arena ${formatBytes(arena)} (${formatBytes(temporaries)} unshared)`;
+}
+
+function chunkStepsFor(config: DiTConfig, labels: number, steps: number): number {
+  const stepBytes = labels * modulationWidth(config) * ELEMENT_BYTES;
+  return Math.max(1, Math.min(steps, Math.floor(MODULATION_BUDGET / stepBytes)));
+}
+
+function distinctActions(steps: readonly StepActions[]): { distinct: StepActions[]; placeOf: number[] } {
+  const places = new Map<string, number>();
+  const distinct: StepActions[] = [];
+  const placeOf = steps.map((actions) => {
+    const key = JSON.stringify(actions);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    places.set(key, distinct.length);
+    return distinct.push(actions) - 1;
+  });
+  return { distinct, placeOf };
+}
+
+/** The name of a step's plan: its one action, or `mixed`. */
+function summarise(actions: StepActions): string {
+  const kinds = new Set(actions.flatMap((block) => Object.values(block)));
+  return kinds.size === 1 ? [...kinds][0]! : 'mixed';
+}
+
+function memoryOf(conditioning: Plan, plans: readonly Plan[]): SessionMemory {
+  const states = new Map<string, number>();
+  for (const plan of plans)
+    for (const buffer of plan.buffers)
+      if (buffer.role === 'state') states.set(buffer.name, buffer.rows * buffer.columns * ELEMENT_BYTES);
+  const modulation = states.get('modulation') ?? 0;
+  const layouts = [conditioning, ...plans].map(layoutTemporaries);
+  return {
+    cache: [...states.values()].reduce((a, b) => a + b, 0) - modulation,
+    modulation,
+    arena: layouts.reduce((bytes, layout) => bytes + layout.arenaBytes, 0),
+    temporaries: layouts.reduce((bytes, layout) => bytes + layout.sumBytes, 0),
+  };
+}

@@ -1,0 +1,187 @@
+/** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { FormatError, IncacheError } from '../errors.js';
+import { writeChunksAtomic } from './atomicFile.js';
+import { DTYPE_BYTES, type Dtype, widenToFloat32, widenToFloat64 } from './dtypes.js';
+import {
+  MAX_HEADER_BYTES,
+  PREFIX_BYTES,
+  parseHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from './safetensorsHeader.js';
+
+export class SafetensorsFile implements Disposable {
+  readonly path: string;
+  readonly #header: SafetensorsHeader;
+  #file: number | undefined;
+
+  private constructor(path: string, file: number, header: SafetensorsHeader) {
+    this.path = path;
+    this.#file = file;
+    this.#header = header;
+  }
+
+  /** Reads and checks the header only. Throws a `FormatError` for a damaged, lying or foreign file. */
+  static open(path: string): SafetensorsFile {
+    const file = openForReading(path);
+    try {
+      return new SafetensorsFile(path, file, readHeader(path, file));
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#header.metadata;
+  }
+
+  get tensors(): ReadonlyMap<string, TensorEntry> {
+    return this.#header.tensors;
+  }
+
+  /** The tensor's values, row-major, as float32. Only its own bytes are read. */
+  read(name: string): Float32Array {
+    const { dtype, byteLength } = this.entry(name);
+    if (dtype !== 'F32') return widenToFloat32(dtype, this.readBytes(name));
+    // Straight into the result: a large tensor is in memory once.
+    const values = new Float32Array(byteLength / 4);
+    this.readBytes(name, new Uint8Array(values.buffer));
+    return values;
+  }
+
+  readFloat64(name: string): Float64Array {
+    return widenToFloat64(this.entry(name).dtype, this.readBytes(name));
+  }
+
+  /** The values of an integer tensor. Throws for a type of floats and for values beyond 2^53. */
+  readIntegers(name: string): number[] {
+    const { dtype } = this.entry(name);
+    if (!/^[IU]/.test(dtype))
+      throw new FormatError(`${this.path}: tensor '${name}' is ${dtype}; expected integers`);
+    const values = [...widenToFloat64(dtype, this.readBytes(name))];
+    const large = values.find((value) => !Number.isSafeInteger(value));
+    if (large !== undefined)
+      throw new FormatError(`${this.path}: tensor '${name}' holds ${large}, beyond 2^53`);
+    return values;
+  }
+
+  /** The tensor's bytes from `start` on, as many as fit `target` (default: all of the tensor). */
+  readBytes(name: string, target?: Uint8Array, start = 0): Uint8Array {
+    const { byteOffset, byteLength } = this.entry(name);
+    if (this.#file === undefined) throw new IncacheError(`${this.path} has been closed`);
+    const bytes = target ?? new Uint8Array(byteLength);
+    readExactly(this.path, this.#file, bytes, byteOffset + start);
+    return bytes;
+  }
+
+  /** Where a tensor lies and what it is. Throws a `FormatError` when there is none of that name. */
+  entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (!entry) throw new FormatError(`${this.path} has no tensor '${name}'`);
+    return entry;
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A tensor to write; `data` may be made when its turn comes, so that a large file is never held. */
+export interface TensorToWrite {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Elements in the type's own little-endian layout: for F16 and BF16 their bits as `Uint16Array`. */
+  readonly data: ArrayBufferView | (() => ArrayBufferView);
+}
+
+/** Writes the file whole or not at all. Throws an `IncacheError` that names the path, or the tensor to blame. */
+export function writeSafetensors(
+  path: string,
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  const list = [...tensors];
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const { name, dtype, shape } of list) {
+    const end = offset + shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  // Padded with spaces so that tensor data is aligned, as the format's own implementation does.
+  const text = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
+  json.copy(text);
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  writeChunksAtomic(path, (write) => {
+    write(prefix);
+    write(text);
+    for (const tensor of list) write(bytesOf(tensor));
+  });
+}
+
+function bytesOf({ name, dtype, shape, data }: TensorToWrite): Uint8Array {
+  const view = typeof data === 'function' ? data() : data;
+  const expected = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+  if (view.byteLength !== expected)
+    throw new IncacheError(
+      `tensor '${name}' of shape [${shape}] needs ${expected} bytes, not ${view.byteLength}`,
+    );
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw new IncacheError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function readHeader(path: string, file: number): SafetensorsHeader {
+  const status = fstatSync(file);
+  if (!status.isFile()) throw new IncacheError(`cannot read ${path}: it is not a file`);
+  const { size } = status;
+  if (size < PREFIX_BYTES)
+    throw new FormatError(`${path} is not a valid safetensors file: it has only ${size} bytes`);
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  readExactly(path, file, prefix, 0);
+  const length = prefix.readBigUInt64LE();
+  const limit = Math.min(size - PREFIX_BYTES, MAX_HEADER_BYTES);
+  if (length > BigInt(limit))
+    throw new FormatError(
+      `${path} is not a valid safetensors file: its header claims ${length} bytes, of at most ${limit}`,
+    );
+  const text = new Uint8Array(Number(length));
+  readExactly(path, file, text, PREFIX_BYTES);
+  const dataStart = PREFIX_BYTES + text.length;
+  return parseHeader(path, decodeUtf8(path, text), dataStart, size - dataStart);
+}
+
+function decodeUtf8(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new FormatError(`${path} is not a valid safetensors file: the header is not UTF-8`, {
+      cause: error,
+    });
+  }
+}
+
+function readExactly(path: string, file: number, target: Uint8Array, position: number): void {
+  for (let done = 0; done < target.length; ) {
+    const count = readSync(file, target, done, target.length - done, position + done);
+    if (count === 0)
+      throw new FormatError(`${path} ends at byte ${position + done}, in the middle of a tensor`);
+    done += count;
+  }
+}

@@ -1,0 +1,209 @@
+/** The DiT against Meta's: forward, one block, embeddings, guidance, and sampled trajectories. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { backends, openDevice } from '../../src/backend/choose.js';
+import { guide } from '../../src/diffusion/guidance.js';
+import { type PredictionGeometry, splitPrediction } from '../../src/diffusion/prediction.js';
+import { createSampler, type SamplerName } from '../../src/diffusion/sampler.js';
+import { uniformActions } from '../../src/models/actions.js';
+import { emitBlock } from '../../src/models/block.js';
+import { type DiTConfig, tokensOf } from '../../src/models/config.js';
+import { emitConditioning, emitTokens } from '../../src/models/dit.js';
+import { DiTCheckpoint } from '../../src/pipeline/model.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
+import type { Plan, View } from '../../src/plan/types.js';
+import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
+import { type Denoiser, openDenoiser, uncached } from '../support/denoiser.js';
+import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+import { runPlan } from '../support/runPlan.js';
+
+const FORWARD_TOLERANCE = 1e-4;
+const TRAJECTORY_TOLERANCE = 1e-3;
+
+const models = goldenFiles(/^dit-\w+\.forward\.safetensors$/).map((file) => file.split('.')[0]!);
+
+test('the golden folder has models', () => assert.ok(models.length > 0));
+
+for (const { name: backend, available, detail } of backends()) {
+  for (const model of models) {
+    describe(`${model} on ${backend}`, { skip: available ? false : detail }, () => {
+      const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
+      const { config } = checkpoint;
+      const golden = openGolden(`${model}.forward.safetensors`);
+      const sequences = golden.tensors.get('x')!.shape[0]!;
+      let denoiser: Denoiser;
+
+      before(async () => {
+        denoiser = await openDenoiser({
+          backend,
+          config,
+          weights: checkpoint,
+          sequences,
+          steps: uncached(config),
+        });
+      });
+      after(() => denoiser.dispose());
+
+      const evaluate = (latents: string, timesteps: string, labels: string) =>
+        denoiser.evaluate(
+          0,
+          golden.read(latents),
+          golden.readIntegers(timesteps),
+          golden.readIntegers(labels),
+        );
+
+      test('forward', async () => {
+        assertClose(await evaluate('x', 't', 'y'), golden.read('out'), FORWARD_TOLERANCE, 'out');
+      });
+
+      test('guidance on the first three channels and on all', async () => {
+        const images = sequences / 2;
+        const scale = golden.read('cfg_scale')[0]!;
+        const geometry = geometryOf(config, images);
+        const { channels } = geometry;
+        // Meta's forward_with_cfg evaluates the first half of the latents twice.
+        const x = golden.read('cfg_x');
+        x.copyWithin(x.length / 2, 0, x.length / 2);
+        const output = await denoiser.evaluate(
+          0,
+          x,
+          golden.readIntegers('cfg_t'),
+          golden.readIntegers('cfg_y'),
+        );
+        for (const [name, guidanceChannels] of [
+          ['cfg_out_first3', Math.min(3, channels)],
+          ['cfg_out_all', channels],
+        ] as const) {
+          const expected = splitPrediction(golden.read(name), geometry).noise;
+          const { noise } = guide(output, { ...geometry, scale, guidanceChannels });
+          assertClose(noise, expected.subarray(0, noise.length), FORWARD_TOLERANCE, name);
+        }
+      });
+
+      test('timestep embedding and conditioning vector', async () => {
+        const builder = new PlanBuilder('conditioning');
+        emitConditioningOutput(builder);
+        const inputs = { timesteps: golden.read('t'), labels: Int32Array.from(golden.readIntegers('y')) };
+        const outputs = await run(builder.build(), inputs);
+        assertClose(outputs.get('c')!, golden.read('c'), FORWARD_TOLERANCE, 'c');
+
+        const sinusoid = new PlanBuilder('sinusoid');
+        const width = golden.tensors.get('t_embed_sinusoid')!.shape[1]!;
+        const out = sinusoid.output('out', sequences, width);
+        sinusoid.append({
+          op: 'timestepEmbedding',
+          x: sinusoid.input('timesteps', sequences, 1),
+          maxPeriod: 10000,
+          out,
+        });
+        const embedded = await run(sinusoid.build(), { timesteps: golden.read('t') });
+        assertClose(embedded.get('out')!, golden.read('t_embed_sinusoid'), FORWARD_TOLERANCE, 'sinusoid');
+      });
+
+      test('tokens and the first block', async () => {
+        const builder = new PlanBuilder('first block');
+        const c = config.hiddenSize;
+        const x = emitTokens(builder, config, sequences);
+        copy(builder, x, builder.output('tokens', x.rows, c));
+        const conditioning = emitConditioning(builder, config, sequences);
+        builder.append({ op: 'silu', x: conditioning, out: conditioning });
+        const modulation = builder.temporary(sequences, 6 * c);
+        const name = 'blocks.0.adaLN_modulation.1';
+        builder.append({
+          op: 'linear',
+          x: conditioning,
+          weight: builder.weight(`${name}.weight`, 6 * c, c),
+          bias: builder.weight(`${name}.bias`, 1, 6 * c),
+          epilogue: 'none',
+          out: modulation,
+        });
+        const cache = { form: 'input', splitQkv: [false], rank: () => 0, factorPrefix: '' } as const;
+        emitBlock({ builder, config, cache }, 0, uniformActions('compute'), x, modulation);
+        copy(builder, x, builder.output('block0', x.rows, c));
+        const outputs = await run(builder.build(), {
+          latents: golden.read('x'),
+          timesteps: golden.read('t'),
+          labels: Int32Array.from(golden.readIntegers('y')),
+        });
+        assert.equal(x.rows, sequences * tokensOf(config));
+        assertClose(outputs.get('tokens')!, golden.read('tokens'), FORWARD_TOLERANCE, 'tokens');
+        assertClose(outputs.get('block0')!, golden.read('block0'), FORWARD_TOLERANCE, 'block0');
+      });
+
+      for (const file of goldenFiles(new RegExp(`^${model}\\.(ddim|ddpm)\\d+\\.safetensors$`)))
+        test(file, async () => {
+          await followTrajectory(
+            backend,
+            checkpoint,
+            openGolden(file),
+            file.includes('ddim') ? 'ddim' : 'ddpm',
+          );
+        });
+
+      const run = async (plan: Plan, inputs: Record<string, Float32Array | Int32Array>) => {
+        const device = await openDevice(backend);
+        try {
+          return await runPlan(device, plan, checkpoint, inputs);
+        } finally {
+          await device.dispose();
+        }
+      };
+
+      const emitConditioningOutput = (builder: PlanBuilder) => {
+        const c = emitConditioning(builder, config, sequences);
+        copy(builder, c, builder.output('c', sequences, config.hiddenSize));
+      };
+    });
+  }
+}
+
+/** Every sample of a recorded loop, from its noise; ddpm brings the noise of each step along. */
+async function followTrajectory(
+  backend: string,
+  checkpoint: DiTCheckpoint,
+  golden: SafetensorsFile,
+  name: SamplerName,
+): Promise<void> {
+  const { config } = checkpoint;
+  const trajectory = golden.read('trajectory');
+  const [steps, images] = golden.tensors.get('trajectory')!.shape as [number, number];
+  const size = config.inChannels * config.inputSize ** 2;
+  const recorded = name === 'ddpm' ? golden.read('noise') : new Float32Array(0);
+  const sampler = createSampler(name, { steps });
+  const run = sampler.start((step) => recorded.subarray(step * images * size, (step + 1) * images * size));
+  const latents = golden.read('z');
+  const labels = golden.readIntegers('y');
+  const denoiser = await openDenoiser({
+    backend,
+    config,
+    weights: checkpoint,
+    sequences: images,
+    steps: sampler.timesteps.map(() => uncached(config)[0]!),
+  });
+  try {
+    for (const [step, timestep] of sampler.timesteps.entries()) {
+      const output = await denoiser.evaluate(
+        step,
+        latents,
+        labels.map(() => timestep),
+        labels,
+      );
+      run.advance(step, latents, splitPrediction(output, geometryOf(config, images)));
+      const expected = trajectory.subarray(step * images * size, (step + 1) * images * size);
+      assertClose(latents, expected, TRAJECTORY_TOLERANCE, `sample after step ${step}`);
+    }
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+function geometryOf(config: DiTConfig, images: number): PredictionGeometry {
+  const { inChannels: channels, inputSize, learnSigma } = config;
+  return { images, channels, pixels: inputSize ** 2, learnSigma };
+}
+
+/** Adds zero: the way to look at a temporary. */
+function copy(builder: PlanBuilder, x: View, out: View): void {
+  builder.append({ op: 'add', x, y: builder.input(`zeros.${out.buffer}`, 1, x.columns), out });
+}

@@ -1,0 +1,74 @@
+import type { Device, WeightSource } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/choose.js';
+import { type StepActions, stepActions } from '../../src/cache/policy.js';
+import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { type CacheForm, computeAll } from '../../src/models/actions.js';
+import type { DiTConfig } from '../../src/models/config.js';
+import { DenoisingSession } from '../../src/pipeline/session.js';
+import { planSession } from '../../src/pipeline/sessionPlan.js';
+
+/** A network evaluated with explicit timesteps and labels, for comparison with recorded evaluations. */
+export interface Denoiser {
+  evaluate(
+    step: number,
+    latents: Float32Array,
+    timesteps: readonly number[],
+    labels: readonly number[],
+  ): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+export interface DenoiserOptions {
+  readonly backend: string;
+  readonly threads?: number;
+  readonly config: DiTConfig;
+  readonly weights: WeightSource;
+  readonly sequences: number;
+  readonly steps: readonly StepActions[];
+  readonly form?: CacheForm;
+  readonly rank?: number;
+}
+
+/** Opens a device of its own and a session on it; every sequence has its own row of conditioning. */
+export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> {
+  const device: Device = await openDevice(options.backend, { threads: options.threads ?? 2 });
+  const weights = device.loadWeights(options.weights);
+  const { sequences, steps } = options;
+  const form = options.form ?? 'input';
+  const plan = planSession(options.config, {
+    sequences,
+    labels: sequences,
+    steps,
+    form,
+    rank: () => options.rank ?? 0,
+  });
+  const session = new DenoisingSession(device, weights, plan);
+  const rows = Int32Array.from({ length: sequences }, (_, i) => i);
+  return {
+    async evaluate(step, latents, timesteps, labels) {
+      await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
+      return session.evaluate(step, latents, rows);
+    },
+    async dispose() {
+      session.dispose();
+      weights.dispose();
+      await device.dispose();
+    },
+  };
+}
+
+/** Actions of a trajectory with period p. */
+export function periodic(
+  config: DiTConfig,
+  steps: number,
+  period: number,
+  scatter: 'reuse' | 'calibrate',
+): StepActions[] {
+  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'sublayer'), steps, period);
+  return stepActions(schedule, config.depth, () => scatter);
+}
+
+/** Actions of one uncached evaluation. */
+export function uncached(config: DiTConfig): StepActions[] {
+  return [computeAll(config.depth)];
+}
