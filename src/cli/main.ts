@@ -1,18 +1,16 @@
 #!/usr/bin/env node
 /** The command line: one file a command in `commands/`. Results go to stdout, progress and errors to stderr. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { VERSION } from '../version.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
 import { registerInfo } from './commands/info.js';
 import { registerSample } from './commands/sample.js';
 import { EXIT, reportError } from './exit.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-
 const program = new Command('incache')
   .description('Diffusion transformers with increment-calibrated caching')
-  .version(version)
+  .version(VERSION)
   .exitOverride();
 registerSample(program);
 registerCalibrate(program);

@@ -34,3 +34,11 @@ export function guide(output: Float32Array, options: GuidanceOptions): Predictio
   }
   return splitPrediction(conditional, options);
 }
+
+/** The latents of the images, once for their conditional and once for their unconditional sequences. */
+export function bothBranches(latents: Float32Array): Float32Array {
+  const both = new Float32Array(2 * latents.length);
+  both.set(latents);
+  both.set(latents, latents.length);
+  return both;
+}

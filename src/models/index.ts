@@ -1,4 +1,4 @@
 export * from './actions.js';
 export * from './config.js';
 export * from './dit.js';
-export type { CacheLayout, LinearTap } from './linearEmitter.js';
+export type { CacheLayout, LinearTap, TappedLinear } from './linearEmitter.js';

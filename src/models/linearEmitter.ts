@@ -15,8 +15,20 @@ export interface CacheLayout {
   readonly factorPrefix: string;
 }
 
-/** Called with the input and the output (before its epilogue) of every linear that runs in full. */
-export type LinearTap = (builder: PlanBuilder, layer: string, x: View, y: View) => void;
+/** What a tap sees of a linear that runs in full. */
+export interface TappedLinear {
+  /** As in `blocks.0.q`. */
+  readonly layer: string;
+  /** Input, tokens x Ci, and output before its epilogue, tokens x Co. */
+  readonly x: View;
+  readonly y: View;
+  /** The same of the step that the cache holds; asking for them makes the plan read the cache. */
+  cachedInput(): View;
+  cachedOutput(): View;
+}
+
+/** Called for every linear with action `compute`; may append operations. */
+export type LinearTap = (builder: PlanBuilder, linear: TappedLinear) => void;
 
 /** A linear, or q, k and v as one, under a single action. */
 export interface LinearGroup {
@@ -122,7 +134,14 @@ export class LinearEmitter {
     let column = 0;
     for (const linear of group.linears) {
       const { outputs } = linearShape(linear, this.config);
-      tap(this.builder, layerName(group.block, linear), x, sliceColumns(y, column, outputs));
+      const first = column;
+      tap(this.builder, {
+        layer: layerName(group.block, linear),
+        x,
+        y: sliceColumns(y, first, outputs),
+        cachedInput: () => this.#cachedInput(group),
+        cachedOutput: () => sliceColumns(this.#cachedOutput(group), first, outputs),
+      });
       column += outputs;
     }
   }

@@ -1,11 +1,11 @@
 /** Denoises one batch: the loop over steps between the sampler on the host and the network on the device. */
-import { guide } from '../diffusion/guidance.js';
+import { bothBranches, guide } from '../diffusion/guidance.js';
 import { splitPrediction } from '../diffusion/prediction.js';
 import type { Prediction, Sampler, StepNoise } from '../diffusion/sampler.js';
+import type { DenoisingSession } from '../engine/session.js';
 import type { DiTConfig } from '../models/config.js';
 import { planCost } from '../plan/cost.js';
 import type { SampleStep } from './result.js';
-import type { DenoisingSession } from './session.js';
 
 export interface BatchOptions {
   readonly config: DiTConfig;
@@ -44,7 +44,8 @@ export async function* denoiseBatch(
 ): AsyncGenerator<Omit<SampleStep, 'batch' | 'batches'>> {
   const { config, session, sampler, latents } = options;
   const { plan } = session;
-  const sequences = sequencesOf(options.labels, isGuided(options.guidanceScale), config.classes);
+  const guided = isGuided(options.guidanceScale);
+  const sequences = sequencesOf(options.labels, guided, config.classes);
   const run = sampler.start(options.noise);
   const macs = plan.plans.map((step) => planCost(step).macs);
   for (const [index, timestep] of sampler.timesteps.entries()) {
@@ -56,11 +57,7 @@ export async function* denoiseBatch(
       sequences.labels,
       (label) => place * plan.labels + sequences.distinct.indexOf(label),
     );
-    const output = await session.evaluate(
-      index,
-      forSequences(latents, plan.sequences, options.labels.length),
-      rows,
-    );
+    const output = await session.evaluate(index, guided ? bothBranches(latents) : latents, rows);
     run.advance(index, latents, predictionOf(options, output));
     const milliseconds = performance.now() - start;
     yield {
@@ -92,15 +89,6 @@ async function conditionChunk(
       })),
     ),
   );
-}
-
-/** The images' latents, a second time for the unconditional sequences. */
-function forSequences(latents: Float32Array, sequences: number, images: number): Float32Array {
-  if (sequences === images) return latents;
-  const both = new Float32Array(2 * latents.length);
-  both.set(latents);
-  both.set(latents, latents.length);
-  return both;
 }
 
 function predictionOf(options: BatchOptions, output: Float32Array): Prediction {

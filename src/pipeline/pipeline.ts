@@ -5,11 +5,13 @@ import { type ScatterAction, stepActions } from '../cache/policy.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { normals } from '../diffusion/philox.js';
 import { createSampler } from '../diffusion/sampler.js';
+import { DiTCheckpoint } from '../engine/checkpoint.js';
+import { DenoisingSession } from '../engine/session.js';
+import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { BLOCK_LINEARS, layerName } from '../models/actions.js';
 import type { ConfigHints, DiTConfig } from '../models/config.js';
 import { denoiseBatch, isGuided, sequencesOf } from './batch.js';
-import { DiTCheckpoint } from './model.js';
 import {
   type CacheOptions,
   type ResolvedOptions,
@@ -18,8 +20,6 @@ import {
   scheduleOf,
 } from './options.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
-import { DenoisingSession } from './session.js';
-import { planSession, type SessionPlan } from './sessionPlan.js';
 
 export interface LoadOptions extends DeviceOptions, ConfigHints {
   /** Name of the backend; default: the fastest one present. */

@@ -1,5 +1,5 @@
 /** What a run gives back, step by step and in the end. */
-import type { SessionMemory } from './sessionPlan.js';
+import type { SessionMemory } from '../engine/sessionPlan.js';
 
 /** One denoising step of one batch, after it was taken. */
 export interface SampleStep {

@@ -2,10 +2,10 @@ import type { Device, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { type StepActions, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { DenoisingSession } from '../../src/engine/session.js';
+import { planSession } from '../../src/engine/sessionPlan.js';
 import { type CacheForm, computeAll } from '../../src/models/actions.js';
 import type { DiTConfig } from '../../src/models/config.js';
-import { DenoisingSession } from '../../src/pipeline/session.js';
-import { planSession } from '../../src/pipeline/sessionPlan.js';
 
 /** A network evaluated with explicit timesteps and labels, for comparison with recorded evaluations. */
 export interface Denoiser {

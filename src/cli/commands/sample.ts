@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { SAMPLER_NAMES } from '../../diffusion/sampler.js';
+import { describeMemory } from '../../engine/sessionPlan.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { SampleResult } from '../../pipeline/result.js';
-import { describeMemory } from '../../pipeline/sessionPlan.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { writeNpz } from '../../weights/npz.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';

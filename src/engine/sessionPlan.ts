@@ -1,8 +1,14 @@
 /** The plans of one sampling session and what they will take, known before any memory is taken. */
 import { type StepActions, splitQkv } from '../cache/policy.js';
 import { formatBytes } from '../errors.js';
-import type { CacheForm } from '../models/actions.js';
-import { conditioningPlan, type DiTConfig, modulationWidth, stepPlan } from '../models/index.js';
+import {
+  type CacheForm,
+  conditioningPlan,
+  type DiTConfig,
+  type LinearTap,
+  modulationWidth,
+  stepPlan,
+} from '../models/index.js';
 import { planCost } from '../plan/cost.js';
 import { layoutTemporaries } from '../plan/layout.js';
 import { ELEMENT_BYTES, type Plan } from '../plan/types.js';
@@ -18,6 +24,8 @@ export interface SessionOptions {
   /** Rank of a layer's factors. */
   readonly rank?: (layer: string) => number;
   readonly factorPrefix?: string;
+  /** Sees every linear that is computed and not stored; may append operations. */
+  readonly tap?: LinearTap;
 }
 
 export interface SessionPlan {

@@ -52,7 +52,12 @@ export class DenoisingSession implements Disposable {
     this.#tensor('latents').write(latents);
     this.#tensor('rows').write(rows);
     await this.#steps[this.plan.planOfStep[step]!]!.run();
-    return this.#tensor('prediction').read() as Float32Array;
+    return this.read('prediction');
+  }
+
+  /** The contents of an output of the last step. */
+  read(name: string): Float32Array {
+    return this.#tensor(name).read() as Float32Array;
   }
 
   dispose(): void {

@@ -1,0 +1,146 @@
+/** A device of the wasm backend: one memory, one instance on this thread, and workers on the others. */
+import { availableParallelism } from 'node:os';
+import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
+import type { BufferType, Plan } from '../../plan/types.js';
+import { validatePlan } from '../../plan/validate.js';
+import type {
+  Device,
+  DeviceOptions,
+  DeviceTensor,
+  DeviceWeights,
+  Executable,
+  PlanBindings,
+  WeightSource,
+} from '../backend.js';
+import { CONTROL } from './control.js';
+import { type ExecutionHost, WasmExecutable } from './executable.js';
+import { detectFeatures, type Features } from './features.js';
+import { DeviceMemory, MAXIMUM_PAGES } from './memory.js';
+import { instantiate, loadModule } from './modules.js';
+import { Pool } from './pool.js';
+import type { Program } from './program.js';
+import { type Failure, Runner, type Scratch } from './runner.js';
+import { chooseStrip } from './strip.js';
+import { WasmTensor } from './tensor.js';
+import { roundUp } from './tiling.js';
+import { WasmWeights } from './weights.js';
+
+/** The run number shares a word with the thread count, which has eight bits of it. */
+const MOST_THREADS = 255;
+
+/** What tests set besides the options. */
+export interface DeviceOverrides {
+  readonly features?: Features;
+  readonly maximumPages?: number;
+  /** Rows of the micro-kernel's strips, instead of the fastest. */
+  readonly strip?: number;
+}
+
+/** Opens a device: with one thread, or where memory cannot be shared, on the unshared build. */
+export async function openWasmDevice(
+  options: DeviceOptions = {},
+  overrides: DeviceOverrides = {},
+): Promise<WasmDevice> {
+  const features = overrides.features ?? detectFeatures();
+  const asked = options.threads ?? Math.min(availableParallelism(), MOST_THREADS);
+  requireInteger('threads', asked, 1, MOST_THREADS);
+  const weights = options.weights ?? 'f32';
+  requireOneOf('weights', weights, ['f32', 'int8']);
+  const threads = features.shared ? asked : 1;
+  const module = await loadModule(features, threads > 1);
+  const memory = new DeviceMemory(threads > 1, overrides.maximumPages ?? MAXIMUM_PAGES);
+  // Workers take a while to start: they do while the strip is chosen, and join runs when they are there.
+  const pool = threads > 1 ? new Pool(threads - 1, { module, memory: memory.memory }) : undefined;
+  const kernels = instantiate(module, memory.memory);
+  const strip = overrides.strip ?? chooseStrip(module, kernels, memory);
+  memory.view().setUint32(CONTROL.strip, strip, true);
+  return new WasmDevice(memory, new Runner(memory, kernels, pool), pool, strip, weights === 'int8');
+}
+
+export class WasmDevice implements Device, ExecutionHost {
+  readonly backend = 'wasm';
+  readonly threads: number;
+  #scratch: Scratch = { address: 0, stride: 0 };
+  /** Ends when the runs asked for so far have ended. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #running = false;
+  /** Blocks freed during a run, which may still use them. */
+  #retired: number[] = [];
+  #disposed = false;
+  readonly #runner: Runner;
+
+  constructor(
+    readonly memory: DeviceMemory,
+    runner: Runner,
+    readonly pool: Pool | undefined,
+    readonly strip: number,
+    readonly int8: boolean,
+  ) {
+    this.#runner = runner;
+    this.threads = 1 + (pool?.workers.length ?? 0);
+  }
+
+  get memoryInUse(): number {
+    return this.memory.inUse;
+  }
+
+  allocate(rows: number, columns: number, type: BufferType = 'f32'): DeviceTensor {
+    this.requireOpen();
+    requireInteger('rows', rows, 1);
+    requireInteger('columns', columns, 1);
+    return new WasmTensor(this, rows, columns, type);
+  }
+
+  loadWeights(source: WeightSource): DeviceWeights {
+    this.requireOpen();
+    return new WasmWeights(this, source);
+  }
+
+  compile(plan: Plan, bindings: PlanBindings): Executable {
+    this.requireOpen();
+    // The kernels trust their arguments: nothing unchecked may reach them.
+    validatePlan(plan);
+    return new WasmExecutable(this, plan, bindings);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#queue;
+    await this.pool?.close();
+  }
+
+  requireOpen(): void {
+    if (this.#disposed) throw new IncacheError('this device has been disposed');
+  }
+
+  release(address: number): void {
+    if (this.#running) this.#retired.push(address);
+    else this.memory.free(address);
+  }
+
+  reserveScratch(bytes: number): void {
+    if (bytes <= this.#scratch.stride) return;
+    const stride = roundUp(bytes, 64);
+    const address = this.memory.allocate(stride * this.threads);
+    if (this.#scratch.stride > 0) this.release(this.#scratch.address);
+    this.#scratch = { address, stride };
+  }
+
+  enqueue(program: Program, check: () => void): Promise<Failure | undefined> {
+    const result = this.#queue.then(() => this.#run(program, check));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #run(program: Program, check: () => void): Promise<Failure | undefined> {
+    check();
+    this.#running = true;
+    try {
+      return await this.#runner.run(program, this.#scratch);
+    } finally {
+      this.#running = false;
+      for (const address of this.#retired.splice(0)) this.memory.free(address);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** What the engine can run, and so which of the four modules is loaded. */
+
+/**
+ * The smallest module with a relaxed SIMD instruction: (func (param v128) (result v128)
+ * (f32x4.relaxed_madd (local.get 0) (local.get 0) (local.get 0))).
+ */
+const RELAXED_PROBE = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7b, 0x01, 0x7b, 0x03, 0x02,
+  0x01, 0x00, 0x0a, 0x0d, 0x01, 0x0b, 0x00, 0x20, 0x00, 0x20, 0x00, 0x20, 0x00, 0xfd, 0x85, 0x02, 0x0b,
+]);
+
+/** As above with f32x4.add in place of the relaxed instruction. */
+const SIMD_PROBE = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7b, 0x01, 0x7b, 0x03, 0x02,
+  0x01, 0x00, 0x0a, 0x0b, 0x01, 0x09, 0x00, 0x20, 0x00, 0x20, 0x00, 0xfd, 0xe4, 0x01, 0x0b,
+]);
+
+export interface Features {
+  readonly simd: boolean;
+  readonly relaxed: boolean;
+  /** Whether a memory can be shared between threads. */
+  readonly shared: boolean;
+}
+
+/** Looks at the engine each time: a flag set at run time counts. */
+export function detectFeatures(): Features {
+  const wasm = typeof WebAssembly === 'object';
+  return {
+    simd: wasm && WebAssembly.validate(SIMD_PROBE),
+    relaxed: wasm && WebAssembly.validate(RELAXED_PROBE),
+    shared: typeof SharedArrayBuffer === 'function' && typeof Atomics === 'object',
+  };
+}

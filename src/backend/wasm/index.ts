@@ -1,0 +1,25 @@
+/** The wasm backend: WebAssembly SIMD kernels on one or several threads. It is present wherever Node.js is. */
+import { availableParallelism } from 'node:os';
+import { IncacheError } from '../../errors.js';
+import type { Backend, BackendStatus } from '../backend.js';
+import { openWasmDevice } from './device.js';
+import { detectFeatures } from './features.js';
+
+export const wasmBackend: Backend = {
+  name: 'wasm',
+  status,
+  async open(options) {
+    const { available, detail } = status();
+    if (!available) throw new IncacheError(`the wasm backend is absent: ${detail}`);
+    return openWasmDevice(options);
+  },
+};
+
+function status(): BackendStatus {
+  const { simd, relaxed, shared } = detectFeatures();
+  if (!simd) return { name: 'wasm', available: false, detail: 'this engine has no WebAssembly SIMD' };
+  const threads = shared ? availableParallelism() : 1;
+  const memory = shared ? 'shared memory' : 'unshared memory';
+  const detail = `WebAssembly ${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${memory}, up to ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return { name: 'wasm', available: true, detail };
+}

@@ -1,0 +1,36 @@
+/** The compiled modules, one of each per process. */
+import { readFile } from 'node:fs/promises';
+import type { Features } from './features.js';
+
+export interface KernelExports {
+  /** Runs the program as thread 0 of `threads`: 0 done, 1 waiting for a thread. */
+  run(threads: number): number;
+  /** Goes on with a run that returned 1. */
+  resume(): number;
+  /** What a worker does for as long as it lives. */
+  work(): never;
+  /** The micro-kernel, for choosing the rows of its strips. */
+  multiply(rows: number, strip: number, panel: number, depth: number, tile: number, resume: number): void;
+}
+
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+/** The module for these features, `shared` or not. */
+export function loadModule({ relaxed }: Features, shared: boolean): Promise<WebAssembly.Module> {
+  const name = `${relaxed ? 'relaxed' : 'simd'}${shared ? '-shared' : ''}`;
+  let module = compiled.get(name);
+  if (!module) {
+    module = compileModule(new URL(`../../../wasm/${name}.wasm`, import.meta.url));
+    compiled.set(name, module);
+  }
+  return module;
+}
+
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return exports as unknown as KernelExports;
+}
+
+async function compileModule(url: URL): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(url));
+}

@@ -1,0 +1,41 @@
+/** How operations are cut into tiles of work. No choice made here changes a bit of a result. */
+
+/** Columns of a panel of the micro-kernel. */
+export const PANEL = 8;
+/** Bytes of the result tile that every scratch region starts with. */
+export const TILE_BYTES = 256;
+/** Tiles of work a thread, so that a slow thread does not hold up the others for long. */
+export const TILES_A_THREAD = 8;
+
+/** Bytes of a packed block that leave room in a second-level cache of 1 MiB for the panels. */
+const BLOCK_BYTES = 384 * 1024;
+/** Strips of a block: more would not read the panels notably less often. */
+const BLOCK_STRIPS = 16;
+/** Elements of a tile of an operation that goes element by element. */
+const TILE_ELEMENTS = 16384;
+
+/** Rows of x that are packed at a time: whole strips. */
+export function rowBlockOf(rows: number, depth: number, strip: number): number {
+  const strips = Math.floor(BLOCK_BYTES / (4 * depth * strip));
+  return strip * Math.max(1, Math.min(strips, BLOCK_STRIPS, Math.ceil(rows / strip)));
+}
+
+/** Blocks of rows, cut smaller until every thread has several; a panel's worth of strips is the least. */
+export function balancedRowBlock(block: number, rows: number, strip: number, tiles: number): number {
+  const share = Math.ceil(rows / tiles / strip) * strip;
+  return Math.max(strip, Math.min(block, share));
+}
+
+/** Columns of a tile, whole panels, so that there are about `blocks` of them. */
+export function columnBlockOf(columns: number, blocks: number): number {
+  return Math.max(1, Math.ceil(columns / blocks / PANEL)) * PANEL;
+}
+
+/** Rows of a tile of an operation that goes element by element. */
+export function elementRows(columns: number): number {
+  return Math.max(1, Math.floor(TILE_ELEMENTS / columns));
+}
+
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

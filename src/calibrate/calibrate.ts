@@ -1,0 +1,191 @@
+/** From a model to the factors of its linears. */
+import type { Device, DeviceWeights } from '../backend/backend.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
+import { BLOCK_LINEARS, type BlockLinear, type DiTConfig, layerName, linearShape } from '../models/index.js';
+import { VERSION } from '../version.js';
+import { FactorSet, type LayerFactors } from './factorSet.js';
+import {
+  FACTOR_METHODS,
+  type FactorMethod,
+  type Factors,
+  scaledFactors,
+  whitenedFactors,
+} from './factors.js';
+import { type LayerStatistics, Probe } from './probe.js';
+import type { CalibrationSource } from './sources.js';
+
+/** A model with its weights on a device; a `DiTPipeline` is one. */
+export interface LoadedModel {
+  readonly checkpoint: DiTCheckpoint;
+  readonly device: Device;
+  readonly weights: DeviceWeights;
+}
+
+/** One rank for all layers, or one for each; 0 leaves a layer without an increment (reuse). */
+export type RankChoice = number | ((layer: string) => number);
+
+export interface CalibrateOptions {
+  readonly method: FactorMethod;
+  readonly rank: RankChoice;
+  /** Calibration data; `svd` needs none. */
+  readonly source?: CalibrationSource;
+  /** For the factors' metadata: the source's seed and steps. */
+  readonly seed?: number;
+  readonly steps?: number;
+  /** Of `whitened`: the share of the mean second moment added to every channel. Default 0.01. */
+  readonly ridge?: number;
+  /** Stops between two evaluations or layers. */
+  readonly signal?: AbortSignal;
+  /** Called after every batch and every layer. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Statistics of the linears of a model, by layer. */
+export type Statistics = ReadonlyMap<string, LayerStatistics>;
+
+/**
+ * The factors of all linears of all blocks by METHOD: Factors (paper, equations 5 and 6).
+ * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
+ */
+export async function calibrate(model: LoadedModel, options: CalibrateOptions): Promise<FactorSet> {
+  const { config } = model.checkpoint;
+  requireOneOf('method', options.method, FACTOR_METHODS);
+  requireNumber('ridge', options.ridge ?? 0, 0);
+  requireRanks(config, options.rank);
+  const statistics = options.method === 'svd' ? undefined : await measure(model, options);
+  const layers = await factorLayers(model, options, statistics);
+  return new FactorSet(
+    {
+      method: options.method,
+      modelHash: model.checkpoint.hash,
+      source: options.source?.description ?? 'none',
+      seed: options.seed ?? 0,
+      images: options.source?.images ?? 0,
+      sampler: options.source ? 'ddim' : 'none',
+      steps: options.steps ?? 0,
+      createdBy: `incache ${VERSION}`,
+    },
+    layers,
+  );
+}
+
+/** Batches and layers that `calibrate` reports progress in. */
+export function calibrationWork(config: DiTConfig, source: CalibrationSource | undefined): number {
+  return (source?.batches ?? 0) + config.depth * BLOCK_LINEARS.length;
+}
+
+async function measure(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
+  const { method, source, signal } = options;
+  if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
+  const increments = method !== 'ca';
+  using probe = new Probe({
+    config: model.checkpoint.config,
+    device: model.device,
+    weights: model.weights,
+    sequences: source.sequences,
+    increments,
+    secondMoments: method === 'whitened',
+  });
+  const total = calibrationWork(model.checkpoint.config, source);
+  for (let batch = 0; batch < source.batches; batch++) {
+    await source.run(batch, stoppable(probe, signal), increments);
+    options.onProgress?.(batch + 1, total);
+  }
+  return probe.finish();
+}
+
+/** The probe, letting signals and timers through before every evaluation. */
+function stoppable(probe: Probe, signal: AbortSignal | undefined): Pick<Probe, 'store' | 'measure'> {
+  const pause = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  };
+  return {
+    store: async (...args) => {
+      await pause();
+      return probe.store(...args);
+    },
+    measure: async (...args) => {
+      await pause();
+      return probe.measure(...args);
+    },
+  };
+}
+
+async function factorLayers(
+  { checkpoint }: LoadedModel,
+  options: CalibrateOptions,
+  statistics: Statistics | undefined,
+): Promise<Map<string, LayerFactors>> {
+  const { config } = checkpoint;
+  const layers = new Map<string, LayerFactors>();
+  const total = calibrationWork(config, options.source);
+  for (let block = 0; block < config.depth; block++)
+    for (const linear of BLOCK_LINEARS) {
+      await new Promise((resolve) => setImmediate(resolve));
+      options.signal?.throwIfAborted();
+      const layer = layerName(block, linear);
+      const weight = readLinear(checkpoint, block, linear);
+      const rank = rankOf(options.rank, layer);
+      layers.set(layer, { rank, ...weight, ...factorLayer(weight, rank, options, statistics?.get(layer)) });
+      options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
+    }
+  return layers;
+}
+
+interface LinearWeight {
+  readonly weight: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+function factorLayer(
+  { weight, rows, columns }: LinearWeight,
+  rank: number,
+  { method, ridge }: CalibrateOptions,
+  statistics: LayerStatistics | undefined,
+): Pick<Factors, 'up' | 'down'> {
+  if (rank === 0) return { up: new Float32Array(0), down: new Float32Array(0) };
+  const request = { weight, rows, columns, rank };
+  if (method === 'whitened') {
+    const { side, sum } = statistics!.moment!;
+    return whitenedFactors({ ...request, side, secondMoment: sum, ridge: ridge ?? 0.01 });
+  }
+  return scaledFactors({ ...request, ...scalesOf(method, statistics) });
+}
+
+/** Si and So of each method (METHOD: the table of factors). */
+function scalesOf(method: Exclude<FactorMethod, 'whitened'>, statistics: LayerStatistics | undefined) {
+  const input = method === 'ca' || method === 'cd' || method === 'cd_i';
+  const output = method === 'ca' || method === 'cd' || method === 'cd_o';
+  return {
+    ...(input && { inputScale: statistics!.input }),
+    ...(output && { outputScale: statistics!.output }),
+  };
+}
+
+/** The weight of one linear, Co x Ci; q, k and v are the thirds of the fused tensor. */
+function readLinear(checkpoint: DiTCheckpoint, block: number, linear: BlockLinear): LinearWeight {
+  const { inputs: columns, outputs: rows } = linearShape(linear, checkpoint.config);
+  const third = ['q', 'k', 'v'].indexOf(linear);
+  if (third >= 0) {
+    const qkv = checkpoint.read(`blocks.${block}.attn.qkv.weight`);
+    return { weight: qkv.subarray(third * rows * columns, (third + 1) * rows * columns), rows, columns };
+  }
+  const sublayer = linear === 'proj' ? 'attn' : 'mlp';
+  return { weight: checkpoint.read(`blocks.${block}.${sublayer}.${linear}.weight`), rows, columns };
+}
+
+function requireRanks(config: DiTConfig, rank: RankChoice): void {
+  for (let block = 0; block < config.depth; block++)
+    for (const linear of BLOCK_LINEARS) {
+      const { inputs, outputs } = linearShape(linear, config);
+      const layer = layerName(block, linear);
+      requireInteger(`rank of ${layer}`, rankOf(rank, layer), 0, Math.min(inputs, outputs));
+    }
+}
+
+function rankOf(rank: RankChoice, layer: string): number {
+  return typeof rank === 'number' ? rank : rank(layer);
+}

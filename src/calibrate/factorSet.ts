@@ -1,0 +1,107 @@
+/** The factors of all layers of one model, with where they come from. */
+import { ArgumentError, IncacheError, requireInteger, requireOneOf } from '../errors.js';
+import { readFactorFile, writeFactorFile } from './factorFile.js';
+import { FACTOR_METHODS, type FactorMethod } from './factors.js';
+import { requireFiniteValues, requireLength } from './layerWeight.js';
+
+/** y += Wa Wb dx of one linear. Rank 0, an increment of nothing, is allowed. */
+export interface LayerFactors {
+  readonly rank: number;
+  /** Wa, rows x rank, row-major. */
+  readonly up: Float32Array;
+  /** Wb, rank x columns, row-major. */
+  readonly down: Float32Array;
+  /** Co, output channels. */
+  readonly rows: number;
+  /** Ci, input channels. */
+  readonly columns: number;
+}
+
+export interface FactorSetInfo {
+  readonly method: FactorMethod;
+  /** Hash of the checkpoint whose weights were factored. */
+  readonly modelHash: string;
+  /** Where the calibration data came from, for people. */
+  readonly source: string;
+  /** Of the random numbers of calibration. */
+  readonly seed: number;
+  /** Images of the calibration set. */
+  readonly images: number;
+  /** The sampler, as in `ddim`, and its steps, from which pairs of time steps were drawn. */
+  readonly sampler: string;
+  readonly steps: number;
+  /** As in `incache 0.1.0`. */
+  readonly createdBy: string;
+}
+
+/** Serves the factors as weights named `<layer>.down` and `<layer>.up`. */
+export class FactorSet {
+  readonly info: FactorSetInfo;
+  /** By name, as in `blocks.0.fc1`. */
+  readonly layers: ReadonlyMap<string, LayerFactors>;
+
+  /** @throws ArgumentError or IncacheError naming the field or the layer that is not what it must be. */
+  constructor(info: FactorSetInfo, layers: ReadonlyMap<string, LayerFactors>) {
+    requireInfo(info);
+    for (const [name, layer] of layers) requireLayerFactors(name, layer);
+    this.info = { ...info };
+    this.layers = new Map(layers);
+  }
+
+  /** @throws FormatError for a file that is not of factors or damaged; IncacheError when it cannot be read. */
+  static load(path: string): FactorSet {
+    const { info, layers } = readFactorFile(path);
+    return new FactorSet(info, layers);
+  }
+
+  /** Writes the file whole or not at all. @throws IncacheError naming the path. */
+  save(path: string): void {
+    writeFactorFile(path, this.info, this.layers);
+  }
+
+  /** @throws IncacheError when there are no factors for the layer. */
+  requireLayer(name: string): LayerFactors {
+    const layer = this.layers.get(name);
+    if (!layer) throw new IncacheError(`there are no factors for layer '${name}'`);
+    return layer;
+  }
+
+  rank(name: string): number {
+    return this.requireLayer(name).rank;
+  }
+
+  /** The tensor `<layer>.up` (Co x r) or `<layer>.down` (r x Ci). @throws IncacheError if there is none. */
+  read(name: string): Float32Array {
+    const [, layer, side] = /^(.+)\.(up|down)$/.exec(name) ?? [];
+    if (layer === undefined) throw new IncacheError(`'${name}' is not the name of a factor`);
+    return this.requireLayer(layer)[side as 'up' | 'down'];
+  }
+
+  /** @throws IncacheError naming both hashes unless the factors were made from the model with this one. */
+  requireModel(hash: string): void {
+    if (hash === this.info.modelHash) return;
+    throw new IncacheError(
+      `the factors were made for the model with hash ${this.info.modelHash}, not for this one with hash ${hash}`,
+    );
+  }
+}
+
+function requireInfo(info: FactorSetInfo): void {
+  requireOneOf('method', info.method, FACTOR_METHODS);
+  for (const field of ['modelHash', 'source', 'sampler', 'createdBy'] as const) {
+    if (typeof info[field] !== 'string') throw new ArgumentError(field, info[field], 'a text');
+  }
+  requireInteger('seed', info.seed, 0);
+  requireInteger('images', info.images, 0);
+  requireInteger('steps', info.steps, 0);
+}
+
+function requireLayerFactors(name: string, { rank, rows, columns, up, down }: LayerFactors): void {
+  requireInteger(`${name}.rows`, rows, 1);
+  requireInteger(`${name}.columns`, columns, 1);
+  requireInteger(`${name}.rank`, rank, 0, Math.min(rows, columns));
+  requireLength(`${name}.up`, up, rows * rank);
+  requireLength(`${name}.down`, down, rank * columns);
+  requireFiniteValues(`${name}.up`, up);
+  requireFiniteValues(`${name}.down`, down);
+}

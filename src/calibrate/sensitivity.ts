@@ -1,0 +1,70 @@
+/** Sensitivities of channels (METHOD: Sensitivity of one channel). */
+import { IncacheError, requireInteger } from '../errors.js';
+import { requireLength } from './layerWeight.js';
+
+const EPSILON = 1e-6;
+const POWER = 0.5;
+/** No channel counts less than this part of the most sensitive one. */
+const LARGEST_RATIO = 1000;
+
+/**
+ * Gathers the sensitivities of the channels of one layer's input or output over the batches of a calibration
+ * set. The authors' code does this in float32; here it is float64.
+ */
+export class SensitivityAccumulator {
+  readonly #sum: Float64Array;
+  #batches = 0;
+
+  constructor(readonly channels: number) {
+    requireInteger('channels', channels, 1);
+    this.#sum = new Float64Array(channels);
+  }
+
+  /**
+   * means: images x channels, for each image the mean over tokens of |value|, or of |difference| for the `cd`
+   * methods. Batches weigh the same whatever their size.
+   *
+   * @throws ArgumentError unless there are images * channels means; IncacheError for one that is not finite.
+   */
+  addBatch(means: ArrayLike<number>, images: number): void {
+    requireInteger('images', images, 1);
+    requireLength('means', means, images * this.channels);
+    requireFiniteMeans(means, this.channels);
+    for (let image = 0; image < images; image++) this.#addImage(means, image * this.channels, 1 / images);
+    this.#batches++;
+  }
+
+  /**
+   * One sensitivity a channel, before the 1e-6 that is added at use.
+   *
+   * @throws IncacheError before the first batch.
+   */
+  finish(): Float64Array {
+    if (this.#batches === 0)
+      throw new IncacheError('no batch has been measured; nothing is known of the channels');
+    const powers = this.#sum.map((sum) => (sum / this.#batches) ** POWER);
+    const floor = powers.reduce((most, value) => Math.max(most, value), 0) / LARGEST_RATIO;
+    return powers.map((value) => Math.max(value, floor));
+  }
+
+  /** Adds `weight` times the image's means, moved to the range 0 (just above it) to 1. */
+  #addImage(means: ArrayLike<number>, start: number, weight: number): void {
+    let least = Number.POSITIVE_INFINITY;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < this.channels; c++) {
+      least = Math.min(least, means[start + c]!);
+      most = Math.max(most, means[start + c]!);
+    }
+    const range = most - least + EPSILON;
+    for (let c = 0; c < this.channels; c++)
+      this.#sum[c]! += (weight * (means[start + c]! - least + EPSILON)) / range;
+  }
+}
+
+function requireFiniteMeans(means: ArrayLike<number>, channels: number): void {
+  for (let i = 0; i < means.length; i++) {
+    if (Number.isFinite(means[i])) continue;
+    const [image, channel] = [Math.floor(i / channels), i % channels];
+    throw new IncacheError(`the mean of channel ${channel} of image ${image} of the batch is ${means[i]}`);
+  }
+}

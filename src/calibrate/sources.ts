@@ -1,0 +1,194 @@
+/** Where calibration data comes from: images noised by the forward process, or trajectories of the model's own. */
+import { bothBranches, guide } from '../diffusion/guidance.js';
+import { qSample, respace } from '../diffusion/noiseSchedule.js';
+import { normals, uniforms } from '../diffusion/philox.js';
+import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
+import { createSampler } from '../diffusion/sampler.js';
+import type { Condition } from '../engine/session.js';
+import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
+import type { DiTConfig } from '../models/config.js';
+
+/** How a source shows its data to the model: pairs of evaluations for increments, single ones otherwise. */
+export interface Evaluator {
+  store(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
+  measure(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
+}
+
+export interface CalibrationSource {
+  /** For the factors' metadata. */
+  readonly description: string;
+  readonly images: number;
+  readonly batches: number;
+  /** Sequences that every evaluation has. */
+  readonly sequences: number;
+  run(batch: number, evaluator: Evaluator, increments: boolean): Promise<void>;
+}
+
+export interface SourceOptions {
+  /** Images in all. Default 256, as in the paper. */
+  readonly count?: number;
+  /** Images evaluated together. Default 16; must divide `count`. */
+  readonly batch?: number;
+  /** Steps of the DDIM sampler whose timesteps are visited. Default 50. */
+  readonly steps?: number;
+  readonly seed?: number;
+}
+
+export interface ImageSourceOptions extends SourceOptions {
+  /** Images x0 in [-1, 1]: at least `count` of channels x height x width. */
+  readonly images: Float32Array;
+  readonly labels: readonly number[];
+}
+
+/** Share of labels replaced by the null class, as in training. */
+const LABEL_DROPOUT = 0.1;
+
+/** Streams of the counter-based generator: noise of x_t, then timestep and label dropout. */
+const NOISE_STREAM = 0;
+const DRAW_STREAM = 1;
+
+/**
+ * Images noised by q_sample, as the paper calibrates (METHOD: Factors). For increments, x at step t and, after
+ * one deterministic DDIM step of the model's, at t - 1, with t uniform over the steps that have a successor;
+ * else x at any step.
+ */
+export function imageSource(config: DiTConfig, options: ImageSourceOptions): CalibrationSource {
+  const { count, batch, steps, seed } = resolve({ count: Math.min(256, options.labels.length), ...options });
+  const size = config.inChannels * config.inputSize ** 2;
+  if (options.images.length < count * size || options.labels.length < count)
+    throw new ArgumentError(
+      'images',
+      `${Math.min(options.labels.length, Math.floor(options.images.length / size))} images of ${size} values`,
+      `at least ${count}`,
+    );
+  for (const label of options.labels) requireInteger('label', label, 0, config.classes);
+  const process = respace(steps);
+  const geometry = geometryOf(config, batch);
+
+  /** Place t of image i in the respaced process (ascending), at least `lowest`. */
+  const draw = (image: number, lowest: number) => {
+    const draws = uniforms(seed, DRAW_STREAM, image, 2);
+    const label = draws[1]! < LABEL_DROPOUT ? config.classes : options.labels[image]!;
+    return { place: lowest + Math.floor(draws[0]! * (steps - lowest)), label };
+  };
+
+  return {
+    description: `${count} images noised by q_sample, ${steps} steps`,
+    images: count,
+    batches: count / batch,
+    sequences: batch,
+    async run(index, evaluator, increments) {
+      if (increments) requireInteger('steps', steps, 2);
+      const images = Array.from({ length: batch }, (_, i) => index * batch + i);
+      const draws = images.map((image) => draw(image, increments ? 1 : 0));
+      const latents = new Float32Array(batch * size);
+      for (const [i, image] of images.entries()) {
+        const x0 = options.images.subarray(image * size, (image + 1) * size);
+        const noise = normals(seed, NOISE_STREAM, image, size);
+        latents.set(qSample(x0, noise, process.alphasCumprod[draws[i]!.place]!), i * size);
+      }
+      const conditions = (earlier: number) =>
+        draws.map(({ place, label }) => ({ timestep: process.timesteps[place - earlier]!, label }));
+      if (!increments) {
+        await evaluator.measure(latents, conditions(0));
+        return;
+      }
+      const { noise } = splitPrediction(await evaluator.store(latents, conditions(0)), geometry);
+      for (const [i, { place }] of draws.entries()) ddimStep(steps, place, latents, noise, i, size);
+      await evaluator.measure(latents, conditions(1));
+    },
+  };
+}
+
+/** Takes image `i` of a batch from place `place` of the process to the one before, in place. */
+function ddimStep(
+  steps: number,
+  place: number,
+  latents: Float32Array,
+  noise: Float32Array,
+  i: number,
+  size: number,
+): void {
+  const span = [i * size, (i + 1) * size] as const;
+  const run = createSampler('ddim', { steps }).start(noFreshNoise);
+  run.advance(steps - 1 - place, latents.subarray(...span), { noise: noise.subarray(...span) });
+}
+
+export interface TrajectorySourceOptions extends SourceOptions {
+  /** Classifier-free guidance of the trajectories. Default 1.5. */
+  readonly guidanceScale?: number;
+}
+
+/**
+ * DDIM trajectories that the model samples itself, labels in turn, no data set needed. For increments every
+ * second step is stored and the one after it measured, the pairs that caching with period 2 meets.
+ */
+export function trajectorySource(
+  config: DiTConfig,
+  options: TrajectorySourceOptions = {},
+): CalibrationSource {
+  const { count, batch, steps, seed } = resolve(options);
+  const scale = options.guidanceScale ?? 1.5;
+  requireNumber('guidanceScale', scale, 0);
+  const guided = scale !== 1;
+  const size = config.inChannels * config.inputSize ** 2;
+  const geometry = geometryOf(config, batch);
+  return {
+    description: `${count} own DDIM trajectories, ${steps} steps, guidance ${scale}`,
+    images: count,
+    batches: count / batch,
+    sequences: guided ? 2 * batch : batch,
+    async run(index, evaluator, increments) {
+      if (increments) requireInteger('steps', steps, 2);
+      const sampler = createSampler('ddim', { steps });
+      const run = sampler.start(noFreshNoise);
+      const latents = new Float32Array(batch * size);
+      for (let i = 0; i < batch; i++)
+        latents.set(normals(seed, NOISE_STREAM, index * batch + i, size), i * size);
+      const labels = Array.from({ length: batch }, (_, i) => (index * batch + i) % config.classes);
+      const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
+      for (const [step, timestep] of sampler.timesteps.entries()) {
+        const store = increments && step % 2 === 0;
+        const input = guided ? bothBranches(latents) : latents;
+        const conditions = all.map((label) => ({ timestep, label }));
+        const output = await (store
+          ? evaluator.store(input, conditions)
+          : evaluator.measure(input, conditions));
+        const prediction = guided
+          ? guide(output, { ...geometry, scale, guidanceChannels: config.inChannels })
+          : splitPrediction(output, geometry);
+        run.advance(step, latents, prediction);
+      }
+    },
+  };
+}
+
+/** DDIM with eta 0 asks for none. */
+function noFreshNoise(): Float32Array {
+  return new Float32Array(0);
+}
+
+function resolve(options: SourceOptions): Required<SourceOptions> {
+  const resolved = {
+    count: options.count ?? 256,
+    batch: options.batch ?? 16,
+    steps: options.steps ?? 50,
+    seed: options.seed ?? 0,
+  };
+  requireInteger('count', resolved.count, 1);
+  requireInteger('batch', resolved.batch, 1);
+  requireInteger('steps', resolved.steps, 1, 1000);
+  requireInteger('seed', resolved.seed, 0);
+  if (resolved.count % resolved.batch !== 0)
+    throw new ArgumentError('batch', resolved.batch, `a divisor of the ${resolved.count} calibration images`);
+  return resolved;
+}
+
+function geometryOf(config: DiTConfig, images: number): PredictionGeometry {
+  return {
+    images,
+    channels: config.inChannels,
+    pixels: config.inputSize ** 2,
+    learnSigma: config.learnSigma,
+  };
+}

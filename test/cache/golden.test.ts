@@ -1,0 +1,141 @@
+/** Increment-calibrated caching against the authors' code: single steps, trajectories and reuse. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { WeightSource } from '../../src/backend/backend.js';
+import { backends } from '../../src/backend/choose.js';
+import type { FactorMethod } from '../../src/calibrate/factors.js';
+import { splitPrediction } from '../../src/diffusion/prediction.js';
+import { createSampler } from '../../src/diffusion/sampler.js';
+import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import type { CacheForm } from '../../src/models/actions.js';
+import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
+import { openDenoiser, periodic } from '../support/denoiser.js';
+import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+import { goldenFactors } from '../support/goldenFactors.js';
+
+const STEP_TOLERANCE = 1e-4;
+const TRAJECTORY_TOLERANCE = 1e-3;
+
+const NAME = /^icc-(\w+)\.(svd|ca|cd|cd_i|cd_o)-r(\d+)\.safetensors$/;
+const files = goldenFiles(NAME);
+
+test('the golden folder has cached runs', () => assert.ok(files.length > 0));
+
+for (const { name: backend, available, detail } of backends()) {
+  for (const file of files) {
+    const [, model, method, rank] = NAME.exec(file)! as unknown as [string, string, FactorMethod, string];
+    describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {
+      const golden = openGolden(file);
+      const checkpoint = new DiTCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
+      const factors = goldenFactors(
+        checkpoint,
+        openGolden(`icc-${model}.sensitivity.safetensors`),
+        method,
+        Number(rank),
+      );
+      const run = {
+        backend,
+        checkpoint,
+        golden,
+        weights: mergedSource(checkpoint, factors),
+        rank: Number(rank),
+      };
+
+      test('one full, then one reused step', () =>
+        twoSteps({ ...run, scatter: 'reuse', expected: 'out_reuse' }));
+      for (const form of ['input', 'rank'] as const)
+        test(`one full, then one calibrated step, ${form} form`, () =>
+          twoSteps({ ...run, scatter: 'calibrate', form, expected: 'out_inc' }));
+      for (const trajectory of golden.tensors.keys()) {
+        const [, period, kind] = /^ddim\d+_p(\d+)_(inc|reuse)$/.exec(trajectory) ?? [];
+        if (period === undefined) continue;
+        test(trajectory, () =>
+          followTrajectory({
+            ...run,
+            scatter: kind === 'inc' ? 'calibrate' : 'reuse',
+            expected: trajectory,
+            period: Number(period),
+          }),
+        );
+      }
+    });
+  }
+}
+
+interface Run {
+  readonly backend: string;
+  readonly checkpoint: DiTCheckpoint;
+  readonly golden: SafetensorsFile;
+  readonly weights: WeightSource;
+  readonly rank: number;
+  readonly scatter: 'reuse' | 'calibrate';
+  readonly form?: CacheForm;
+  /** Tensor of the golden file that holds the outcome. */
+  readonly expected: string;
+}
+
+async function twoSteps(run: Run): Promise<void> {
+  const { golden } = run;
+  const labels = golden.readIntegers('y');
+  const denoiser = await open(run, labels.length, 2, 2);
+  try {
+    const full = await denoiser.evaluate(0, golden.read('x_full'), golden.readIntegers('t_full'), labels);
+    assertClose(full, golden.read('out_full'), STEP_TOLERANCE, 'out_full');
+    const cached = await denoiser.evaluate(1, golden.read('x_inc'), golden.readIntegers('t_inc'), labels);
+    assertClose(cached, golden.read(run.expected), STEP_TOLERANCE, run.expected);
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+async function followTrajectory(run: Run & { period: number }): Promise<void> {
+  const { golden, checkpoint } = run;
+  const { config } = checkpoint;
+  const [steps, images] = golden.tensors.get(run.expected)!.shape as [number, number];
+  const expected = golden.read(run.expected);
+  const latents = golden.read(`${/^ddim\d+/.exec(run.expected)![0]}_z`);
+  const labels = golden.readIntegers('y');
+  const sampler = createSampler('ddim', { steps });
+  const sampling = sampler.start(() => new Float32Array(0));
+  const denoiser = await open(run, images, steps, run.period);
+  const geometry = {
+    images,
+    channels: config.inChannels,
+    pixels: config.inputSize ** 2,
+    learnSigma: config.learnSigma,
+  };
+  try {
+    for (const [step, timestep] of sampler.timesteps.entries()) {
+      const output = await denoiser.evaluate(
+        step,
+        latents,
+        labels.map(() => timestep),
+        labels,
+      );
+      sampling.advance(step, latents, splitPrediction(output, geometry));
+      const sample = expected.subarray(step * latents.length, (step + 1) * latents.length);
+      assertClose(latents, sample, TRAJECTORY_TOLERANCE, `${run.expected} after step ${step}`);
+    }
+  } finally {
+    await denoiser.dispose();
+  }
+}
+
+function open(run: Run, sequences: number, steps: number, period: number) {
+  const { config } = run.checkpoint;
+  return openDenoiser({
+    backend: run.backend,
+    config,
+    weights: run.weights,
+    sequences,
+    steps: periodic(config, steps, period, run.scatter),
+    rank: run.rank,
+    ...(run.form && { form: run.form }),
+  });
+}
+
+/** The checkpoint's tensors, and the factors under `factors.`. */
+function mergedSource(checkpoint: DiTCheckpoint, factors: ReadonlyMap<string, Float32Array>): WeightSource {
+  return { read: (name) => (name.startsWith('factors.') ? factors.get(name)! : checkpoint.read(name)) };
+}
