@@ -1,6 +1,6 @@
 /** A session on a device: compiled plans, caches and modulation table for one batch of one trajectory. */
 import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } from '../backend/backend.js';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
 import type { SessionPlan } from './sessionPlan.js';
 
@@ -81,7 +81,7 @@ export class DenoisingSession implements Disposable {
 
   #tensor(name: string): DeviceTensor {
     const tensor = this.#tensors.get(name);
-    if (!tensor) throw new ArgumentError('session', 'disposed', 'a session that is open');
+    if (!tensor) throw new IncacheError(`the session has no tensor '${name}', or has been disposed`);
     return tensor;
   }
 }

@@ -77,6 +77,7 @@ export function planSession(config: DiTConfig, options: SessionOptions): Session
       tableRows,
       actions,
       cache,
+      ...(options.tap && { tap: options.tap }),
     }),
   );
   const conditioning = conditioningPlan(config, tableRows);

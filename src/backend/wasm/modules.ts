@@ -26,8 +26,12 @@ export function loadModule({ relaxed }: Features, shared: boolean): Promise<WebA
   return module;
 }
 
+/** Instantiates a module on a memory that may be in use: nothing in it is written. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const words = new Int32Array(memory.buffer);
+  const wait = (address: number, expected: number, milliseconds: number) =>
+    void Atomics.wait(words, address / 4, expected, milliseconds);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { wait } });
   return exports as unknown as KernelExports;
 }
 

@@ -1,0 +1,161 @@
+import type { Command } from 'commander';
+import { backends } from '../../backend/choose.js';
+import { CACHE_POLICIES, type CachePolicy, stepActions } from '../../cache/policy.js';
+import { Schedule, scheduleLayers } from '../../cache/schedule.js';
+import { DiTCheckpoint } from '../../engine/checkpoint.js';
+import { planSession, type SessionPlan } from '../../engine/sessionPlan.js';
+import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
+import type { CacheForm } from '../../models/actions.js';
+import { type DiTConfig, namedConfig, tensorShapes } from '../../models/config.js';
+import { costByLayer, costByOp, planCost } from '../../plan/cost.js';
+import { layoutTemporaries } from '../../plan/layout.js';
+import { planText } from '../../plan/text.js';
+import type { Plan } from '../../plan/types.js';
+import { integer } from '../parse.js';
+import { addOutputFlags, type OutputFlags } from '../shared.js';
+import { gmac, table } from '../table.js';
+
+interface InfoFlags extends OutputFlags {
+  readonly model?: string;
+  readonly size?: string;
+  readonly heads?: number;
+  readonly sequences: number;
+  readonly steps: number;
+  readonly policy: string;
+  readonly period: number;
+  readonly rank: number;
+  readonly cacheForm: string;
+  readonly plan?: boolean;
+}
+
+export function registerInfo(program: Command): void {
+  const command = program
+    .command('info')
+    .description('backends present; with a model or a named size: its configuration, plans, costs and memory')
+    .option('-m, --model <file>', 'DiT checkpoint')
+    .option('--size <name>', 'a named size instead, as in DiT-XL/2')
+    .option(
+      '--heads <n>',
+      'attention heads, where neither metadata nor a named size tells',
+      integer('heads', 1),
+    )
+    .option(
+      '--sequences <n>',
+      'sequences in the batch (twice the images under guidance)',
+      integer('sequences', 1),
+      2,
+    )
+    .option('--steps <n>', 'denoising steps', integer('steps', 1), 50)
+    .option('--policy <name>', `cache policy: ${CACHE_POLICIES.join(', ')}`, 'calibrated')
+    .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
+    .option('-r, --rank <r>', 'rank of every layer', integer('rank', 1), 32)
+    .option('--cache-form <form>', 'input or rank', 'input')
+    .option('--plan', 'print the plans');
+  addOutputFlags(command).action(runInfo);
+}
+
+function runInfo(flags: InfoFlags): void {
+  if (flags.model === undefined && flags.size === undefined) return printBackends(flags);
+  const config = configOf(flags);
+  const session = sessionOf(flags, config);
+  const plans = [session.conditioning, ...session.plans];
+  if (flags.plan) process.stdout.write(plans.map(planText).join('\n'));
+  else if (flags.json) process.stdout.write(`${JSON.stringify(describe(config, session, plans))}\n`);
+  else process.stdout.write(report(config, session, plans));
+}
+
+function printBackends({ json }: InfoFlags): void {
+  const list = backends();
+  if (json) process.stdout.write(`${JSON.stringify(list)}\n`);
+  else
+    process.stdout.write(
+      table(
+        ['backend', 'present', ''],
+        list.map(({ name, available, detail }) => [name, available ? 'yes' : 'no', detail]),
+      ),
+    );
+}
+
+function configOf({ model, size, heads }: InfoFlags): DiTConfig {
+  if (model !== undefined && size !== undefined)
+    throw new ArgumentError('size', size, 'either --model or --size, not both');
+  if (size !== undefined) return namedConfig(size);
+  using checkpoint = new DiTCheckpoint(model!, heads === undefined ? {} : { heads });
+  return checkpoint.config;
+}
+
+function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
+  requireOneOf('policy', flags.policy, CACHE_POLICIES);
+  requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
+  const { sequences, steps, rank } = flags;
+  const policy: CachePolicy = flags.policy;
+  const period = policy === 'none' ? 1 : flags.period;
+  if (rank > config.hiddenSize)
+    throw new ArgumentError('rank', rank, `an integer from 1 to ${config.hiddenSize}`);
+  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'sublayer'), steps, period);
+  const actions = stepActions(schedule, config.depth, () =>
+    policy === 'calibrated' ? 'calibrate' : 'reuse',
+  );
+  const form: CacheForm = flags.cacheForm;
+  return planSession(config, {
+    sequences,
+    labels: Math.min(sequences, 2),
+    steps: actions,
+    form,
+    rank: () => rank,
+  });
+}
+
+function describe(config: DiTConfig, session: SessionPlan, plans: readonly Plan[]) {
+  return {
+    config,
+    weightBytes: weightBytes(config),
+    memory: session.memory,
+    macs: session.stepMacs + session.conditioningMacs,
+    plans: plans.map((plan) => ({ name: plan.name, ops: plan.ops.length, ...planCost(plan) })),
+  };
+}
+
+function report(config: DiTConfig, session: SessionPlan, plans: readonly Plan[]): string {
+  const { memory } = session;
+  const facts = [
+    ...Object.entries(config).map(([key, value]) => [key, String(value)]),
+    ['weights, float32', formatBytes(weightBytes(config))],
+    ['cache', formatBytes(memory.cache)],
+    ['modulation table', formatBytes(memory.modulation)],
+    ['all steps', gmac(session.stepMacs)],
+    ['all conditioning', gmac(session.conditioningMacs)],
+  ];
+  const costs = plans.map((plan) => {
+    const { macs, bytes } = planCost(plan);
+    const layout = layoutTemporaries(plan);
+    return [
+      plan.name,
+      String(plan.ops.length),
+      gmac(macs),
+      formatBytes(bytes),
+      formatBytes(layout.arenaBytes),
+      formatBytes(layout.sumBytes),
+    ];
+  });
+  const full = plans[1]!;
+  return [
+    table(['model', ''], facts),
+    table(['plan', 'ops', 'MACs', 'moved', 'arena', 'sum of buffers'], costs),
+    costTable(`${full.name}, by operation`, costByOp(full)),
+    costTable(`${full.name}, by layer`, costByLayer(full)),
+  ].join('\n');
+}
+
+function costTable(title: string, costs: ReturnType<typeof costByOp>): string {
+  return table(
+    [title, 'MACs', 'moved'],
+    [...costs].map(([name, { macs, bytes }]) => [name, gmac(macs), formatBytes(bytes)]),
+  );
+}
+
+function weightBytes(config: DiTConfig): number {
+  let values = 0;
+  for (const shape of tensorShapes(config).values()) values += shape.reduce((a, b) => a * b, 1);
+  return 4 * values;
+}
