@@ -3,7 +3,6 @@ import type { Device, DeviceWeights } from '../backend/backend.js';
 import { type Condition, DenoisingSession } from '../engine/session.js';
 import { planSession } from '../engine/sessionPlan.js';
 import {
-  BLOCK_LINEARS,
   type BlockLinear,
   computeAll,
   type DiTConfig,
@@ -12,6 +11,7 @@ import {
   linearShape,
   uniformActions,
 } from '../models/index.js';
+import { sliceColumns } from '../plan/builder.js';
 import { SensitivityAccumulator } from './sensitivity.js';
 
 /** The side of a linear whose second moment is collected: the narrower one. */
@@ -36,10 +36,14 @@ export interface ProbeOptions {
   readonly secondMoments: boolean;
 }
 
-interface Accumulators {
+/** A linear of the checkpoint: q, k and v are measured as the one that they are there. */
+interface Site {
+  readonly name: string;
+  readonly linears: readonly { readonly layer: string; readonly linear: BlockLinear }[];
   readonly input: SensitivityAccumulator;
   readonly output: SensitivityAccumulator;
-  readonly moment: Float64Array | undefined;
+  /** By layer, when second moments are collected. */
+  readonly moments: ReadonlyMap<string, Float64Array>;
 }
 
 const STORE = 0;
@@ -48,7 +52,7 @@ const MEASURE = 1;
 export class Probe implements Disposable {
   readonly #options: ProbeOptions;
   readonly #session: DenoisingSession;
-  readonly #layers = new Map<string, { linear: BlockLinear; sums: Accumulators }>();
+  readonly #sites: readonly Site[];
 
   constructor(options: ProbeOptions) {
     const { config, device, weights, sequences } = options;
@@ -59,9 +63,9 @@ export class Probe implements Disposable {
     ];
     const plan = planSession(config, { sequences, labels: sequences, steps, tap: statisticsTap(options) });
     this.#session = new DenoisingSession(device, weights, plan);
-    for (let block = 0; block < config.depth; block++)
-      for (const linear of BLOCK_LINEARS)
-        this.#layers.set(layerName(block, linear), { linear, sums: accumulators(linear, options) });
+    this.#sites = Array.from({ length: config.depth }, (_, block) =>
+      SITES.map((linears) => siteOf(block, linears, options)),
+    ).flat();
   }
 
   /** Evaluates the network in full and keeps every linear's input and output for the next `measure`. */
@@ -72,10 +76,10 @@ export class Probe implements Disposable {
   /** Evaluates the network in full and adds its statistics as one batch. */
   async measure(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array> {
     const output = await this.#evaluate(MEASURE, latents, conditions);
-    for (const [layer, { sums }] of this.#layers) {
-      sums.input.addBatch(this.#session.read(inputName(layer)), this.#options.sequences);
-      sums.output.addBatch(this.#session.read(outputName(layer)), this.#options.sequences);
-      if (sums.moment) addTo(sums.moment, this.#session.read(momentName(layer)));
+    for (const site of this.#sites) {
+      site.input.addBatch(this.#session.read(inputName(site.name)), this.#options.sequences);
+      site.output.addBatch(this.#session.read(outputName(site.name)), this.#options.sequences);
+      for (const [layer, sum] of site.moments) addTo(sum, this.#session.read(momentName(layer)));
     }
     return output;
   }
@@ -83,12 +87,15 @@ export class Probe implements Disposable {
   /** The statistics of all batches so far, by layer. */
   finish(): Map<string, LayerStatistics> {
     const statistics = new Map<string, LayerStatistics>();
-    for (const [layer, { linear, sums }] of this.#layers)
-      statistics.set(layer, {
-        input: sums.input.finish(),
-        output: sums.output.finish(),
-        ...(sums.moment && { moment: { side: momentSide(linear, this.#options.config), sum: sums.moment } }),
-      });
+    for (const { linears, input, output, moments } of this.#sites) {
+      const [inputs] = input.finish() as [Float64Array];
+      const outputs = output.finish(linears.length);
+      for (const [part, { layer, linear }] of linears.entries()) {
+        const sum = moments.get(layer);
+        const moment = sum && { moment: { side: momentSide(linear, this.#options.config), sum } };
+        statistics.set(layer, { input: inputs, output: outputs[part]!, ...moment });
+      }
+    }
     return statistics;
   }
 
@@ -113,29 +120,57 @@ export class Probe implements Disposable {
 /** Appends the sums of one linear to the plan, as outputs. */
 function statisticsTap({ config, sequences, increments, secondMoments }: ProbeOptions): LinearTap {
   return (builder, { layer, x, y, cachedInput, cachedOutput }) => {
+    const [site, place] = siteOfLayer(layer);
     const previousInput = increments && { previous: cachedInput() };
     const previousOutput = increments && { previous: cachedOutput() };
-    const input = builder.output(inputName(layer), sequences, x.columns);
-    const output = builder.output(outputName(layer), sequences, y.columns);
-    builder.append({ op: 'channelStatistics', x, ...previousInput, out: input });
-    builder.append({ op: 'channelStatistics', x: y, ...previousOutput, out: output });
+    // q, k and v have the same input: it is measured once.
+    if (place === 0) {
+      const out = builder.output(inputName(site), sequences, x.columns);
+      builder.append({ op: 'channelStatistics', x, ...previousInput, out });
+    }
+    const parts = site.endsWith('qkv') ? 3 : 1;
+    const outputs = builder.output(outputName(site), sequences, parts * y.columns);
+    const out = sliceColumns(outputs, place * y.columns, y.columns);
+    builder.append({ op: 'channelStatistics', x: y, ...previousOutput, out });
     if (!secondMoments) return;
-    const linear = layer.split('.').at(-1) as BlockLinear;
-    const side = momentSide(linear, config);
+    const side = momentSide(layer.split('.').at(-1) as BlockLinear, config);
     const of = side === 'input' ? { x, ...previousInput } : { x: y, ...previousOutput };
-    const out = builder.output(momentName(layer), of.x.columns, of.x.columns);
-    builder.append({ op: 'secondMoment', ...of, out });
+    const moment = builder.output(momentName(layer), of.x.columns, of.x.columns);
+    builder.append({ op: 'secondMoment', ...of, out: moment });
   };
 }
 
-function accumulators(linear: BlockLinear, { config, secondMoments }: ProbeOptions): Accumulators {
-  const { inputs, outputs } = linearShape(linear, config);
+const SITES = [
+  ['q', 'k', 'v'],
+  ['proj'],
+  ['fc1'],
+  ['fc2'],
+] as const satisfies readonly (readonly BlockLinear[])[];
+
+function siteOf(
+  block: number,
+  linears: readonly BlockLinear[],
+  { config, secondMoments }: ProbeOptions,
+): Site {
+  const layers = linears.map((linear) => ({ layer: layerName(block, linear), linear }));
+  const { inputs, outputs } = linearShape(linears[0]!, config);
   const side = Math.min(inputs, outputs);
+  const moments = secondMoments
+    ? layers.map(({ layer }) => [layer, new Float64Array(side * side)] as const)
+    : [];
   return {
+    name: siteOfLayer(layers[0]!.layer)[0],
+    linears: layers,
     input: new SensitivityAccumulator(inputs),
-    output: new SensitivityAccumulator(outputs),
-    moment: secondMoments ? new Float64Array(side * side) : undefined,
+    output: new SensitivityAccumulator(linears.length * outputs),
+    moments: new Map(moments),
   };
+}
+
+/** The site of a layer and the layer's place in it: `blocks.0.k` is the second of `blocks.0.qkv`. */
+function siteOfLayer(layer: string): [string, number] {
+  const place = ['q', 'k', 'v'].indexOf(layer.split('.').at(-1)!);
+  return place < 0 ? [layer, 0] : [`${layer.slice(0, -1)}qkv`, place];
 }
 
 /** The outputs' moment costs no inverse (`whitenedFactors`), so it is taken unless they are the wider side. */
@@ -148,6 +183,6 @@ function addTo(sum: Float64Array, values: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + values[i]!;
 }
 
-const inputName = (layer: string) => `statistics.${layer}.input`;
-const outputName = (layer: string) => `statistics.${layer}.output`;
+const inputName = (site: string) => `statistics.${site}.input`;
+const outputName = (site: string) => `statistics.${site}.output`;
 const momentName = (layer: string) => `statistics.${layer}.moment`;

@@ -1,5 +1,5 @@
 /** Sensitivities of channels (METHOD: Sensitivity of one channel). */
-import { IncacheError, requireInteger } from '../errors.js';
+import { ArgumentError, IncacheError, requireInteger } from '../errors.js';
 import { requireLength } from './layerWeight.js';
 
 const EPSILON = 1e-6;
@@ -35,16 +35,22 @@ export class SensitivityAccumulator {
   }
 
   /**
-   * One sensitivity a channel, before the 1e-6 that is added at use.
+   * One sensitivity a channel, before the 1e-6 that is added at use; as `parts` vectors, of which each is
+   * clamped by its own largest: the outputs of a fused qkv have three.
    *
-   * @throws IncacheError before the first batch.
+   * @throws IncacheError before the first batch; ArgumentError unless `parts` divides the channels.
    */
-  finish(): Float64Array {
+  finish(parts = 1): Float64Array[] {
+    requireInteger('parts', parts, 1);
+    if (this.channels % parts !== 0)
+      throw new ArgumentError('parts', parts, `a divisor of ${this.channels} channels`);
     if (this.#batches === 0)
       throw new IncacheError('no batch has been measured; nothing is known of the channels');
     const powers = this.#sum.map((sum) => (sum / this.#batches) ** POWER);
-    const floor = powers.reduce((most, value) => Math.max(most, value), 0) / LARGEST_RATIO;
-    return powers.map((value) => Math.max(value, floor));
+    const size = this.channels / parts;
+    return Array.from({ length: parts }, (_, part) =>
+      clamped(powers.subarray(part * size, (part + 1) * size)),
+    );
   }
 
   /** Adds `weight` times the image's means, moved to the range 0 (just above it) to 1. */
@@ -59,6 +65,11 @@ export class SensitivityAccumulator {
     for (let c = 0; c < this.channels; c++)
       this.#sum[c]! += (weight * (means[start + c]! - least + EPSILON)) / range;
   }
+}
+
+function clamped(sensitivities: Float64Array): Float64Array {
+  const floor = sensitivities.reduce((most, value) => Math.max(most, value), 0) / LARGEST_RATIO;
+  return sensitivities.map((value) => Math.max(value, floor));
 }
 
 function requireFiniteMeans(means: ArrayLike<number>, channels: number): void {

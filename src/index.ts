@@ -1,0 +1,65 @@
+/** incache: diffusion transformers with increment-calibrated caching. The public face of the package. */
+export type {
+  BackendStatus,
+  Device,
+  DeviceOptions,
+  DeviceTensor,
+  DeviceWeights,
+  Executable,
+  PlanBindings,
+  WeightPrecision,
+  WeightSource,
+} from './backend/backend.js';
+export { backends, openDevice } from './backend/choose.js';
+export { CACHE_POLICIES, type CachePolicy } from './cache/policy.js';
+export {
+  type BinaryMatrix,
+  GRANULARITIES,
+  type Granularity,
+  Schedule,
+  scheduleLayers,
+} from './cache/schedule.js';
+export {
+  type CalibrateOptions,
+  calibrate,
+  type LoadedModel,
+  type RankChoice,
+} from './calibrate/calibrate.js';
+export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
+export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';
+export { type CalibrationImages, loadCalibrationImages } from './calibrate/images.js';
+export {
+  type CalibrationSource,
+  type ImageSourceOptions,
+  imageSource,
+  type SourceOptions,
+  type TrajectorySourceOptions,
+  trajectorySource,
+} from './calibrate/sources.js';
+export { type RespacedProcess, respace } from './diffusion/noiseSchedule.js';
+export { normals } from './diffusion/philox.js';
+export {
+  createSampler,
+  SAMPLER_NAMES,
+  type Sampler,
+  type SamplerName,
+  type SamplerSettings,
+} from './diffusion/sampler.js';
+export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
+export { DiTCheckpoint } from './engine/checkpoint.js';
+export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
+export { ArgumentError, FormatError, IncacheError, OutOfMemoryError, PlanError } from './errors.js';
+export { meanPsnr, psnr } from './evaluate/psnr.js';
+export type { CacheForm } from './models/actions.js';
+export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
+export type { CacheOptions, SampleOptions } from './pipeline/options.js';
+export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
+export type { SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
+export { type Cost, costByLayer, costByOp, planCost } from './plan/cost.js';
+export { parsePlan, serializePlan } from './plan/file.js';
+export { layoutTemporaries } from './plan/layout.js';
+export { planText } from './plan/text.js';
+export type * from './plan/types.js';
+export { validatePlan } from './plan/validate.js';
+export { VERSION } from './version.js';
+export { SafetensorsFile, writeSafetensors } from './weights/safetensors.js';

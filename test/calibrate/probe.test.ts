@@ -1,0 +1,69 @@
+/** Sensitivities measured on the device against the authors' (icc-*.sensitivity). */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { backends, openDevice } from '../../src/backend/choose.js';
+import { Probe } from '../../src/calibrate/probe.js';
+import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { layerName } from '../../src/models/actions.js';
+import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
+import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+
+const TOLERANCE = 1e-4;
+
+const NAME = /^icc-(\w+)\.sensitivity\.safetensors$/;
+const files = goldenFiles(NAME);
+
+test('the golden folder has sensitivities', () => assert.ok(files.length > 0));
+
+for (const { name: backend, available, detail } of backends()) {
+  for (const file of files) {
+    describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {
+      const golden = openGolden(file);
+      const checkpoint = new DiTCheckpoint(
+        `${goldenFolder()}/dit-${NAME.exec(file)![1]}.weights.safetensors`,
+      );
+      const batches = [...golden.tensors.keys()].filter((name) => /^x\d+$/.test(name)).length;
+
+      for (const [family, increments] of [
+        ['mag', false],
+        ['delta_mag', true],
+      ] as const)
+        test(family, async () => {
+          const sequences = golden.tensors.get('x0')!.shape[0]!;
+          const { config } = checkpoint;
+          const device = await openDevice(backend);
+          const weights = device.loadWeights(checkpoint);
+          const probe = new Probe({ config, device, weights, sequences, increments, secondMoments: false });
+          for (let batch = 0; batch < batches; batch++) {
+            if (!increments) {
+              await probe.measure(golden.read(`x${batch}`), conditions(golden, batch, 0));
+              continue;
+            }
+            await probe.store(golden.read(`x${batch}`), conditions(golden, batch, 0));
+            await probe.measure(golden.read(`xn${batch}`), conditions(golden, batch, 1));
+          }
+          const statistics = probe.finish();
+          let compared = 0;
+          for (const name of golden.tensors.keys()) {
+            const [, of, block, linear, side] = /^(\w+)\.block(\d+)\.(\w+)_(rwtv|lwtv)$/.exec(name) ?? [];
+            if (of !== family) continue;
+            const measured = statistics.get(layerName(Number(block), linear as 'q'))!;
+            const vector = side === 'rwtv' ? measured.input : measured.output;
+            assertClose(vector, golden.read(name), TOLERANCE, name);
+            compared++;
+          }
+          assert.equal(compared, config.depth * 12);
+          probe.dispose();
+          weights.dispose();
+          await device.dispose();
+        });
+    });
+  }
+}
+
+/** Timesteps and labels of a recorded batch, `earlier` steps on. */
+function conditions(golden: SafetensorsFile, batch: number, earlier: number) {
+  const labels = golden.readIntegers(`y${batch}`);
+  return golden.readIntegers(`t${batch}`).map((t, i) => ({ timestep: t - earlier, label: labels[i]! }));
+}

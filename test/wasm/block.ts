@@ -1,0 +1,96 @@
+/** A plan like a transformer block, of shapes that fit no tile, with every operation that is cut into many tiles. */
+import type { Device, DeviceTensor, DeviceWeights, Executable } from '../../src/backend/backend.js';
+import { PlanBuilder, sliceColumns } from '../../src/plan/builder.js';
+import type { Plan } from '../../src/plan/types.js';
+import { Random } from '../support/random.js';
+
+const IMAGES = 2;
+const TOKENS = 77;
+const WIDTH = 70;
+const HEADS = 5;
+const ROWS = IMAGES * TOKENS;
+
+export function blockPlan(): Plan {
+  const b = new PlanBuilder('block');
+  const x = b.input('x', ROWS, WIDTH);
+  const modulation = b.input('modulation', IMAGES, 3 * WIDTH);
+  const part = (i: number) => sliceColumns(modulation, i * WIDTH, WIDTH);
+  const normal = b.temporary(ROWS, WIDTH);
+  b.append({ op: 'layerNormModulate', x, shift: part(0), scale: part(1), epsilon: 1e-6, out: normal });
+  const qkv = b.temporary(ROWS, 3 * WIDTH);
+  const qkvWeight = b.weight('qkv', 3 * WIDTH, WIDTH);
+  const bias = b.weight('qkv.bias', 1, 3 * WIDTH);
+  b.append({ op: 'linear', x: normal, weight: qkvWeight, bias, epilogue: 'none', out: qkv });
+  const [q, k, v] = [0, 1, 2].map((i) => sliceColumns(qkv, i * WIDTH, WIDTH)) as [View, View, View];
+  const attended = b.output('attended', ROWS, WIDTH);
+  const lengths = { queryLength: TOKENS, keyLength: TOKENS, scale: (WIDTH / HEADS) ** -0.5 };
+  b.append({ op: 'attention', q, k, v, heads: HEADS, ...lengths, out: attended });
+  const hidden = b.temporary(ROWS, 4 * WIDTH);
+  b.append({
+    op: 'linear',
+    x: attended,
+    weight: b.weight('fc1', 4 * WIDTH, WIDTH),
+    epilogue: 'gelu',
+    out: hidden,
+  });
+  const calibrated = b.output('calibrated', ROWS, WIDTH);
+  b.append({
+    op: 'calibratedLinear',
+    x: hidden,
+    cachedInput: b.input('cachedInput', ROWS, 4 * WIDTH),
+    cachedOutput: b.input('cachedOutput', ROWS, WIDTH),
+    factors: [
+      { down: b.weight('down.0', 19, 4 * WIDTH), up: b.weight('up.0', 41, 19) },
+      { down: b.weight('down.1', 13, 4 * WIDTH), up: b.weight('up.1', 29, 13) },
+    ],
+    epilogue: 'gateResidual',
+    gate: part(2),
+    residual: x,
+    out: calibrated,
+  });
+  b.append({ op: 'secondMoment', x: calibrated, out: b.output('moment', WIDTH, WIDTH) });
+  b.append({ op: 'channelStatistics', x: hidden, out: b.output('statistics', IMAGES, 4 * WIDTH) });
+  return b.build();
+}
+
+type View = ReturnType<PlanBuilder['weight']>;
+
+/** A plan compiled on a device, its inputs random and its outputs NaN. */
+export interface Bound {
+  readonly executable: Executable;
+  readonly weights: DeviceWeights;
+  readonly tensors: ReadonlyMap<string, DeviceTensor>;
+  /** Runs the plan and returns the bits of its outputs one after another. */
+  run(): Promise<Uint32Array>;
+}
+
+/** Compiles a plan with random weights and inputs, the same for every device. */
+export function bind(device: Device, plan: Plan): Bound {
+  const values = randomValues(plan);
+  const weights = device.loadWeights({ read: (name) => values.get(name)! });
+  const tensors = new Map<string, DeviceTensor>();
+  for (const { name, role, type, rows, columns } of plan.buffers) {
+    if (role === 'weight' || role === 'temporary') continue;
+    const tensor = device.allocate(rows, columns, type);
+    tensor.write(values.get(name)!);
+    tensors.set(name, tensor);
+  }
+  const executable = device.compile(plan, { weights, tensors });
+  const run = async () => {
+    await executable.run();
+    const outputs = plan.buffers.filter(({ role }) => role === 'output');
+    const all = outputs.flatMap(({ name }) => [...(tensors.get(name)!.read() as Float32Array)]);
+    return new Uint32Array(Float32Array.from(all).buffer);
+  };
+  return { executable, weights, tensors, run };
+}
+
+function randomValues(plan: Plan): Map<string, Float32Array> {
+  const random = new Random(7);
+  return new Map(
+    plan.buffers.map(({ name, role, rows, columns }) => {
+      if (role === 'output') return [name, new Float32Array(rows * columns).fill(Number.NaN)];
+      return [name, random.normals(rows * columns, role === 'weight' ? 1 / Math.sqrt(columns) : 1)];
+    }),
+  );
+}
