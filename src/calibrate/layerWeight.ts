@@ -31,9 +31,11 @@ export function requireLength(name: string, values: ArrayLike<number>, length: n
 
 /** @throws IncacheError naming `name` and the place of the first NaN or infinite value. */
 export function requireFiniteValues(name: string, values: Float32Array | Float64Array): void {
-  const place = values.findIndex((value) => !Number.isFinite(value));
-  if (place >= 0)
-    throw new IncacheError(`${name} holds ${values[place]} at element ${place}; expected finite numbers`);
+  // A loop, not findIndex: the factors of a large model are 10^8 numbers.
+  for (let place = 0; place < values.length; place++) {
+    if (!Number.isFinite(values[place]))
+      throw new IncacheError(`${name} holds ${values[place]} at element ${place}; expected finite numbers`);
+  }
 }
 
 /** The sensitivities as they are used: plus 1e-6; ones where none are given. */

@@ -63,7 +63,12 @@ test('equal channels are equally sensitive', () => {
 test('float32 arrays of the device are taken as they are', () => {
   const accumulator = new SensitivityAccumulator(2);
   accumulator.addBatch(Float32Array.of(1, 1.25, 2, 2.25), 2);
-  assertClose(accumulator.finish()[0]!, [EPSILON / (0.25 + EPSILON), 1].map(Math.sqrt), 1e-12, 'sensitivities');
+  assertClose(
+    accumulator.finish()[0]!,
+    [EPSILON / (0.25 + EPSILON), 1].map(Math.sqrt),
+    1e-12,
+    'sensitivities',
+  );
 });
 
 test('what cannot be is refused', () => {

@@ -6,10 +6,9 @@ import { type DenseMatrix, gram } from '../../src/calibrate/matrix.js';
 import { symmetricEigen } from '../../src/calibrate/symmetricEigen.js';
 import { fromOracle, length, randomMatrix, toOracle } from './matrices.js';
 
-/** Checks all values against the oracle, and that the vectors are orthonormal eigenvectors. */
-function checkEigen(a: DenseMatrix, count: number, what: string): void {
-  const oracle = new EigenvalueDecomposition(toOracle(a), { assumeSymmetric: true });
-  const expected = oracle.realEigenvalues.sort((x, y) => y - x);
+/** Checks that all values are those expected (in any order), and the vectors orthonormal eigenvectors. */
+function checkEigen(a: DenseMatrix, count: number, what: string, eigenvalues = oracleEigenvalues(a)): void {
+  const expected = eigenvalues.sort((x, y) => y - x);
   const largest = Math.max(...expected.map(Math.abs));
   const { values, vectors } = symmetricEigen({ ...a, data: a.data.slice() }, count);
   const tolerance = 1e-13 * largest;
@@ -27,6 +26,10 @@ function checkEigen(a: DenseMatrix, count: number, what: string): void {
     assert.ok(length(residual.getRow(i)) <= tolerance, `${what}: residual of vector ${i}`);
   const deviation = v.mmul(v.transpose()).sub(Matrix.eye(count));
   assert.ok(deviation.abs().max() <= 1e-13, `${what}: vectors are orthonormal to ${deviation.max()} only`);
+}
+
+function oracleEigenvalues(a: DenseMatrix): number[] {
+  return new EigenvalueDecomposition(toOracle(a), { assumeSymmetric: true }).realEigenvalues;
 }
 
 function symmetric(size: number, seed: number): DenseMatrix {
@@ -75,6 +78,23 @@ test('multiple eigenvalues, in parts that are coupled and in parts that are not'
   const part = toOracle(symmetric(5, 1));
   checkEigen(fromOracle(Matrix.eye(6).kroneckerProduct(part)), 30, 'six times the same');
   checkEigen(matrixOfSpectrum(24, [5, 5, 5, 5, 5, 5, -1, -1, -1]), 24, 'rotated');
+});
+
+test('a square plate: large, with nearly all eigenvalues double', () => {
+  const side = 22;
+  const line = Matrix.zeros(side, side);
+  for (let i = 0; i < side; i++) {
+    line.set(i, i, 2);
+    if (i > 0) {
+      line.set(i, i - 1, -1);
+      line.set(i - 1, i, -1);
+    }
+  }
+  const eye = Matrix.eye(side);
+  const plate = line.kroneckerProduct(eye).add(eye.kroneckerProduct(line));
+  const known = Array.from({ length: side }, (_, i) => 2 - 2 * Math.cos((Math.PI * (i + 1)) / (side + 1)));
+  const sums = known.flatMap((x) => known.map((y) => x + y));
+  checkEigen(fromOracle(plate), side * side, 'plate', sums);
 });
 
 test('rank-deficient, one-sided and zero matrices', () => {

@@ -1,0 +1,19 @@
+/** What the operations that go element by element share: their arguments and the rows of a tile of work. */
+
+/** out = f(x), with the second operand `y` and its rows in `add`. */
+@unmanaged
+export class ElementwiseArguments {
+  x: usize;
+  xStride: usize;
+  out: usize;
+  outStride: usize;
+  rows: i32;
+  columns: i32;
+  /** Rows of a tile of work. */
+  rowBlock: i32;
+}
+
+/** One past the last row of a tile of work. */
+export function endRow(rows: i32, rowBlock: i32, tile: i32): i32 {
+  return min((tile + 1) * rowBlock, rows);
+}

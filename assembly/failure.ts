@@ -1,0 +1,29 @@
+import { FAILURE, FAILURE_PLACE, FAILURE_VALUE } from './control';
+
+let operation: i32 = 0;
+
+/** Called before each operation, so that a failure can name it. */
+export function enterOperation(index: i32): void {
+  operation = index;
+}
+
+/** Reports that row `place` of an operand holds `value`, which cannot be used. The first report stays. */
+export function fail(place: i32, value: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    if (atomic.cmpxchg<i32>(FAILURE, 0, operation + 1) != 0) return;
+  } else {
+    if (load<i32>(FAILURE) != 0) return;
+    store<i32>(FAILURE, operation + 1);
+  }
+  store<i32>(FAILURE_PLACE, place);
+  store<i32>(FAILURE_VALUE, value);
+}
+
+/**
+ * Whether an operation before the current one has failed. One that fails while slower threads are still
+ * about to enter it does not count yet, so that all threads stop at the same operation.
+ */
+export function hasFailed(): bool {
+  const failure = ASC_FEATURE_THREADS ? atomic.load<i32>(FAILURE) : load<i32>(FAILURE);
+  return failure != 0 && failure <= operation;
+}

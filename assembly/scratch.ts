@@ -1,0 +1,26 @@
+/**
+ * The scratch region of a thread: a tile, then whatever the operation packs. Consecutive tiles of work
+ * often need the same packed block; it is remembered from one to the next within an operation.
+ */
+
+/** Bytes before the packed block: room for the largest tile, and cache line aligned. */
+export const TILE_BYTES: usize = 256;
+
+let packedBlock: i32 = -1;
+
+/** Called before each operation: what lies in scratch belongs to another one. */
+export function forgetPacked(): void {
+  packedBlock = -1;
+}
+
+/** Whether block number `block` is what was packed last; when not, the caller packs it now. */
+export function isPacked(block: i32): bool {
+  if (packedBlock == block) return true;
+  packedBlock = block;
+  return false;
+}
+
+/** Where the packed block starts. */
+export function blockAt(scratch: usize): usize {
+  return scratch + TILE_BYTES;
+}

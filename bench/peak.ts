@@ -1,0 +1,23 @@
+/** The loop of nothing but multiply-adds, as a contender. */
+import { readFileSync } from 'node:fs';
+import type { Contender } from './measure.js';
+
+/** As in `assembly/bench/peak.ts`. */
+const FLOPS_A_ROUND = 64;
+const ROUNDS = 50_000;
+const CALLS = 4;
+
+export function peakLoop(build: 'simd' | 'relaxed'): Contender {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const bytes = readFileSync(new URL(`../wasm/peak-${build}.wasm`, import.meta.url));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  const peak = exports.peak as (rounds: number, factors: number) => number;
+  return {
+    name: `multiply-add loop, ${build}`,
+    flops: FLOPS_A_ROUND * ROUNDS * CALLS,
+    run: () => {
+      // Several calls: one alone would stay in the baseline compiler's code from its start to its end.
+      for (let i = 0; i < CALLS; i++) peak(ROUNDS, 64);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/** Who may import whom (docs/architecture.md): a folder reaches only into those it is listed with. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const source = fileURLToPath(new URL('../../../src/', import.meta.url));
+
+/** Beside its own files and those at the root of src (errors, version, embedded). */
+const ALLOWED: Record<string, readonly string[]> = {
+  plan: [],
+  weights: [],
+  diffusion: [],
+  evaluate: [],
+  models: ['plan'],
+  backend: ['plan'],
+  cache: ['models'],
+  engine: ['backend', 'cache', 'models', 'plan', 'weights'],
+  calibrate: ['backend', 'diffusion', 'engine', 'models', 'plan', 'weights'],
+  pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan'],
+};
+
+test('every folder but cli, which may import all, is listed', () => {
+  const folders = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  assert.deepEqual(folders.map(({ name }) => name).sort(), [...Object.keys(ALLOWED), 'cli'].sort());
+});
+
+for (const [folder, allowed] of Object.entries(ALLOWED))
+  test(`${folder} imports only ${allowed.join(', ') || 'itself'}`, () => {
+    for (const file of readdirSync(`${source}${folder}`, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts')) continue;
+      const depth = file.split(/[\\/]/).length;
+      const outward = new RegExp(`from '(?:\\.\\./){${depth}}(\\w+)/`, 'g');
+      for (const [, target] of readFileSync(`${source}${folder}/${file}`, 'utf8').matchAll(outward))
+        assert.ok(allowed.includes(target!), `${folder}/${file} imports from ${target}`);
+    }
+  });
