@@ -5,8 +5,7 @@
  * Everything is transposed, so that nothing has to be: scores are K Q^T, eight queries a panel, which is
  * the panel that the second product V^T P^T takes, and maxima and sums run down its rows.
  *
- *     scratch   [tile: 256 bytes, unused]
- *               [Q       panels of [headDim][8], scaled]
+ *     scratch   [Q       panels of [headDim][8], scaled]
  *               [O^T     panels of [headDim][8]]
  *               [state   panels of maximum [8], sum [8]]
  *               [K       strips of [headDim][rows], a block of keys]
@@ -19,9 +18,8 @@ import { STRIP } from './control';
 import { exp } from './exp';
 import { fail } from './failure';
 import { storeLanes } from './lanes';
-import { multiply, PANEL, TILE_ROW } from './microkernel';
+import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packColumns, packRows, packStrips } from './packing';
-import { blockAt } from './scratch';
 
 /** Keys of a block; the host sizes the scratch with the same number. */
 const KEY_BLOCK: i32 = 128;
@@ -65,7 +63,7 @@ export function attention(a: AttentionArguments, tile: i32, scratch: usize): voi
 
   const panelBytes = (<usize>a.headDim) << 5;
   const panels = <usize>(a.queryBlock / PANEL);
-  const q = blockAt(scratch);
+  const q = scratch;
   const o = q + panels * panelBytes;
   const state = o + panels * panelBytes;
   const keyStrips = state + panels * STATE_BYTES;
@@ -158,27 +156,6 @@ function packValues(v: usize, vStride: usize, keys: i32, headDim: i32, strip: i3
     const place = target + ((<usize>d * <usize>keys) << 2);
     packColumns(v + ((<usize>d) << 2), vStride, 0, 0, height, keys, place, <usize>height);
   }
-}
-
-/** target = strips x panel, `rows` x 8, all strips in turn. */
-function multiplyStrips(
-  strips: usize,
-  rows: i32,
-  depth: i32,
-  strip: i32,
-  panel: usize,
-  target: usize,
-  resume: bool,
-): void {
-  for (let i = 0; i < rows; i += strip)
-    multiply(
-      min(strip, rows - i),
-      strips + ((<usize>i * <usize>depth) << 2),
-      panel,
-      depth,
-      target + <usize>i * TILE_ROW,
-      resume,
-    );
 }
 
 /** Scores become exp(score - maximum); sums, and the outputs so far, are rescaled to the new maximum. */

@@ -2,16 +2,16 @@
  * out = epilogue(C(y) + up (down (x - C(x)))), or with C(h) = down C(x) given: up (down x - C(h)).
  * A tile of work is a block of rows by one factor pair; nothing between x and out leaves scratch.
  *
- *     scratch   [tile: 256 bytes][x - C(x) in strips][h in strips: what the second product takes as it is]
+ *     scratch   [tiles: [rows][8]][x - C(x) in strips][h in strips: what the second product takes as it is]
  *
  * The second product's accumulators start from C(y): where h is 0, out is C(y) to the bit.
  */
 import { STRIP } from './control';
 import { Epilogue, finishTile } from './epilogue';
 import { loadLanes } from './lanes';
-import { multiply, PANEL, TILE_ROW } from './microkernel';
+import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packStrips } from './packing';
-import { blockAt, isPacked } from './scratch';
+import { behindTiles, isPacked } from './scratch';
 
 @unmanaged
 export class FactorPair {
@@ -50,7 +50,7 @@ export function calibratedLinear(a: CalibratedLinearArguments, tile: i32, scratc
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
   const strip = load<i32>(STRIP);
-  const packed = blockAt(scratch);
+  const packed = behindTiles(scratch, a.rowBlock);
   if (!isPacked(rowBlock)) packIncrement(a, row, rows, strip, packed);
   const hidden = packed + ((<usize>a.rowBlock * <usize>a.depth) << 2);
   for (let column = 0; column < pair.rank; column += PANEL)
@@ -83,16 +83,16 @@ function projectDown(
   row: i32,
   rows: i32,
   column: i32,
-  tile: usize,
+  tiles: usize,
 ): void {
   const panel = pair.down + ((<usize>column * <usize>a.depth) << 2);
   const columns = min(PANEL, pair.rank - column);
+  multiplyStrips(packed, rows, a.depth, strip, panel, tiles, false);
+  if (a.cachedHidden != 0) subtractHidden(a, tiles, row, rows, pair.firstRank + column, columns);
   for (let i = 0; i < rows; i += strip) {
     const height = min(strip, rows - i);
-    multiply(height, packed + ((<usize>i * <usize>a.depth) << 2), panel, a.depth, tile, false);
-    if (a.cachedHidden != 0) subtractHidden(a, tile, row + i, height, pair.firstRank + column, columns);
     const target = hidden + ((<usize>i * <usize>pair.rank + <usize>column * <usize>height) << 2);
-    transposeTile(tile, height, columns, target);
+    transposeTile(tiles + <usize>i * TILE_ROW, height, columns, target);
   }
 }
 
@@ -133,17 +133,14 @@ function projectUp(
   row: i32,
   rows: i32,
   column: i32,
-  tile: usize,
+  tiles: usize,
 ): void {
   const panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
   const columns = min(PANEL, pair.columns - column);
   const target = pair.firstColumn + column;
-  for (let i = 0; i < rows; i += strip) {
-    const height = min(strip, rows - i);
-    loadCachedOutput(a, tile, row + i, height, target, columns);
-    multiply(height, hidden + ((<usize>i * <usize>pair.rank) << 2), panel, pair.rank, tile, true);
-    finishTile(a.epilogue, tile, row + i, height, target, columns);
-  }
+  loadCachedOutput(a, tiles, row, rows, target, columns);
+  multiplyStrips(hidden, rows, pair.rank, strip, panel, tiles, true);
+  finishTile(a.epilogue, tiles, row, rows, target, columns);
 }
 
 /** tile = C(y). */

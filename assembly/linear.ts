@@ -1,16 +1,16 @@
 /**
  * out = epilogue(x W^T + bias). A tile of work is a block of rows by a block of columns.
  *
- *     scratch   [tile: 256 bytes][the block of rows of x, in strips]
+ *     scratch   [tiles: [rows][8]][the block of rows of x, in strips]
  *     weight    [panels][depth][8], zeros past the last column
  *
  * A panel stays in cache while all strips of the block pass over it.
  */
 import { STRIP } from './control';
 import { Epilogue, finishTile } from './epilogue';
-import { multiply, PANEL } from './microkernel';
+import { multiplyStrips, PANEL } from './microkernel';
 import { packStrips } from './packing';
-import { blockAt, isPacked } from './scratch';
+import { behindTiles, isPacked } from './scratch';
 
 @unmanaged
 export class LinearArguments {
@@ -33,30 +33,14 @@ export function linear(a: LinearArguments, tile: i32, scratch: usize): void {
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
   const strip = load<i32>(STRIP);
-  const packed = blockAt(scratch);
+  const packed = behindTiles(scratch, a.rowBlock);
   if (!isPacked(rowBlock))
     packStrips(a.x + <usize>row * a.xStride, a.xStride, 0, 0, rows, a.depth, strip, packed);
   const first = (tile % a.columnBlocks) * a.columnBlock;
   const end = min(first + a.columnBlock, a.columns);
-  for (let column = first; column < end; column += PANEL)
-    multiplyPanel(a, packed, strip, row, rows, column, scratch);
-}
-
-/** All strips of the block against one panel. */
-function multiplyPanel(
-  a: LinearArguments,
-  packed: usize,
-  strip: i32,
-  row: i32,
-  rows: i32,
-  column: i32,
-  tile: usize,
-): void {
-  const panel = a.weight + ((<usize>column * <usize>a.depth) << 2);
-  const columns = min(PANEL, a.columns - column);
-  for (let i = 0; i < rows; i += strip) {
-    const height = min(strip, rows - i);
-    multiply(height, packed + ((<usize>i * <usize>a.depth) << 2), panel, a.depth, tile, false);
-    finishTile(a.epilogue, tile, row + i, height, column, columns);
+  for (let column = first; column < end; column += PANEL) {
+    const panel = a.weight + ((<usize>column * <usize>a.depth) << 2);
+    multiplyStrips(packed, rows, a.depth, strip, panel, scratch, false);
+    finishTile(a.epilogue, scratch, row, rows, column, min(PANEL, a.columns - column));
   }
 }

@@ -2,14 +2,14 @@
  * `linear` with 8-bit weights, one scale an output channel, and activations rounded to 12 bits, one scale a
  * row, found while they are packed. Accumulation is exact; the tile is scaled back before the epilogue.
  *
- *     scratch   [tile: 256 bytes][scales of the rows of the block, to a cache line][the block in strips, i16]
+ *     scratch   [tiles: [rows][8]][scales of the rows of the block, to a cache line][the block in strips, i16]
  *     weight    [panels][pairs][8][2] i8, zeros past the last column and an odd depth
  *     scales    f32, one a column, to a full panel
  */
 import { Epilogue, finishTile } from './epilogue';
 import { PANEL, TILE_ROW } from './microkernel';
 import { multiplyInt8 } from './microkernelInt8';
-import { blockAt, isPacked } from './scratch';
+import { behindTiles, isPacked } from './scratch';
 
 /** Rows of a strip: what the sixteen registers hold. */
 const STRIP: i32 = 4;
@@ -35,7 +35,7 @@ export function linearInt8(a: LinearInt8Arguments, tile: i32, scratch: usize): v
   const rowBlock = tile / a.columnBlocks;
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
-  const scales = blockAt(scratch);
+  const scales = behindTiles(scratch, a.rowBlock);
   const strips = scales + ((((<usize>a.rowBlock) << 2) + 63) & ~63);
   if (!isPacked(rowBlock)) quantizeBlock(a, row, rows, scales, strips);
   const first = (tile % a.columnBlocks) * a.columnBlock;
@@ -52,18 +52,22 @@ function multiplyPanel(
   row: i32,
   rows: i32,
   column: i32,
-  tile: usize,
+  tiles: usize,
 ): void {
   const pairs = (a.depth + 1) >> 1;
   const panel = a.weight + ((<usize>column * <usize>pairs) << 1);
   const columns = min(PANEL, a.columns - column);
   const columnScales = a.scales + ((<usize>column) << 2);
-  for (let i = 0; i < rows; i += STRIP) {
-    const height = min(STRIP, rows - i);
-    multiplyInt8(height, strips + ((<usize>i * <usize>pairs) << 2), panel, pairs, tile);
-    scaleTile(tile, height, scales + ((<usize>i) << 2), columnScales);
-    finishTile(a.epilogue, tile, row + i, height, column, columns);
-  }
+  for (let i = 0; i < rows; i += STRIP)
+    multiplyInt8(
+      min(STRIP, rows - i),
+      strips + ((<usize>i * <usize>pairs) << 2),
+      panel,
+      pairs,
+      tiles + <usize>i * TILE_ROW,
+    );
+  scaleTile(tiles, rows, scales, columnScales);
+  finishTile(a.epilogue, tiles, row, rows, column, columns);
 }
 
 /** Integers to floats, times the scales of their row and column. */

@@ -17,6 +17,33 @@ export const STRIP_MAX: i32 = 6;
 /** Bytes of one row of a tile. */
 export const TILE_ROW: usize = 32;
 
+/** Depth that is multiplied at a time: this much of a panel stays in the first cache while strips pass. */
+const DEPTH_BLOCK: i32 = 1152;
+
+/**
+ * tiles = strips x panel, or += with `resume`, for `rows` rows in strips of up to `strip`, one after another:
+ * the strip at row i starts at i * depth floats, and row i of the tiles at i * 8.
+ */
+export function multiplyStrips(
+  strips: usize,
+  rows: i32,
+  depth: i32,
+  strip: i32,
+  panel: usize,
+  tiles: usize,
+  resume: bool,
+): void {
+  for (let k = 0; k < depth; k += DEPTH_BLOCK) {
+    const block = min(DEPTH_BLOCK, depth - k);
+    for (let i = 0; i < rows; i += strip) {
+      const height = min(strip, rows - i);
+      const start = strips + ((<usize>i * <usize>depth + <usize>k * <usize>height) << 2);
+      multiply(height, start, panel, block, tiles + <usize>i * TILE_ROW, resume || k > 0);
+    }
+    panel += (<usize>block) << 5;
+  }
+}
+
 /** tile = strip x panel, or tile += strip x panel when `resume` is set. */
 export function multiply(rows: i32, strip: usize, panel: usize, depth: i32, tile: usize, resume: bool): void {
   switch (rows) {

@@ -1,10 +1,8 @@
 /**
- * The scratch region of a thread: a tile, then whatever the operation packs. Consecutive tiles of work
+ * The scratch region of a thread: tiles of the result, then whatever the operation packs. Consecutive tiles of work
  * often need the same packed block; it is remembered from one to the next within an operation.
  */
-
-/** Bytes before the packed block: room for the largest tile, and cache line aligned. */
-export const TILE_BYTES: usize = 256;
+import { TILE_ROW } from './microkernel';
 
 let packedBlock: i32 = -1;
 
@@ -20,7 +18,7 @@ export function isPacked(block: i32): bool {
   return false;
 }
 
-/** Where the packed block starts. */
-export function blockAt(scratch: usize): usize {
-  return scratch + TILE_BYTES;
+/** Where the packed block starts: behind tiles of `rows` rows, on a cache line of its own. */
+export function behindTiles(scratch: usize, rows: i32): usize {
+  return scratch + ((<usize>rows * TILE_ROW + 63) & ~63);
 }

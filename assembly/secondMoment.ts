@@ -2,13 +2,13 @@
  * out = d^T d with d = x - previous, summed over all rows: a product of depth M of the columns of d with
  * themselves. A tile of work is a block of rows of out.
  *
- *     scratch   [tile: 256 bytes][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
+ *     scratch   [tiles: [rows][8]][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
  */
 import { STRIP } from './control';
 import { storeLanes } from './lanes';
-import { multiply, PANEL, TILE_ROW } from './microkernel';
+import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packColumns } from './packing';
-import { blockAt } from './scratch';
+import { behindTiles } from './scratch';
 
 @unmanaged
 export class SecondMomentArguments {
@@ -29,7 +29,7 @@ export function secondMoment(a: SecondMomentArguments, tile: i32, scratch: usize
   const strip = load<i32>(STRIP);
   const first = tile * a.rowBlock;
   const height = min(a.rowBlock, a.columns - first);
-  const strips = blockAt(scratch);
+  const strips = behindTiles(scratch, a.rowBlock);
   const panel = strips + ((<usize>a.rowBlock * <usize>a.rows) << 2);
   for (let i = 0; i < height; i += strip) {
     const rows = min(strip, height - i);
@@ -61,19 +61,16 @@ function multiplyPanel(
   height: i32,
   column: i32,
   panel: usize,
-  tile: usize,
+  tiles: usize,
 ): void {
   const columns = min(PANEL, a.columns - column);
   packDifference(a, column, columns, panel, PANEL);
-  for (let i = 0; i < height; i += strip) {
-    const rows = min(strip, height - i);
-    multiply(rows, strips + ((<usize>i * <usize>a.rows) << 2), panel, a.rows, tile, false);
-    let out = a.out + <usize>(first + i) * a.outStride + ((<usize>column) << 2);
-    for (let row = 0; row < rows; row++) {
-      const source = tile + <usize>row * TILE_ROW;
-      storeLanes(out, v128.load(source, 0), columns);
-      if (columns > 4) storeLanes(out + 16, v128.load(source, 16), columns - 4);
-      out += a.outStride;
-    }
+  multiplyStrips(strips, height, a.rows, strip, panel, tiles, false);
+  let out = a.out + <usize>first * a.outStride + ((<usize>column) << 2);
+  for (let row = 0; row < height; row++) {
+    storeLanes(out, v128.load(tiles, 0), columns);
+    if (columns > 4) storeLanes(out + 16, v128.load(tiles, 16), columns - 4);
+    out += a.outStride;
+    tiles += TILE_ROW;
   }
 }

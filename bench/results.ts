@@ -39,13 +39,19 @@ export function markdown(rows: readonly Row[]): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** Writes `bench/results/kernels-<machine>-<date>.json` below the working directory and returns its path. */
+/** Writes the rows of kernels below the working directory and returns the path. */
 export function save(rows: readonly Row[]): string {
+  return saveJson('kernels', { rows });
+}
+
+/** Writes `bench/results/<what>-<machine>-<date>.json` below the working directory and returns its path. */
+export function saveJson(what: string, figures: object): string {
   const date = new Date().toISOString().slice(0, 10);
-  const path = `bench/results/kernels-${machineName()}-${date}.json`;
+  const path = `bench/results/${what}-${machineName()}-${date}.json`;
   mkdirSync('bench/results', { recursive: true });
   const { node, v8 } = process.versions;
-  writeFileSync(path, `${JSON.stringify({ machine: machineName(), date, node, v8, rows }, undefined, 1)}\n`);
+  const file = { machine: machineName(), date, node, v8, ...figures };
+  writeFileSync(path, `${JSON.stringify(file, undefined, 1)}\n`);
   return path;
 }
 

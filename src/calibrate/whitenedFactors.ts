@@ -35,8 +35,9 @@ export interface WhitenedFactorsRequest extends LayerWeight {
  * inputs, and nothing is inverted. Where Co > Ci the moment of the inputs gives the smaller problem, on the
  * Ci side. The rows of Wb have unit length. Singular values below 1e-8 of the largest are rounding.
  *
- * With the moment of the outputs and Co > Ci the eigenproblem is Co x Co: slow, prefer that of the inputs;
- * with the moment of the inputs and Ci > Co, two products with Ci x Ci matrices: prefer that of the outputs.
+ * Give the moment of the side with fewer channels. That of the outputs with Co > Ci makes a Co x Co
+ * eigenproblem, that of the inputs with Ci > Co two products with Ci x Ci matrices: for fc1 and fc2 of
+ * DiT-XL/2 at rank 192, 51 s instead of 5 and 17 s instead of 3 on one core.
  *
  * @throws ArgumentError for shapes that do not fit, a rank outside 1 .. min(Co, Ci), a negative ridge.
  * @throws IncacheError for NaN and infinities, naming the array, for a moment without energy, and where

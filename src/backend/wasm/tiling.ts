@@ -2,8 +2,8 @@
 
 /** Columns of a panel of the micro-kernel. */
 export const PANEL = 8;
-/** Bytes of the result tile that every scratch region starts with. */
-export const TILE_BYTES = 256;
+/** Bytes of a row of a result tile. */
+const TILE_ROW = 32;
 /** Tiles of work a thread, so that a slow thread does not hold up the others for long. */
 export const TILES_A_THREAD = 8;
 
@@ -38,4 +38,9 @@ export function elementRows(columns: number): number {
 
 export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
+}
+
+/** Bytes of the result tiles of a block of rows, which its scratch region starts with. */
+export function tileBytes(rowBlock: number): number {
+  return roundUp(rowBlock * TILE_ROW, 64);
 }

@@ -1,6 +1,6 @@
 import type { AttentionOp } from '../../../plan/types.js';
 import { floatWord, matrix, type Operation, type Placement } from '../operation.js';
-import { PANEL, roundUp, TILE_BYTES } from '../tiling.js';
+import { PANEL, roundUp } from '../tiling.js';
 
 /** As in `assembly/attention.ts`. */
 const KEY_BLOCK = 128;
@@ -35,8 +35,7 @@ export function attention(op: AttentionOp, at: Placement): Operation {
       queryBlock,
       queryBlocks,
     ],
-    scratchBytes:
-      TILE_BYTES + (queryBlock / PANEL) * perPanel + 2 * headDim * KEY_BLOCK * 4 + KEY_BLOCK * PANEL * 4,
+    scratchBytes: (queryBlock / PANEL) * perPanel + 2 * headDim * KEY_BLOCK * 4 + KEY_BLOCK * PANEL * 4,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { CalibratedLinearOp } from '../../../plan/types.js';
 import { matrix, type Operation, type Placement, type Word } from '../operation.js';
-import { balancedRowBlock, rowBlockOf, TILE_BYTES, TILES_A_THREAD } from '../tiling.js';
+import { balancedRowBlock, rowBlockOf, TILES_A_THREAD, tileBytes } from '../tiling.js';
 import { epilogueWords } from './epilogue.js';
 
 export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operation {
@@ -25,7 +25,7 @@ export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operati
       pairWords(op, at),
       epilogueWords(op, at),
     ],
-    scratchBytes: TILE_BYTES + rowBlock * (depth + largestRank) * 4,
+    scratchBytes: tileBytes(rowBlock) + rowBlock * (depth + largestRank) * 4,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { LinearOp } from '../../../plan/types.js';
 import { matrix, type Operation, type Placement } from '../operation.js';
-import { columnBlockOf, roundUp, rowBlockOf, TILE_BYTES, TILES_A_THREAD } from '../tiling.js';
+import { columnBlockOf, roundUp, rowBlockOf, TILES_A_THREAD, tileBytes } from '../tiling.js';
 import { epilogueWords } from './epilogue.js';
 
 /** Rows of a strip of the int8 micro-kernel. */
@@ -27,8 +27,9 @@ export function linear(op: LinearOp, at: Placement): Operation {
     epilogueWords(op, at),
   ];
   const tiles = rowBlocks * columnBlocks;
-  if (!quantized) return { kernel: 'linear', tiles, words, scratchBytes: TILE_BYTES + rowBlock * depth * 4 };
-  const scratchBytes = TILE_BYTES + roundUp(rowBlock * 4, 64) + rowBlock * roundUp(depth, 2) * 2;
+  if (!quantized)
+    return { kernel: 'linear', tiles, words, scratchBytes: tileBytes(rowBlock) + rowBlock * depth * 4 };
+  const scratchBytes = tileBytes(rowBlock) + roundUp(rowBlock * 4, 64) + rowBlock * roundUp(depth, 2) * 2;
   return { kernel: 'linearInt8', tiles, words: [...words, quantized.scales], scratchBytes };
 }
 

@@ -1,6 +1,6 @@
 import type { SecondMomentOp } from '../../../plan/types.js';
 import { matrix, type Operation, type Placement } from '../operation.js';
-import { PANEL, rowBlockOf, TILE_BYTES } from '../tiling.js';
+import { PANEL, rowBlockOf, tileBytes } from '../tiling.js';
 
 /** A product of the columns of d with themselves: its depth is the rows of x. */
 export function secondMoment(op: SecondMomentOp, at: Placement): Operation {
@@ -10,6 +10,6 @@ export function secondMoment(op: SecondMomentOp, at: Placement): Operation {
     kernel: 'secondMoment',
     tiles: Math.ceil(columns / rowBlock),
     words: [...matrix(op.x, at), ...matrix(op.previous, at), ...matrix(op.out, at), rows, columns, rowBlock],
-    scratchBytes: TILE_BYTES + (rowBlock + PANEL) * rows * 4,
+    scratchBytes: tileBytes(rowBlock) + (rowBlock + PANEL) * rows * 4,
   };
 }

@@ -1,0 +1,47 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DenoisingSession } from '../../src/engine/session.js';
+import { planSession } from '../../src/engine/sessionPlan.js';
+import { DiTCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
+import { computeAll } from '../../src/models/actions.js';
+
+const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
+
+/** The relative L2 error of the golden forward passes with weights in float32 and in int8. */
+export async function int8Error() {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.forward.safetensors'));
+  const rows: { model: string; f32: number; int8: number }[] = [];
+  for (const file of files) {
+    const model = file.split('.')[0]!;
+    rows.push({ model, f32: await forwardError(model, 'f32'), int8: await forwardError(model, 'int8') });
+  }
+  const lines = rows.map(
+    ({ model, f32, int8 }) => `| ${model} | ${f32.toExponential(1)} | ${int8.toExponential(1)} |`,
+  );
+  return { text: ['| forward pass | f32 | int8 x 12 bit |', '|---|---|---|', ...lines].join('\n'), rows };
+}
+
+async function forwardError(model: string, weights: WeightPrecision): Promise<number> {
+  using golden = SafetensorsFile.open(`${folder}/${model}.forward.safetensors`);
+  using checkpoint = new DiTCheckpoint(`${folder}/${model}.weights.safetensors`);
+  const device = await openDevice('wasm', { weights });
+  const labels = golden.readIntegers('y');
+  const steps = [computeAll(checkpoint.config.depth)];
+  const plan = planSession(checkpoint.config, { sequences: labels.length, labels: labels.length, steps });
+  using session = new DenoisingSession(device, device.loadWeights(checkpoint), plan);
+  const timesteps = golden.readIntegers('t');
+  await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
+  const rows = Int32Array.from(labels.keys());
+  const output = await session.evaluate(0, golden.read('x'), rows);
+  await device.dispose();
+  return relativeL2(output, golden.read('out'));
+}
+
+function relativeL2(actual: Float32Array, expected: Float32Array): number {
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}

@@ -1,0 +1,68 @@
+import {
+  type CacheOptions,
+  calibrate,
+  DiTPipeline,
+  EMBEDDED_CALIBRATION_IMAGES,
+  EMBEDDED_MODEL,
+  imageSource,
+  loadCalibrationImages,
+  meanPsnr,
+} from '../../src/index.js';
+import { type Contender, interleave, median, medianRatio } from '../measure.js';
+
+const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const ROUNDS = 7;
+const PERIOD = 2;
+const RANKS = [16, 32];
+
+/** DDIM-50 of the embedded model, ten digits with guidance, full against cached, in turn. */
+export async function trajectory() {
+  await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+  const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.config);
+  const source = imageSource(pipeline.config, { ...images, count: 256, batch: 32 });
+  const policies: [string, CacheOptions][] = [
+    ['full', {}],
+    ['reuse', { policy: 'reuse', period: PERIOD }],
+  ];
+  for (const rank of RANKS) {
+    const factors = await calibrate(pipeline, { method: 'cd', rank, source });
+    policies.push([`calibrated, cd, r = ${rank}`, { policy: 'calibrated', period: PERIOD, factors }]);
+  }
+  const outcomes = new Map<string, { latents: Float32Array; macs: number; stepTime: number[] }>();
+  const contenders: Contender[] = policies.map(([name, cache]) => ({
+    name,
+    flops: 0,
+    run: async () => {
+      const { latents, report } = await pipeline.generate({ labels: LABELS, cache });
+      const stepTime = outcomes.get(name)?.stepTime ?? [];
+      outcomes.set(name, { latents, macs: report.macs, stepTime: [...stepTime, report.milliseconds] });
+    },
+  }));
+  await interleave(contenders, ROUNDS, 1);
+  const full = outcomes.get('full')!;
+  const rows = policies.map(([policy]) => {
+    const { latents, macs, stepTime } = outcomes.get(policy)!;
+    const [timeRatio, macRatio] = [medianRatio(stepTime, full.stepTime), macs / full.macs];
+    return {
+      policy,
+      milliseconds: median(stepTime),
+      macs,
+      timeRatio,
+      macRatio,
+      timeOverMacs: timeRatio / macRatio,
+      psnr: policy === 'full' ? undefined : meanPsnr(latents, full.latents, LABELS.length),
+    };
+  });
+  const { backend, threads } = pipeline.device;
+  const lines = rows.map(
+    (row) =>
+      `| ${row.policy} | ${(row.milliseconds / 1000).toFixed(2)} | ${(row.macs / 1e9).toFixed(1)} | ${row.timeRatio.toFixed(3)} | ${row.macRatio.toFixed(3)} | ${row.timeOverMacs.toFixed(2)} | ${row.psnr?.toFixed(1) ?? ''} |`,
+  );
+  const text = [
+    `DDIM-50, ${LABELS.length} images with guidance, ${backend}, ${threads} threads, median of ${ROUNDS} interleaved`,
+    '| policy | s | GMAC | time ratio | MAC ratio | time / MACs | PSNR, dB |',
+    '|---|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
+  return { text, backend, threads, rounds: ROUNDS, period: PERIOD, rows };
+}
