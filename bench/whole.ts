@@ -13,12 +13,9 @@ import { trajectory } from './whole/trajectory.js';
 const MEASUREMENTS = { trajectory, startUp, int8Error, residentMemory };
 
 const wanted = process.argv[2] ?? '';
-const figures: Record<string, unknown> = {};
 for (const [name, measure] of Object.entries(MEASUREMENTS)) {
   if (!name.startsWith(wanted)) continue;
   process.stderr.write(`${name}\n`);
-  const { text, ...rest } = await measure();
-  figures[name] = rest;
-  console.log(`${text}\n`);
+  const { text, ...figures } = await measure();
+  console.log(`${text}\nwritten to ${saveJson(name, figures)}\n`);
 }
-console.log(`written to ${saveJson('whole', figures)}`);

@@ -1,0 +1,86 @@
+/** The package as a user installs it: what is in the tarball, and that it works without install scripts. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+describe('npm package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'incache-pack-'));
+  const installed = join(folder, 'node_modules/incache');
+  let files: string[];
+
+  before(() => {
+    const options = ['--ignore-scripts', '--json', '--pack-destination', folder];
+    const [pack] = JSON.parse(
+      execFileSync('npm', ['pack', ...options], {
+        cwd: root,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
+    files = pack.files.map(({ path }: { path: string }) => path);
+    execFileSync('mkdir', ['-p', installed]);
+    execFileSync('tar', ['xf', join(folder, pack.filename), '-C', installed, '--strip-components=1']);
+    // Its dependencies, as npm would have put them beside it.
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    for (const name of Object.keys(dependencies))
+      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  test('has kernels, types and the embedded model, and no tests or sources', () => {
+    for (const path of [
+      'dist/wasm/simd.wasm',
+      'dist/src/index.d.ts',
+      'models/digits/dit-digits.safetensors',
+      'LICENSE',
+    ])
+      assert.ok(files.includes(path), `${path} is missing`);
+    assert.deepEqual(
+      files.filter((path) => /^(dist\/(test|bench)|test|src|bench)\//.test(path)),
+      [],
+    );
+  });
+
+  test('publint finds nothing', async () => {
+    const { messages } = await publint({ pkgDir: installed, strict: true, pack: false });
+    const pkg = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, pkg)),
+      [],
+    );
+  });
+
+  test('imports and samples', () => {
+    const program = `
+      import { DiTPipeline, EMBEDDED_MODEL } from 'incache';
+      const pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+      const { shape } = await pipeline.generate({ labels: [3], steps: 1 });
+      console.log(shape.join());`;
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.equal(output.trim(), '1,1,32,32');
+  });
+
+  test('the command runs', () => {
+    const command = join(installed, 'dist/src/cli/main.js');
+    const output = execFileSync(process.execPath, [command, 'info', '--json'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.ok(
+      JSON.parse(output).some(
+        ({ name, available }: { name: string; available: boolean }) => name === 'wasm' && available,
+      ),
+    );
+  });
+});
