@@ -2,16 +2,17 @@
  * out = epilogue(C(y) + up (down (x - C(x)))), or with C(h) = down C(x) given: up (down x - C(h)).
  * A tile of work is a block of rows by one factor pair; nothing between x and out leaves scratch.
  *
- *     scratch   [tiles: [rows][8]][x - C(x) in strips][h in strips: what the second product takes as it is]
+ *     scratch   [tiles][x - C(x) in strips][h in strips: what the second product takes as it is]
  *
  * The second product's accumulators start from C(y): where h is 0, out is C(y) to the bit.
  */
 import { STRIP } from './control';
-import { Epilogue, finishTile } from './epilogue';
+import { Epilogue, finishTiles } from './epilogue';
 import { loadLanes } from './lanes';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packStrips } from './packing';
 import { behindTiles, isPacked } from './scratch';
+import { GROUP, quadOf, tileBytes } from './tiles';
 
 @unmanaged
 export class FactorPair {
@@ -55,7 +56,7 @@ export function calibratedLinear(a: CalibratedLinearArguments, tile: i32, scratc
   const hidden = packed + ((<usize>a.rowBlock * <usize>a.depth) << 2);
   for (let column = 0; column < pair.rank; column += PANEL)
     projectDown(a, pair, packed, hidden, strip, row, rows, column, scratch);
-  for (let column = 0; column < pair.columns; column += PANEL)
+  for (let column = 0; column < pair.columns; column += GROUP)
     projectUp(a, pair, hidden, strip, row, rows, column, scratch);
 }
 
@@ -124,7 +125,7 @@ function transposeTile(tile: usize, rows: i32, columns: i32, strip: usize): void
   }
 }
 
-/** Eight columns of out for all rows of the block. */
+/** A group of columns of out for all rows of the block. */
 function projectUp(
   a: CalibratedLinearArguments,
   pair: FactorPair,
@@ -135,33 +136,31 @@ function projectUp(
   column: i32,
   tiles: usize,
 ): void {
-  const panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
-  const columns = min(PANEL, pair.columns - column);
+  const bytes = tileBytes(a.rowBlock);
+  const columns = min(GROUP, pair.columns - column);
   const target = pair.firstColumn + column;
-  loadCachedOutput(a, tiles, row, rows, target, columns);
-  multiplyStrips(hidden, rows, pair.rank, strip, panel, tiles, true);
-  finishTile(a.epilogue, tiles, row, rows, target, columns);
+  for (let i = 0; i < rows; i++)
+    loadCachedOutput(a, quadOf(tiles, bytes, i, 0), bytes, row + i, target, columns);
+  let panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
+  let tile = tiles;
+  for (let j = 0; j < columns; j += PANEL) {
+    multiplyStrips(hidden, rows, pair.rank, strip, panel, tile, true);
+    panel += (<usize>pair.rank) << 5;
+    tile += bytes;
+  }
+  finishTiles(a.epilogue, tiles, bytes, row, rows, target, columns);
 }
 
-/** tile = C(y). */
+/** A row of C(y) across the tiles. */
 function loadCachedOutput(
   a: CalibratedLinearArguments,
-  tile: usize,
+  tiles: usize,
+  bytes: usize,
   row: i32,
-  rows: i32,
   column: i32,
   columns: i32,
 ): void {
-  let source = a.cachedOutput + <usize>row * a.cachedOutputStride + ((<usize>column) << 2);
-  for (let i = 0; i < rows; i++) {
-    if (columns == 8) {
-      v128.store(tile, v128.load(source, 0), 0);
-      v128.store(tile, v128.load(source, 16), 16);
-    } else {
-      v128.store(tile, loadLanes(source, min(columns, 4)), 0);
-      if (columns > 4) v128.store(tile, loadLanes(source + 16, columns - 4), 16);
-    }
-    source += a.cachedOutputStride;
-    tile += TILE_ROW;
-  }
+  const source = a.cachedOutput + <usize>row * a.cachedOutputStride + ((<usize>column) << 2);
+  for (let j = 0; j < columns; j += 4)
+    v128.store(quadOf(tiles, bytes, 0, j), loadLanes(source + ((<usize>j) << 2), columns - j));
 }

@@ -2,14 +2,15 @@
  * `linear` with 8-bit weights, one scale an output channel, and activations rounded to 12 bits, one scale a
  * row, found while they are packed. Accumulation is exact; the tile is scaled back before the epilogue.
  *
- *     scratch   [tiles: [rows][8]][scales of the rows of the block, to a cache line][the block in strips, i16]
+ *     scratch   [tiles][scales of the rows of the block, to a cache line][the block in strips, i16]
  *     weight    [panels][pairs][8][2] i8, zeros past the last column and an odd depth
  *     scales    f32, one a column, to a full panel
  */
-import { Epilogue, finishTile } from './epilogue';
+import { Epilogue, finishTiles } from './epilogue';
 import { PANEL, TILE_ROW } from './microkernel';
 import { multiplyInt8 } from './microkernelInt8';
 import { behindTiles, isPacked } from './scratch';
+import { GROUP, tileBytes } from './tiles';
 
 /** Rows of a strip: what the sixteen registers hold. */
 const STRIP: i32 = 4;
@@ -40,8 +41,19 @@ export function linearInt8(a: LinearInt8Arguments, tile: i32, scratch: usize): v
   if (!isPacked(rowBlock)) quantizeBlock(a, row, rows, scales, strips);
   const first = (tile % a.columnBlocks) * a.columnBlock;
   const end = min(first + a.columnBlock, a.columns);
-  for (let column = first; column < end; column += PANEL)
-    multiplyPanel(a, scales, strips, row, rows, column, scratch);
+  for (let column = first; column < end; column += GROUP) {
+    const columns = min(GROUP, end - column);
+    for (let j = 0; j < columns; j += PANEL)
+      multiplyPanel(
+        a,
+        scales,
+        strips,
+        rows,
+        column + j,
+        scratch + <usize>(j / PANEL) * tileBytes(a.rowBlock),
+      );
+    finishTiles(a.epilogue, scratch, tileBytes(a.rowBlock), row, rows, column, columns);
+  }
 }
 
 /** All strips of the block against one panel. */
@@ -49,25 +61,21 @@ function multiplyPanel(
   a: LinearInt8Arguments,
   scales: usize,
   strips: usize,
-  row: i32,
   rows: i32,
   column: i32,
-  tiles: usize,
+  tile: usize,
 ): void {
   const pairs = (a.depth + 1) >> 1;
   const panel = a.weight + ((<usize>column * <usize>pairs) << 1);
-  const columns = min(PANEL, a.columns - column);
-  const columnScales = a.scales + ((<usize>column) << 2);
   for (let i = 0; i < rows; i += STRIP)
     multiplyInt8(
       min(STRIP, rows - i),
       strips + ((<usize>i * <usize>pairs) << 2),
       panel,
       pairs,
-      tiles + <usize>i * TILE_ROW,
+      tile + <usize>i * TILE_ROW,
     );
-  scaleTile(tiles, rows, scales, columnScales);
-  finishTile(a.epilogue, tiles, row, rows, column, columns);
+  scaleTile(tile, rows, scales, a.scales + ((<usize>column) << 2));
 }
 
 /** Integers to floats, times the scales of their row and column. */

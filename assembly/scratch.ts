@@ -2,7 +2,7 @@
  * The scratch region of a thread: tiles of the result, then whatever the operation packs. Consecutive tiles of work
  * often need the same packed block; it is remembered from one to the next within an operation.
  */
-import { TILE_ROW } from './microkernel';
+import { tilesBytes } from './tiles';
 
 let packedBlock: i32 = -1;
 
@@ -18,7 +18,7 @@ export function isPacked(block: i32): bool {
   return false;
 }
 
-/** Where the packed block starts: behind tiles of `rows` rows, on a cache line of its own. */
-export function behindTiles(scratch: usize, rows: i32): usize {
-  return scratch + ((<usize>rows * TILE_ROW + 63) & ~63);
+/** Where the packed block starts: behind the tiles for blocks of `rowBlock` rows. */
+export function behindTiles(scratch: usize, rowBlock: i32): usize {
+  return scratch + tilesBytes(rowBlock);
 }

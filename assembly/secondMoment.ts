@@ -2,7 +2,7 @@
  * out = d^T d with d = x - previous, summed over all rows: a product of depth M of the columns of d with
  * themselves. A tile of work is a block of rows of out.
  *
- *     scratch   [tiles: [rows][8]][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
+ *     scratch   [tiles][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
  */
 import { STRIP } from './control';
 import { storeLanes } from './lanes';

@@ -16,6 +16,6 @@ const wanted = process.argv[2] ?? '';
 for (const [name, measure] of Object.entries(MEASUREMENTS)) {
   if (!name.startsWith(wanted)) continue;
   process.stderr.write(`${name}\n`);
-  const { text, ...figures } = await measure();
-  console.log(`${text}\nwritten to ${saveJson(name, figures)}\n`);
+  const figures = await measure();
+  console.log(`${figures.text}\n\nwritten to ${saveJson(name, figures)}\n`);
 }

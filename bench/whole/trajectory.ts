@@ -60,6 +60,7 @@ export async function trajectory() {
   );
   const text = [
     `DDIM-50, ${LABELS.length} images with guidance, ${backend}, ${threads} threads, median of ${ROUNDS} interleaved`,
+    '',
     '| policy | s | GMAC | time ratio | MAC ratio | time / MACs | PSNR, dB |',
     '|---|---|---|---|---|---|---|',
     ...lines,

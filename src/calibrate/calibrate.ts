@@ -1,5 +1,6 @@
 /** From a model to the factors of its linears. */
 import type { Device, DeviceWeights } from '../backend/backend.js';
+import { requireFinite } from '../backend/finite.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, type BlockLinear, type DiTConfig, layerName, linearShape } from '../models/index.js';
@@ -169,12 +170,12 @@ function scalesOf(method: Exclude<FactorMethod, 'whitened'>, statistics: LayerSt
 function readLinear(checkpoint: DiTCheckpoint, block: number, linear: BlockLinear): LinearWeight {
   const { inputs: columns, outputs: rows } = linearShape(linear, checkpoint.config);
   const third = ['q', 'k', 'v'].indexOf(linear);
-  if (third >= 0) {
-    const qkv = checkpoint.read(`blocks.${block}.attn.qkv.weight`);
-    return { weight: qkv.subarray(third * rows * columns, (third + 1) * rows * columns), rows, columns };
-  }
-  const sublayer = linear === 'proj' ? 'attn' : 'mlp';
-  return { weight: checkpoint.read(`blocks.${block}.${sublayer}.${linear}.weight`), rows, columns };
+  const site = third >= 0 ? 'attn.qkv' : `${linear === 'proj' ? 'attn' : 'mlp'}.${linear}`;
+  const name = `blocks.${block}.${site}.weight`;
+  const values = checkpoint.read(name);
+  requireFinite(name, values);
+  const weight = third >= 0 ? values.subarray(third * rows * columns, (third + 1) * rows * columns) : values;
+  return { weight, rows, columns };
 }
 
 function requireRanks(config: DiTConfig, rank: RankChoice): void {

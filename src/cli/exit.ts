@@ -1,5 +1,5 @@
 /** How the command line ends: exit codes and what is said about an error. */
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { IncacheError } from '../errors.js';
 
 /** Documented in README: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted. */
@@ -8,11 +8,24 @@ export const EXIT = { done: 0, defect: 1, input: 2, interrupted: 130 } as const;
 /** One line on stderr; the stack trace only with `--debug`, or when the defect is ours. */
 export function reportError(error: unknown, debug: boolean): number {
   if (isAbort(error)) return EXIT.interrupted;
+  // Commander has said it by then, see `speakAsIncache`.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input;
   const known = error instanceof IncacheError;
   const trace = debug || !known;
-  process.stderr.write(`incache: ${trace ? stackOf(error) : (error as Error).message}\n`);
+  process.stderr.write(`incache: ${trace ? stackOf(error) : oneLine((error as Error).message)}\n`);
   return known ? EXIT.input : EXIT.defect;
+}
+
+/** Makes commander's own complaints look like ours. Before commands are added: they inherit it. */
+export function speakAsIncache(program: Command): Command {
+  return program.exitOverride().configureOutput({
+    outputError: (text, write) => write(`incache: ${oneLine(text.replace(/^error: /, ''))}\n`),
+  });
+}
+
+/** Messages of others, as those of JSON.parse, may quote lines of their input. */
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*[\r\n]\s*/g, ' ');
 }
 
 function isAbort(error: unknown): boolean {
@@ -29,4 +42,13 @@ export function interruptSignal(): AbortSignal {
   process.once('SIGINT', () => controller.abort());
   process.once('SIGTERM', () => controller.abort());
   return controller.signal;
+}
+
+/** A reader that has seen enough, as in `incache info | head -1`, ends the command without a complaint. */
+export function endQuietlyOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(process.exitCode ?? EXIT.done);
+    });
 }

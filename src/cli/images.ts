@@ -1,6 +1,7 @@
 /** From sampled tensors to picture files. */
+import { mkdirSync } from 'node:fs';
 import { encode } from 'fast-png';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, IncacheError } from '../errors.js';
 import { writeFileAtomic } from '../weights/atomicFile.js';
 
 /** images x channels x height x width, values in [-1, 1] with 1 (grey) or 3 (RGB) channels. */
@@ -38,14 +39,23 @@ export function encodeGrid(batch: ImageBatch, columns: number): Uint8Array {
   return encode(grid);
 }
 
-/** Writes `folder/0000.png`, `0001.png`, ... */
+/** Writes `folder/0000.png`, `0001.png`, ...; makes the folder where there is none. */
 export function writeSingles(batch: ImageBatch, folder: string): void {
   const [images, channels, height, width] = requirePictures(batch);
+  makeFolder(folder);
   for (let image = 0; image < images; image++) {
     const data = new Uint8Array(width * height * channels);
     drawImage(batch, image, data, width, 0, 0);
     const png = encode({ width, height, channels, data });
     writeFileAtomic(`${folder}/${String(image).padStart(4, '0')}.png`, png);
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new IncacheError(`cannot make the folder ${folder}: ${(error as Error).message}`, { cause: error });
   }
 }
 

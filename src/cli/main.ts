@@ -6,12 +6,17 @@ import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
 import { registerInfo } from './commands/info.js';
 import { registerSample } from './commands/sample.js';
-import { EXIT, reportError } from './exit.js';
+import { EXIT, endQuietlyOnClosedPipe, reportError, speakAsIncache } from './exit.js';
 
-const program = new Command('incache')
-  .description('Diffusion transformers with increment-calibrated caching')
-  .version(VERSION)
-  .exitOverride();
+endQuietlyOnClosedPipe();
+const program = speakAsIncache(
+  new Command('incache')
+    .description('Diffusion transformers with increment-calibrated caching.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', '\nExit codes: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted.'),
+);
 registerSample(program);
 registerCalibrate(program);
 registerInfo(program);

@@ -1,33 +1,46 @@
 /** Command-line texts to values; each throws an `ArgumentError` that names the option. */
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 
-/** For commander: an option that takes an integer of at least `minimum`. */
-export function integer(option: string, minimum: number): (text: string) => number {
+/** Images, labels and the like in one command: more is a slip of the keyboard. */
+export const MOST_ITEMS = 1_000_000;
+
+/** Denoising steps, which are timesteps of the training process. */
+export const MOST_STEPS = 1000;
+
+/** For commander: an option that takes an integer in [minimum, maximum]. */
+export function integer(option: string, minimum: number, maximum?: number): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
-    requireInteger(option, Number.isNaN(value) ? text : value, minimum);
+    requireInteger(option, Number.isSafeInteger(value) ? value : text, minimum, maximum);
     return value;
   };
 }
 
-export function decimal(option: string, minimum: number): (text: string) => number {
+export function decimal(option: string, minimum: number, maximum?: number): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
-    requireNumber(option, Number.isNaN(value) ? text : value, minimum);
+    requireNumber(option, Number.isNaN(value) ? text : value, minimum, maximum);
     return value;
   };
 }
 
 /** `0,3,7` or ranges as in `0-9`. */
 export function integerList(option: string): (text: string) => number[] {
-  return (text) =>
-    text.split(',').flatMap((part) => {
+  return (text) => {
+    const refuse = (expected: string): never => {
+      throw new ArgumentError(option, text, expected);
+    };
+    const values: number[] = [];
+    for (const part of text.split(',')) {
       const [, first, last] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
-      if (first === undefined) throw new ArgumentError(option, text, 'integers and ranges, as in 0,3,5-9');
+      if (first === undefined) return refuse('integers and ranges, as in 0,3,5-9');
       const [from, to] = [Number(first), Number(last ?? first)];
-      requireInteger(option, to, from, from + 1_000_000);
-      return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-    });
+      if (from > to) refuse('ranges that ascend, as in 5-9');
+      if (values.length + to - from >= MOST_ITEMS) refuse(`at most ${MOST_ITEMS} numbers`);
+      for (let value = from; value <= to; value++) values.push(value);
+    }
+    return values;
+  };
 }
 
 function toNumber(text: string): number {

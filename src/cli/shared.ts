@@ -1,5 +1,5 @@
 /** Options that several commands share. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { WeightPrecision } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { requireOneOf } from '../errors.js';
@@ -20,22 +20,33 @@ export interface OutputFlags {
 }
 
 export function addModelFlags(command: Command): Command {
+  return addDeviceFlags(
+    command
+      .addOption(
+        new Option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names').default(
+          EMBEDDED_MODEL,
+          'the embedded digits model',
+        ),
+      )
+      .option('--heads <n>', HEADS, integer('heads', 1)),
+  );
+}
+
+/** Of options that take the number of attention heads. */
+export const HEADS = 'attention heads, for a checkpoint whose metadata and size do not tell';
+
+export function addDeviceFlags(command: Command): Command {
   return command
-    .option('-m, --model <file>', 'DiT checkpoint (safetensors, official key names)', EMBEDDED_MODEL)
-    .option(
-      '--heads <n>',
-      'attention heads, where neither metadata nor a named size tells',
-      integer('heads', 1),
-    )
-    .option('--backend <name>', 'backend; default: the fastest present (see incache info)')
-    .option('--threads <n>', 'threads; default: all cores', integer('threads', 1))
-    .option('--weights <precision>', 'weights on the device: f32 or int8 (wasm: faster, less exact)', 'f32');
+    .option('--backend <name>', 'backend, see incache info (default: the fastest present)')
+    .option('--threads <n>', 'threads (default: one for each core)', integer('threads', 1))
+    .option('--weights <precision>', 'weights on the device: f32, or int8 (faster, less exact)', 'f32');
 }
 
 export function addOutputFlags(command: Command): Command {
   return command
-    .option('--json', 'print the result as JSON on stdout')
-    .option('--debug', 'print stack traces of errors');
+    .option('--json', 'print the result as one line of JSON')
+    .option('--debug', 'print the stack traces of errors')
+    .helpOption('-h, --help', 'print this help');
 }
 
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {

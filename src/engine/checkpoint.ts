@@ -1,5 +1,6 @@
 /** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
+import { FormatError } from '../errors.js';
 import { type ConfigHints, type DiTConfig, inferConfig } from '../models/index.js';
 import { hashTensors } from '../weights/hash.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
@@ -22,6 +23,7 @@ export class DiTCheckpoint implements WeightSource, Disposable {
       this.config = inferConfig(this.#file.tensors, this.#file.metadata, hints);
     } catch (error) {
       this.#file.close();
+      if (error instanceof FormatError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
       throw error;
     }
   }

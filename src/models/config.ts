@@ -110,8 +110,7 @@ export function inferConfig(
   const [tableRows] = shapeOf(tensors, 'y_embedder.embedding_table.weight', 2);
   const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2);
   const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2);
-  let depth = 0;
-  while (tensors.has(`blocks.${depth}.attn.qkv.weight`)) depth++;
+  const depth = depthOf(tensors);
   const side = Math.sqrt(tokens!);
   if (!Number.isInteger(side))
     throw new FormatError(`pos_embed has ${tokens} tokens; expected a square number`);
@@ -130,6 +129,16 @@ export function inferConfig(
   checkTensors(tensors, tensorShapes(config));
   checkMetadata(config, metadata);
   return config;
+}
+
+/** Counts blocks instead of looking for the last one, so that a lost tensor is named and not what follows it. */
+function depthOf(tensors: ReadonlyMap<string, TensorHeader>): number {
+  const blocks = new Set<string>();
+  for (const name of tensors.keys()) {
+    const [, block] = /^blocks\.(\d+)\.(?:attn|mlp|adaLN_modulation)\./.exec(name) ?? [];
+    if (block !== undefined) blocks.add(block);
+  }
+  return blocks.size;
 }
 
 function shapeOf(

@@ -3,6 +3,7 @@ import { bothBranches, guide } from '../diffusion/guidance.js';
 import { splitPrediction } from '../diffusion/prediction.js';
 import type { Prediction, Sampler, StepNoise } from '../diffusion/sampler.js';
 import type { DenoisingSession } from '../engine/session.js';
+import { IncacheError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import { planCost } from '../plan/cost.js';
 import type { SampleStep } from './result.js';
@@ -48,6 +49,7 @@ export async function* denoiseBatch(
   const sequences = sequencesOf(options.labels, guided, config.classes);
   const run = sampler.start(options.noise);
   const macs = plan.plans.map((step) => planCost(step).macs);
+  let latest = -1;
   for (const [index, timestep] of sampler.timesteps.entries()) {
     options.signal?.throwIfAborted();
     const start = performance.now();
@@ -60,13 +62,20 @@ export async function* denoiseBatch(
     const output = await session.evaluate(index, guided ? bothBranches(latents) : latents, rows);
     run.advance(index, latents, predictionOf(options, output));
     const milliseconds = performance.now() - start;
+    latest = index;
     yield {
       index,
       steps: sampler.timesteps.length,
       timestep,
       milliseconds,
       macs: macs[plan.planOfStep[index]!]!,
-      latents: () => latents.slice(),
+      latents: () => {
+        if (latest !== index)
+          throw new IncacheError(
+            `the latents of step ${index} are gone: step ${latest} was taken; ask for them before the next step`,
+          );
+        return latents.slice();
+      },
     };
     // The network runs on this thread too: let signals, timers and the caller's own work through.
     await new Promise((resolve) => setImmediate(resolve));

@@ -92,6 +92,8 @@ export function resolveOptions(options: SampleOptions, config: DiTConfig): Resol
       `${options.noise.length} values`,
       `${values}, one for every element of the images`,
     );
+  const bad = options.noise?.findIndex((value) => !Number.isFinite(value)) ?? -1;
+  if (bad >= 0) throw new ArgumentError(`noise[${bad}]`, options.noise![bad], 'a finite number');
   return resolved;
 }
 
@@ -105,6 +107,7 @@ export function scheduleOf(cache: CacheOptions, steps: number, depth: number): S
   const layers = scheduleLayers(depth, granularity);
   if (policy === 'none') return Schedule.fromPeriod(layers, steps, 1);
   if (cache.schedule) {
+    requireLayers(cache.schedule.layers, depth);
     if (cache.schedule.steps !== steps)
       throw new ArgumentError(
         'schedule',
@@ -116,4 +119,14 @@ export function scheduleOf(cache: CacheOptions, steps: number, depth: number): S
   if (cache.gatherSteps) return Schedule.fromSteps(layers, steps, cache.gatherSteps);
   if (cache.rule) return Schedule.fromRule(layers, steps, cache.rule);
   return Schedule.fromPeriod(layers, steps, cache.period ?? 2);
+}
+
+/** A column of no layer would be ignored, and so would all but one of the same name. */
+function requireLayers(names: readonly string[], depth: number): void {
+  const known = new Set(GRANULARITIES.flatMap((granularity) => scheduleLayers(depth, granularity)));
+  for (const [column, name] of names.entries()) {
+    const expected = known.has(name) ? 'no layer twice' : `a layer of this model of ${depth} blocks`;
+    if (!known.has(name) || names.indexOf(name) !== column)
+      throw new ArgumentError(`schedule.layers[${column}]`, name, expected);
+  }
 }

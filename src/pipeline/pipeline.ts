@@ -37,6 +37,7 @@ export class DiTPipeline implements AsyncDisposable {
   readonly #factors = new Map<FactorSet, string>();
   readonly #factorsByPrefix = new Map<string, FactorSet>();
   #nextFactors = 0;
+  #disposed = false;
 
   private constructor(checkpoint: DiTCheckpoint, device: Device) {
     this.checkpoint = checkpoint;
@@ -61,6 +62,7 @@ export class DiTPipeline implements AsyncDisposable {
 
   /** The plans, costs and memory of one batch of such a run, without taking any memory. */
   plan(options: SampleOptions): SessionPlan {
+    this.#requireOpen();
     const resolved = resolveOptions(options, this.config);
     return this.#planBatch(
       resolved,
@@ -69,8 +71,13 @@ export class DiTPipeline implements AsyncDisposable {
     );
   }
 
-  /** Samples and yields every step; returns the result. Image i is the same whatever the batch. */
+  /**
+   * Samples and yields every step; returns the result. Image i is the same whatever the batch. Leaving the
+   * loop frees the run's memory; several runs may be under way at once, and take turns.
+   */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
+    this.#requireOpen();
+    options.signal?.throwIfAborted();
     const resolved = resolveOptions(options, this.config);
     const sampler = createSampler(resolved.sampler, resolved);
     if (sampler.needsVariance && !this.config.learnSigma)
@@ -152,7 +159,9 @@ export class DiTPipeline implements AsyncDisposable {
     this.#factorsByPrefix.delete(prefix);
   }
 
+  /** Frees the model and the device. Runs under way fail at their next step. */
   async dispose(): Promise<void> {
+    this.#disposed = true;
     this.weights.dispose();
     this.checkpoint.dispose();
     await this.device.dispose();
@@ -160,6 +169,10 @@ export class DiTPipeline implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  #requireOpen(): void {
+    if (this.#disposed) throw new IncacheError('this pipeline has been disposed');
   }
 
   #planBatch(options: ResolvedOptions, images: number, labels: number): SessionPlan {

@@ -15,7 +15,10 @@ export interface SampleStep {
   readonly milliseconds: number;
   /** Multiply-accumulates of the network for all sequences of the batch. */
   readonly macs: number;
-  /** A copy of the batch's latents after the step: images x channels x height x width. */
+  /**
+   * A copy of the batch's latents after the step: images x channels x height x width. Throws once the next
+   * step has been taken.
+   */
   latents(): Float32Array;
 }
 

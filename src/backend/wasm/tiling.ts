@@ -2,8 +2,8 @@
 
 /** Columns of a panel of the micro-kernel. */
 export const PANEL = 8;
-/** Bytes of a row of a result tile. */
-const TILE_ROW = 32;
+/** Columns whose tiles are finished together, as in `assembly/tiles.ts`. */
+const GROUP = 128;
 /** Tiles of work a thread, so that a slow thread does not hold up the others for long. */
 export const TILES_A_THREAD = 8;
 
@@ -42,5 +42,5 @@ export function roundUp(value: number, multiple: number): number {
 
 /** Bytes of the result tiles of a block of rows, which its scratch region starts with. */
 export function tileBytes(rowBlock: number): number {
-  return roundUp(rowBlock * TILE_ROW, 64);
+  return rowBlock * GROUP * 4;
 }

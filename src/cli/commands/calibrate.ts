@@ -4,9 +4,11 @@ import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { loadCalibrationImages } from '../../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
+import { BLOCK_LINEARS, layerName } from '../../models/actions.js';
 import type { DiTConfig } from '../../models/config.js';
 import { interruptSignal } from '../exit.js';
-import { decimal, integer } from '../parse.js';
+import { requireFilePath } from '../outputPath.js';
+import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
@@ -14,39 +16,49 @@ import { table } from '../table.js';
 interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly method: string;
   readonly rank: number;
-  readonly layerRank: Record<string, number>;
+  readonly layerRank?: Record<string, number>;
   readonly images?: string;
-  readonly count: number;
+  readonly count?: number;
   readonly steps: number;
   readonly seed: number;
-  readonly batch: number;
+  readonly batch?: number;
   readonly guidanceScale: number;
   readonly ridge: number;
   readonly out: string;
 }
 
+const DEFAULT_COUNT = 256;
+const LARGEST_DEFAULT_BATCH = 16;
+
 export function registerCalibrate(program: Command): void {
   const command = program
     .command('calibrate')
-    .description('make the low-rank factors of a model, from images or from its own trajectories')
+    .description("Make the low-rank factors of a model, from images or from the model's own trajectories.")
     .option('--method <name>', FACTOR_METHODS.join(', '), 'cd')
-    .option('-r, --rank <r>', 'rank of every layer', integer('rank', 0), 32)
+    .option('-r, --rank <r>', 'rank of every layer; 0 is reuse', integer('rank', 0), 32)
     .option(
       '--layer-rank <layer=r>',
       'another rank for one layer, as in blocks.0.fc1=64; may be repeated',
       addLayerRank,
-      {},
     )
     .option(
       '--images <file>',
-      'calibration images (.safetensors or .npz with images and labels); default: own trajectories',
+      'calibration images and labels, .safetensors or .npz (default: own trajectories)',
     )
-    .option('-n, --count <n>', 'images or trajectories', integer('count', 1), 256)
-    .option('--steps <n>', 'steps of the DDIM sampler', integer('steps', 1), 50)
-    .option('-g, --guidance-scale <s>', 'of the own trajectories', decimal('guidance-scale', 0), 1.5)
-    .option('--ridge <x>', 'of method whitened', decimal('ridge', 0), 0.01)
+    .option(
+      '-n, --count <n>',
+      'number of images or trajectories (default: 256, or all images where there are fewer)',
+      integer('count', 1, MOST_ITEMS),
+    )
+    .option('--steps <n>', 'steps of the DDIM sampler', integer('steps', 1, MOST_STEPS), 50)
+    .option('-g, --guidance-scale <s>', 'guidance of own trajectories', decimal('guidance-scale', 0), 1.5)
+    .option('--ridge <x>', 'regularisation of method whitened', decimal('ridge', 0), 0.01)
     .option('-s, --seed <n>', 'seed of noise and timesteps', integer('seed', 0), 0)
-    .option('--batch <n>', 'images evaluated together', integer('batch', 1), 16)
+    .option(
+      '--batch <n>',
+      'images evaluated together, a divisor of their number (default: the largest up to 16)',
+      integer('batch', 1),
+    )
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
   addOutputFlags(addModelFlags(command)).action(runCalibrate);
 }
@@ -54,8 +66,11 @@ export function registerCalibrate(program: Command): void {
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const { method } = flags;
   requireOneOf('method', method, FACTOR_METHODS);
+  requireFilePath('out', flags.out);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
+  const ranks = flags.layerRank ?? {};
+  requireLayers(Object.keys(ranks), pipeline.config);
   const source = method === 'svd' ? undefined : sourceOf(flags, pipeline.config);
   const progress = startProgress(
     'calibrating',
@@ -66,7 +81,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   try {
     const factors = await calibrate(pipeline, {
       method,
-      rank: (layer) => flags.layerRank[layer] ?? flags.rank,
+      rank: (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
       seed: flags.seed,
       steps: flags.steps,
@@ -91,19 +106,44 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
 }
 
 function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
-  const { count, steps, seed, guidanceScale } = flags;
-  const batch = Math.min(flags.batch, count);
-  if (flags.images === undefined)
+  const { steps, seed, guidanceScale } = flags;
+  if (flags.images === undefined) {
+    const count = flags.count ?? DEFAULT_COUNT;
+    const batch = flags.batch ?? defaultBatch(count);
     return trajectorySource(config, { count, batch, steps, seed, guidanceScale });
+  }
   const data = loadCalibrationImages(flags.images, config);
-  return imageSource(config, { ...data, count: Math.min(count, data.labels.length), batch, steps, seed });
+  const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
+  return imageSource(config, { ...data, count, batch: flags.batch ?? defaultBatch(count), steps, seed });
 }
 
-function addLayerRank(text: string, ranks: Record<string, number>): Record<string, number> {
-  const [, layer, rank] = /^(blocks\.\d+\.(?:q|k|v|proj|fc1|fc2))=(\d+)$/.exec(text) ?? [];
+/** The largest divisor of `count` that is a usual batch. */
+function defaultBatch(count: number): number {
+  let batch = Math.min(LARGEST_DEFAULT_BATCH, count);
+  while (count % batch !== 0) batch--;
+  return batch;
+}
+
+function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {
+  const [, layer, rank] = /^([^=]+)=(\d+)$/.exec(text) ?? [];
   if (layer === undefined)
     throw new ArgumentError('layer-rank', text, 'a layer and its rank, as in blocks.0.fc1=64');
   return { ...ranks, [layer]: Number(rank) };
+}
+
+function requireLayers(names: readonly string[], { depth }: DiTConfig): void {
+  const layers = new Set(
+    Array.from({ length: depth }, (_, block) =>
+      BLOCK_LINEARS.map((linear) => layerName(block, linear)),
+    ).flat(),
+  );
+  const unknown = names.find((name) => !layers.has(name));
+  if (unknown !== undefined)
+    throw new ArgumentError(
+      'layer-rank',
+      unknown,
+      `blocks.0 to blocks.${depth - 1} followed by one of ${BLOCK_LINEARS.map((linear) => `.${linear}`).join(', ')}`,
+    );
 }
 
 function format(value: unknown): string {

@@ -3,6 +3,7 @@ import { calibrate } from '../../calibrate/calibrate.js';
 import { loadCalibrationImages } from '../../calibrate/images.js';
 import { imageSource } from '../../calibrate/sources.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
+import { ArgumentError } from '../../errors.js';
 import { meanPsnr } from '../../evaluate/psnr.js';
 import type { CacheOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
@@ -10,9 +11,16 @@ import type { SampleResult } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { interruptSignal } from '../exit.js';
 import { encodeGrid } from '../images.js';
-import { integer } from '../parse.js';
+import { requireFilePath } from '../outputPath.js';
+import { integer, MOST_STEPS } from '../parse.js';
 import { type Progress, startProgress } from '../progress.js';
-import { addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addDeviceFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+} from '../shared.js';
 import { gmac, table } from '../table.js';
 
 interface DemoFlags extends Omit<ModelFlags, 'model'>, OutputFlags {
@@ -36,20 +44,19 @@ export function registerDemo(program: Command): void {
   const command = program
     .command('demo')
     .description(
-      'the ten digits three times from the same noise: full, reuse, calibrated; and what each cost',
+      'Draw the ten digits three times from the same noise, in full, with reuse and with calibrated caching, and say what each cost.',
     )
-    .option('--steps <n>', 'denoising steps', integer('steps', 2), 50)
+    .option('--steps <n>', 'denoising steps', integer('steps', 2, MOST_STEPS), 50)
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
     .option('-r, --rank <r>', 'rank of the increments', integer('rank', 1), 32)
-    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
-    .option('--backend <name>', 'backend; default: the fastest present')
-    .option('--threads <n>', 'threads; default: all cores', integer('threads', 1))
-    .option('--weights <precision>', 'f32 or int8', 'f32')
-    .option('-o, --out <file>', 'PNG with a row for each policy', 'demo.png');
+    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
+  addDeviceFlags(command).option('-o, --out <file>', 'PNG with a row of digits for each policy', 'demo.png');
   addOutputFlags(command).action(runDemo);
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
+  if (!flags.out.endsWith('.png')) throw new ArgumentError('out', flags.out, 'a name that ends in .png');
+  requireFilePath('out', flags.out);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline({ ...flags, model: EMBEDDED_MODEL });
   const batch = 32;

@@ -1,18 +1,18 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { backends } from '../../backend/choose.js';
 import { CACHE_POLICIES, type CachePolicy, stepActions } from '../../cache/policy.js';
 import { Schedule, scheduleLayers } from '../../cache/schedule.js';
 import { DiTCheckpoint } from '../../engine/checkpoint.js';
 import { planSession, type SessionPlan } from '../../engine/sessionPlan.js';
-import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
+import { ArgumentError, formatBytes, requireInteger, requireOneOf } from '../../errors.js';
 import type { CacheForm } from '../../models/actions.js';
 import { type DiTConfig, namedConfig, tensorShapes } from '../../models/config.js';
 import { costByLayer, costByOp, planCost } from '../../plan/cost.js';
 import { layoutTemporaries } from '../../plan/layout.js';
 import { planText } from '../../plan/text.js';
 import type { Plan } from '../../plan/types.js';
-import { integer } from '../parse.js';
-import { addOutputFlags, type OutputFlags } from '../shared.js';
+import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
+import { addOutputFlags, HEADS, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
 
 interface InfoFlags extends OutputFlags {
@@ -23,44 +23,52 @@ interface InfoFlags extends OutputFlags {
   readonly steps: number;
   readonly policy: string;
   readonly period: number;
-  readonly rank: number;
+  readonly rank?: number;
   readonly cacheForm: string;
   readonly plan?: boolean;
 }
 
+const DEFAULT_RANK = 32;
+
 export function registerInfo(program: Command): void {
   const command = program
     .command('info')
-    .description('backends present; with a model or a named size: its configuration, plans, costs and memory')
-    .option('-m, --model <file>', 'DiT checkpoint')
-    .option('--size <name>', 'a named size instead, as in DiT-XL/2')
-    .option(
-      '--heads <n>',
-      'attention heads, where neither metadata nor a named size tells',
-      integer('heads', 1),
+    .description(
+      'Print the backends that are present, or with --model or --size what a model is, costs and takes.',
     )
+    .option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names')
+    .addOption(new Option('--size <name>', 'a size of the DiT paper, as in DiT-XL/2').conflicts('model'))
+    .option('--heads <n>', HEADS, integer('heads', 1))
     .option(
       '--sequences <n>',
-      'sequences in the batch (twice the images under guidance)',
-      integer('sequences', 1),
+      'sequences in the batch: with guidance two for each image',
+      integer('sequences', 1, MOST_ITEMS),
       2,
     )
-    .option('--steps <n>', 'denoising steps', integer('steps', 1), 50)
+    .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
     .option('--policy <name>', `cache policy: ${CACHE_POLICIES.join(', ')}`, 'calibrated')
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
-    .option('-r, --rank <r>', 'rank of every layer', integer('rank', 1), 32)
-    .option('--cache-form <form>', 'input or rank', 'input')
-    .option('--plan', 'print the plans');
+    .option(
+      '-r, --rank <r>',
+      'rank of every layer (default: 32, or all of a narrower model)',
+      integer('rank', 1),
+    )
+    .option('--cache-form <form>', 'what policy calibrated keeps: input or rank', 'input')
+    .option('--plan', 'print the operations of every plan instead');
   addOutputFlags(command).action(runInfo);
 }
 
 function runInfo(flags: InfoFlags): void {
-  if (flags.model === undefined && flags.size === undefined) return printBackends(flags);
+  if (flags.model === undefined && flags.size === undefined) {
+    if (flags.plan) throw new ArgumentError('model', undefined, '--model or --size, of which to print plans');
+    return printBackends(flags);
+  }
   const config = configOf(flags);
   const session = sessionOf(flags, config);
   const plans = [session.conditioning, ...session.plans];
-  if (flags.plan) process.stdout.write(plans.map(planText).join('\n'));
-  else if (flags.json) process.stdout.write(`${JSON.stringify(describe(config, session, plans))}\n`);
+  if (flags.json)
+    process.stdout.write(`${JSON.stringify(flags.plan ? plans : describe(config, session, plans))}\n`);
+  else if (flags.plan) process.stdout.write(plans.map(planText).join('\n'));
   else process.stdout.write(report(config, session, plans));
 }
 
@@ -77,8 +85,6 @@ function printBackends({ json }: InfoFlags): void {
 }
 
 function configOf({ model, size, heads }: InfoFlags): DiTConfig {
-  if (model !== undefined && size !== undefined)
-    throw new ArgumentError('size', size, 'either --model or --size, not both');
   if (size !== undefined) return namedConfig(size);
   using checkpoint = new DiTCheckpoint(model!, heads === undefined ? {} : { heads });
   return checkpoint.config;
@@ -87,11 +93,12 @@ function configOf({ model, size, heads }: InfoFlags): DiTConfig {
 function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
   requireOneOf('policy', flags.policy, CACHE_POLICIES);
   requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
-  const { sequences, steps, rank } = flags;
+  const { sequences, steps } = flags;
+  const largest = Math.min(config.hiddenSize, config.mlpSize);
+  const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
+  requireInteger('rank', rank, 1, largest);
   const policy: CachePolicy = flags.policy;
   const period = policy === 'none' ? 1 : flags.period;
-  if (rank > config.hiddenSize)
-    throw new ArgumentError('rank', rank, `an integer from 1 to ${config.hiddenSize}`);
   const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'sublayer'), steps, period);
   const actions = stepActions(schedule, config.depth, () =>
     policy === 'calibrated' ? 'calibrate' : 'reuse',

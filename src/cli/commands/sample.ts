@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { SAMPLER_NAMES } from '../../diffusion/sampler.js';
 import { describeMemory } from '../../engine/sessionPlan.js';
@@ -10,7 +9,8 @@ import { writeNpz } from '../../weights/npz.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { encodeGrid, isPictureSpace, writeSingles } from '../images.js';
-import { decimal, integer, integerList } from '../parse.js';
+import { requireFilePath, requireFolderPath } from '../outputPath.js';
+import { decimal, integer, integerList, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac } from '../table.js';
@@ -37,17 +37,22 @@ const VARIANCES = ['learned', 'fixed-large'] as const;
 export function registerSample(program: Command): void {
   const command = program
     .command('sample')
-    .description('draw images')
+    .description('Draw images.')
     .option(
       '-l, --labels <list>',
       'class labels, as in 0,3,5-9 (default: every class once, at most 10)',
       integerList('labels'),
     )
-    .option('-n, --count <n>', 'images; the labels are repeated in turn', integer('count', 1))
-    .option('--steps <n>', 'denoising steps', integer('steps', 1), 50)
+    .option(
+      '-n, --count <n>',
+      'number of images, the labels in turn (default: one for each label)',
+      integer('count', 1, MOST_ITEMS),
+    )
+    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
+    .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
     .option('--sampler <name>', SAMPLER_NAMES.join(', '), 'ddim')
-    .option('--eta <x>', 'noise of DDIM, 0 deterministic to 1', decimal('eta', 0))
-    .option('--variance <kind>', `variance of DDPM: ${VARIANCES.join(', ')}`)
+    .option('--eta <x>', 'noise of ddim, from 0 (deterministic) to 1 (default: 0)', decimal('eta', 0, 1))
+    .option('--variance <kind>', `variance of ddpm: ${VARIANCES.join(', ')} (default: learned)`)
     .option(
       '-g, --guidance-scale <s>',
       'classifier-free guidance; 1 is none',
@@ -56,32 +61,37 @@ export function registerSample(program: Command): void {
     )
     .option(
       '--guidance-channels <n>',
-      'guide the first n channels only (default: all)',
+      'guide only the first n channels (default: all)',
       integer('guidance-channels', 1),
     )
-    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
-    .option('--batch <n>', 'images denoised together', integer('batch', 1));
-  addOutputFlags(addModelFlags(addCacheFlags(command)))
-    .option('-o, --out <path>', 'PNG grid (.png), arrays (.npz), or with --single a folder', 'samples.png')
-    .option('--single', 'one PNG an image, into the folder --out')
+    .option('--batch <n>', 'images denoised together (default: at most 16)', integer('batch', 1));
+  addModelFlags(addCacheFlags(command))
+    .option(
+      '-o, --out <path>',
+      'a grid of pictures (.png), arrays (.npz), or with --single a folder',
+      'samples.png',
+    )
+    .option('--single', 'one PNG for each image, in the folder --out')
     .option('--columns <n>', 'images in a row of the grid', integer('columns', 1), 10)
-    .option('--report <file>', 'write a JSON report')
-    .action(runSample);
+    .option('--report <file>', 'also write the result, as of --json, to a file');
+  addOutputFlags(command).action(runSample);
 }
 
 async function runSample(flags: SampleFlags): Promise<void> {
   requireOneOf('sampler', flags.sampler, SAMPLER_NAMES);
   if (flags.variance !== undefined) requireOneOf('variance', flags.variance, VARIANCES);
+  checkOutput(flags);
   const signal = interruptSignal();
+  const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
-  checkOutput(flags, pipeline.config.inChannels);
+  requirePictures(flags, pipeline.config.inChannels);
   const options: SampleOptions = {
     labels: labelsOf(flags, pipeline.config.classes),
     steps: flags.steps,
     sampler: flags.sampler,
     guidanceScale: flags.guidanceScale,
     seed: flags.seed,
-    cache: cacheOptions(flags),
+    cache,
     signal,
     ...(flags.eta !== undefined && { eta: flags.eta }),
     ...(flags.variance !== undefined && { variance: flags.variance }),
@@ -109,16 +119,16 @@ async function runSample(flags: SampleFlags): Promise<void> {
 }
 
 /** Fails before the work, not after it. */
-function checkOutput({ out, single }: SampleFlags, channels: number): void {
-  const png = single || out.endsWith('.png');
-  if (!png && !out.endsWith('.npz'))
-    throw new ArgumentError('out', out, 'a name that ends in .png or .npz, or a folder with --single');
-  if (png && !isPictureSpace(channels))
-    throw new ArgumentError(
-      'out',
-      out,
-      `an .npz file: the model's ${channels} latent channels need a decoder`,
-    );
+function checkOutput({ out, single, report }: SampleFlags): void {
+  if (single) requireFolderPath('out', out);
+  else if (/\.(png|npz)$/.test(out)) requireFilePath('out', out);
+  else throw new ArgumentError('out', out, 'a name that ends in .png or .npz, or a folder with --single');
+  if (report !== undefined) requireFilePath('report', report);
+}
+
+function requirePictures({ out, single }: SampleFlags, channels: number): void {
+  if (isPictureSpace(channels) || (!single && out.endsWith('.npz'))) return;
+  throw new ArgumentError('out', out, `an .npz file: the model's ${channels} latent channels need a decoder`);
 }
 
 function labelsOf({ labels, count }: SampleFlags, classes: number): number[] {
@@ -127,26 +137,32 @@ function labelsOf({ labels, count }: SampleFlags, classes: number): number[] {
 }
 
 function writeImages({ out, single, columns }: SampleFlags, result: SampleResult): void {
-  if (single) {
-    mkdirSync(out, { recursive: true });
-    writeSingles(result, out);
-  } else if (out.endsWith('.npz'))
+  if (single) writeSingles(result, out);
+  else if (out.endsWith('.npz'))
     writeNpz(out, { samples: { shape: [...result.shape], data: result.latents } });
   else writeFileAtomic(out, encodeGrid(result, columns));
 }
 
-function describeRun(flags: SampleFlags, { labels, cache }: SampleOptions): Record<string, unknown> {
-  const { sampler, seed, guidanceScale, out, policy, cacheForm, factors } = flags;
+/** What was asked for, beside what the engine reports. */
+function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
+  const { out, weights, policy, gatherSteps, schedule, cacheForm, factors } = flags;
+  const { labels, sampler, eta, variance, seed, guidanceScale, guidanceChannels } = options;
+  const cached = policy !== 'none';
+  // A list of steps or a schedule stands in place of a period.
+  const period = gatherSteps || schedule !== undefined ? undefined : (flags.period ?? 2);
   return {
+    out,
+    weights,
     labels,
     sampler,
+    eta,
+    variance,
     seed,
     guidanceScale,
-    out,
+    guidanceChannels,
     policy,
-    period: cache?.period ?? (policy === 'none' ? 1 : 2),
-    cacheForm,
-    factors,
+    ...(cached && { period, gatherSteps, schedule }),
+    ...(policy === 'calibrated' && { cacheForm, factors }),
   };
 }
 

@@ -1,0 +1,26 @@
+/**
+ * The products of several panels side by side, before they are finished: what a block of rows has of up to
+ * 64 columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
+ * every page of it eight times as often.
+ *
+ *     tiles   [8 panels][rows of the block][8]
+ */
+import { PANEL, TILE_ROW } from './microkernel';
+
+/** Columns that are finished together. */
+export const GROUP: i32 = 128;
+
+/** Bytes of one panel's tile. */
+export function tileBytes(rowBlock: i32): usize {
+  return <usize>rowBlock * TILE_ROW;
+}
+
+/** Bytes of all tiles: what a scratch region starts with. */
+export function tilesBytes(rowBlock: i32): usize {
+  return tileBytes(rowBlock) * <usize>(GROUP / PANEL);
+}
+
+/** Where four columns from `column`, a multiple of four, of a row lie. */
+export function quadOf(tiles: usize, bytes: usize, row: i32, column: i32): usize {
+  return tiles + <usize>(column >> 3) * bytes + <usize>row * TILE_ROW + ((<usize>(column & 4)) << 2);
+}
