@@ -1,9 +1,9 @@
 /**
  * The products of several panels side by side, before they are finished: what a block of rows has of up to
- * 64 columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
- * every page of it eight times as often.
+ * 128 columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
+ * every page of it sixteen times as often.
  *
- *     tiles   [8 panels][rows of the block][8]
+ *     tiles   [16 panels][rows of the block][8]
  */
 import { PANEL, TILE_ROW } from './microkernel';
 

@@ -1,13 +1,11 @@
 /** Plain text tables for people. */
 
-/** Columns padded to their widest cell; all but the first aligned right. */
+/** Columns padded to their widest cell; columns of figures are aligned right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd();
+  const figures = header.map((_, i) => rows.every((row) => /^(\d.*)?$/.test(row[i]!)));
+  const pad = (cell: string, i: number) => (figures[i] ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!));
+  const line = (cells: readonly string[]) => cells.map(pad).join('  ').trimEnd();
   return `${[line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n')}\n`;
 }
 

@@ -15,7 +15,9 @@ export interface Cost {
 export function opCost(op: Op): Cost {
   const { reads, writes } = operandsOf(op);
   let elements = 0;
-  for (const { view } of [...reads, ...writes]) elements += view.rows * view.columns;
+  for (const { name, view } of [...reads, ...writes])
+    // Of a table only the rows that are asked for move.
+    elements += name === 'table' ? op.out.rows * view.columns : view.rows * view.columns;
   return { macs: opMacs(op), bytes: elements * ELEMENT_BYTES };
 }
 

@@ -7,8 +7,11 @@ const GROUP = 128;
 /** Tiles of work a thread, so that a slow thread does not hold up the others for long. */
 export const TILES_A_THREAD = 8;
 
-/** Bytes of a packed block that leave room in a second-level cache of 1 MiB for the panels. */
-const BLOCK_BYTES = 384 * 1024;
+/**
+ * Bytes of a packed block. Larger than the second-level cache, of which the micro-kernel needs only a block
+ * of the depth at a time: for each block of rows all panels are read again, from much farther away.
+ */
+const BLOCK_BYTES = 1536 * 1024;
 /** Strips of a block: more would not read the panels notably less often. */
 const BLOCK_STRIPS = 16;
 /** Elements of a tile of an operation that goes element by element. */

@@ -1,0 +1,77 @@
+/** `incache info`, and the help of every command. */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { backends } from '../../src/backend/choose.js';
+import { TINY, writeTinyModel } from '../support/tinyModel.js';
+import { incache, Workplace } from './run.js';
+
+const place = new Workplace();
+after(() => place[Symbol.dispose]());
+const tiny = writeTinyModel(place.path('tiny.safetensors'));
+
+async function say(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await incache(args, place.folder);
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr, '');
+  return stdout;
+}
+
+describe('info', { concurrency: 2 }, () => {
+  test('without arguments lists the backends', async () => {
+    const stdout = await say('info');
+    assert.match(stdout, /^wasm +yes +WebAssembly/m);
+    assert.match(stdout, /^reference +yes +/m);
+    assert.deepEqual(JSON.parse(await say('info', '--json')), backends());
+  });
+
+  test('of a model says its configuration, costs and memory', async () => {
+    const stdout = await say('info', '--model', tiny);
+    for (const line of [/^hiddenSize +32$/m, /^depth +2$/m, /^cache +[\d.]+ KiB$/m, /^step\.0\.store +\d+/m])
+      assert.match(stdout, line);
+    const json = await say('info', '--model', tiny, '--json');
+    assert.match(json, /^\{.*\}\n$/);
+    const { config, weightBytes, memory, macs, plans } = JSON.parse(json);
+    assert.deepEqual(config, TINY);
+    assert.ok(weightBytes > 0 && memory.cache > 0 && macs > 0);
+    const names = plans.map(({ name }: { name: string }) => name);
+    assert.deepEqual(names, ['conditioning', 'step.0.store', 'step.1.calibrate']);
+  });
+
+  test('of DiT-XL/2 agrees with the paper', async () => {
+    const { config, weightBytes, plans } = JSON.parse(
+      await say('info', '--size', 'DiT-XL/2', '--policy', 'none', '--json'),
+    );
+    assert.deepEqual([config.depth, config.hiddenSize, config.heads], [28, 1152, 16]);
+    // Peebles and Xie, table 4: 675 M parameters and 118.6 GMAC a forward, here for two sequences.
+    assert.ok(Math.abs(weightBytes / 4e6 - 675) < 1, `${weightBytes / 4e6} M parameters`);
+    const macs = plans[1].macs / 2e9;
+    assert.ok(Math.abs(macs - 118.6) < 1, `${macs} GMAC`);
+  });
+
+  test('--plan prints the operations, with --json as JSON', async () => {
+    const args = ['info', '--model', tiny, '--policy', 'reuse', '--plan'];
+    const stdout = await say(...args);
+    assert.match(stdout, /^plan conditioning$/m);
+    assert.match(stdout, /^plan step\.1\.reuse$/m);
+    assert.match(stdout, /^ {2}# blocks\.1\.fc2$/m);
+    const plans = JSON.parse(await say(...args, '--json'));
+    assert.equal(plans.length, 3);
+    assert.ok(plans.every(({ ops }: { ops: unknown[] }) => ops.length > 0));
+  });
+});
+
+describe('help', { concurrency: 2 }, () => {
+  test('of the program, and its version', async () => {
+    assert.match(await say('--help'), /^Usage: incache /);
+    assert.match(await say('help'), /^Usage: incache /);
+    assert.match(await say('--version'), /^\d+\.\d+\.\d+\n$/);
+  });
+
+  for (const command of ['sample', 'calibrate', 'info', 'demo'])
+    test(`of ${command}`, async () => {
+      const stdout = await say(command, '--help');
+      assert.match(stdout, new RegExp(`^Usage: incache ${command} \\[options\\]\\n\\n[A-Z]`));
+      assert.doesNotMatch(stdout, /\/dit-digits|default: \{\}|undefined/, 'no paths of this machine');
+      assert.equal(await say('help', command), stdout);
+    });
+});

@@ -1,0 +1,61 @@
+/** Ctrl-C, and readers that go away. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { CLI, ended, start, Workplace } from './run.js';
+
+/** Long enough for the process to be in the midst of its steps. */
+const UNDER_WAY = 1000;
+/** A step takes a tenth of that. */
+const PROMPT = 2000;
+
+const LONG: Record<string, readonly string[]> = {
+  sample: ['sample', '--steps', '1000', '--report', 'run.json'],
+  'sample --single': ['sample', '--steps', '1000', '--single', '--out', 'singles'],
+  calibrate: ['calibrate', '--count', '4096'],
+  demo: ['demo', '--steps', '1000'],
+};
+
+describe('Ctrl-C', { concurrency: 2 }, () => {
+  for (const [name, args] of Object.entries(LONG))
+    for (const signal of name === 'sample' ? (['SIGINT', 'SIGTERM'] as const) : (['SIGINT'] as const))
+      test(`${signal} in ${name}`, async () => {
+        using place = new Workplace();
+        const child = start(args, place.folder);
+        const result = ended(child);
+        await new Promise((resolve) => setTimeout(resolve, UNDER_WAY));
+        assert.equal(child.exitCode, null, 'the run was over before the signal');
+        const sent = performance.now();
+        child.kill(signal);
+        const { code, stdout, stderr } = await result;
+        const took = performance.now() - sent;
+        assert.equal(code, 130, stderr);
+        assert.equal(stdout + stderr, '');
+        assert.deepEqual(place.files, []);
+        assert.ok(took < PROMPT, `it took ${took} ms to stop`);
+      });
+});
+
+describe('a closed pipe', { concurrency: 2 }, () => {
+  for (const args of [
+    ['info'],
+    ['info', '--size', 'DiT-XL/2', '--plan'],
+    ['sample', '--help'],
+    ['sample', '--steps', '1'],
+  ])
+    test(`incache ${args.join(' ')}`, async () => {
+      using place = new Workplace();
+      const child = spawn(process.execPath, [CLI, ...args], {
+        cwd: place.folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      child.stdout.destroy();
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text;
+      });
+      const code = await new Promise((resolve) => child.on('close', resolve));
+      assert.equal(stderr, '');
+      assert.equal(code, 0);
+    });
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { qSample, respace } from '../../src/diffusion/noiseSchedule.js';
+import { ArgumentError } from '../../src/errors.js';
+import { assertClose } from '../support/compare.js';
+import { goldenFiles, openGolden } from '../support/golden.js';
+
+describe('respaced process', () => {
+  const files = goldenFiles(/\.ddim\d+\.safetensors$/).filter((file) =>
+    openGolden(file).tensors.has('timesteps'),
+  );
+
+  test('the golden folder has timesteps', () => assert.ok(files.length > 0));
+  for (const file of files)
+    test(`of ${file}`, () => {
+      using golden = openGolden(file);
+      const expected = golden.readIntegers('timesteps');
+      const { timesteps, alphasCumprod } = respace(expected.length);
+      assert.deepEqual([...timesteps], expected);
+      assertClose(alphasCumprod, golden.readFloat64('alphas_cumprod'), 1e-12, 'alphas_cumprod');
+    });
+
+  test('betas give back the cumulative products', () => {
+    for (const steps of [1, 2, 7, 50, 999, 1000]) {
+      const { betas, alphasCumprod } = respace(steps);
+      let product = 1;
+      const products = betas.map((beta) => {
+        product *= 1 - beta;
+        return product;
+      });
+      assertClose(products, alphasCumprod, 1e-12, `${steps} steps`);
+    }
+  });
+
+  test('steps outside 1 to 1000 are refused', () => {
+    for (const steps of [0, -1, 1.5, 1001, Number.NaN])
+      assert.throws(
+        () => respace(steps),
+        (error: Error) => {
+          assert.ok(error instanceof ArgumentError);
+          assert.match(error.message, /^steps is .*; expected an integer from 1 to 1000$/);
+          return true;
+        },
+      );
+  });
+
+  test('q_sample mixes signal and noise with squares that add up to one', () => {
+    const noised = qSample(Float32Array.of(1, 0), Float32Array.of(0, 1), 0.36);
+    assertClose(noised, [0.6, 0.8], 1e-7, 'q_sample');
+    assert.throws(() => qSample(new Float32Array(2), new Float32Array(3), 0.5), ArgumentError);
+  });
+});

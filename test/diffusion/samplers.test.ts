@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { respace } from '../../src/diffusion/noiseSchedule.js';
+import { createSampler, type SamplerName, type SamplerSettings } from '../../src/diffusion/sampler.js';
+import { ArgumentError, IncacheError } from '../../src/errors.js';
+import { assertClose } from '../support/compare.js';
+import { goldenFiles, openGolden } from '../support/golden.js';
+import { Random } from '../support/random.js';
+
+const noNoise = (): Float32Array => {
+  throw new Error('this sampler asks for no noise');
+};
+
+describe('DPM-Solver++ 2M fed with recorded network outputs', () => {
+  const cases = goldenFiles(/\.dpmpp\.safetensors$/).flatMap((file) =>
+    [...openGolden(file).tensors.keys()]
+      .map((name) => /^(dpmpp2m_(\d+))_noise$/.exec(name))
+      .flatMap((match) => (match ? [{ file, name: match[1]!, steps: Number(match[2]) }] : [])),
+  );
+
+  test('the golden folder has such runs', () => assert.ok(cases.length > 0));
+  for (const { file, name, steps } of cases)
+    test(`${file}, ${steps} steps`, () => {
+      using golden = openGolden(file);
+      const noise = golden.read(`${name}_noise`);
+      const intermediates = golden.read(`${name}_intermediates`);
+      const modelT = golden.read(`${name}_model_t`);
+      const sampler = createSampler('dpm++2m', { steps });
+      const latents = golden.read('z');
+      const size = latents.length;
+      const rows = modelT.length / steps;
+      const run = sampler.start(noNoise);
+      for (let step = 0; step < steps; step++) {
+        // The recorded timesteps are float32.
+        assert.ok(Math.abs(sampler.timesteps[step]! - modelT[step * rows]!) < 1e-3, `timestep ${step}`);
+        run.advance(step, latents, { noise: noise.subarray(step * size, (step + 1) * size) });
+        const expected = intermediates.subarray((step + 1) * size, (step + 2) * size);
+        assertClose(latents, expected, 1e-5, `after step ${step}`);
+      }
+      assertClose(latents, golden.read(name), 1e-5, 'result');
+    });
+});
+
+describe('samplers', () => {
+  const random = new Random(1);
+
+  for (const name of ['ddim', 'dpm++2m'] as const)
+    test(`${name} finds x0 when the network knows the noise`, () => {
+      const x0 = random.normals(40);
+      const noise = random.normals(40);
+      const steps = 12;
+      const sampler = createSampler(name, { steps });
+      const alphas = respace(1000).alphasCumprod;
+      const alphaOf = (timestep: number) => alphas[Math.round(timestep)]!;
+      const start = alphaOf(sampler.timesteps[0]!);
+      const latents = x0.map((x, i) => Math.sqrt(start) * x + Math.sqrt(1 - start) * noise[i]!);
+      const run = sampler.start(noNoise);
+      for (let step = 0; step < steps; step++) run.advance(step, latents, { noise });
+      // DPM-Solver++ ends at the first training timestep, a hundredth of noise from x0.
+      const end = name === 'ddim' ? 1 : alphas[0]!;
+      assertClose(
+        latents,
+        x0.map((x, i) => Math.sqrt(end) * x + Math.sqrt(1 - end) * noise[i]!),
+        1e-5,
+        'x0',
+      );
+    });
+
+  test('DDIM with eta 1 has the smaller variance of DDPM, and its mean', () => {
+    const steps = 10;
+    const { alphasCumprod } = respace(steps);
+    const [latents, predicted] = [random.normals(30), random.normals(30)];
+    // The network's variance channel at -1 asks DDPM for the smaller variance.
+    const prediction = { noise: predicted, variance: new Float32Array(30).fill(-1) };
+    for (let step = 0; step < steps - 1; step++) {
+      const fresh = random.normals(30);
+      const [a, b] = [latents.slice(), latents.slice()];
+      createSampler('ddim', { steps, eta: 1 })
+        .start(() => fresh)
+        .advance(step, a, prediction);
+      createSampler('ddpm', { steps })
+        .start(() => fresh)
+        .advance(step, b, prediction);
+      assertClose(a, b, 1e-5, `step ${step} at alpha ${alphasCumprod[steps - 1 - step]}`);
+    }
+  });
+
+  test('DDPM asks for no noise at the last step, and takes beta as its larger variance', () => {
+    const steps = 5;
+    const { betas } = respace(steps);
+    const prediction = { noise: new Float32Array(1), variance: Float32Array.of(1) };
+    for (const variance of ['learned', 'fixed-large'] as const) {
+      const sampler = createSampler('ddpm', { steps, variance });
+      const latents = new Float32Array(1);
+      sampler.start(() => Float32Array.of(1)).advance(0, latents, prediction);
+      assertClose(latents, [Math.sqrt(betas[steps - 1]!)], 1e-6, variance);
+      sampler.start(noNoise).advance(steps - 1, latents, prediction);
+    }
+  });
+
+  test('DDPM with learned variance needs one', () => {
+    const run = createSampler('ddpm', { steps: 3 }).start(() => new Float32Array(1));
+    assert.throws(() => run.advance(0, new Float32Array(1), { noise: new Float32Array(1) }), IncacheError);
+  });
+
+  for (const name of ['ddim', 'ddpm', 'dpm++2m'] as const)
+    test(`${name} takes one step and a thousand`, () => {
+      for (const steps of [1, 2, 1000]) {
+        const sampler = createSampler(name, { steps });
+        assert.equal(sampler.timesteps.length, steps);
+        const latents = Float32Array.of(0.5, -1);
+        const run = sampler.start(() => Float32Array.of(0.1, 0.2));
+        const prediction = { noise: Float32Array.of(0.3, -0.4), variance: new Float32Array(2) };
+        for (let step = 0; step < steps; step++) run.advance(step, latents, prediction);
+        assert.ok(latents.every(Number.isFinite), `${steps} steps gave ${latents}`);
+      }
+    });
+
+  const refusals: [SamplerName, SamplerSettings & { steps: number }, RegExp][] = [
+    ['ddim', { steps: 0 }, /^steps is 0/],
+    ['dpm++2m', { steps: 1001 }, /^steps is 1001/],
+    ['ddpm', { steps: 1.5 }, /^steps is 1.5/],
+    ['ddim', { steps: 5, eta: -0.1 }, /^eta is -0.1; expected a finite number from 0 to 1/],
+    ['ddpm', { steps: 5, eta: 0 }, /^eta is 0; expected no eta: ddpm has none/],
+    [
+      'ddim',
+      { steps: 5, variance: 'learned' },
+      /^variance is 'learned'; expected no variance: ddim has none/,
+    ],
+    [
+      'ddpm',
+      { steps: 5, variance: 'small' as 'learned' },
+      /^variance is 'small'; expected one of learned, fixed-large/,
+    ],
+    ['euler' as 'ddim', { steps: 5 }, /^sampler is 'euler'; expected one of ddim, ddpm, dpm\+\+2m/],
+  ];
+  for (const [name, settings, message] of refusals)
+    test(`refuses ${name} with ${JSON.stringify(settings)}`, () => {
+      assert.throws(
+        () => createSampler(name, settings),
+        (error: Error) => {
+          assert.ok(error instanceof ArgumentError);
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+});

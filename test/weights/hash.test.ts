@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { hashTensors } from '../../src/weights/hash.js';
+import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
+import { temporaryFolder } from '../support/folder.js';
+
+const folder = temporaryFolder();
+
+function hashOf(tensors: TensorToWrite[], metadata: Record<string, string> = {}): string {
+  const path = join(folder, 'x.safetensors');
+  writeSafetensors(path, tensors, metadata);
+  using file = SafetensorsFile.open(path);
+  return hashTensors(file);
+}
+
+test('the hash is that of the tensors: not of their order or the metadata, but of every name, type, shape and byte', () => {
+  const a: TensorToWrite = {
+    name: 'a',
+    dtype: 'F32',
+    shape: [2, 3],
+    data: Float32Array.of(1, 2, 3, 4, 5, 6),
+  };
+  const b: TensorToWrite = { name: 'b', dtype: 'U8', shape: [1], data: Uint8Array.of(7) };
+  const hash = hashOf([a, b]);
+  assert.match(hash, /^[0-9a-f]{64}$/);
+  assert.equal(hashOf([b, a], { other: 'metadata' }), hash);
+  const others = [
+    hashOf([{ ...a, name: 'c' }, b]),
+    hashOf([{ ...a, shape: [3, 2] }, b]),
+    hashOf([a, { ...b, dtype: 'I8' }]),
+    hashOf([{ ...a, data: Float32Array.of(1, 2, 3, 4, 5, 7) }, b]),
+    hashOf([a]),
+  ];
+  assert.equal(new Set([hash, ...others]).size, 6);
+});
