@@ -15,8 +15,8 @@ export interface Cost {
 export function opCost(op: Op): Cost {
   const { reads, writes } = operandsOf(op);
   let elements = 0;
+  // Of a table only the rows that are asked for move.
   for (const { name, view } of [...reads, ...writes])
-    // Of a table only the rows that are asked for move.
     elements += name === 'table' ? op.out.rows * view.columns : view.rows * view.columns;
   return { macs: opMacs(op), bytes: elements * ELEMENT_BYTES };
 }

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { splitQkv, stepActions } from '../../src/cache/policy.js';
+import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { BLOCK_LINEARS, uniformActions } from '../../src/models/actions.js';
+
+const LAYERS = scheduleLayers(2, 'linear');
+const periodic = (steps: number, period: number) => Schedule.fromPeriod(LAYERS, steps, period);
+
+describe('actions of steps', () => {
+  test('with period 1 everything is computed and nothing stored', () => {
+    for (const action of ['reuse', 'calibrate'] as const)
+      for (const step of stepActions(periodic(4, 1), 2, () => action))
+        assert.deepEqual(step, [uniformActions('compute'), uniformActions('compute')]);
+  });
+
+  test('reuse stores the last output of each sublayer, and nothing at a last gather', () => {
+    const [first, second, third] = stepActions(periodic(3, 2), 2, () => 'reuse');
+    const stored = { ...uniformActions('compute'), proj: 'storeOutput', fc2: 'storeOutput' };
+    assert.deepEqual(first, [stored, stored]);
+    assert.deepEqual(second, [uniformActions('reuse'), uniformActions('reuse')]);
+    assert.deepEqual(third, [uniformActions('compute'), uniformActions('compute')]);
+  });
+
+  test('calibration stores inputs and outputs', () => {
+    const [first, second] = stepActions(periodic(2, 2), 1, () => 'calibrate');
+    assert.deepEqual(first, [uniformActions('store')]);
+    assert.deepEqual(second, [uniformActions('calibrate')]);
+  });
+
+  test('a layer without an increment is reused among calibrated ones', () => {
+    const [first, second] = stepActions(periodic(2, 2), 1, (layer) =>
+      layer.endsWith('fc2') ? 'reuse' : 'calibrate',
+    );
+    assert.deepEqual(second, [{ ...uniformActions('calibrate'), fc1: 'reuse', fc2: 'reuse' }]);
+    assert.deepEqual(first, [{ ...uniformActions('store'), fc1: 'compute', fc2: 'storeOutput' }]);
+  });
+
+  test('what is read was stored before, and what is stored is read before the next gather', () => {
+    const cells = fc.array(fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), {
+      minLength: 1,
+      maxLength: 7,
+    });
+    const reused = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
+    fc.assert(
+      fc.property(cells, reused, (gathers, reuse) => {
+        const schedule = Schedule.fromRule(
+          LAYERS,
+          gathers.length,
+          (step, layer) => gathers[step]![LAYERS.indexOf(layer)]!,
+        );
+        const steps = stepActions(schedule, 2, (layer) =>
+          reuse[LAYERS.indexOf(layer)] ? 'reuse' : 'calibrate',
+        );
+        for (let block = 0; block < 2; block++)
+          for (const linear of BLOCK_LINEARS) {
+            const end = linear.startsWith('fc') ? 'fc2' : 'proj';
+            let held = 'compute';
+            let read = true;
+            for (const actions of steps) {
+              const action = actions[block]![linear];
+              if (action === 'compute' || action === 'storeOutput' || action === 'store') {
+                assert.ok(read, `${linear}: what was stored is never read`);
+                held = action;
+                read = action === 'compute';
+                continue;
+              }
+              // Bypassed: the sublayer's end is reused, and this linear does not run.
+              if (linear !== end && actions[block]![end] === 'reuse') continue;
+              assert.equal(held, action === 'reuse' ? 'storeOutput' : 'store');
+              read = true;
+            }
+            assert.ok(read, `${linear}: what was stored last is never read`);
+          }
+      }),
+    );
+  });
+
+  test('q, k and v are split in the blocks where they differ at some step', () => {
+    const schedule = Schedule.fromRule(LAYERS, 3, (step, layer) => layer === 'blocks.1.k' && step === 2);
+    assert.deepEqual(
+      splitQkv(
+        stepActions(schedule, 2, () => 'calibrate'),
+        2,
+      ),
+      [false, true],
+    );
+  });
+});

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { PlanError } from '../../src/errors.js';
+import type { Op, Plan, PlanBuffer, View } from '../../src/plan/types.js';
+import { validatePlan } from '../../src/plan/validate.js';
+import { allPlans } from '../support/plans.js';
+
+const buffer = (
+  name: string,
+  role: PlanBuffer['role'],
+  rows: number,
+  columns: number,
+  type: PlanBuffer['type'] = 'f32',
+) => ({ name, role, type, rows, columns }) satisfies PlanBuffer;
+const whole = (id: number, rows: number, columns: number): View => ({
+  buffer: id,
+  row: 0,
+  rows,
+  column: 0,
+  columns,
+});
+
+/** x: 6 x 4 of two images, weight: 5 x 4, out: 6 x 5, and spare buffers for the rest. */
+const BUFFERS = [
+  buffer('x', 'input', 6, 4),
+  buffer('weight', 'weight', 5, 4),
+  buffer('out', 'output', 6, 5),
+  buffer('gate', 'state', 2, 5),
+  buffer('residual', 'state', 6, 5),
+  buffer('index', 'input', 6, 1, 'i32'),
+  buffer('temporary', 'temporary', 6, 5),
+  buffer('down', 'weight', 3, 4),
+  buffer('up', 'weight', 5, 3),
+  buffer('image', 'input', 2, 12),
+  buffer('square', 'state', 4, 4),
+];
+const [x, weight, out, gate, residual, index, temporary, down, up, image, square] = BUFFERS.map(
+  ({ rows, columns }, id) => whole(id, rows, columns),
+) as [View, View, View, View, View, View, View, View, View, View, View];
+
+const LINEAR = { op: 'linear', x, weight, epilogue: 'none', out } as const satisfies Op;
+const CALIBRATED = {
+  op: 'calibratedLinear',
+  x,
+  cachedInput: x,
+  cachedOutput: residual,
+  factors: [{ down, up }],
+  epilogue: 'none',
+  out,
+} as const satisfies Op;
+const ATTENTION = {
+  op: 'attention',
+  q: residual,
+  k: residual,
+  v: residual,
+  heads: 5,
+  queryLength: 3,
+  keyLength: 3,
+  scale: 1,
+  out,
+} as const satisfies Op;
+
+const planOf = (op: Op, buffers: PlanBuffer[] = BUFFERS): Plan => ({
+  name: 'p',
+  buffers,
+  ops: [{ layer: 'here', op }],
+});
+
+describe('validation', () => {
+  test('accepts every plan that the model builders make', () => {
+    for (const plan of allPlans()) validatePlan(plan);
+  });
+
+  test('accepts the plans that the refusals below spoil', () => {
+    for (const op of [LINEAR, CALIBRATED, ATTENTION]) validatePlan(planOf(op));
+  });
+
+  const refusals: [string, Op, RegExp][] = [
+    [
+      'a view outside its buffer',
+      { ...LINEAR, x: { ...x, row: 1 } },
+      /x takes 6 rows from 1 of 'x', which has 6/,
+    ],
+    ['a negative place', { ...LINEAR, x: { ...x, column: -1 } }, /x takes 4 columns from -1/],
+    ['an empty view', { ...LINEAR, x: { ...x, rows: 0 } }, /x takes 0 rows/],
+    ['a fractional view', { ...LINEAR, x: { ...x, columns: 1.5 } }, /x takes 1.5 columns/],
+    ['an unknown buffer', { ...LINEAR, x: { ...x, buffer: 99 } }, /x names buffer 99, of 11/],
+    [
+      'a read before the write',
+      { ...LINEAR, x: temporary, weight: up },
+      /x reads 'temporary' before it is written/,
+    ],
+    ['a read of an output', { op: 'silu', x: out, out: temporary }, /x reads 'out' before it is written/],
+    ['a write to an input', { op: 'silu', x: residual, out: x }, /out writes to 'x', which is a input/],
+    [
+      'a write to a weight',
+      { op: 'silu', x: residual, out: weight },
+      /out writes to 'weight', which is a weight/,
+    ],
+    ['integers for floats', { ...LINEAR, x: index }, /x is i32 \('index'\); expected f32/],
+    [
+      'floats for integers',
+      { op: 'gatherRows', table: residual, index: x, out },
+      /index is f32 \('x'\); expected i32/,
+    ],
+    ['a weight that is none', { ...LINEAR, weight: square }, /weight is 'square', of role state/],
+    ['another depth', { ...LINEAR, weight: up }, /weight has 3 columns; expected 4/],
+    ['another output', { ...LINEAR, out: square }, /out is 4 x 4; expected 6 x 5/],
+    ['a misshapen bias', { ...LINEAR, bias: weight }, /bias is 5 x 4; expected 1 x 5/],
+    ['a misshapen store', { ...LINEAR, store: gate }, /store is 2 x 5; expected 6 x 5/],
+    ['an unknown epilogue', { ...LINEAR, epilogue: 'relu' as 'gelu' }, /epilogue is 'relu'/],
+    ['a gate without use', { ...LINEAR, gate }, /epilogue none takes neither gate nor residual/],
+    ['no gate', { ...LINEAR, epilogue: 'gateResidual', residual }, /needs gate and residual/],
+    [
+      'a gate that does not divide',
+      { ...LINEAR, epilogue: 'gateResidual', residual, gate: { ...residual, rows: 4 } },
+      /gate has 4 rows, which does not divide the 6 rows/,
+    ],
+    [
+      'no cached input',
+      { ...CALIBRATED, cachedInput: undefined } as unknown as Op,
+      /exactly one of cachedInput/,
+    ],
+    ['both cached inputs', { ...CALIBRATED, cachedHidden: x }, /exactly one of cachedInput/],
+    ['no factors', { ...CALIBRATED, factors: [] }, /factors is empty/],
+    [
+      'factors of two ranks',
+      { ...CALIBRATED, factors: [{ down, up: weight }] },
+      /factors\[0\]\.up has 4 columns; expected 3/,
+    ],
+    [
+      'factors of another width',
+      {
+        ...CALIBRATED,
+        factors: [
+          { down, up },
+          { down, up },
+        ],
+      },
+      /cachedOutput is 6 x 5; expected 6 x 10/,
+    ],
+    ['heads that do not divide', { ...ATTENTION, heads: 2 }, /q has 5 columns, not a multiple of 2 heads/],
+    [
+      'queries that do not divide',
+      { ...ATTENTION, queryLength: 4 },
+      /q has 6 rows, not a multiple of queryLength 4/,
+    ],
+    ['keys of another length', { ...ATTENTION, keyLength: 2 }, /k is 6 x 5; expected 4 x 5/],
+    ['a scale of nothing', { ...ATTENTION, scale: 0 }, /scale is 0; expected a positive number/],
+    ['half a head', { ...ATTENTION, heads: 2.5 }, /heads is 2.5; expected a positive integer/],
+    [
+      'an odd embedding',
+      { op: 'timestepEmbedding', x: { ...residual, columns: 1 }, maxPeriod: 10, out },
+      /out has 5 columns; expected an even number/,
+    ],
+    [
+      'patches that do not fit',
+      { op: 'patchify', x: image, channels: 3, height: 2, width: 2, patch: 3, out: temporary },
+      /patch 3 does not divide 2 x 2/,
+    ],
+    ['a moment that is not square', { op: 'secondMoment', x, out: residual }, /out is 6 x 5; expected 4 x 4/],
+    ['an unknown operation', { op: 'conv', x, out } as unknown as Op, /unknown operation 'conv'/],
+    ['a product in place', { op: 'secondMoment', x: square, out: square }, /out overlaps x/],
+    [
+      'half an overlap',
+      { op: 'silu', x: { ...residual, rows: 4 }, out: { ...residual, row: 1, rows: 4 } },
+      /out overlaps x/,
+    ],
+    ['a store on the output', { ...LINEAR, store: out }, /store overlaps out/],
+  ];
+  for (const [what, op, message] of refusals)
+    test(`refuses ${what}`, () => {
+      assert.throws(
+        () => validatePlan(planOf(op)),
+        (error: Error) => {
+          assert.ok(error instanceof PlanError, String(error));
+          assert.match(error.message, /^op 0 \(\w+ of here\): /);
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+
+  const badBuffers: [string, PlanBuffer, RegExp][] = [
+    ['no rows', buffer('bad', 'state', 0, 1), /buffer 11 \('bad'\): rows is 0/],
+    ['2^60 columns', buffer('bad', 'state', 1, 2 ** 60), /columns is 1152921504606847000/],
+    ['a name twice', buffer('x', 'state', 1, 1), /the name is taken/],
+    ['integer state', buffer('bad', 'state', 1, 1, 'i32'), /only inputs may hold i32/],
+  ];
+  for (const [what, bad, message] of badBuffers)
+    test(`refuses a buffer with ${what}`, () => {
+      assert.throws(() => validatePlan(planOf(LINEAR, [...BUFFERS, bad])), message);
+    });
+});
