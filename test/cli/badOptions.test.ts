@@ -84,6 +84,11 @@ describe('values', { concurrency: 2 }, () =>
 
 const OTHERS: BadInput[] = [
   {
+    name: 'a precision that the backend does not have',
+    args: sample('--backend', 'reference', '--weights', 'int8'),
+    says: ["weights is 'int8'", 'f32'],
+  },
+  {
     name: 'a period without a policy',
     args: sample('--period', '2'),
     says: ["policy is 'none'", 'reuse or calibrated', '--period'],

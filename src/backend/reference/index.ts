@@ -1,5 +1,5 @@
 /** The reference backend: every operation in float64 TypeScript, written to be read. The oracle, not for use. */
-import { IncacheError } from '../../errors.js';
+import { IncacheError, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan, PlanBuffer } from '../../plan/types.js';
 import type {
   Backend,
@@ -22,7 +22,11 @@ export const referenceBackend: Backend = {
     available: true,
     detail: 'TypeScript, float64, 1 thread: the oracle, slow',
   }),
-  open: async () => new ReferenceDevice(),
+  open: async (options = {}) => {
+    // Threads are of no consequence; a precision that it does not have would be.
+    requireOneOf('weights', options.weights ?? 'f32', ['f32']);
+    return new ReferenceDevice();
+  },
 };
 
 class ReferenceTensor implements DeviceTensor {
