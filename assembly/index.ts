@@ -1,3 +1,3 @@
 /** What the module exports to `src/backend/wasm/`. */
-export { multiply } from './microkernel';
+export { multiplyStrips } from './microkernel';
 export { resume, run, work } from './program';

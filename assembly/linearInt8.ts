@@ -8,12 +8,10 @@
  */
 import { Epilogue, finishTiles } from './epilogue';
 import { PANEL, TILE_ROW } from './microkernel';
-import { multiplyInt8 } from './microkernelInt8';
+import { multiplyStripsInt8, STRIP } from './microkernelInt8';
 import { behindTiles, isPacked } from './scratch';
 import { GROUP, tileBytes } from './tiles';
 
-/** Rows of a strip: what the sixteen registers hold. */
-const STRIP: i32 = 4;
 /** Largest magnitude of a 12-bit activation. */
 const LARGEST: f32 = 2047;
 
@@ -67,14 +65,7 @@ function multiplyPanel(
 ): void {
   const pairs = (a.depth + 1) >> 1;
   const panel = a.weight + ((<usize>column * <usize>pairs) << 1);
-  for (let i = 0; i < rows; i += STRIP)
-    multiplyInt8(
-      min(STRIP, rows - i),
-      strips + ((<usize>i * <usize>pairs) << 2),
-      panel,
-      pairs,
-      tile + <usize>i * TILE_ROW,
-    );
+  multiplyStripsInt8(strips, rows, pairs, panel, tile);
   scaleTile(tile, rows, scales, a.scales + ((<usize>column) << 2));
 }
 

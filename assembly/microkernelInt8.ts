@@ -7,34 +7,35 @@
  *     tile    [rows][8]             i32
  */
 
-/** tile = strip x panel. */
-export function multiplyInt8(rows: i32, strip: usize, panel: usize, pairs: i32, tile: usize): void {
-  switch (rows) {
-    case 1:
-      return multiply1(strip, panel, pairs, tile);
-    case 2:
-      return multiply2(strip, panel, pairs, tile);
-    case 3:
-      return multiply3(strip, panel, pairs, tile);
-    default:
-      return multiply4(strip, panel, pairs, tile);
+import { TILE_ROW } from './microkernel';
+
+/** Rows of a strip: what the sixteen registers hold. */
+export const STRIP: i32 = 4;
+
+/**
+ * tiles = strips x panel for `rows` rows in strips of up to four: the strip at row i starts at i * pairs words,
+ * and row i of the tiles at i * 8. Everything is inlined here, as in `multiplyStrips`.
+ */
+export function multiplyStripsInt8(strips: usize, rows: i32, pairs: i32, panel: usize, tiles: usize): void {
+  const panelEnd = panel + ((<usize>pairs) << 4);
+  for (let i = 0; i < rows; i += STRIP) {
+    const height = min(STRIP, rows - i);
+    const stripEnd = strips + ((<usize>(i + height) * <usize>pairs) << 2);
+    const tile = tiles + <usize>i * TILE_ROW;
+    switch (height) {
+      case 1:
+        Inline.multiplyRows(1, stripEnd, panelEnd, pairs, tile);
+        break;
+      case 2:
+        Inline.multiplyRows(2, stripEnd, panelEnd, pairs, tile);
+        break;
+      case 3:
+        Inline.multiplyRows(3, stripEnd, panelEnd, pairs, tile);
+        break;
+      default:
+        Inline.multiplyRows(4, stripEnd, panelEnd, pairs, tile);
+    }
   }
-}
-
-function multiply1(strip: usize, panel: usize, pairs: i32, tile: usize): void {
-  Inline.multiplyRows(1, strip, panel, pairs, tile);
-}
-
-function multiply2(strip: usize, panel: usize, pairs: i32, tile: usize): void {
-  Inline.multiplyRows(2, strip, panel, pairs, tile);
-}
-
-function multiply3(strip: usize, panel: usize, pairs: i32, tile: usize): void {
-  Inline.multiplyRows(3, strip, panel, pairs, tile);
-}
-
-function multiply4(strip: usize, panel: usize, pairs: i32, tile: usize): void {
-  Inline.multiplyRows(4, strip, panel, pairs, tile);
 }
 
 function dotAdd(a: v128, b: v128, c: v128): v128 {
@@ -45,7 +46,7 @@ function dotAdd(a: v128, b: v128, c: v128): v128 {
 class Inline {
   /** `rows` is a constant at each call: what lies beyond it is removed at compile time. */
   @inline
-  static multiplyRows(rows: i32, strip: usize, panel: usize, pairs: i32, tile: usize): void {
+  static multiplyRows(rows: i32, stripEnd: usize, panelEnd: usize, pairs: i32, tile: usize): void {
     let c00 = i32x4.splat(0),
       c01 = i32x4.splat(0);
     let c10 = i32x4.splat(0),
@@ -54,8 +55,9 @@ class Inline {
       c21 = i32x4.splat(0);
     let c30 = i32x4.splat(0),
       c31 = i32x4.splat(0);
-    const end = panel + ((<usize>pairs) << 4);
-    while (panel < end) {
+    let strip = stripEnd - ((<usize>(rows * pairs)) << 2);
+    let panel = panelEnd - ((<usize>pairs) << 4);
+    do {
       const b0 = v128.load8x8_s(panel, 0),
         b1 = v128.load8x8_s(panel, 8);
       let a = v128.load32_splat(strip, 0);
@@ -78,7 +80,7 @@ class Inline {
       }
       strip += <usize>(rows * 4);
       panel += 16;
-    }
+    } while (strip != stripEnd);
     v128.store(tile, c00, 0);
     v128.store(tile, c01, 16);
     if (rows > 1) {

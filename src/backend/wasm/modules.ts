@@ -10,7 +10,15 @@ export interface KernelExports {
   /** What a worker does for as long as it lives. */
   work(): never;
   /** The micro-kernel, for choosing the rows of its strips. */
-  multiply(rows: number, strip: number, panel: number, depth: number, tile: number, resume: number): void;
+  multiplyStrips(
+    strips: number,
+    rows: number,
+    depth: number,
+    strip: number,
+    panel: number,
+    tiles: number,
+    resume: number,
+  ): void;
 }
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>();

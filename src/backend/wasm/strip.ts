@@ -33,7 +33,7 @@ function fastest(kernels: KernelExports, memory: DeviceMemory): number {
   const tile = panel + 8 * DEPTH * 4;
   const measure = (rows: number) => {
     const start = performance.now();
-    for (let i = 0; i < CALLS; i++) kernels.multiply(rows, address, panel, DEPTH, tile, 0);
+    for (let i = 0; i < CALLS; i++) kernels.multiplyStrips(address, rows, DEPTH, rows, panel, tile, 0);
     return (performance.now() - start) / rows;
   };
   const best = new Map<number, number>(CHOICES.map((rows) => [rows, Number.POSITIVE_INFINITY]));
