@@ -4,15 +4,14 @@
  *
  *     scratch   [tiles][x - C(x) in strips][h in strips: what the second product takes as it is]
  *
- * The second product's accumulators start from C(y): where h is 0, out is C(y) to the bit.
+ * C(y) is added as a bias would be, when tiles are finished: where h is 0, out is C(y) to the bit.
  */
 import { STRIP } from './control';
 import { Epilogue, finishTiles } from './epilogue';
-import { loadLanes } from './lanes';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packStrips } from './packing';
 import { behindTiles, isPacked } from './scratch';
-import { GROUP, quadOf, tileBytes } from './tiles';
+import { GROUP, tileBytes } from './tiles';
 
 @unmanaged
 export class FactorPair {
@@ -35,8 +34,6 @@ export class CalibratedLinearArguments {
   cachedInputStride: usize;
   cachedHidden: usize;
   cachedHiddenStride: usize;
-  cachedOutput: usize;
-  cachedOutputStride: usize;
   rows: i32;
   depth: i32;
   rowBlock: i32;
@@ -139,28 +136,12 @@ function projectUp(
   const bytes = tileBytes(a.rowBlock);
   const columns = min(GROUP, pair.columns - column);
   const target = pair.firstColumn + column;
-  for (let i = 0; i < rows; i++)
-    loadCachedOutput(a, quadOf(tiles, bytes, i, 0), bytes, row + i, target, columns);
   let panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
   let tile = tiles;
   for (let j = 0; j < columns; j += PANEL) {
-    multiplyStrips(hidden, rows, pair.rank, strip, panel, tile, true);
+    multiplyStrips(hidden, rows, pair.rank, strip, panel, tile, false);
     panel += (<usize>pair.rank) << 5;
     tile += bytes;
   }
   finishTiles(a.epilogue, tiles, bytes, row, rows, target, columns);
-}
-
-/** A row of C(y) across the tiles. */
-function loadCachedOutput(
-  a: CalibratedLinearArguments,
-  tiles: usize,
-  bytes: usize,
-  row: i32,
-  column: i32,
-  columns: i32,
-): void {
-  const source = a.cachedOutput + <usize>row * a.cachedOutputStride + ((<usize>column) << 2);
-  for (let j = 0; j < columns; j += 4)
-    v128.store(quadOf(tiles, bytes, 0, j), loadLanes(source + ((<usize>j) << 2), columns - j));
 }

@@ -1,10 +1,11 @@
 /**
- * What happens to finished tiles of a product: bias, store of the value so far, activation or gated
+ * What happens to finished tiles of a product: bias or cached output, store of the value so far, activation or gated
  * residual, and the write to `out`, which may be the view that `residual` is.
  */
 import { gelu4, silu4 } from './activations';
 import { multiplyAdd } from './arithmetic';
 import { loadLanes, storeLanes } from './lanes';
+import { PANEL, TILE_ROW } from './microkernel';
 import { quadOf } from './tiles';
 
 export const NONE: i32 = 0;
@@ -17,6 +18,9 @@ export const GATE_RESIDUAL: i32 = 3;
 export class Epilogue {
   kind: i32;
   bias: usize;
+  /** Added like a bias, but a row for each row: the cached output of a calibrated linear. */
+  base: usize;
+  baseStride: usize;
   store: usize;
   storeStride: usize;
   out: usize;
@@ -43,24 +47,59 @@ export function finishTiles(
 }
 
 /** A row across the tiles, so that every line of memory is touched once. */
-function finishRow(e: Epilogue, tiles: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
+function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   const kind = e.kind;
   const offset = (<usize>column) << 2;
-  const out = e.out + <usize>row * e.outStride + offset;
-  const bias = e.bias == 0 ? 0 : e.bias + offset;
-  const stored = e.store == 0 ? 0 : e.store + <usize>row * e.storeStride + offset;
-  const gate = e.gate + <usize>(row / e.rowsPerImage) * e.gateStride + offset;
-  const residual = e.residual + <usize>row * e.residualStride + offset;
-  for (let j = 0; j < columns; j += 4) {
-    const lanes = columns - j;
-    const place = (<usize>j) << 2;
-    let y = v128.load(quadOf(tiles, bytes, 0, j));
-    if (bias != 0) y = f32x4.add(y, loadLanes(bias + place, lanes));
-    if (stored != 0) storeLanes(stored + place, y, lanes);
-    if (kind == GELU) y = gelu4(y);
-    else if (kind == SILU) y = silu4(y);
-    else if (kind == GATE_RESIDUAL)
-      y = multiplyAdd(loadLanes(gate + place, lanes), y, loadLanes(residual + place, lanes));
-    storeLanes(out + place, y, lanes);
+  let out = e.out + <usize>row * e.outStride + offset;
+  let bias = e.bias == 0 ? 0 : e.bias + offset;
+  let base = e.base == 0 ? 0 : e.base + <usize>row * e.baseStride + offset;
+  let stored = e.store == 0 ? 0 : e.store + <usize>row * e.storeStride + offset;
+  let gate = e.gate + <usize>(row / e.rowsPerImage) * e.gateStride + offset;
+  let residual = e.residual + <usize>row * e.residualStride + offset;
+  for (; columns >= PANEL; columns -= PANEL) {
+    let y0 = v128.load(tile, 0),
+      y1 = v128.load(tile, 16);
+    if (bias != 0) {
+      y0 = f32x4.add(y0, v128.load(bias, 0));
+      y1 = f32x4.add(y1, v128.load(bias, 16));
+      bias += TILE_ROW;
+    }
+    if (base != 0) {
+      y0 = f32x4.add(v128.load(base, 0), y0);
+      y1 = f32x4.add(v128.load(base, 16), y1);
+      base += TILE_ROW;
+    }
+    if (stored != 0) {
+      v128.store(stored, y0, 0);
+      v128.store(stored, y1, 16);
+      stored += TILE_ROW;
+    }
+    if (kind == GATE_RESIDUAL) {
+      y0 = multiplyAdd(v128.load(gate, 0), y0, v128.load(residual, 0));
+      y1 = multiplyAdd(v128.load(gate, 16), y1, v128.load(residual, 16));
+      gate += TILE_ROW;
+      residual += TILE_ROW;
+    } else if (kind != NONE) {
+      y0 = activate(kind, y0);
+      y1 = activate(kind, y1);
+    }
+    v128.store(out, y0, 0);
+    v128.store(out, y1, 16);
+    tile += bytes;
+    out += TILE_ROW;
   }
+  for (let j: usize = 0; columns > 0; columns -= 4, j += 16) {
+    let y = v128.load(tile + j);
+    if (bias != 0) y = f32x4.add(y, loadLanes(bias + j, columns));
+    if (base != 0) y = f32x4.add(loadLanes(base + j, columns), y);
+    if (stored != 0) storeLanes(stored + j, y, columns);
+    if (kind == GATE_RESIDUAL)
+      y = multiplyAdd(loadLanes(gate + j, columns), y, loadLanes(residual + j, columns));
+    else if (kind != NONE) y = activate(kind, y);
+    storeLanes(out + j, y, columns);
+  }
+}
+
+function activate(kind: i32, y: v128): v128 {
+  return kind == GELU ? gelu4(y) : silu4(y);
 }

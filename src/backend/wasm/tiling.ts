@@ -17,10 +17,16 @@ const BLOCK_STRIPS = 16;
 /** Elements of a tile of an operation that goes element by element. */
 const TILE_ELEMENTS = 16384;
 
-/** Rows of x that are packed at a time: whole strips. */
-export function rowBlockOf(rows: number, depth: number, strip: number): number {
+/**
+ * Strips of a block of a calibrated linear. Its products are short, so that what counts is that the block, its
+ * tiles and its rows of the cache stay near; the panels of its factors are few.
+ */
+export const CALIBRATED_STRIPS = 4;
+
+/** Rows of x that are packed at a time: whole strips, `most` of them at most. */
+export function rowBlockOf(rows: number, depth: number, strip: number, most = BLOCK_STRIPS): number {
   const strips = Math.floor(BLOCK_BYTES / (4 * depth * strip));
-  return strip * Math.max(1, Math.min(strips, BLOCK_STRIPS, Math.ceil(rows / strip)));
+  return strip * Math.max(1, Math.min(strips, most, Math.ceil(rows / strip)));
 }
 
 /** Blocks of rows, cut smaller until every thread has several; a panel's worth of strips is the least. */

@@ -1,12 +1,12 @@
 import type { CalibratedLinearOp } from '../../../plan/types.js';
 import { matrix, type Operation, type Placement, type Word } from '../operation.js';
-import { balancedRowBlock, rowBlockOf, TILES_A_THREAD, tileBytes } from '../tiling.js';
+import { balancedRowBlock, CALIBRATED_STRIPS, rowBlockOf, TILES_A_THREAD, tileBytes } from '../tiling.js';
 import { epilogueWords } from './epilogue.js';
 
 export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operation {
   const { rows, columns: depth } = op.x;
   const pairs = op.factors.length;
-  const whole = rowBlockOf(rows, depth, at.strip);
+  const whole = rowBlockOf(rows, depth, at.strip, CALIBRATED_STRIPS);
   const rowBlock =
     at.threads === 1 ? whole : balancedRowBlock(whole, rows, at.strip, (at.threads * TILES_A_THREAD) / pairs);
   const largestRank = Math.max(...op.factors.map(({ down }) => down.rows));
@@ -17,7 +17,6 @@ export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operati
       ...matrix(op.x, at),
       ...matrix(op.cachedInput, at),
       ...matrix(op.cachedHidden, at),
-      ...matrix(op.cachedOutput, at),
       rows,
       depth,
       rowBlock,

@@ -6,11 +6,13 @@ const KINDS = ['none', 'gelu', 'silu', 'gateResidual'] as const;
 
 /** The words of `Epilogue`. */
 export function epilogueWords(op: LinearOp | CalibratedLinearOp, at: Placement): Word[] {
-  const [bias, store] = op.op === 'linear' ? [op.bias, op.store] : [];
+  const linear = op.op === 'linear' ? op : undefined;
+  const base = op.op === 'calibratedLinear' ? op.cachedOutput : undefined;
   return [
     KINDS.indexOf(op.epilogue),
-    vector(bias, at),
-    ...matrix(store, at),
+    vector(linear?.bias, at),
+    ...matrix(base, at),
+    ...matrix(linear?.store, at),
     ...matrix(op.out, at),
     ...matrix(op.gate, at),
     ...matrix(op.residual, at),
