@@ -2,7 +2,7 @@
  * What happens to finished tiles of a product: bias or cached output, store of the value so far, activation or gated
  * residual, and the write to `out`, which may be the view that `residual` is.
  */
-import { gelu4, silu4 } from './activations';
+import { geluRow, siluRow } from './activations';
 import { multiplyAdd } from './arithmetic';
 import { loadLanes, storeLanes } from './lanes';
 import { PANEL, TILE_ROW } from './microkernel';
@@ -48,7 +48,15 @@ export function finishTiles(
 
 /** A row across the tiles, so that every line of memory is touched once. */
 function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
-  const kind = e.kind;
+  writeRow(e, tile, bytes, row, column, columns);
+  const out = e.out + <usize>row * e.outStride + ((<usize>column) << 2);
+  if (e.kind == GELU) geluRow(out, out, columns);
+  else if (e.kind == SILU) siluRow(out, out, columns);
+}
+
+/** All of the epilogue but an activation. */
+function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
+  const gated = e.kind == GATE_RESIDUAL;
   const offset = (<usize>column) << 2;
   let out = e.out + <usize>row * e.outStride + offset;
   let bias = e.bias == 0 ? 0 : e.bias + offset;
@@ -74,14 +82,11 @@ function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32
       v128.store(stored, y1, 16);
       stored += TILE_ROW;
     }
-    if (kind == GATE_RESIDUAL) {
+    if (gated) {
       y0 = multiplyAdd(v128.load(gate, 0), y0, v128.load(residual, 0));
       y1 = multiplyAdd(v128.load(gate, 16), y1, v128.load(residual, 16));
       gate += TILE_ROW;
       residual += TILE_ROW;
-    } else if (kind != NONE) {
-      y0 = activate(kind, y0);
-      y1 = activate(kind, y1);
     }
     v128.store(out, y0, 0);
     v128.store(out, y1, 16);
@@ -93,13 +98,7 @@ function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32
     if (bias != 0) y = f32x4.add(y, loadLanes(bias + j, columns));
     if (base != 0) y = f32x4.add(loadLanes(base + j, columns), y);
     if (stored != 0) storeLanes(stored + j, y, columns);
-    if (kind == GATE_RESIDUAL)
-      y = multiplyAdd(loadLanes(gate + j, columns), y, loadLanes(residual + j, columns));
-    else if (kind != NONE) y = activate(kind, y);
+    if (gated) y = multiplyAdd(loadLanes(gate + j, columns), y, loadLanes(residual + j, columns));
     storeLanes(out + j, y, columns);
   }
-}
-
-function activate(kind: i32, y: v128): v128 {
-  return kind == GELU ? gelu4(y) : silu4(y);
 }

@@ -60,32 +60,57 @@ function packFourRows(
   target: usize,
   step: usize,
 ): void {
-  let k = depth;
-  for (; k >= 4; k -= 4) {
-    const r0 = load4(x, c);
-    const r1 = load4(x + xStride, rowOf(c, cStride, 1));
-    const r2 = load4(x + 2 * xStride, rowOf(c, cStride, 2));
-    const r3 = load4(x + 3 * xStride, rowOf(c, cStride, 3));
-    const even01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-    const odd01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-    const even23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-    const odd23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-    v128.store(target, v128.shuffle<f32>(even01, even23, 0, 1, 4, 5));
-    v128.store(target + step, v128.shuffle<f32>(even01, even23, 2, 3, 6, 7));
-    v128.store(target + 2 * step, v128.shuffle<f32>(odd01, odd23, 0, 1, 4, 5));
-    v128.store(target + 3 * step, v128.shuffle<f32>(odd01, odd23, 2, 3, 6, 7));
-    x += 16;
-    c = advance(c, 16);
-    target += 4 * step;
-  }
-  for (; k > 0; k--) {
-    store<f32>(target, load1(x, c), 0);
-    store<f32>(target, load1(x + xStride, rowOf(c, cStride, 1)), 4);
-    store<f32>(target, load1(x + 2 * xStride, rowOf(c, cStride, 2)), 8);
-    store<f32>(target, load1(x + 3 * xStride, rowOf(c, cStride, 3)), 12);
-    x += 4;
-    c = advance(c, 4);
-    target += step;
+  if (c == 0) Inline.packFourRows(false, x, xStride, c, cStride, depth, target, step);
+  else Inline.packFourRows(true, x, xStride, c, cStride, depth, target, step);
+}
+
+/** A class, because TypeScript takes decorators on methods only. */
+class Inline {
+  /** Whether there is a c is a constant at each call: without one, what belongs to it is removed. */
+  @inline
+  static packFourRows(
+    less: bool,
+    x: usize,
+    xStride: usize,
+    c: usize,
+    cStride: usize,
+    depth: i32,
+    target: usize,
+    step: usize,
+  ): void {
+    let k = depth;
+    for (; k >= 4; k -= 4) {
+      let r0 = v128.load(x);
+      let r1 = v128.load(x + xStride);
+      let r2 = v128.load(x + 2 * xStride);
+      let r3 = v128.load(x + 3 * xStride);
+      if (less) {
+        r0 = f32x4.sub(r0, v128.load(c));
+        r1 = f32x4.sub(r1, v128.load(c + cStride));
+        r2 = f32x4.sub(r2, v128.load(c + 2 * cStride));
+        r3 = f32x4.sub(r3, v128.load(c + 3 * cStride));
+        c += 16;
+      }
+      const even01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+      const odd01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+      const even23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+      const odd23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+      v128.store(target, v128.shuffle<f32>(even01, even23, 0, 1, 4, 5));
+      v128.store(target + step, v128.shuffle<f32>(even01, even23, 2, 3, 6, 7));
+      v128.store(target + 2 * step, v128.shuffle<f32>(odd01, odd23, 0, 1, 4, 5));
+      v128.store(target + 3 * step, v128.shuffle<f32>(odd01, odd23, 2, 3, 6, 7));
+      x += 16;
+      target += 4 * step;
+    }
+    for (; k > 0; k--) {
+      store<f32>(target, load1(x, c), 0);
+      store<f32>(target, load1(x + xStride, rowOf(c, cStride, 1)), 4);
+      store<f32>(target, load1(x + 2 * xStride, rowOf(c, cStride, 2)), 8);
+      store<f32>(target, load1(x + 3 * xStride, rowOf(c, cStride, 3)), 12);
+      x += 4;
+      c = advance(c, 4);
+      target += step;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 import { type PredictionGeometry, splitPrediction } from './prediction.js';
 import type { Prediction } from './sampler.js';
 
@@ -13,9 +13,12 @@ export interface GuidanceOptions extends PredictionGeometry {
  * Classifier-free guidance (Ho and Salimans 2022): uncond + s (cond - uncond) on the first noise channels.
  * output: conditional rows, then as many unconditional ones, 2 images x out channels x pixels, the order of
  * `forward_with_cfg` in Meta's DiT, which guides three channels. Variances are the conditional rows'.
+ * Throws an `ArgumentError` for an output of another size and for more guided channels than there are.
  */
 export function guide(output: Float32Array, options: GuidanceOptions): Prediction {
   const { images, channels, pixels, learnSigma, scale, guidanceChannels } = options;
+  requireNumber('scale', scale);
+  requireInteger('guidanceChannels', guidanceChannels, 0, channels);
   const sequence = (learnSigma ? 2 : 1) * channels * pixels;
   if (output.length !== 2 * images * sequence)
     throw new ArgumentError(

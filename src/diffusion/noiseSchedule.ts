@@ -37,12 +37,22 @@ export interface RespacedProcess {
  */
 export function respace(steps: number): RespacedProcess {
   requireInteger('steps', steps, 1, TRAINING_STEPS);
-  const stride = steps === 1 ? 1 : (TRAINING_STEPS - 1) / (steps - 1);
-  const timesteps = Array.from({ length: steps }, (_, i) => roundHalfEven(i * stride));
+  const timesteps = spaceTimesteps(steps);
   const full = cumulativeAlphas(linearBetas());
   const alphasCumprod = Float64Array.from(timesteps, (t) => full[t]!);
   const betas = alphasCumprod.map((alpha, i) => 1 - alpha / (i === 0 ? 1 : alphasCumprod[i - 1]!));
   return { timesteps, betas, alphasCumprod };
+}
+
+/**
+ * Adds the stride up, as ADM does: its rounding errors decide between the neighbours of a half, and
+ * i * stride would give other timesteps for 278 of the thousand step counts.
+ */
+function spaceTimesteps(steps: number): number[] {
+  const stride = steps === 1 ? 1 : (TRAINING_STEPS - 1) / (steps - 1);
+  const timesteps: number[] = [];
+  for (let place = 0; timesteps.length < steps; place += stride) timesteps.push(roundHalfEven(place));
+  return timesteps;
 }
 
 /** As Python's round(), which ADM uses: halves go to the even neighbour. */

@@ -3,6 +3,7 @@
  * SC 2011): number n of image i is a function of (seed, stream, i, n) alone, so an image is the same
  * whatever the batch it is drawn in and whichever machine draws it.
  */
+import { requireInteger } from '../errors.js';
 
 const MULTIPLIER_0 = 0xd2511f53;
 const MULTIPLIER_1 = 0xcd9e8d57;
@@ -40,6 +41,14 @@ function highWord(a: number, b: number): number {
   return (aHigh * bHigh + Math.floor(middle / 65536) + Math.floor(carried / 65536)) >>> 0;
 }
 
+/** The image and the stream are a word of the counter each; larger ones would repeat smaller ones. */
+function requireCounter(seed: number, stream: number, image: number, count: number): void {
+  requireInteger('seed', seed, 0);
+  requireInteger('stream', stream, 0, 2 ** 32 - 1);
+  requireInteger('image', image, 0, 2 ** 32 - 1);
+  requireInteger('count', count, 0);
+}
+
 /** Counter words: block within the image, image, stream; the fourth is free. Key: the seed's 53 bits. */
 function block(seed: number, stream: number, image: number, index: number): Block {
   return philox4x32([index, image, stream, 0], [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]);
@@ -47,9 +56,11 @@ function block(seed: number, stream: number, image: number, index: number): Bloc
 
 /**
  * `count` standard normal deviates of an image, by Box and Muller in float64, rounded to float32.
- * seed: integer from 0 to 2^53 - 1. stream: 0 for the initial noise, one more for every later use.
+ * seed: integer from 0 to 2^53 - 1. stream: 0 for the initial noise, one more for every later use. image:
+ * its index in the whole run. Throws an `ArgumentError` for anything but such integers.
  */
 export function normals(seed: number, stream: number, image: number, count: number): Float32Array {
+  requireCounter(seed, stream, image, count);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i += 4) {
     const [a, b, c, d] = block(seed, stream, image, i / 4);
@@ -59,8 +70,9 @@ export function normals(seed: number, stream: number, image: number, count: numb
   return values;
 }
 
-/** `count` uniform deviates in [0, 1) of an image. */
+/** `count` uniform deviates in [0, 1) of an image; arguments as for `normals`. */
 export function uniforms(seed: number, stream: number, image: number, count: number): Float64Array {
+  requireCounter(seed, stream, image, count);
   return Float64Array.from({ length: count }, (_, i) => block(seed, stream, image, i >> 2)[i & 3]! / 2 ** 32);
 }
 

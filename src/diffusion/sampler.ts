@@ -1,5 +1,6 @@
 /** What a sampler is, and the choice among them. */
 import { ArgumentError, requireNumber, requireOneOf } from '../errors.js';
+import { checkedSampler } from './checkedSampler.js';
 import { ddim } from './ddim.js';
 import { ddpm } from './ddpm.js';
 import { dpmSolver } from './dpmSolver.js';
@@ -25,7 +26,10 @@ export interface Sampler {
 }
 
 export interface SamplerRun {
-  /** Takes step `step`, in order from 0: updates `latents` in place, computing in float64. */
+  /**
+   * Takes step `step`, in order from 0: updates `latents` in place, computing in float64 and rounding once.
+   * Throws an `ArgumentError` for a step outside the run and for lengths that differ from the latents'.
+   */
   advance(step: number, latents: Float32Array, prediction: Prediction): void;
 }
 
@@ -52,11 +56,11 @@ export function createSampler(
   switch (name) {
     case 'ddim':
       requireNumber('eta', eta ?? 0, 0, 1);
-      return ddim(steps, eta ?? 0);
+      return checkedSampler(ddim(steps, eta ?? 0));
     case 'ddpm':
       requireOneOf('variance', variance ?? 'learned', ['learned', 'fixed-large']);
-      return ddpm(steps, variance ?? 'learned');
+      return checkedSampler(ddpm(steps, variance ?? 'learned'));
     case 'dpm++2m':
-      return dpmSolver(steps);
+      return checkedSampler(dpmSolver(steps));
   }
 }

@@ -7,8 +7,11 @@ export const DTYPE_BYTES = {
   F16: 2,
   BF16: 2,
   I64: 8,
+  U64: 8,
   I32: 4,
+  U32: 4,
   I16: 2,
+  U16: 2,
   I8: 1,
   U8: 1,
   BOOL: 1,
@@ -16,8 +19,18 @@ export const DTYPE_BYTES = {
 
 export type Dtype = keyof typeof DTYPE_BYTES;
 
+export const DTYPES = Object.keys(DTYPE_BYTES) as Dtype[];
+
 export function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(DTYPE_BYTES, value);
+}
+
+/** Bytes of a tensor; beyond 2^53, where a number is not exact any more, it is infinity. */
+export function tensorBytes(dtype: Dtype, shape: readonly number[]): number {
+  // An empty tensor takes no bytes, but its other sizes must not overflow either.
+  const most = shape.reduce((product, size) => product * Math.max(size, 1), DTYPE_BYTES[dtype]);
+  if (most > Number.MAX_SAFE_INTEGER) return Number.POSITIVE_INFINITY;
+  return shape.includes(0) ? 0 : most;
 }
 
 /** Little-endian elements of any type as float32, rounded to nearest where they do not fit. */
@@ -49,10 +62,16 @@ function elementReader(
       return (i) => view.getFloat32(i * 4, true);
     case 'I64':
       return (i) => view.getBigInt64(i * 8, true);
+    case 'U64':
+      return (i) => view.getBigUint64(i * 8, true);
     case 'I32':
       return (i) => view.getInt32(i * 4, true);
+    case 'U32':
+      return (i) => view.getUint32(i * 4, true);
     case 'I16':
       return (i) => view.getInt16(i * 2, true);
+    case 'U16':
+      return (i) => view.getUint16(i * 2, true);
     case 'I8':
       return (i) => view.getInt8(i);
     default:

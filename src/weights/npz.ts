@@ -1,7 +1,7 @@
 /** numpy's .npz: a zip of .npy arrays. */
 import { readFileSync } from 'node:fs';
 import { unzipSync, zipSync } from 'fflate';
-import { FormatError, IncacheError } from '../errors.js';
+import { ArgumentError, FormatError, IncacheError } from '../errors.js';
 import { writeFileAtomic } from './atomicFile.js';
 
 export type NumpyData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
@@ -48,14 +48,38 @@ export function readNpz(path: string): Map<string, NumpyArray> {
 /** As early as a zip can say, in local time: the same arrays are the same bytes whenever and wherever written. */
 const MODIFIED = new Date(1980, 0, 1);
 
-/** Writes the arrays, whole or not at all. */
+/** Sizes and offsets of a plain zip are 32 bits wide, and fflate would cut larger ones short. */
+const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 20;
+
+/**
+ * Writes the arrays, whole or not at all. Throws an `ArgumentError` for data that does not fill its shape
+ * or is of a type that is not written, an `IncacheError` that names the path when it cannot be written.
+ */
 export function writeNpz(path: string, arrays: Readonly<Record<string, NumpyArray>>): void {
-  const entries = Object.entries(arrays).map(([name, array]) => [`${name}.npy`, encodeNpy(array)] as const);
+  const bytes = Object.values(arrays).reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (bytes > MAX_ZIP_BYTES)
+    throw new IncacheError(`cannot write ${path}: ${bytes} bytes are more than an .npz file can hold`);
+  const entries = Object.entries(arrays).map(
+    ([name, array]) => [`${name}.npy`, encodeNpy(name, array)] as const,
+  );
   writeFileAtomic(path, zipSync(Object.fromEntries(entries), { level: 1, mtime: MODIFIED }));
 }
 
-function encodeNpy({ shape, data }: NumpyArray): Uint8Array {
-  const [descr] = Object.entries(TYPES).find(([, type]) => data instanceof type)!;
+function encodeNpy(name: string, { shape, data }: NumpyArray): Uint8Array {
+  const [descr] = Object.entries(TYPES).find(([, type]) => data instanceof type) ?? [];
+  if (descr === undefined)
+    throw new ArgumentError(
+      `array '${name}'`,
+      data.constructor.name,
+      'a Float32Array, Float64Array, Int32Array, BigInt64Array or Uint8Array',
+    );
+  const expected = shape.reduce((product, size) => product * size, 1);
+  if (data.length !== expected)
+    throw new ArgumentError(
+      `array '${name}'`,
+      `${data.length} values`,
+      `${expected} values, of shape [${shape}]`,
+    );
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   // The data starts at a multiple of 64 bytes; the header ends in a newline.
@@ -94,6 +118,8 @@ function parseNpy(what: string, npy: Uint8Array): NumpyArray {
 function headerOf(what: string, npy: Uint8Array): { text: string; start: number } {
   const latin1 = (from: number, to: number) => Buffer.from(npy.subarray(from, to)).toString('latin1');
   if (npy.length < 12 || latin1(0, 6) !== MAGIC) throw new FormatError(`${what} is not a .npy array`);
+  if (npy[6]! < 1 || npy[6]! > 2)
+    throw new FormatError(`${what} is of version ${npy[6]} of the .npy format; expected 1 or 2`);
   const view = new DataView(npy.buffer, npy.byteOffset, npy.byteLength);
   const [first, length] = npy[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
   if (first + length > npy.length) throw new FormatError(`${what} ends inside its header`);

@@ -1,8 +1,9 @@
 /** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { FormatError, IncacheError } from '../errors.js';
+import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { writeChunksAtomic } from './atomicFile.js';
-import { DTYPE_BYTES, type Dtype, widenToFloat32, widenToFloat64 } from './dtypes.js';
+import { tensorBytes, widenToFloat32, widenToFloat64 } from './dtypes.js';
+import { encodeHeader, type TensorShape } from './safetensorsEncode.js';
 import {
   MAX_HEADER_BYTES,
   PREFIX_BYTES,
@@ -67,11 +68,12 @@ export class SafetensorsFile implements Disposable {
     return values;
   }
 
-  /** The tensor's bytes from `start` on, as many as fit `target` (default: all of the tensor). */
+  /** The tensor's bytes from `start` on, as many as there are and fit `target` (default: all); returns those. */
   readBytes(name: string, target?: Uint8Array, start = 0): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
     if (this.#file === undefined) throw new IncacheError(`${this.path} has been closed`);
-    const bytes = target ?? new Uint8Array(byteLength);
+    requireInteger('start', start, 0, byteLength);
+    const bytes = (target ?? new Uint8Array(byteLength)).subarray(0, byteLength - start);
     readExactly(this.path, this.#file, bytes, byteOffset + start);
     return bytes;
   }
@@ -94,44 +96,33 @@ export class SafetensorsFile implements Disposable {
 }
 
 /** A tensor to write; `data` may be made when its turn comes, so that a large file is never held. */
-export interface TensorToWrite {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
+export interface TensorToWrite extends TensorShape {
   /** Elements in the type's own little-endian layout: for F16 and BF16 their bits as `Uint16Array`. */
   readonly data: ArrayBufferView | (() => ArrayBufferView);
 }
 
-/** Writes the file whole or not at all. Throws an `IncacheError` that names the path, or the tensor to blame. */
+/**
+ * Writes the file whole or not at all, tensors in the order given. Throws an `IncacheError` that names the
+ * path, or the tensor to blame: a name twice, a size, type or amount of data that does not fit.
+ */
 export function writeSafetensors(
   path: string,
   tensors: Iterable<TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const list = [...tensors];
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  for (const { name, dtype, shape } of list) {
-    const end = offset + shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
-    header[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  // Padded with spaces so that tensor data is aligned, as the format's own implementation does.
-  const text = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
-  json.copy(text);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeBigUInt64LE(BigInt(text.length));
+  const header = encodeHeader(list, metadata);
   writeChunksAtomic(path, (write) => {
-    write(prefix);
-    write(text);
+    write(header);
     for (const tensor of list) write(bytesOf(tensor));
   });
 }
 
 function bytesOf({ name, dtype, shape, data }: TensorToWrite): Uint8Array {
   const view = typeof data === 'function' ? data() : data;
-  const expected = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+  if (!ArrayBuffer.isView(view))
+    throw new ArgumentError(`data of tensor '${name}'`, view, 'a typed array or a function that returns one');
+  const expected = tensorBytes(dtype, shape);
   if (view.byteLength !== expected)
     throw new IncacheError(
       `tensor '${name}' of shape [${shape}] needs ${expected} bytes, not ${view.byteLength}`,
@@ -169,7 +160,7 @@ function readHeader(path: string, file: number): SafetensorsHeader {
 
 function decodeUtf8(path: string, bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     throw new FormatError(`${path} is not a valid safetensors file: the header is not UTF-8`, {
       cause: error,
@@ -177,11 +168,22 @@ function decodeUtf8(path: string, bytes: Uint8Array): string {
   }
 }
 
+/** A system call takes at most 2^31 - 1 bytes. */
+const MAX_READ = 2 ** 30;
+
 function readExactly(path: string, file: number, target: Uint8Array, position: number): void {
   for (let done = 0; done < target.length; ) {
-    const count = readSync(file, target, done, target.length - done, position + done);
+    const count = readSome(path, file, target.subarray(done, done + MAX_READ), position + done);
     if (count === 0)
       throw new FormatError(`${path} ends at byte ${position + done}, in the middle of a tensor`);
     done += count;
+  }
+}
+
+function readSome(path: string, file: number, target: Uint8Array, position: number): number {
+  try {
+    return readSync(file, target, 0, target.length, position);
+  } catch (error) {
+    throw new IncacheError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** Parses and checks the header of a safetensors file; nothing in it is believed. */
 import { FormatError } from '../errors.js';
-import { DTYPE_BYTES, type Dtype, isDtype } from './dtypes.js';
+import { DTYPES, type Dtype, isDtype, tensorBytes } from './dtypes.js';
+import { outlineJson } from './jsonOutline.js';
 
 export interface TensorEntry {
   readonly dtype: Dtype;
@@ -21,6 +22,15 @@ export const PREFIX_BYTES = 8;
 /** As in the format's own implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
+/** The key that is no tensor: texts about the file. */
+export const METADATA_KEY = '__metadata__';
+
+/** A valid header is three deep. Far deeper ones take the JSON parser gigabytes and half a minute. */
+const MAX_DEPTH = 16;
+
+/** Longest part of a message that may come from the file. */
+const MAX_PROBLEM = 300;
+
 /**
  * text: the header's JSON. dataStart: where tensor data begins in the file. dataBytes: how much there is.
  * Throws a `FormatError` that starts with `path` and names the tensor to blame.
@@ -32,13 +42,13 @@ export function parseHeader(
   dataBytes: number,
 ): SafetensorsHeader {
   const fail = (problem: string): never => {
-    throw new FormatError(`${path} is not a valid safetensors file: ${problem}`);
+    throw new FormatError(`${path} is not a valid safetensors file: ${printable(problem)}`);
   };
   const header = parseObject(text, fail);
   const tensors = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
-    if (name === '__metadata__') metadata = parseMetadata(value, fail);
+    if (name === METADATA_KEY) metadata = parseMetadata(value, fail);
     else tensors.set(name, parseEntry(name, value, dataStart, dataBytes, fail));
   }
   checkCoverage(tensors, dataStart, dataBytes, fail);
@@ -48,13 +58,27 @@ export function parseHeader(
 type Fail = (problem: string) => never;
 
 function parseObject(text: string, fail: Fail): Record<string, unknown> {
+  const { tooDeep, keys } = outlineJson(text, MAX_DEPTH);
+  if (tooDeep) return fail(`the header is nested more than ${MAX_DEPTH} deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return fail('the header is not JSON');
   }
-  return isObject(value) ? value : fail('the header is not a JSON object');
+  if (!isObject(value)) return fail('the header is not a JSON object');
+  requireDistinct(keys, fail);
+  return value;
+}
+
+/** The JSON parser keeps the last of several entries of one name. */
+function requireDistinct(keys: readonly string[], fail: Fail): void {
+  const seen = new Set<string>();
+  for (const key of keys) {
+    const name: string = JSON.parse(key);
+    if (seen.has(name)) fail(`it has two entries of the name '${name}'`);
+    seen.add(name);
+  }
 }
 
 function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
@@ -75,9 +99,7 @@ function parseEntry(
   if (!isObject(value)) return blame('is not an object');
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDtype(dtype))
-    return blame(
-      `has dtype ${JSON.stringify(dtype)}; expected one of ${Object.keys(DTYPE_BYTES).join(', ')}`,
-    );
+    return blame(`has dtype ${JSON.stringify(dtype)}; expected one of ${DTYPES.join(', ')}`);
   if (!Array.isArray(shape) || !shape.every(isSize))
     return blame(`has shape ${JSON.stringify(shape)}; expected a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
@@ -85,7 +107,8 @@ function parseEntry(
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > dataBytes)
     blame(`has data_offsets [${begin}, ${end}], outside the ${dataBytes} bytes of data`);
-  const bytes = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+  const bytes = tensorBytes(dtype, shape);
+  if (bytes === Number.POSITIVE_INFINITY) blame(`of shape [${shape}] has more than 2^53 bytes`);
   if (bytes !== end - begin)
     blame(`of shape [${shape}] needs ${bytes} bytes, but its data_offsets span ${end - begin}`);
   return { dtype, shape, byteOffset: dataStart + begin, byteLength: bytes };
@@ -116,5 +139,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
+}
+
+/** Text from a file must neither fill nor steer a terminal. */
+function printable(text: string): string {
+  const short = text.length > MAX_PROBLEM ? `${text.slice(0, MAX_PROBLEM)}...` : text;
+  return short.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

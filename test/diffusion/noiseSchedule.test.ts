@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { qSample, respace } from '../../src/diffusion/noiseSchedule.js';
 import { ArgumentError } from '../../src/errors.js';
@@ -19,6 +20,17 @@ describe('respaced process', () => {
       assert.deepEqual([...timesteps], expected);
       assertClose(alphasCumprod, golden.readFloat64('alphas_cumprod'), 1e-12, 'alphas_cumprod');
     });
+
+  test('for every number of steps the timesteps are those of ADM', () => {
+    // 10 strides of 49.95 are 499.5 and would round to 500; added up they are less.
+    assert.equal(respace(21).timesteps[10], 499);
+    const lists = Array.from({ length: 1000 }, (_, i) => respace(i + 1).timesteps.join(','));
+    // Of what `space_timesteps(1000, [n])` gives in Python, one line for each n from 1 to 1000.
+    assert.equal(
+      createHash('sha256').update(lists.join('\n')).digest('hex'),
+      '806af3c731ee25a87e0c00bcc07c65dac75f419006ab08a7753c42fbc29132f5',
+    );
+  });
 
   test('betas give back the cumulative products', () => {
     for (const steps of [1, 2, 7, 50, 999, 1000]) {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { normals, philox4x32, uniforms } from '../../src/diffusion/philox.js';
+import { ArgumentError } from '../../src/errors.js';
+import { assertClose } from '../support/compare.js';
 
 describe('Philox4x32-10', () => {
   const ones = 0xffffffff;
@@ -25,6 +27,34 @@ describe('Philox4x32-10', () => {
 describe('normal deviates', () => {
   const COUNT = 200_000;
 
+  test('are the same in every release and on every machine', () => {
+    // From an implementation of its own, in Python with integers of any size.
+    const first = [0.9911376790966604, -0.9246625882436951, -0.6176089596525953, -0.4820685869111552];
+    assertClose(normals(0, 0, 0, 4), first, 1e-7, 'seed 0');
+    const last = [-0.3123146848953698, 0.92235753265384, 1.9265688160584626, -0.9998364186975828];
+    const next = [-0.4113368602905543, -0.4706329503535364];
+    assertClose(normals(2 ** 53 - 1, 7, 3, 6), [...last, ...next], 1e-7, 'seed 2^53 - 1');
+  });
+
+  test('are refused for a seed, stream, image or count that no counter holds', () => {
+    const bad: [string, [number, number, number, number]][] = [
+      ['seed', [-1, 0, 0, 1]],
+      ['seed', [2 ** 53, 0, 0, 1]],
+      ['seed', [0.5, 0, 0, 1]],
+      ['stream', [0, -1, 0, 1]],
+      ['stream', [0, 2 ** 32, 0, 1]],
+      ['image', [0, 0, 2 ** 32, 1]],
+      ['image', [0, 0, Number.NaN, 1]],
+      ['count', [0, 0, 0, -1]],
+    ];
+    for (const [argument, values] of bad)
+      for (const draw of [normals, uniforms])
+        assert.throws(
+          () => draw(...values),
+          (error: Error) => error instanceof ArgumentError && error.argument === argument,
+        );
+  });
+
   test('have the moments of a standard normal', () => {
     const values = normals(11, 0, 3, COUNT);
     const moment = (power: number) => values.reduce((sum, x) => sum + x ** power, 0) / COUNT;
@@ -45,6 +75,9 @@ describe('normal deviates', () => {
     ]) {
       const correlation = values.reduce((sum, x, i) => sum + x * other[i]!, 0) / COUNT;
       assert.ok(Math.abs(correlation) < 5 / Math.sqrt(COUNT), `correlation ${correlation}`);
+      // Dependent in size though not in sign: each square has variance 2.
+      const squares = values.reduce((sum, x, i) => sum + (x * x - 1) * (other[i]! ** 2 - 1), 0) / COUNT;
+      assert.ok(Math.abs(squares) < 10 / Math.sqrt(COUNT), `correlation of squares ${squares}`);
     }
   });
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { respace } from '../../src/diffusion/noiseSchedule.js';
-import { createSampler, type SamplerName, type SamplerSettings } from '../../src/diffusion/sampler.js';
+import {
+  createSampler,
+  type Prediction,
+  type SamplerName,
+  type SamplerSettings,
+} from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFiles, openGolden } from '../support/golden.js';
@@ -31,8 +36,9 @@ describe('DPM-Solver++ 2M fed with recorded network outputs', () => {
       const rows = modelT.length / steps;
       const run = sampler.start(noNoise);
       for (let step = 0; step < steps; step++) {
-        // The recorded timesteps are float32.
-        assert.ok(Math.abs(sampler.timesteps[step]! - modelT[step * rows]!) < 1e-3, `timestep ${step}`);
+        // The recorded timesteps are computed in float32, from a time between 0 and 1.
+        for (const recorded of modelT.subarray(step * rows, (step + 1) * rows))
+          assert.ok(Math.abs(sampler.timesteps[step]! - recorded) < 1000 * 2 ** -23, `timestep ${step}`);
         run.advance(step, latents, { noise: noise.subarray(step * size, (step + 1) * size) });
         const expected = intermediates.subarray((step + 1) * size, (step + 2) * size);
         assertClose(latents, expected, 1e-5, `after step ${step}`);
@@ -97,6 +103,47 @@ describe('samplers', () => {
       sampler.start(noNoise).advance(steps - 1, latents, prediction);
     }
   });
+
+  test('the learned variance is interpolated between logarithms', () => {
+    const [steps, step] = [5, 1];
+    const deviationAt = (v: number) => {
+      const latents = new Float32Array(1);
+      const prediction = { noise: new Float32Array(1), variance: Float32Array.of(v) };
+      createSampler('ddpm', { steps })
+        .start(() => Float32Array.of(1))
+        .advance(step, latents, prediction);
+      return latents[0]!;
+    };
+    assertClose([deviationAt(0)], [Math.sqrt(deviationAt(-1) * deviationAt(1))], 1e-6, 'halfway');
+    assertClose(
+      [deviationAt(0.5)],
+      [deviationAt(-1) ** 0.25 * deviationAt(1) ** 0.75],
+      1e-6,
+      'three quarters',
+    );
+    assert.ok(deviationAt(-1) < 0.99 * deviationAt(1));
+  });
+
+  for (const [name, settings] of [
+    ['ddim', { steps: 3, eta: 0.5 }],
+    ['ddpm', { steps: 3 }],
+    ['dpm++2m', { steps: 3 }],
+  ] as const)
+    test(`${name} refuses steps and lengths that do not fit`, () => {
+      const full = { noise: new Float32Array(2), variance: new Float32Array(2) };
+      const advance = (step: number, prediction: Prediction, fresh = 2) =>
+        createSampler(name, settings)
+          .start(() => new Float32Array(fresh))
+          .advance(step, new Float32Array(2), prediction);
+      const blames = (argument: string) => (error: Error) =>
+        error instanceof ArgumentError && error.argument === argument;
+      for (const step of [-1, 3, 0.5]) assert.throws(() => advance(step, full), blames('step'));
+      assert.throws(() => advance(0, { ...full, noise: new Float32Array(1) }), blames('prediction.noise'));
+      const short = () => advance(0, { ...full, variance: new Float32Array(3) });
+      if (name === 'ddpm') assert.throws(short, blames('prediction.variance'));
+      else short();
+      if (name !== 'dpm++2m') assert.throws(() => advance(0, full, 1), blames('noise'));
+    });
 
   test('DDPM with learned variance needs one', () => {
     const run = createSampler('ddpm', { steps: 3 }).start(() => new Float32Array(1));

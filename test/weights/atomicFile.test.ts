@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { IncacheError } from '../../src/errors.js';
@@ -27,6 +29,35 @@ describe('atomic files', () => {
     assert.throws(fail, RangeError);
     assert.equal(readFileSync(path, 'utf8'), 'old');
     assert.deepEqual(readdirSync(folder), ['file']);
+  });
+
+  const unix = { skip: process.platform === 'win32' ? 'needs a Unix file system' : false };
+
+  test('a link is followed and stays a link', unix, () => {
+    const link = join(folder, 'link');
+    writeFileAtomic(path, 'old');
+    symlinkSync('file', link);
+    writeFileAtomic(link, 'new');
+    assert.equal(readlinkSync(link), 'file');
+    assert.equal(readFileSync(path, 'utf8'), 'new');
+    rmSync(link);
+  });
+
+  test('what is no regular file is refused, not replaced', unix, async () => {
+    const place = join(folder, 'socket');
+    const server = createServer().listen(place);
+    await once(server, 'listening');
+    try {
+      assert.throws(() => writeFileAtomic(place, 'x'), {
+        name: 'IncacheError',
+        message: `cannot write ${place}: it is not a regular file`,
+      });
+      assert.ok(lstatSync(place).isSocket());
+      assert.deepEqual(readdirSync(folder), ['file', 'socket']);
+    } finally {
+      server.close();
+      await once(server, 'close');
+    }
   });
 
   test('a place that cannot be written is named, with the reason', () => {

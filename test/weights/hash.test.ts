@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hashTensors } from '../../src/weights/hash.js';
@@ -33,4 +34,13 @@ test('the hash is that of the tensors: not of their order or the metadata, but o
     hashOf([a]),
   ];
   assert.equal(new Set([hash, ...others]).size, 6);
+});
+
+test('a tensor that is read in parts has the hash of its bytes in order', () => {
+  const parts = 2 ** 24 + 12_345;
+  const data = Uint8Array.from({ length: parts }, (_, i) => (i * 31) >> 3);
+  const expected = createHash('sha256')
+    .update(JSON.stringify(['x', 'U8', [parts]]))
+    .update(data);
+  assert.equal(hashOf([{ name: 'x', dtype: 'U8', shape: [parts], data }]), expected.digest('hex'));
 });

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { unzipSync, zipSync } from 'fflate';
-import { FormatError } from '../../src/errors.js';
-import { readNpz, writeNpz } from '../../src/weights/npz.js';
+import { ArgumentError, FormatError } from '../../src/errors.js';
+import { type NumpyData, readNpz, writeNpz } from '../../src/weights/npz.js';
 import { temporaryFolder } from '../support/folder.js';
 
 describe('npz', () => {
-  const path = join(temporaryFolder(), 'arrays.npz');
+  const folder = temporaryFolder();
+  const path = join(folder, 'arrays.npz');
 
   /** An .npy file with any header text. */
   const npy = (text: string, data: Uint8Array): Uint8Array => {
@@ -51,6 +52,55 @@ describe('npz', () => {
     assert.equal(bytes.length, 10 + headerBytes + 12);
   });
 
+  test('version 2, whose header has a longer length, is read', () => {
+    const text = "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 1), }\n";
+    const start = Buffer.from('\x93NUMPY\x02\x00\x00\x00\x00\x00', 'latin1');
+    start.writeUInt32LE(text.length, 8);
+    const data = new Uint8Array(Int32Array.of(-5, 9).buffer);
+    writeFileSync(path, zipSync({ 'x.npy': Buffer.concat([start, Buffer.from(text), data]) }));
+    assert.deepEqual(Object.fromEntries(readNpz(path)), { x: { shape: [2, 1], data: Int32Array.of(-5, 9) } });
+  });
+
+  test('data that do not fill their shape, or are of another type, are not written', () => {
+    const spoilt = join(folder, 'spoilt.npz');
+    const cases: [NumpyData, RegExp][] = [
+      [new Float32Array(2), /^array 'x' is '2 values'; expected 3 values, of shape \[3\]/],
+      [new Uint16Array(3) as never, /^array 'x' is 'Uint16Array'; expected a Float32Array/],
+    ];
+    for (const [data, message] of cases)
+      assert.throws(
+        () => writeNpz(spoilt, { x: { shape: [3], data } }),
+        (error: Error) => {
+          assert.ok(error instanceof ArgumentError, String(error));
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    assert.ok(!existsSync(spoilt));
+  });
+
+  test('a damaged file is read or refused, and nothing else happens', () => {
+    writeNpz(path, { x: { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) } });
+    const whole = readFileSync(path);
+    const damage = fc.record({
+      flips: fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 3 }),
+      length: fc.oneof(fc.constant(whole.length), fc.nat(whole.length)),
+    });
+    fc.assert(
+      fc.property(damage, ({ flips, length }) => {
+        const bytes = Buffer.from(whole);
+        for (const [place, value] of flips) bytes[place] = value;
+        writeFileSync(path, bytes.subarray(0, length));
+        try {
+          readNpz(path);
+        } catch (error) {
+          assert.ok(error instanceof FormatError, String(error));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   const header = (descr: string, order: string, shape: string) =>
     `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
   const refusals: [string, Uint8Array, RegExp][] = [
@@ -70,6 +120,11 @@ describe('npz', () => {
       'missing data',
       zipSync({ 'x.npy': npy(header('<f4', 'False', '(2,)'), new Uint8Array(4)) }),
       /needs 8 bytes, but has 4/,
+    ],
+    [
+      'a version to come',
+      zipSync({ 'x.npy': Buffer.from('\x93NUMPY\x04\x00\x00\x00\x00\x00', 'latin1') }),
+      /is of version 4 of the \.npy format/,
     ],
     ['a strange header', zipSync({ 'x.npy': npy('{}', new Uint8Array(4)) }), /header that is not numpy's/],
   ];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FormatError, IncacheError } from '../../src/errors.js';
-import { DTYPE_BYTES, type Dtype } from '../../src/weights/dtypes.js';
-import { SafetensorsFile, writeSafetensors } from '../../src/weights/safetensors.js';
+import { ArgumentError, FormatError, IncacheError } from '../../src/errors.js';
+import { DTYPE_BYTES, DTYPES, type Dtype } from '../../src/weights/dtypes.js';
+import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
 import { temporaryFolder } from '../support/folder.js';
 
 const folder = temporaryFolder();
@@ -23,7 +23,7 @@ const entry = (dtype: unknown, shape: unknown, data_offsets: unknown) => ({ dtyp
 describe('safetensors', () => {
   test('what is written is read back, whatever the type and shape', () => {
     const tensor = fc.record({
-      dtype: fc.constantFrom<Dtype>('F32', 'F16', 'BF16', 'F64', 'I64', 'I32', 'I16', 'I8', 'U8'),
+      dtype: fc.constantFrom(...DTYPES),
       shape: fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 }),
     });
     fc.assert(
@@ -57,7 +57,21 @@ describe('safetensors', () => {
     assert.deepEqual([...write('F64', Float64Array.of(0.1)).readFloat64('x')], [0.1]);
     assert.deepEqual([...write('I64', BigInt64Array.of(-3n, 5n)).read('x')], [-3, 5]);
     assert.deepEqual([...write('U8', Uint8Array.of(0, 255)).readFloat64('x')], [0, 255]);
-    assert.deepEqual(write('I32', Int32Array.of(-7)).readIntegers('x'), [-7]);
+    const extremes: [Dtype, ArrayBufferView & { length: number }, number[]][] = [
+      ['I8', Int8Array.of(-128, 127), [-128, 127]],
+      ['U8', Uint8Array.of(0, 255), [0, 255]],
+      ['I16', Int16Array.of(-32768, 32767), [-32768, 32767]],
+      ['U16', Uint16Array.of(0, 65535), [0, 65535]],
+      ['I32', Int32Array.of(-(2 ** 31), 2 ** 31 - 1), [-(2 ** 31), 2 ** 31 - 1]],
+      ['U32', Uint32Array.of(0, 2 ** 32 - 1), [0, 2 ** 32 - 1]],
+      ['I64', BigInt64Array.of(-(2n ** 53n) + 1n, 2n ** 53n - 1n), [-(2 ** 53) + 1, 2 ** 53 - 1]],
+      ['U64', BigUint64Array.of(0n, 2n ** 53n - 1n), [0, 2 ** 53 - 1]],
+    ];
+    for (const [dtype, data, expected] of extremes) {
+      using file = write(dtype, data);
+      assert.deepEqual(file.readIntegers('x'), expected, dtype);
+      assert.deepEqual([...file.read('x')], expected.map(Math.fround), dtype);
+    }
   });
 
   test('every float16 and bfloat16 is exact', () => {
@@ -78,10 +92,12 @@ describe('safetensors', () => {
     writeSafetensors(path, [
       { name: 'f', dtype: 'F32', shape: [1], data: new Float32Array(1) },
       { name: 'large', dtype: 'I64', shape: [1], data: BigInt64Array.of(2n ** 60n) },
+      { name: 'odd', dtype: 'U64', shape: [1], data: BigUint64Array.of(2n ** 53n + 1n) },
     ]);
     using file = SafetensorsFile.open(path);
     assert.throws(() => file.readIntegers('f'), /'f' is F32; expected integers/);
     assert.throws(() => file.readIntegers('large'), /'large' holds .* beyond 2\^53/);
+    assert.throws(() => file.readIntegers('odd'), /'odd' holds .* beyond 2\^53/);
     assert.throws(() => file.read('none'), /no tensor 'none'/);
   });
 
@@ -102,6 +118,85 @@ describe('safetensors', () => {
     );
     assert.throws(() => readFileSync(spoilt), { code: 'ENOENT' });
   });
+
+  test('a failure in the middle of writing leaves the old file and nothing else', () => {
+    const inner = join(folder, 'writing');
+    mkdirSync(inner);
+    const place = join(inner, 'file.safetensors');
+    const a = { name: 'a', dtype: 'U8', shape: [1], data: Uint8Array.of(7) } as const;
+    writeSafetensors(place, [a]);
+    const old = readFileSync(place);
+    const fail = (): never => {
+      throw new RangeError('out of data');
+    };
+    assert.throws(() => writeSafetensors(place, [a, { ...a, name: 'b', data: fail }]), RangeError);
+    assert.deepEqual(readFileSync(place), old);
+    assert.deepEqual(readdirSync(inner), ['file.safetensors']);
+  });
+
+  test('parts of a tensor end where the tensor ends', () => {
+    writeSafetensors(path, [
+      { name: 'a', dtype: 'U8', shape: [4], data: Uint8Array.of(1, 2, 3, 4) },
+      { name: 'b', dtype: 'U8', shape: [2], data: Uint8Array.of(5, 6) },
+    ]);
+    using file = SafetensorsFile.open(path);
+    assert.deepEqual([...file.readBytes('a', new Uint8Array(2), 1)], [2, 3]);
+    assert.deepEqual([...file.readBytes('a', new Uint8Array(6), 2)], [3, 4]);
+    assert.deepEqual([...file.readBytes('a', undefined, 3)], [4]);
+    for (const start of [-1, 5, 0.5])
+      assert.throws(() => file.readBytes('a', undefined, start), ArgumentError);
+  });
+
+  test('a name that JavaScript objects treat specially is a name like others', () => {
+    const names = ['__proto__', '1', '0', 'constructor'];
+    const tensors = names.map(
+      (name, i) => ({ name, dtype: 'U8', shape: [1], data: Uint8Array.of(i) }) as const,
+    );
+    writeSafetensors(path, tensors);
+    using file = SafetensorsFile.open(path);
+    assert.deepEqual(
+      names.map((name) => file.read(name)[0]),
+      [0, 1, 2, 3],
+    );
+  });
+
+  const one: TensorToWrite = { name: 'a', dtype: 'F32', shape: [1], data: new Float32Array(1) };
+  const unwritable: [string, TensorToWrite[], unknown, RegExp][] = [
+    ['a name twice', [one, one], {}, /^name of a tensor is 'a'; expected one that no other has/],
+    [
+      'the name of the metadata',
+      [{ ...one, name: '__metadata__' }],
+      {},
+      /^name of a tensor is '__metadata__'/,
+    ],
+    [
+      'an unknown type',
+      [{ ...one, dtype: 'Q4' as Dtype }],
+      {},
+      /^dtype of tensor 'a' is 'Q4'; expected one of F64/,
+    ],
+    ['two negative sizes', [{ ...one, shape: [-1, -1] }], {}, /^size of tensor 'a' is -1/],
+    [
+      'an endless shape',
+      [{ ...one, shape: [2 ** 52, 2] }],
+      {},
+      /^shape of tensor 'a' is .* at most 2\^53 bytes/,
+    ],
+    ['no data', [{ ...one, data: undefined as never }], {}, /^data of tensor 'a' is missing/],
+    ['metadata that are no texts', [one], { epoch: 3 }, /^metadata 'epoch' is 3; expected a text/],
+  ];
+  for (const [what, tensors, metadata, message] of unwritable)
+    test(`does not write ${what}`, () => {
+      assert.throws(
+        () => writeSafetensors(join(folder, 'unwritable'), tensors, metadata as Record<string, string>),
+        (error: Error) => {
+          assert.ok(error instanceof ArgumentError, String(error));
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+      assert.throws(() => readFileSync(join(folder, 'unwritable')), { code: 'ENOENT' });
+    });
 
   const good = entry('F32', [2], [0, 8]);
   const refusals: [string, () => void, RegExp][] = [
@@ -145,8 +240,39 @@ describe('safetensors', () => {
     [
       'a product beyond 2^53',
       () => writeRaw(JSON.stringify({ x: entry('F32', [2 ** 40, 2 ** 40], [0, 8]) }), 8),
-      /'x' of shape .* but its data_offsets span 8/,
+      /'x' of shape .* has more than 2\^53 bytes/,
     ],
+    [
+      'an empty tensor whose other sizes overflow',
+      () => writeRaw(JSON.stringify({ x: entry('F32', [2 ** 40, 2 ** 40, 0], [0, 0]) }), 0),
+      /'x' of shape .* has more than 2\^53 bytes/,
+    ],
+    [
+      'a size of -0',
+      () => writeRaw('{"x": {"dtype": "U8", "shape": [-0], "data_offsets": [0, 0]}}', 0),
+      /'x' has shape/,
+    ],
+    [
+      'no data_offsets',
+      () => writeRaw(JSON.stringify({ x: { dtype: 'F32', shape: [2] } }), 8),
+      /'x' has data_offsets undefined/,
+    ],
+    [
+      'a name twice, for the same bytes',
+      () => writeRaw(`{"x": ${JSON.stringify(good)}, "\\u0078": ${JSON.stringify(good)}}`, 8),
+      /it has two entries of the name 'x'/,
+    ],
+    [
+      'a shape too deep for a recursive walk',
+      () =>
+        writeRaw(
+          `{"x": {"dtype": "F32", "shape": ${'['.repeat(1e5)}${']'.repeat(1e5)}, "data_offsets": [0, 0]}}`,
+          0,
+        ),
+      /nested more than 16 deep/,
+    ],
+    ['a byte order mark', () => writeRaw('\ufeff{}', 0), /the header is not JSON/],
+    ['metadata that are a list', () => writeRaw('{"__metadata__": []}', 0), /__metadata__ is not an object/],
     [
       'reversed offsets',
       () => writeRaw(JSON.stringify({ x: entry('F32', [2], [8, 0]) }), 8),
@@ -201,6 +327,64 @@ describe('safetensors', () => {
         },
       );
     });
+
+  test('refuses a header over 100 MB, even one that is there', () => {
+    writeRaw('{}', 0, 100_000_001n);
+    truncateSync(path, 8 + 100_000_001);
+    assert.throws(() => SafetensorsFile.open(path), /header claims 100000001 bytes, of at most 100000000/);
+  });
+
+  test('a message neither fills nor steers the terminal', () => {
+    writeRaw(JSON.stringify({ [`\u001b[2J\n${'x'.repeat(1e5)}`]: entry('F32', [-1], [0, 0]) }), 0);
+    assert.throws(
+      () => SafetensorsFile.open(path),
+      (error: Error) => {
+        assert.ok(error.message.includes("tensor '\\u001b[2J\\nxxx"), error.message);
+        assert.ok(error.message.length < path.length + 400);
+        return true;
+      },
+    );
+  });
+
+  test('a header of any JSON is refused, or describes all of the data', () => {
+    const size = fc.oneof(
+      { weight: 4, arbitrary: fc.nat(3) },
+      fc.constantFrom(-1, 0.5, 2 ** 40, Number.MAX_SAFE_INTEGER, 1e300),
+    );
+    const anyEntry = fc.record(
+      {
+        dtype: fc.oneof({ weight: 6, arbitrary: fc.constantFrom<unknown>(...DTYPES) }, fc.jsonValue()),
+        shape: fc.oneof({ weight: 6, arbitrary: fc.array(size, { maxLength: 3 }) }, fc.jsonValue()),
+        data_offsets: fc.oneof({ weight: 6, arbitrary: fc.tuple(size, size) }, fc.jsonValue()),
+      },
+      { requiredKeys: [] },
+    );
+    const name = fc.constantFrom('a', 'b', '__metadata__', '__proto__', '');
+    const headers = fc.oneof(
+      fc.dictionary(name, fc.oneof(anyEntry, fc.jsonValue()), { maxKeys: 3 }),
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(headers, fc.nat(8), (header, dataBytes) => {
+        writeRaw(JSON.stringify(header), dataBytes);
+        try {
+          using file = SafetensorsFile.open(path);
+          let bytes = 0;
+          for (const [tensor, { shape, byteLength }] of file.tensors) {
+            assert.equal(
+              file.read(tensor).length,
+              shape.reduce((a, b) => a * b, 1),
+            );
+            bytes += byteLength;
+          }
+          assert.equal(bytes, dataBytes);
+        } catch (error) {
+          if (!(error instanceof FormatError)) throw error;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
 
   test('refuses a folder and a missing file by name', () => {
     mkdirSync(join(folder, 'inner'), { recursive: true });

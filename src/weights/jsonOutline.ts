@@ -1,0 +1,43 @@
+/** A look at JSON text without parsing it: how deep it is, and which keys its outermost object has. */
+
+export interface JsonOutline {
+  /** Whether objects and lists are nested deeper than was allowed; the rest was not looked at then. */
+  readonly tooDeep: boolean;
+  /** Keys of the outermost object as they are written, quotes and escapes included. */
+  readonly keys: readonly string[];
+}
+
+/** text: need not be valid JSON; then the outline means nothing. */
+export function outlineJson(text: string, maxDepth: number): JsonOutline {
+  const keys: string[] = [];
+  let depth = 0;
+  let latestString = '';
+  for (let i = 0; i < text.length; i++) {
+    switch (text[i]) {
+      case '"': {
+        const end = endOfString(text, i);
+        if (depth === 1) latestString = text.slice(i, end + 1);
+        i = end;
+        break;
+      }
+      case ':':
+        if (depth === 1) keys.push(latestString);
+        break;
+      case '{':
+      case '[':
+        if (++depth > maxDepth) return { tooDeep: true, keys };
+        break;
+      case '}':
+      case ']':
+        depth--;
+    }
+  }
+  return { tooDeep: false, keys };
+}
+
+/** Place of the quote that ends the string begun at `start`. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i;
+}
