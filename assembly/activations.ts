@@ -13,22 +13,37 @@ function gelu4(x: v128): v128 {
   return f32x4.div(x, f32x4.add(exp(f32x4.mul(x, cubic)), f32x4.splat(1.0)));
 }
 
-/** A row of activations; `out` may be `x`. In a loop, so that its constants are made once and not for each four. */
+/** A row of activations; `out` may be `x`. In a loop, and eight at a time, so that its constants are made
+ * seldom. */
 export function geluRow(x: usize, out: usize, columns: i32): void {
-  for (; columns >= 4; columns -= 4) {
-    v128.store(out, gelu4(v128.load(x)));
+  for (; columns >= 8; columns -= 8) {
+    const y0 = gelu4(v128.load(x, 0)),
+      y1 = gelu4(v128.load(x, 16));
+    v128.store(out, y0, 0);
+    v128.store(out, y1, 16);
+    x += 32;
+    out += 32;
+  }
+  for (; columns > 0; columns -= 4) {
+    storeLanes(out, gelu4(loadLanes(x, columns)), columns);
     x += 16;
     out += 16;
   }
-  if (columns > 0) storeLanes(out, gelu4(loadLanes(x, columns)), columns);
 }
 
 /** As `geluRow`. */
 export function siluRow(x: usize, out: usize, columns: i32): void {
-  for (; columns >= 4; columns -= 4) {
-    v128.store(out, silu4(v128.load(x)));
+  for (; columns >= 8; columns -= 8) {
+    const y0 = silu4(v128.load(x, 0)),
+      y1 = silu4(v128.load(x, 16));
+    v128.store(out, y0, 0);
+    v128.store(out, y1, 16);
+    x += 32;
+    out += 32;
+  }
+  for (; columns > 0; columns -= 4) {
+    storeLanes(out, silu4(loadLanes(x, columns)), columns);
     x += 16;
     out += 16;
   }
-  if (columns > 0) storeLanes(out, silu4(loadLanes(x, columns)), columns);
 }

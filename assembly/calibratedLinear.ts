@@ -11,7 +11,7 @@ import { Epilogue, finishTiles } from './epilogue';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packStrips } from './packing';
 import { behindTiles, isPacked } from './scratch';
-import { GROUP, tileBytes } from './tiles';
+import { CALIBRATED_GROUP, tileBytes } from './tiles';
 
 @unmanaged
 export class FactorPair {
@@ -48,12 +48,12 @@ export function calibratedLinear(a: CalibratedLinearArguments, tile: i32, scratc
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
   const strip = load<i32>(STRIP);
-  const packed = behindTiles(scratch, a.rowBlock);
+  const packed = behindTiles(scratch, a.rowBlock, CALIBRATED_GROUP);
   if (!isPacked(rowBlock)) packIncrement(a, row, rows, strip, packed);
   const hidden = packed + ((<usize>a.rowBlock * <usize>a.depth) << 2);
   for (let column = 0; column < pair.rank; column += PANEL)
     projectDown(a, pair, packed, hidden, strip, row, rows, column, scratch);
-  for (let column = 0; column < pair.columns; column += GROUP)
+  for (let column = 0; column < pair.columns; column += CALIBRATED_GROUP)
     projectUp(a, pair, hidden, strip, row, rows, column, scratch);
 }
 
@@ -134,7 +134,7 @@ function projectUp(
   tiles: usize,
 ): void {
   const bytes = tileBytes(a.rowBlock);
-  const columns = min(GROUP, pair.columns - column);
+  const columns = min(CALIBRATED_GROUP, pair.columns - column);
   const target = pair.firstColumn + column;
   let panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
   let tile = tiles;

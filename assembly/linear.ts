@@ -34,7 +34,7 @@ export function linear(a: LinearArguments, tile: i32, scratch: usize): void {
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
   const strip = load<i32>(STRIP);
-  const packed = behindTiles(scratch, a.rowBlock);
+  const packed = behindTiles(scratch, a.rowBlock, GROUP);
   if (!isPacked(rowBlock))
     packStrips(a.x + <usize>row * a.xStride, a.xStride, 0, 0, rows, a.depth, strip, packed);
   const first = (tile % a.columnBlocks) * a.columnBlock;

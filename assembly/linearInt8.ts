@@ -34,7 +34,7 @@ export function linearInt8(a: LinearInt8Arguments, tile: i32, scratch: usize): v
   const rowBlock = tile / a.columnBlocks;
   const row = rowBlock * a.rowBlock;
   const rows = min(a.rowBlock, a.rows - row);
-  const scales = behindTiles(scratch, a.rowBlock);
+  const scales = behindTiles(scratch, a.rowBlock, GROUP);
   const strips = scales + ((((<usize>a.rowBlock) << 2) + 63) & ~63);
   if (!isPacked(rowBlock)) quantizeBlock(a, row, rows, scales, strips);
   const first = (tile % a.columnBlocks) * a.columnBlock;

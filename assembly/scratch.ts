@@ -18,7 +18,7 @@ export function isPacked(block: i32): bool {
   return false;
 }
 
-/** Where the packed block starts: behind the tiles for blocks of `rowBlock` rows. */
-export function behindTiles(scratch: usize, rowBlock: i32): usize {
-  return scratch + tilesBytes(rowBlock);
+/** Where the packed block starts: behind the tiles of a group, for blocks of `rowBlock` rows. */
+export function behindTiles(scratch: usize, rowBlock: i32, group: i32): usize {
+  return scratch + tilesBytes(rowBlock, group);
 }

@@ -9,6 +9,7 @@ import { storeLanes } from './lanes';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packColumns } from './packing';
 import { behindTiles } from './scratch';
+import { GROUP } from './tiles';
 
 @unmanaged
 export class SecondMomentArguments {
@@ -29,7 +30,7 @@ export function secondMoment(a: SecondMomentArguments, tile: i32, scratch: usize
   const strip = load<i32>(STRIP);
   const first = tile * a.rowBlock;
   const height = min(a.rowBlock, a.columns - first);
-  const strips = behindTiles(scratch, a.rowBlock);
+  const strips = behindTiles(scratch, a.rowBlock, GROUP);
   const panel = strips + ((<usize>a.rowBlock * <usize>a.rows) << 2);
   for (let i = 0; i < height; i += strip) {
     const rows = min(strip, height - i);

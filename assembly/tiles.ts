@@ -1,23 +1,26 @@
 /**
- * The products of several panels side by side, before they are finished: what a block of rows has of up to
- * 128 columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
+ * The products of several panels side by side, before they are finished: what a block of rows has of a
+ * group of columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
  * every page of it sixteen times as often.
  *
- *     tiles   [16 panels][rows of the block][8]
+ *     tiles   [panels][rows of the block][8]
  */
 import { PANEL, TILE_ROW } from './microkernel';
 
 /** Columns that are finished together. */
 export const GROUP: i32 = 128;
 
+/** The same of a calibrated linear, whose blocks have fewer rows: it reads longer pieces of the cache. */
+export const CALIBRATED_GROUP: i32 = 512;
+
 /** Bytes of one panel's tile. */
 export function tileBytes(rowBlock: i32): usize {
   return <usize>rowBlock * TILE_ROW;
 }
 
-/** Bytes of all tiles: what a scratch region starts with. */
-export function tilesBytes(rowBlock: i32): usize {
-  return tileBytes(rowBlock) * <usize>(GROUP / PANEL);
+/** Bytes of all tiles of a group: what a scratch region starts with. */
+export function tilesBytes(rowBlock: i32, group: i32): usize {
+  return tileBytes(rowBlock) * <usize>(group / PANEL);
 }
 
 /** Where four columns from `column`, a multiple of four, of a row lie. */

@@ -26,7 +26,11 @@ export async function trajectory() {
   ];
   for (const rank of RANKS) {
     const factors = await calibrate(pipeline, { method: 'cd', rank, source });
-    policies.push([`calibrated, cd, r = ${rank}`, { policy: 'calibrated', period: PERIOD, factors }]);
+    for (const form of ['input', 'rank'] as const)
+      policies.push([
+        `calibrated, cd, r = ${rank}, ${form} form`,
+        { policy: 'calibrated', period: PERIOD, factors, form },
+      ]);
   }
   const outcomes = new Map<string, { latents: Float32Array; macs: number; stepTime: number[] }>();
   const contenders: Contender[] = policies.map(([name, cache]) => ({

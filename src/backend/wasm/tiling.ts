@@ -4,6 +4,7 @@
 export const PANEL = 8;
 /** Columns whose tiles are finished together, as in `assembly/tiles.ts`. */
 const GROUP = 128;
+export const CALIBRATED_GROUP = 512;
 /** Tiles of work a thread, so that a slow thread does not hold up the others for long. */
 export const TILES_A_THREAD = 8;
 
@@ -50,6 +51,6 @@ export function roundUp(value: number, multiple: number): number {
 }
 
 /** Bytes of the result tiles of a block of rows, which its scratch region starts with. */
-export function tileBytes(rowBlock: number): number {
-  return rowBlock * GROUP * 4;
+export function tileBytes(rowBlock: number, group = GROUP): number {
+  return rowBlock * group * 4;
 }

@@ -1,6 +1,13 @@
 import type { CalibratedLinearOp } from '../../../plan/types.js';
 import { matrix, type Operation, type Placement, type Word } from '../operation.js';
-import { balancedRowBlock, CALIBRATED_STRIPS, rowBlockOf, TILES_A_THREAD, tileBytes } from '../tiling.js';
+import {
+  balancedRowBlock,
+  CALIBRATED_GROUP,
+  CALIBRATED_STRIPS,
+  rowBlockOf,
+  TILES_A_THREAD,
+  tileBytes,
+} from '../tiling.js';
 import { epilogueWords } from './epilogue.js';
 
 export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operation {
@@ -24,7 +31,7 @@ export function calibratedLinear(op: CalibratedLinearOp, at: Placement): Operati
       pairWords(op, at),
       epilogueWords(op, at),
     ],
-    scratchBytes: tileBytes(rowBlock) + rowBlock * (depth + largestRank) * 4,
+    scratchBytes: tileBytes(rowBlock, CALIBRATED_GROUP) + rowBlock * (depth + largestRank) * 4,
   };
 }
 
