@@ -3,6 +3,7 @@
  * DiT-XL/2 takes, and what int8 weights cost in error. `npm run bench:whole [-- name]` runs those named.
  */
 
+import { factors } from './calibrate/svd.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
 import { residentMemory } from './whole/residentMemory.js';
@@ -10,7 +11,7 @@ import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
-const MEASUREMENTS = { trajectory, startUp, int8Error, residentMemory };
+const MEASUREMENTS = { trajectory, startUp, int8Error, residentMemory, factors };
 
 const wanted = process.argv[2] ?? '';
 for (const [name, measure] of Object.entries(MEASUREMENTS)) {

@@ -1,5 +1,4 @@
 /** Time of the factors of one DiT-XL/2 block (hidden 1152, MLP 4608), on random weights. */
-import { pathToFileURL } from 'node:url';
 import { type Factors, scaledFactors, whitenedFactors } from '../../src/calibrate/factors.js';
 
 const HIDDEN = 1152;
@@ -20,26 +19,37 @@ const LAYERS: readonly Layer[] = [
   { name: 'fc2', rows: HIDDEN, columns: MLP },
 ];
 
-/** Prints the seconds of each layer and of the block, for a diagonal method and for whitening. */
-export function benchSvd(ranks: readonly number[] = [128, 192]): void {
-  for (const rank of ranks) {
-    timeBlock(`cd, rank ${rank}`, (layer) => diagonal(layer, rank));
-    timeBlock(`whitened, rank ${rank}`, (layer) => whitened(layer, rank));
-  }
+/** The time of the factors of one block, on one thread, for a diagonal method and for whitening. */
+export function factors(ranks: readonly number[] = [128, 192]) {
+  const rows = ranks.flatMap((rank) => [
+    { method: 'cd', rank, seconds: timeBlock((layer) => diagonal(layer, rank)) },
+    { method: 'whitened', rank, seconds: timeBlock((layer) => whitened(layer, rank)) },
+  ]);
+  const cells = (seconds: readonly number[]) => seconds.map((value) => value.toFixed(2)).join(' | ');
+  const text = [
+    'Factors of one DiT-XL/2 block from random weights, seconds on one thread',
+    '',
+    `| method | rank | ${LAYERS.map(({ name }) => name).join(' | ')} | block |`,
+    `|${'---|'.repeat(LAYERS.length + 3)}`,
+    ...rows.map(
+      ({ method, rank, seconds }) => `| ${method} | ${rank} | ${cells([...seconds, sum(seconds)])} |`,
+    ),
+  ].join('\n');
+  return { text, rows };
 }
 
-/** The data is made before the clock starts. */
-function timeBlock(title: string, prepare: (layer: Layer) => () => Factors): void {
-  let total = 0;
-  for (const layer of LAYERS) {
+/** Seconds of each layer; the data is made before the clock starts. */
+function timeBlock(prepare: (layer: Layer) => () => Factors): number[] {
+  return LAYERS.map((layer) => {
     const run = prepare(layer);
     const start = performance.now();
     run();
-    const seconds = (performance.now() - start) / 1000;
-    total += seconds;
-    console.log(`${title}: ${layer.name} ${layer.rows} x ${layer.columns} ${seconds.toFixed(2)} s`);
-  }
-  console.log(`${title}: block ${total.toFixed(2)} s`);
+    return (performance.now() - start) / 1000;
+  });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
 
 function diagonal({ rows, columns }: Layer, rank: number): () => Factors {
@@ -63,5 +73,3 @@ function whitened({ rows, columns }: Layer, rank: number): () => Factors {
 function noise(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random() - 0.5);
 }
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) benchSvd();

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { CACHE_POLICIES } from '../cache/policy.js';
-import { GRANULARITIES, type Granularity, Schedule } from '../cache/schedule.js';
+import { Schedule } from '../cache/schedule.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
@@ -14,7 +14,6 @@ export interface CacheFlags {
   readonly period?: number;
   readonly gatherSteps?: number[];
   readonly schedule?: string;
-  readonly granularity: string;
   readonly factors?: string;
   readonly cacheForm: string;
 }
@@ -36,7 +35,6 @@ export function addCacheFlags(command: Command): Command {
       '--schedule <file>',
       'G and S instead of --period, as JSON: {"layers": ["blocks.0.q", ...], "G": [[1, ...], ...], "S": [[0, ...], ...]}, a row a step',
     )
-    .option('--granularity <g>', `what a column of G and S is: ${GRANULARITIES.join(', ')}`, 'linear')
     .option('--factors <file>', 'factors for policy calibrated, made by incache calibrate')
     .option(
       '--cache-form <form>',
@@ -48,12 +46,10 @@ export function addCacheFlags(command: Command): Command {
 /** Reads the files that the options name. Options that the policy would not use are refused, not ignored. */
 export function cacheOptions(flags: CacheFlags): CacheOptions {
   requireOneOf('policy', flags.policy, CACHE_POLICIES);
-  requireOneOf('granularity', flags.granularity, GRANULARITIES);
   requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
   requireUsed(flags);
   return {
     policy: flags.policy,
-    granularity: flags.granularity as Granularity,
     form: flags.cacheForm,
     ...(flags.period !== undefined && { period: flags.period }),
     ...(flags.gatherSteps && { gatherSteps: flags.gatherSteps }),

@@ -11,7 +11,7 @@ export function hashTensors(file: SafetensorsFile): string {
     const { dtype, shape, byteLength } = file.entry(name);
     hash.update(JSON.stringify([name, dtype, shape]));
     for (let start = 0; start < byteLength; start += CHUNK_BYTES)
-      hash.update(file.readBytes(name, buffer.subarray(0, byteLength - start), start));
+      hash.update(file.readBytes(name, buffer, start));
   }
   return hash.digest('hex');
 }

@@ -67,6 +67,7 @@ describe('safetensors', () => {
       ['I64', BigInt64Array.of(-(2n ** 53n) + 1n, 2n ** 53n - 1n), [-(2 ** 53) + 1, 2 ** 53 - 1]],
       ['U64', BigUint64Array.of(0n, 2n ** 53n - 1n), [0, 2 ** 53 - 1]],
     ];
+    assert.deepEqual([...write('U64', BigUint64Array.of(2n ** 63n)).readFloat64('x')], [2 ** 63]);
     for (const [dtype, data, expected] of extremes) {
       using file = write(dtype, data);
       assert.deepEqual(file.readIntegers('x'), expected, dtype);
