@@ -47,3 +47,24 @@ export function siluRow(x: usize, out: usize, columns: i32): void {
     out += 16;
   }
 }
+
+/**
+ * gelu(c + d) - gelu(c) for a row of tiles, 8 columns each and `bytes` bytes apart, in the place of d. Exactly 0 where
+ * d is 0.
+ */
+export function geluDifference(c: usize, d: usize, bytes: usize, columns: i32): void {
+  for (; columns >= 8; columns -= 8) {
+    const c0 = v128.load(c, 0),
+      c1 = v128.load(c, 16);
+    v128.store(d, f32x4.sub(gelu4(f32x4.add(c0, v128.load(d, 0))), gelu4(c0)), 0);
+    v128.store(d, f32x4.sub(gelu4(f32x4.add(c1, v128.load(d, 16))), gelu4(c1)), 16);
+    c += 32;
+    d += bytes;
+  }
+  for (; columns > 0; columns -= 4) {
+    const tail = loadLanes(c, columns);
+    v128.store(d, f32x4.sub(gelu4(f32x4.add(tail, v128.load(d))), gelu4(tail)));
+    c += 16;
+    d += 16;
+  }
+}

@@ -8,7 +8,7 @@
  */
 import { STRIP } from './control';
 import { Epilogue, finishTiles } from './epilogue';
-import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
+import { projectDown, projectUp } from './lowRank';
 import { packStrips } from './packing';
 import { behindTiles, isPacked } from './scratch';
 import { CALIBRATED_GROUP, tileBytes } from './tiles';
@@ -51,10 +51,29 @@ export function calibratedLinear(a: CalibratedLinearArguments, tile: i32, scratc
   const packed = behindTiles(scratch, a.rowBlock, CALIBRATED_GROUP);
   if (!isPacked(rowBlock)) packIncrement(a, row, rows, strip, packed);
   const hidden = packed + ((<usize>a.rowBlock * <usize>a.depth) << 2);
-  for (let column = 0; column < pair.rank; column += PANEL)
-    projectDown(a, pair, packed, hidden, strip, row, rows, column, scratch);
-  for (let column = 0; column < pair.columns; column += CALIBRATED_GROUP)
-    projectUp(a, pair, hidden, strip, row, rows, column, scratch);
+  const cached =
+    a.cachedHidden == 0
+      ? 0
+      : a.cachedHidden + <usize>row * a.cachedHiddenStride + ((<usize>pair.firstRank) << 2);
+  projectDown(
+    packed,
+    rows,
+    a.depth,
+    strip,
+    pair.down,
+    pair.rank,
+    cached,
+    a.cachedHiddenStride,
+    hidden,
+    scratch,
+  );
+  const bytes = tileBytes(a.rowBlock);
+  for (let column = 0; column < pair.columns; column += CALIBRATED_GROUP) {
+    const columns = min(CALIBRATED_GROUP, pair.columns - column);
+    const up = pair.up + ((<usize>column * <usize>pair.rank) << 2);
+    projectUp(hidden, rows, pair.rank, strip, up, columns, scratch, bytes);
+    finishTiles(a.epilogue, scratch, bytes, row, rows, pair.firstColumn + column, columns);
+  }
 }
 
 function packIncrement(a: CalibratedLinearArguments, row: i32, rows: i32, strip: i32, packed: usize): void {
@@ -69,79 +88,4 @@ function packIncrement(a: CalibratedLinearArguments, row: i32, rows: i32, strip:
     strip,
     packed,
   );
-}
-
-/** Eight columns of h for all rows of the block. */
-function projectDown(
-  a: CalibratedLinearArguments,
-  pair: FactorPair,
-  packed: usize,
-  hidden: usize,
-  strip: i32,
-  row: i32,
-  rows: i32,
-  column: i32,
-  tiles: usize,
-): void {
-  const panel = pair.down + ((<usize>column * <usize>a.depth) << 2);
-  const columns = min(PANEL, pair.rank - column);
-  multiplyStrips(packed, rows, a.depth, strip, panel, tiles, false);
-  if (a.cachedHidden != 0) subtractHidden(a, tiles, row, rows, pair.firstRank + column, columns);
-  for (let i = 0; i < rows; i += strip) {
-    const height = min(strip, rows - i);
-    const target = hidden + ((<usize>i * <usize>pair.rank + <usize>column * <usize>height) << 2);
-    transposeTile(tiles + <usize>i * TILE_ROW, height, columns, target);
-  }
-}
-
-/** tile -= C(h). */
-function subtractHidden(
-  a: CalibratedLinearArguments,
-  tile: usize,
-  row: i32,
-  rows: i32,
-  column: i32,
-  columns: i32,
-): void {
-  const cached = a.cachedHidden + ((<usize>column) << 2);
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < columns; j++) {
-      const place = tile + <usize>i * TILE_ROW + <usize>(j << 2);
-      const c = load<f32>(cached + <usize>(row + i) * a.cachedHiddenStride + <usize>(j << 2));
-      store<f32>(place, load<f32>(place) - c);
-    }
-}
-
-/** Rows of a tile into the columns of a strip. */
-function transposeTile(tile: usize, rows: i32, columns: i32, strip: usize): void {
-  for (let j = 0; j < columns; j++) {
-    for (let i = 0; i < rows; i++) {
-      store<f32>(strip, load<f32>(tile + <usize>i * TILE_ROW + <usize>(j << 2)));
-      strip += 4;
-    }
-  }
-}
-
-/** A group of columns of out for all rows of the block. */
-function projectUp(
-  a: CalibratedLinearArguments,
-  pair: FactorPair,
-  hidden: usize,
-  strip: i32,
-  row: i32,
-  rows: i32,
-  column: i32,
-  tiles: usize,
-): void {
-  const bytes = tileBytes(a.rowBlock);
-  const columns = min(CALIBRATED_GROUP, pair.columns - column);
-  const target = pair.firstColumn + column;
-  let panel = pair.up + ((<usize>column * <usize>pair.rank) << 2);
-  let tile = tiles;
-  for (let j = 0; j < columns; j += PANEL) {
-    multiplyStrips(hidden, rows, pair.rank, strip, panel, tile, false);
-    panel += (<usize>pair.rank) << 5;
-    tile += bytes;
-  }
-  finishTiles(a.epilogue, tiles, bytes, row, rows, target, columns);
 }

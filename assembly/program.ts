@@ -9,6 +9,7 @@ import { AddArguments, add } from './add';
 import { AttentionArguments, attention } from './attention';
 import { arriveLast, currentPhase, isAbandoned, release, SPINS, waitPhase } from './barrier';
 import { CalibratedLinearArguments, calibratedLinear } from './calibratedLinear';
+import { CalibratedMlpArguments, calibratedMlp } from './calibratedMlp';
 import { ChannelStatisticsArguments, channelStatistics } from './channelStatistics';
 import { EPOCH, JOINED, OPERATIONS, PROGRAM, SCRATCH, SCRATCH_STRIDE } from './control';
 import { ElementwiseArguments } from './elementwise';
@@ -151,28 +152,30 @@ function runTile(code: i32, a: usize, tile: i32, scratch: usize): void {
     case 2:
       return calibratedLinear(changetype<CalibratedLinearArguments>(a), tile, scratch);
     case 3:
-      return attention(changetype<AttentionArguments>(a), tile, scratch);
+      return calibratedMlp(changetype<CalibratedMlpArguments>(a), tile, scratch);
     case 4:
-      return layerNormModulate(changetype<LayerNormModulateArguments>(a), tile);
+      return attention(changetype<AttentionArguments>(a), tile, scratch);
     case 5:
-      return patchify(changetype<PatchArguments>(a), tile);
+      return layerNormModulate(changetype<LayerNormModulateArguments>(a), tile);
     case 6:
-      return unpatchify(changetype<PatchArguments>(a), tile);
+      return patchify(changetype<PatchArguments>(a), tile);
     case 7:
-      return timestepEmbedding(changetype<TimestepEmbeddingArguments>(a), tile);
+      return unpatchify(changetype<PatchArguments>(a), tile);
     case 8:
-      return gatherRows(changetype<GatherRowsArguments>(a), tile);
+      return timestepEmbedding(changetype<TimestepEmbeddingArguments>(a), tile);
     case 9:
-      return add(changetype<AddArguments>(a), tile);
+      return gatherRows(changetype<GatherRowsArguments>(a), tile);
     case 10:
-      return silu(changetype<ElementwiseArguments>(a), tile);
+      return add(changetype<AddArguments>(a), tile);
     case 11:
-      return gelu(changetype<ElementwiseArguments>(a), tile);
+      return silu(changetype<ElementwiseArguments>(a), tile);
     case 12:
-      return gateResidual(changetype<GateResidualArguments>(a), tile);
+      return gelu(changetype<ElementwiseArguments>(a), tile);
     case 13:
-      return channelStatistics(changetype<ChannelStatisticsArguments>(a), tile);
+      return gateResidual(changetype<GateResidualArguments>(a), tile);
     case 14:
+      return channelStatistics(changetype<ChannelStatisticsArguments>(a), tile);
+    case 15:
       return secondMoment(changetype<SecondMomentArguments>(a), tile, scratch);
     default:
       unreachable();

@@ -2,7 +2,7 @@
  * What a backend is: something that holds tensors and runs plans. A backend knows no model and no cache
  * policy; a model and a policy know no backend.
  */
-import type { BufferType, Plan } from '../plan/types.js';
+import type { BufferType, FloatType, Plan } from '../plan/types.js';
 
 /** Whether a backend can be used here, and if not, the reason in one sentence. */
 export interface BackendStatus {
@@ -12,8 +12,8 @@ export interface BackendStatus {
   readonly detail: string;
 }
 
-/** How the weights of linears are kept on the device. `int8` is a faster, less exact mode of `wasm`. */
-export type WeightPrecision = 'f32' | 'int8';
+/** How the weights of linears are kept on the device: `bf16` and `int8` are faster, less exact modes of some backends. */
+export type WeightPrecision = 'f32' | 'bf16' | 'int8';
 
 export interface DeviceOptions {
   /** Threads, the calling one included. Default: as many as the machine has. */
@@ -25,6 +25,8 @@ export interface DeviceOptions {
 /** A backend: says whether it is present, and opens devices. */
 export interface Backend {
   readonly name: string;
+  /** What `DeviceOptions.weights` may be. */
+  readonly precisions: readonly WeightPrecision[];
   status(): BackendStatus;
   open(options?: DeviceOptions): Promise<Device>;
 }
@@ -43,9 +45,9 @@ export interface DeviceTensor {
   readonly rows: number;
   readonly columns: number;
   readonly type: BufferType;
-  /** Copies `data` (rows * columns elements) to the device. */
+  /** Copies `data` (rows * columns elements) to the device; a `bf16` tensor rounds float32 to nearest, ties to even. */
   write(data: Float32Array | Int32Array): void;
-  /** Copies the tensor to the host. */
+  /** Copies the tensor to the host, bfloat16 widened to float32. */
   read(): Float32Array | Int32Array;
   dispose(): void;
 }
@@ -76,11 +78,14 @@ export interface Executable {
 export interface Device {
   readonly backend: string;
   readonly threads: number;
+  /** The type that large activations and caches should have in plans for this device. */
+  readonly activations: FloatType;
   /** Bytes in use now, for weights, tensors and arenas together. */
   readonly memoryInUse: number;
   allocate(rows: number, columns: number, type?: BufferType): DeviceTensor;
   loadWeights(source: WeightSource): DeviceWeights;
-  compile(plan: Plan, bindings: PlanBindings): Executable;
+  /** Rejects when the plan is not valid, a binding does not fit it or memory runs out; nothing is then taken. */
+  compile(plan: Plan, bindings: PlanBindings): Promise<Executable>;
   /** Frees everything the device holds; tensors, weights and executables of it cannot be used afterwards. */
   dispose(): Promise<void>;
 }

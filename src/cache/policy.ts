@@ -74,6 +74,16 @@ function linearActions(
   return actions.reverse();
 }
 
+/**
+ * Blocks whose fc1 and fc2 do the same at every step, so that a calibrated MLP is one operation and the input of fc2
+ * needs no cache.
+ */
+export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[] {
+  return Array.from({ length: depth }, (_, block) =>
+    steps.every((actions) => actions[block]!.fc1 === actions[block]!.fc2),
+  );
+}
+
 /** Blocks in which q, k and v do different things at some step, so that each needs a cache of its own. */
 export function splitQkv(steps: readonly StepActions[], depth: number): boolean[] {
   return Array.from({ length: depth }, (_, block) =>

@@ -80,7 +80,7 @@ async function measure(model: LoadedModel, options: CalibrateOptions): Promise<S
   const { method, source, signal } = options;
   if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
   const increments = method !== 'ca';
-  using probe = new Probe({
+  using probe = await Probe.create({
     config: model.checkpoint.config,
     device: model.device,
     weights: model.weights,

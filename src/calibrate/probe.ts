@@ -54,18 +54,24 @@ export class Probe implements Disposable {
   readonly #session: DenoisingSession;
   readonly #sites: readonly Site[];
 
-  constructor(options: ProbeOptions) {
-    const { config, device, weights, sequences } = options;
+  private constructor(options: ProbeOptions, session: DenoisingSession) {
+    const { config } = options;
     this.#options = options;
+    this.#session = session;
+    this.#sites = Array.from({ length: config.depth }, (_, block) =>
+      SITES.map((linears) => siteOf(block, linears, options)),
+    ).flat();
+  }
+
+  /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
+  static async create(options: ProbeOptions): Promise<Probe> {
+    const { config, device, weights, sequences } = options;
     const steps = [
       Array.from({ length: config.depth }, () => uniformActions(options.increments ? 'store' : 'compute')),
       computeAll(config.depth),
     ];
     const plan = planSession(config, { sequences, labels: sequences, steps, tap: statisticsTap(options) });
-    this.#session = new DenoisingSession(device, weights, plan);
-    this.#sites = Array.from({ length: config.depth }, (_, block) =>
-      SITES.map((linears) => siteOf(block, linears, options)),
-    ).flat();
+    return new Probe(options, await DenoisingSession.create(device, weights, plan));
   }
 
   /** Evaluates the network in full and keeps every linear's input and output for the next `measure`. */

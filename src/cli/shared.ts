@@ -6,9 +6,12 @@ import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
 import { integer } from './parse.js';
 
-export interface ModelFlags {
+export interface CheckpointFlags {
   readonly model: string;
   readonly heads?: number;
+}
+
+export interface ModelFlags extends CheckpointFlags {
   readonly backend?: string;
   readonly threads?: number;
   readonly weights: string;
@@ -20,16 +23,18 @@ export interface OutputFlags {
 }
 
 export function addModelFlags(command: Command): Command {
-  return addDeviceFlags(
-    command
-      .addOption(
-        new Option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names').default(
-          EMBEDDED_MODEL,
-          'the embedded digits model',
-        ),
-      )
-      .option('--heads <n>', HEADS, integer('heads', 1)),
-  );
+  return addDeviceFlags(addCheckpointFlags(command));
+}
+
+export function addCheckpointFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names').default(
+        EMBEDDED_MODEL,
+        'the embedded digits model',
+      ),
+    )
+    .option('--heads <n>', HEADS, integer('heads', 1));
 }
 
 /** Of options that take the number of attention heads. */
@@ -39,7 +44,7 @@ export function addDeviceFlags(command: Command): Command {
   return command
     .option('--backend <name>', 'backend, see incache info (default: the fastest present)')
     .option('--threads <n>', 'threads (default: one for each core)', integer('threads', 1))
-    .option('--weights <precision>', 'weights on the device: f32, or int8 (faster, less exact)', 'f32');
+    .option('--weights <precision>', 'weights on the device: f32, bf16 (native) or int8 (wasm)', 'f32');
 }
 
 export function addOutputFlags(command: Command): Command {
@@ -50,7 +55,7 @@ export function addOutputFlags(command: Command): Command {
 }
 
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
-  const precisions: readonly WeightPrecision[] = ['f32', 'int8'];
+  const precisions: readonly WeightPrecision[] = ['f32', 'bf16', 'int8'];
   requireOneOf('weights', flags.weights, precisions);
   return DiTPipeline.load(flags.model, {
     weights: flags.weights,

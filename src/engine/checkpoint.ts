@@ -3,7 +3,7 @@ import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
 import { type ConfigHints, type DiTConfig, inferConfig } from '../models/index.js';
 import { hashTensors } from '../weights/hash.js';
-import { SafetensorsFile } from '../weights/safetensors.js';
+import { SafetensorsFile, type TensorToWrite } from '../weights/safetensors.js';
 
 export class DiTCheckpoint implements WeightSource, Disposable {
   readonly config: DiTConfig;
@@ -36,6 +36,12 @@ export class DiTCheckpoint implements WeightSource, Disposable {
 
   read(name: string): Float32Array {
     return this.#file.read(name);
+  }
+
+  /** A tensor as it is stored, to be written elsewhere; its bytes are read when their turn comes. */
+  stored(name: string): TensorToWrite {
+    const { dtype, shape } = this.#file.entry(name);
+    return { name, dtype, shape, data: () => this.#file.readBytes(name) };
   }
 
   dispose(): void {

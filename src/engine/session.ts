@@ -13,21 +13,23 @@ export interface Condition {
 export class DenoisingSession implements Disposable {
   readonly plan: SessionPlan;
   readonly #tensors = new Map<string, DeviceTensor>();
-  readonly #conditioning: Executable;
+  #conditioning: Executable | undefined;
   readonly #steps: Executable[] = [];
 
-  /** Throws an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
-  constructor(device: Device, weights: DeviceWeights, plan: SessionPlan) {
+  private constructor(plan: SessionPlan) {
     this.plan = plan;
-    const bindings: PlanBindings = { weights, tensors: this.#tensors };
+  }
+
+  /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
+  static async create(device: Device, weights: DeviceWeights, plan: SessionPlan): Promise<DenoisingSession> {
+    const session = new DenoisingSession(plan);
     try {
-      this.#allocate(device, [plan.conditioning, ...plan.plans]);
-      this.#conditioning = device.compile(plan.conditioning, bindings);
-      for (const step of plan.plans) this.#steps.push(device.compile(step, bindings));
+      await session.#prepare(device, weights);
     } catch (error) {
-      this.dispose();
+      session.dispose();
       throw error;
     }
+    return session;
   }
 
   /**
@@ -41,7 +43,7 @@ export class DenoisingSession implements Disposable {
     const padded = Array.from({ length: rows }, (_, i) => conditions[Math.min(i, conditions.length - 1)]!);
     this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep));
     this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label));
-    await this.#conditioning.run();
+    await this.#conditioning!.run();
   }
 
   /**
@@ -70,6 +72,15 @@ export class DenoisingSession implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** One plan after another: what one has packed, the next finds. */
+  async #prepare(device: Device, weights: DeviceWeights): Promise<void> {
+    const { conditioning, plans } = this.plan;
+    const bindings: PlanBindings = { weights, tensors: this.#tensors };
+    this.#allocate(device, [conditioning, ...plans]);
+    this.#conditioning = await device.compile(conditioning, bindings);
+    for (const step of plans) this.#steps.push(await device.compile(step, bindings));
   }
 
   #allocate(device: Device, plans: readonly Plan[]): void {

@@ -1,5 +1,5 @@
 /** The plans of one sampling session and what they will take, known before any memory is taken. */
-import { type StepActions, splitQkv } from '../cache/policy.js';
+import { fusedMlp, type StepActions, splitQkv } from '../cache/policy.js';
 import { formatBytes } from '../errors.js';
 import {
   type CacheForm,
@@ -11,7 +11,7 @@ import {
 } from '../models/index.js';
 import { planCost } from '../plan/cost.js';
 import { layoutTemporaries } from '../plan/layout.js';
-import { ELEMENT_BYTES, type Plan } from '../plan/types.js';
+import { bufferBytes, elementBytes, type FloatType, type Plan } from '../plan/types.js';
 
 export interface SessionOptions {
   /** Sequences in the batch: with guidance, conditional and unconditional rows together. */
@@ -24,6 +24,8 @@ export interface SessionOptions {
   /** Rank of a layer's factors. */
   readonly rank?: (layer: string) => number;
   readonly factorPrefix?: string;
+  /** Type of activations between the operations of a block, and of its caches. Default `f32`. */
+  readonly activations?: FloatType;
   /** Sees every linear that is computed and not stored; may append operations. */
   readonly tap?: LinearTap;
 }
@@ -45,7 +47,7 @@ export interface SessionPlan {
   readonly conditioningMacs: number;
 }
 
-/** Bytes on a float32 device. */
+/** Bytes that the buffers of the plans take. */
 export interface SessionMemory {
   readonly cache: number;
   readonly modulation: number;
@@ -60,12 +62,14 @@ const MODULATION_BUDGET = 64 * 2 ** 20;
 
 /** Plans for `options.steps.length` steps. Throws a `PlanError` if the model and the actions do not fit. */
 export function planSession(config: DiTConfig, options: SessionOptions): SessionPlan {
-  const { sequences, labels, steps } = options;
+  const { sequences, labels, steps, tap } = options;
   const chunkSteps = chunkStepsFor(config, labels, steps.length);
   const tableRows = chunkSteps * labels;
   const cache = {
     form: options.form ?? 'input',
     splitQkv: splitQkv(steps, config.depth),
+    // A tap may ask for the cached input of fc2, which a fused MLP does not keep.
+    fusedMlp: tap ? [] : fusedMlp(steps, config.depth),
     rank: options.rank ?? (() => 0),
     factorPrefix: options.factorPrefix ?? 'factors.',
   };
@@ -77,7 +81,8 @@ export function planSession(config: DiTConfig, options: SessionOptions): Session
       tableRows,
       actions,
       cache,
-      ...(options.tap && { tap: options.tap }),
+      activations: options.activations ?? 'f32',
+      ...(tap && { tap }),
     }),
   );
   const conditioning = conditioningPlan(config, tableRows);
@@ -100,7 +105,7 @@ export function describeMemory({ cache, modulation, arena, temporaries }: Sessio
 }
 
 function chunkStepsFor(config: DiTConfig, labels: number, steps: number): number {
-  const stepBytes = labels * modulationWidth(config) * ELEMENT_BYTES;
+  const stepBytes = labels * modulationWidth(config) * elementBytes('f32');
   return Math.max(1, Math.min(steps, Math.floor(MODULATION_BUDGET / stepBytes)));
 }
 
@@ -127,7 +132,7 @@ function memoryOf(conditioning: Plan, plans: readonly Plan[]): SessionMemory {
   const states = new Map<string, number>();
   for (const plan of plans)
     for (const buffer of plan.buffers)
-      if (buffer.role === 'state') states.set(buffer.name, buffer.rows * buffer.columns * ELEMENT_BYTES);
+      if (buffer.role === 'state') states.set(buffer.name, bufferBytes(buffer));
   const modulation = states.get('modulation') ?? 0;
   const layouts = [conditioning, ...plans].map(layoutTemporaries);
   return {

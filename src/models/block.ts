@@ -4,14 +4,7 @@ import type { View } from '../plan/types.js';
 import type { BlockActions, BlockLinear } from './actions.js';
 import { layerName } from './actions.js';
 import type { DiTConfig } from './config.js';
-import { type CacheLayout, LinearEmitter, type LinearGroup, type LinearTap } from './linearEmitter.js';
-
-export interface BlockContext {
-  readonly builder: PlanBuilder;
-  readonly config: DiTConfig;
-  readonly cache: CacheLayout;
-  readonly tap?: LinearTap | undefined;
-}
+import { type LinearContext, LinearEmitter, type LinearGroup } from './linearEmitter.js';
 
 /** What adaLN gives a sublayer: one row an image, hidden columns each. */
 interface Modulation {
@@ -27,7 +20,7 @@ const LAYER_NORM_EPSILON = 1e-6;
  * `modulation`: images x 6 hidden; shift, scale and gate of the attention, then of the MLP.
  */
 export function emitBlock(
-  context: BlockContext,
+  context: LinearContext,
   block: number,
   actions: BlockActions,
   x: View,
@@ -50,14 +43,14 @@ class BlockEmitter {
   readonly #linears: LinearEmitter;
 
   constructor(
-    readonly context: BlockContext,
+    readonly context: LinearContext,
     readonly block: number,
     readonly actions: BlockActions,
     readonly x: View,
   ) {
     this.#builder = context.builder;
     this.#config = context.config;
-    this.#linears = new LinearEmitter(context.builder, context.config, context.cache, x.rows, context.tap);
+    this.#linears = new LinearEmitter(context, x.rows);
   }
 
   attention(modulation: Modulation): void {
@@ -82,9 +75,16 @@ class BlockEmitter {
   }
 
   mlp(modulation: Modulation): void {
+    const fused = this.context.cache.fusedMlp[this.block];
     const fc1 = this.#group('fc1');
-    const fc2 = this.#group('fc2');
+    // Fused, the increment of fc2's input comes from what fc1 gave: only the output is stored.
+    const fc2 = fused ? outputOnly(this.#group('fc2')) : this.#group('fc2');
     const modulated = this.#modulated(fc1, modulation);
+    if (fused && fc1.action === 'calibrate') {
+      const gated = { epilogue: 'gateResidual', gate: modulation.gate, residual: this.x } as const;
+      this.#linears.calibratedMlp(fc1, fc2, modulated, this.x, gated);
+      return;
+    }
     const hidden = this.#linears.input(fc2);
     this.#linears.emit(fc1, modulated, hidden, { epilogue: 'gelu' });
     this.#addGated(fc2, hidden, modulation.gate);
@@ -131,4 +131,8 @@ class BlockEmitter {
   #addGated(group: LinearGroup, x: View, gate: View): void {
     this.#linears.emit(group, x, this.x, { epilogue: 'gateResidual', gate, residual: this.x });
   }
+}
+
+function outputOnly(group: LinearGroup): LinearGroup {
+  return group.action === 'store' ? { ...group, action: 'storeOutput' } : group;
 }

@@ -4,7 +4,7 @@
  * and the step, which reads rows of the table that the conditioning wrote.
  */
 import { PlanBuilder, sliceColumns } from '../plan/builder.js';
-import type { Plan, View } from '../plan/types.js';
+import type { FloatType, Plan, View } from '../plan/types.js';
 import type { BlockActions } from './actions.js';
 import { emitBlock } from './block.js';
 import { type DiTConfig, FREQUENCY_SIZE, outChannels, tokensOf } from './config.js';
@@ -77,6 +77,11 @@ export interface StepPlanOptions {
   /** What each block does with its linears. */
   readonly actions: readonly BlockActions[];
   readonly cache: CacheLayout;
+  /**
+   * Type of what lies between the operations of a block and of its caches, but not of the rank form's hidden.
+   * Default `f32`, as which the residual stream and all else is kept in any case.
+   */
+  readonly activations?: FloatType;
   readonly tap?: LinearTap;
 }
 
@@ -86,7 +91,7 @@ export interface StepPlanOptions {
  * conditioning in the state `modulation`. Output: `prediction`, images x (out channels * height * width).
  */
 export function stepPlan(config: DiTConfig, options: StepPlanOptions): Plan {
-  const { images, cache, tap } = options;
+  const { images, cache, activations, tap } = options;
   const builder = new PlanBuilder(options.name);
   const c = config.hiddenSize;
   const x = emitTokens(builder, config, images);
@@ -101,7 +106,7 @@ export function stepPlan(config: DiTConfig, options: StepPlanOptions): Plan {
   });
   for (const [block, actions] of options.actions.entries())
     emitBlock(
-      { builder, config, cache, tap },
+      { builder, config, cache, activations, tap },
       block,
       actions,
       x,

@@ -1,6 +1,6 @@
 /** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
 import { type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
-import type { Epilogue, View } from '../plan/types.js';
+import type { Epilogue, FloatType, View } from '../plan/types.js';
 import { type BlockLinear, type CacheForm, type LinearAction, layerName, linearShape } from './actions.js';
 import type { DiTConfig } from './config.js';
 
@@ -9,6 +9,8 @@ export interface CacheLayout {
   readonly form: CacheForm;
   /** Blocks whose q, k and v are stored at different steps and so have a cache each. */
   readonly splitQkv: readonly boolean[];
+  /** Blocks whose fc1 and fc2 do the same at every step: calibrated as one, without a cache of what lies between. */
+  readonly fusedMlp: readonly boolean[];
   /** Rank of a layer's factors; asked only for layers that are calibrated. */
   readonly rank: (layer: string) => number;
   /** Put before a factor's name, as in `factors.1.` + `blocks.0.q.down`. */
@@ -45,20 +47,40 @@ export interface EpilogueOperands {
   readonly residual?: View;
 }
 
+/** What the linears of a block are emitted into and with. */
+export interface LinearContext {
+  readonly builder: PlanBuilder;
+  readonly config: DiTConfig;
+  readonly cache: CacheLayout;
+  /** Type of inputs, outputs and their caches. Default `f32`. */
+  readonly activations?: FloatType | undefined;
+  readonly tap?: LinearTap | undefined;
+}
+
 export class LinearEmitter {
+  readonly builder: PlanBuilder;
+  readonly config: DiTConfig;
+  readonly cache: CacheLayout;
+  readonly tap: LinearTap | undefined;
+  readonly #type: FloatType;
+
   constructor(
-    readonly builder: PlanBuilder,
-    readonly config: DiTConfig,
-    readonly cache: CacheLayout,
+    context: LinearContext,
     /** Tokens of all images. */
     readonly rows: number,
-    readonly tap: LinearTap | undefined,
-  ) {}
+  ) {
+    this.builder = context.builder;
+    this.config = context.config;
+    this.cache = context.cache;
+    this.tap = context.tap;
+    this.#type = context.activations ?? 'f32';
+  }
 
   /** Where the group's input is to be written: straight into the cache where that keeps it. */
   input(group: LinearGroup): View {
     const stored = group.action === 'store' && this.cache.form === 'input';
-    return stored ? this.#cachedInput(group) : this.builder.temporary(this.rows, this.#inputs(group));
+    if (stored) return this.#cachedInput(group);
+    return this.builder.temporary(this.rows, this.#inputs(group), this.#type);
   }
 
   /** Emits the group; the result is in `out`, or where the group left it if `out` is not given. */
@@ -77,6 +99,21 @@ export class LinearEmitter {
       case 'calibrate':
         return this.#calibrate(group, x, out ?? this.#result(group), epilogue);
     }
+  }
+
+  /** Emits fc1, GELU and fc2 of a block, all calibrated, as one operation. */
+  calibratedMlp(fc1: LinearGroup, fc2: LinearGroup, x: View, out: View, epilogue: EpilogueOperands): void {
+    this.builder.layer(`blocks.${fc1.block}.mlp`);
+    this.builder.append({
+      op: 'calibratedMlp',
+      x,
+      ...this.#cachedForm(fc1),
+      cachedPreActivation: this.#cachedOutput(fc1),
+      cachedOutput: this.#cachedOutput(fc2),
+      factors: [...this.#factors(fc1), ...this.#factors(fc2)],
+      ...epilogue,
+      out,
+    });
   }
 
   #compute(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
@@ -113,14 +150,16 @@ export class LinearEmitter {
   }
 
   #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands): View {
-    const cached =
-      this.cache.form === 'input'
-        ? { cachedInput: this.#cachedInput(group) }
-        : { cachedHidden: this.#cachedHidden(group) };
+    const cached = this.#cachedForm(group);
     const cachedOutput = this.#cachedOutput(group);
     const factors = this.#factors(group);
     this.builder.append({ op: 'calibratedLinear', x, ...cached, cachedOutput, factors, ...epilogue, out });
     return out;
+  }
+
+  #cachedForm(group: LinearGroup): { cachedInput: View } | { cachedHidden: View } {
+    if (this.cache.form === 'input') return { cachedInput: this.#cachedInput(group) };
+    return { cachedHidden: this.#cachedHidden(group) };
   }
 
   #linear(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, store?: View): View {
@@ -188,20 +227,21 @@ export class LinearEmitter {
   }
 
   #cachedInput(group: LinearGroup): View {
-    return this.builder.state(`cache.${group.name}.input`, this.rows, this.#inputs(group));
+    return this.builder.state(`cache.${group.name}.input`, this.rows, this.#inputs(group), this.#type);
   }
 
+  /** Always float32: it is small, and subtracted from a product in float32. */
   #cachedHidden(group: LinearGroup): View {
     const ranks = group.linears.map((linear) => this.cache.rank(layerName(group.block, linear)));
     return this.builder.state(`cache.${group.name}.hidden`, this.rows, total(ranks));
   }
 
   #cachedOutput(group: LinearGroup): View {
-    return this.builder.state(`cache.${group.name}.output`, this.rows, this.#outputs(group));
+    return this.builder.state(`cache.${group.name}.output`, this.rows, this.#outputs(group), this.#type);
   }
 
   #result(group: LinearGroup): View {
-    return this.builder.temporary(this.rows, this.#outputs(group));
+    return this.builder.temporary(this.rows, this.#outputs(group), this.#type);
   }
 
   #inputs(group: LinearGroup): number {

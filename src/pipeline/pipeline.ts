@@ -1,24 +1,16 @@
 /** The way in: a model on a device, from which images are sampled. */
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { openDevice } from '../backend/choose.js';
-import { type ScatterAction, stepActions } from '../cache/policy.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { normals } from '../diffusion/philox.js';
-import { createSampler } from '../diffusion/sampler.js';
 import { DiTCheckpoint } from '../engine/checkpoint.js';
 import { DenoisingSession } from '../engine/session.js';
-import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
-import { ArgumentError, IncacheError } from '../errors.js';
-import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import type { SessionPlan } from '../engine/sessionPlan.js';
+import { IncacheError } from '../errors.js';
 import type { ConfigHints, DiTConfig } from '../models/config.js';
 import { denoiseBatch, isGuided, sequencesOf } from './batch.js';
-import {
-  type CacheOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  type SampleOptions,
-  scheduleOf,
-} from './options.js';
+import { type ResolvedOptions, resolveOptions, type SampleOptions } from './options.js';
+import { planBatch, samplerOf } from './planBatch.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
 
 export interface LoadOptions extends DeviceOptions, ConfigHints {
@@ -79,9 +71,7 @@ export class DiTPipeline implements AsyncDisposable {
     this.#requireOpen();
     options.signal?.throwIfAborted();
     const resolved = resolveOptions(options, this.config);
-    const sampler = createSampler(resolved.sampler, resolved);
-    if (sampler.needsVariance && !this.config.learnSigma)
-      throw new ArgumentError('variance', 'learned', 'fixed-large: this model does not predict a variance');
+    const sampler = samplerOf(resolved, this.config);
     const { inChannels, inputSize, classes } = this.config;
     const size = inChannels * inputSize ** 2;
     const count = resolved.labels.length;
@@ -103,7 +93,7 @@ export class DiTPipeline implements AsyncDisposable {
         const sequences = sequencesOf(batchLabels, isGuided(resolved.guidanceScale), classes).labels.length;
         if (session?.plan.sequences !== sequences) {
           session?.dispose();
-          session = new DenoisingSession(
+          session = await DenoisingSession.create(
             this.device,
             this.weights,
             this.#planBatch(resolved, batchLabels.length, labels),
@@ -176,28 +166,12 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   #planBatch(options: ResolvedOptions, images: number, labels: number): SessionPlan {
-    const { cache, steps } = options;
-    const schedule = scheduleOf(cache, steps, this.config.depth);
-    const factors = this.#requireFactors(cache);
-    const scatter: ScatterAction = (layer) => (factors && factors.rank(layer) > 0 ? 'calibrate' : 'reuse');
-    return planSession(this.config, {
-      sequences: images * (isGuided(options.guidanceScale) ? 2 : 1),
+    return planBatch(this.checkpoint, options, {
+      images,
       labels,
-      steps: stepActions(schedule, this.config.depth, scatter),
-      ...(cache.form && { form: cache.form }),
-      ...(factors && { rank: (layer) => factors.rank(layer), factorPrefix: this.#prefixOf(factors) }),
+      activations: this.device.activations,
+      factorPrefix: (factors) => this.#prefixOf(factors),
     });
-  }
-
-  /** The factors of a calibrated run, checked to belong to this model. */
-  #requireFactors({ policy, factors }: CacheOptions): FactorSet | undefined {
-    if (policy !== 'calibrated') return undefined;
-    if (!factors)
-      throw new ArgumentError('factors', factors, 'the factors of this model, for policy calibrated');
-    factors.requireModel(this.checkpoint.hash);
-    for (let block = 0; block < this.config.depth; block++)
-      for (const linear of BLOCK_LINEARS) factors.requireLayer(layerName(block, linear));
-    return factors;
   }
 
   #prefixOf(factors: FactorSet): string {

@@ -1,7 +1,7 @@
 /** Builds plans: hands out buffers, appends operations, and drops what nothing reads. */
 import { PlanError } from '../errors.js';
 import { operandsOf } from './operands.js';
-import type { BufferRole, BufferType, Op, Plan, PlanBuffer, PlanStep, View } from './types.js';
+import type { BufferRole, BufferType, FloatType, Op, Plan, PlanBuffer, PlanStep, View } from './types.js';
 import { validatePlan } from './validate.js';
 
 export class PlanBuilder {
@@ -34,12 +34,12 @@ export class PlanBuilder {
   }
 
   /** A buffer that outlives the run, shared by name with other plans. */
-  state(name: string, rows: number, columns: number): View {
-    return this.#declare(name, 'state', 'f32', rows, columns);
+  state(name: string, rows: number, columns: number, type: FloatType = 'f32'): View {
+    return this.#declare(name, 'state', type, rows, columns);
   }
 
-  temporary(rows: number, columns: number): View {
-    return this.#declare(`t${this.#buffers.length}`, 'temporary', 'f32', rows, columns);
+  temporary(rows: number, columns: number, type: FloatType = 'f32'): View {
+    return this.#declare(`t${this.#buffers.length}`, 'temporary', type, rows, columns);
   }
 
   append(op: Op): void {

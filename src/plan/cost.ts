@@ -3,7 +3,7 @@
  * products only, as the paper counts them (METHOD: r (Ci + Co) for a calibrated layer).
  */
 import { operandsOf } from './operands.js';
-import { ELEMENT_BYTES, type Op, type Plan } from './types.js';
+import { elementBytes, type Op, type Plan, type PlanBuffer } from './types.js';
 
 export interface Cost {
   readonly macs: number;
@@ -11,19 +11,21 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** One operation's cost. */
-export function opCost(op: Op): Cost {
+/** The cost of one operation over the buffers of its plan. */
+export function opCost(op: Op, buffers: readonly PlanBuffer[]): Cost {
   const { reads, writes } = operandsOf(op);
-  let elements = 0;
-  // Of a table only the rows that are asked for move.
-  for (const { name, view } of [...reads, ...writes])
-    elements += name === 'table' ? op.out.rows * view.columns : view.rows * view.columns;
-  return { macs: opMacs(op), bytes: elements * ELEMENT_BYTES };
+  let bytes = 0;
+  for (const { name, view } of [...reads, ...writes]) {
+    // Of a table only the rows that are asked for move.
+    const rows = name === 'table' ? op.out.rows : view.rows;
+    bytes += rows * view.columns * elementBytes(buffers[view.buffer]!.type);
+  }
+  return { macs: opMacs(op), bytes };
 }
 
 /** The whole plan's cost. */
 export function planCost(plan: Plan): Cost {
-  return sum(plan.ops.map(({ op }) => opCost(op)));
+  return sum(plan.ops.map(({ op }) => opCost(op, plan.buffers)));
 }
 
 /** Cost by layer of the model, in the order in which layers first appear. */
@@ -41,7 +43,7 @@ function costBy(plan: Plan, key: (step: Plan['ops'][number]) => string): Map<str
   for (const step of plan.ops) {
     const name = key(step);
     const before = costs.get(name);
-    const cost = opCost(step.op);
+    const cost = opCost(step.op, plan.buffers);
     costs.set(name, before ? sum([before, cost]) : cost);
   }
   return costs;
@@ -62,6 +64,7 @@ function opMacs(op: Op): number {
     case 'linear':
       return op.x.rows * op.weight.rows * op.weight.columns;
     case 'calibratedLinear':
+    case 'calibratedMlp':
       return op.factors.reduce(
         (macs, { down, up }) => macs + op.x.rows * down.rows * (down.columns + up.rows),
         0,

@@ -42,7 +42,7 @@ function parseJson(text: string): unknown {
 }
 
 const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
-const TYPES = ['f32', 'i32'] as const;
+const TYPES = ['f32', 'bf16', 'i32'] as const;
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;
@@ -71,6 +71,15 @@ const OP_FIELDS: Record<Op['op'], Record<string, string>> = {
     x: 'view',
     cachedInput: 'view?',
     cachedHidden: 'view?',
+    cachedOutput: 'view',
+    factors: 'factors',
+    ...EPILOGUE_FIELDS,
+  },
+  calibratedMlp: {
+    x: 'view',
+    cachedInput: 'view?',
+    cachedHidden: 'view?',
+    cachedPreActivation: 'view',
     cachedOutput: 'view',
     factors: 'factors',
     ...EPILOGUE_FIELDS,

@@ -3,7 +3,7 @@
  * first operation that touches them to the last, do not overlap.
  */
 import { operandsOf } from './operands.js';
-import { ELEMENT_BYTES, type Plan, type PlanBuffer } from './types.js';
+import { bufferBytes, type Plan, type PlanBuffer } from './types.js';
 
 /** Buffers start at multiples of a cache line. */
 export const ALIGNMENT = 64;
@@ -49,7 +49,7 @@ export function layoutTemporaries(plan: Plan): ArenaLayout {
 
 /** Bytes of a buffer, rounded up to the alignment. */
 export function alignedBytes(buffer: PlanBuffer): number {
-  return Math.ceil((buffer.rows * buffer.columns * ELEMENT_BYTES) / ALIGNMENT) * ALIGNMENT;
+  return Math.ceil(bufferBytes(buffer) / ALIGNMENT) * ALIGNMENT;
 }
 
 function lives(plan: Plan): Life[] {

@@ -25,11 +25,13 @@ function reads(op: Op): Operand[] {
     case 'linear':
       return present({ x: op.x, weight: op.weight, bias: op.bias, gate: op.gate, residual: op.residual });
     case 'calibratedLinear':
+    case 'calibratedMlp':
       return [
         ...present({
           x: op.x,
           cachedInput: op.cachedInput,
           cachedHidden: op.cachedHidden,
+          cachedPreActivation: op.op === 'calibratedMlp' ? op.cachedPreActivation : undefined,
           cachedOutput: op.cachedOutput,
         }),
         ...op.factors.flatMap((pair, i) => [

@@ -7,7 +7,7 @@ export function planText(plan: Plan): string {
   const lines = [`plan ${plan.name}`, 'buffers'];
   for (const buffer of plan.buffers)
     lines.push(
-      `  ${buffer.role.padEnd(9)} ${buffer.type} ${`${buffer.rows} x ${buffer.columns}`.padEnd(14)} ${buffer.name}`,
+      `  ${buffer.role.padEnd(9)} ${buffer.type.padEnd(4)} ${`${buffer.rows} x ${buffer.columns}`.padEnd(14)} ${buffer.name}`,
     );
   lines.push('ops');
   let layer: string | undefined;

@@ -4,8 +4,14 @@
  * a cache is a buffer of role `state` that outlives a run, written by one plan and read by another.
  */
 
+/**
+ * Element type of activations and caches. A value written to a `bf16` buffer is rounded to the nearest bfloat16,
+ * ties to even; a value read from it is widened. Only `state` and `temporary` buffers may be `bf16`.
+ */
+export type FloatType = 'f32' | 'bf16';
+
 /** Element type of a buffer. `i32` buffers hold indices and lengths only. */
-export type BufferType = 'f32' | 'i32';
+export type BufferType = FloatType | 'i32';
 
 /**
  * - `weight`: a constant, taken by name from the model's or the factors' tensors
@@ -53,7 +59,7 @@ export interface LinearOp extends EpilogueOperands {
   readonly x: View;
   readonly weight: View;
   readonly bias?: View;
-  /** M x N: receives y before the epilogue (what a cache stores). */
+  /** M x N: receives y before the epilogue (what a cache stores). The epilogue then takes y as it was stored. */
   readonly store?: View;
   readonly out: View;
 }
@@ -69,7 +75,8 @@ export interface FactorPair {
  *
  * Output columns are those of the pairs one after another, so a fused qkv has three pairs, whose ranks may
  * differ. Exactly one of the two forms of the cached input is given:
- * - input form, `cachedInput` = C(x): M x K
+ * - input form, `cachedInput` = C(x): M x K; x is rounded to its type before the difference is taken, so that an
+ *   unchanged x gives C(y)
  * - rank form, `cachedHidden` = Wb C(x): M x (sum of the ranks); out = epilogue(C(y) + Wa (Wb x - h))
  */
 export interface CalibratedLinearOp extends EpilogueOperands {
@@ -79,6 +86,33 @@ export interface CalibratedLinearOp extends EpilogueOperands {
   readonly cachedHidden?: View;
   /** C(y), M x N: the stored output, its bias inside. */
   readonly cachedOutput: View;
+  readonly factors: readonly FactorPair[];
+  readonly out: View;
+}
+
+/**
+ * A scattered MLP in one pass: fc1, GELU and fc2 of increment-calibrated caching, so that what lies between need not
+ * be stored:
+ *
+ *     y1 = C(y1) + Wa1 (Wb1 (x - C(x)))
+ *     out = epilogue(C(y2) + Wa2 (Wb2 (gelu(y1) - gelu(C(y1)))))
+ *
+ * fc2's cached input is gelu(C(y1)), which costs less to make again than to keep. The cached input of fc1 has the two
+ * forms of `calibratedLinear`.
+ */
+export interface CalibratedMlpOp extends EpilogueOperands {
+  readonly op: 'calibratedMlp';
+  /** M x K. */
+  readonly x: View;
+  /** Input form, M x K. */
+  readonly cachedInput?: View;
+  /** Rank form, M x r1. */
+  readonly cachedHidden?: View;
+  /** C(y1), M x H: what fc1 gave, its bias inside, before GELU. */
+  readonly cachedPreActivation: View;
+  /** C(y2), M x N. */
+  readonly cachedOutput: View;
+  /** Two: of fc1 (down: r1 x K, up: H x r1) and of fc2 (down: r2 x H, up: N x r2). */
   readonly factors: readonly FactorPair[];
   readonly out: View;
 }
@@ -199,6 +233,7 @@ export interface SecondMomentOp {
 export type Op =
   | LinearOp
   | CalibratedLinearOp
+  | CalibratedMlpOp
   | AttentionOp
   | LayerNormModulateOp
   | PatchifyOp
@@ -226,5 +261,12 @@ export interface PlanStep {
   readonly op: Op;
 }
 
-/** Bytes of one element of any buffer: both types are four bytes wide. */
-export const ELEMENT_BYTES = 4;
+/** Bytes of one element. */
+export function elementBytes(type: BufferType): number {
+  return type === 'bf16' ? 2 : 4;
+}
+
+/** Bytes of a whole buffer. */
+export function bufferBytes({ type, rows, columns }: PlanBuffer): number {
+  return rows * columns * elementBytes(type);
+}

@@ -1,7 +1,16 @@
 /** Checks a plan, whoever made it: shapes, element types, roles, and that nothing is read before it is written. */
 import { PlanError } from '../errors.js';
 import { type Operand, operandsOf } from './operands.js';
-import type { Op, Plan, PlanBuffer, View } from './types.js';
+import type {
+  BufferType,
+  CalibratedLinearOp,
+  CalibratedMlpOp,
+  FactorPair,
+  Op,
+  Plan,
+  PlanBuffer,
+  View,
+} from './types.js';
 
 /** Throws a `PlanError` that names the operation and the operand, and states both shapes. */
 export function validatePlan(plan: Plan): void {
@@ -32,6 +41,8 @@ function checkBuffers(buffers: readonly PlanBuffer[]): void {
     }
     if (buffer.type === 'i32' && buffer.role !== 'input')
       throw new PlanError(`${what}: only inputs may hold i32, not a ${buffer.role}`);
+    if (buffer.type === 'bf16' && buffer.role !== 'state' && buffer.role !== 'temporary')
+      throw new PlanError(`${what}: only states and temporaries may hold bf16, not a ${buffer.role}`);
   }
 }
 
@@ -79,9 +90,11 @@ class OpCheck {
     if (role === 'weight' || role === 'input') this.fail(`${name} writes to '${buffer}', which is a ${role}`);
   }
 
-  type(name: string, view: View, type: PlanBuffer['type']): void {
-    const buffer = this.buffer(view);
-    if (buffer.type !== type) this.fail(`${name} is ${buffer.type} ('${buffer.name}'); expected ${type}`);
+  type(name: string, view: View): void {
+    const { type, name: buffer } = this.buffer(view);
+    const expected: readonly BufferType[] = INTEGER_OPERANDS.has(name) ? ['i32'] : ['f32', 'bf16'];
+    if (!expected.includes(type))
+      this.fail(`${name} is ${type} ('${buffer}'); expected ${expected.join(' or ')}`);
   }
 
   shape(name: string, view: View | undefined, rows: number, columns: number): void {
@@ -119,8 +132,7 @@ const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
 
 function checkOp(check: OpCheck, op: Op): void {
   const { reads, writes } = operandsOf(op);
-  for (const { name, view } of [...reads, ...writes])
-    check.type(name, view, INTEGER_OPERANDS.has(name) ? 'i32' : 'f32');
+  for (const { name, view } of [...reads, ...writes]) check.type(name, view);
   switch (op.op) {
     case 'linear':
       check.weight('weight', op.weight);
@@ -132,6 +144,9 @@ function checkOp(check: OpCheck, op: Op): void {
       return;
     case 'calibratedLinear':
       checkCalibratedLinear(check, op);
+      return;
+    case 'calibratedMlp':
+      checkCalibratedMlp(check, op);
       return;
     case 'attention':
       checkAttention(check, op);
@@ -193,24 +208,47 @@ function checkEpilogue(check: OpCheck, op: Extract<Op, { epilogue: unknown }>): 
   }
 }
 
-function checkCalibratedLinear(check: OpCheck, op: Extract<Op, { op: 'calibratedLinear' }>): void {
+function checkCacheForm(check: OpCheck, op: CalibratedLinearOp | CalibratedMlpOp): void {
   if ((op.cachedInput === undefined) === (op.cachedHidden === undefined))
     check.fail('expected exactly one of cachedInput (input form) and cachedHidden (rank form)');
+  check.shape('cachedInput', op.cachedInput, op.x.rows, op.x.columns);
+}
+
+/** Pair `i`, whose input has `inputs` columns. */
+function checkFactorPair(check: OpCheck, { down, up }: FactorPair, i: number, inputs: number): void {
+  check.weight(`factors[${i}].down`, down);
+  check.weight(`factors[${i}].up`, up);
+  check.columns(`factors[${i}].down`, down, inputs);
+  check.columns(`factors[${i}].up`, up, down.rows);
+}
+
+function checkCalibratedLinear(check: OpCheck, op: CalibratedLinearOp): void {
+  checkCacheForm(check, op);
   if (op.factors.length === 0) check.fail('factors is empty');
   let columns = 0;
   let ranks = 0;
-  for (const [i, { down, up }] of op.factors.entries()) {
-    check.weight(`factors[${i}].down`, down);
-    check.weight(`factors[${i}].up`, up);
-    check.columns(`factors[${i}].down`, down, op.x.columns);
-    check.columns(`factors[${i}].up`, up, down.rows);
-    columns += up.rows;
-    ranks += down.rows;
+  for (const [i, pair] of op.factors.entries()) {
+    checkFactorPair(check, pair, i, op.x.columns);
+    columns += pair.up.rows;
+    ranks += pair.down.rows;
   }
-  check.shape('cachedInput', op.cachedInput, op.x.rows, op.x.columns);
   check.shape('cachedHidden', op.cachedHidden, op.x.rows, ranks);
   check.shape('cachedOutput', op.cachedOutput, op.x.rows, columns);
   check.shape('out', op.out, op.x.rows, columns);
+  checkEpilogue(check, op);
+}
+
+function checkCalibratedMlp(check: OpCheck, op: CalibratedMlpOp): void {
+  checkCacheForm(check, op);
+  const [fc1, fc2] = op.factors;
+  if (!fc1 || !fc2 || op.factors.length !== 2)
+    check.fail(`factors has ${op.factors.length} pairs; expected 2, of fc1 and fc2`);
+  checkFactorPair(check, fc1, 0, op.x.columns);
+  checkFactorPair(check, fc2, 1, fc1.up.rows);
+  check.shape('cachedHidden', op.cachedHidden, op.x.rows, fc1.down.rows);
+  check.shape('cachedPreActivation', op.cachedPreActivation, op.x.rows, fc1.up.rows);
+  check.shape('cachedOutput', op.cachedOutput, op.x.rows, fc2.up.rows);
+  check.shape('out', op.out, op.x.rows, fc2.up.rows);
   checkEpilogue(check, op);
 }
 
@@ -245,6 +283,7 @@ function checkPatches(check: OpCheck, op: Extract<Op, { op: 'patchify' | 'unpatc
 const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
   linear: ['residual'],
   calibratedLinear: ['residual'],
+  calibratedMlp: ['residual'],
   add: ['x'],
   silu: ['x'],
   gelu: ['x'],

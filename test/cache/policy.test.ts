@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { splitQkv, stepActions } from '../../src/cache/policy.js';
+import { fusedMlp, splitQkv, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { BLOCK_LINEARS, uniformActions } from '../../src/models/actions.js';
 
@@ -86,5 +86,13 @@ describe('actions of steps', () => {
       ),
       [false, true],
     );
+  });
+
+  test('an MLP is fused in the blocks whose fc1 and fc2 do the same at every step', () => {
+    const schedule = Schedule.fromRule(LAYERS, 3, (step, layer) => layer === 'blocks.1.fc2' && step === 2);
+    const calibrated = stepActions(schedule, 2, () => 'calibrate');
+    assert.deepEqual(fusedMlp(calibrated, 2), [true, false]);
+    const oneReused = stepActions(schedule, 2, (layer) => (layer === 'blocks.0.fc1' ? 'reuse' : 'calibrate'));
+    assert.deepEqual(fusedMlp(oneReused, 2), [false, false]);
   });
 });

@@ -34,7 +34,14 @@ for (const { name: backend, available, detail } of backends()) {
           const { config } = checkpoint;
           const device = await openDevice(backend);
           const weights = device.loadWeights(checkpoint);
-          const probe = new Probe({ config, device, weights, sequences, increments, secondMoments: false });
+          const probe = await Probe.create({
+            config,
+            device,
+            weights,
+            sequences,
+            increments,
+            secondMoments: false,
+          });
           for (let batch = 0; batch < batches; batch++) {
             if (!increments) {
               await probe.measure(golden.read(`x${batch}`), conditions(golden, batch, 0));

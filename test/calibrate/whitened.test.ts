@@ -37,7 +37,7 @@ async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise
     steps: [stores, computeAll(config.depth)],
     tap: momentsTap,
   });
-  using session = new DenoisingSession(device, weights, plan);
+  using session = await DenoisingSession.create(device, weights, plan);
   const moments = new Map<string, Float64Array>();
   const evaluate = (step: number) => async (latents: Float32Array, conditions: readonly Condition[]) => {
     await session.condition(conditions);

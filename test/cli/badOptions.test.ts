@@ -62,7 +62,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['policy', 'lru', "policy is 'lru'; expected one of none, reuse, calibrated"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
   ['cache-form', 'output', "cache-form is 'output'; expected one of input, rank"],
-  ['weights', 'f16', "weights is 'f16'; expected one of f32, int8"],
+  ['weights', 'f16', "weights is 'f16'; expected one of f32, bf16, int8"],
   ['backend', 'abacus', "backend is 'abacus'; expected one of wasm, reference"],
   ['out', 'samples.jpg', "out is 'samples.jpg'; expected a name that ends in .png or .npz"],
   ['out', 'samples', "out is 'samples'; expected a name that ends in .png or .npz"],

@@ -140,6 +140,33 @@ const calibratedLinear: CaseMaker = (random) => {
   );
 };
 
+const calibratedMlp: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const { images, rows } = rowsOf(random);
+  const [inputs, outputs] = [random.integer(1, 150), random.integer(1, 90)];
+  // Some wider than the group of columns that a kernel makes at a time.
+  const middle = random.integer(1, random.pick([90, 1200]));
+  const [rank1, rank2] = [random.integer(1, 40), random.integer(1, 40)];
+  const x = b.state(rows, inputs);
+  const cached =
+    random.uniform() < 0.5 ? { cachedInput: b.near(x, 0.5) } : { cachedHidden: b.state(rows, rank1) };
+  return b.finish(
+    {
+      op: 'calibratedMlp',
+      x,
+      ...cached,
+      cachedPreActivation: b.state(rows, middle),
+      cachedOutput: b.state(rows, outputs),
+      factors: [
+        { down: b.weight(rank1, inputs), up: b.weight(middle, rank1) },
+        { down: b.weight(rank2, middle), up: b.weight(outputs, rank2) },
+      ],
+      ...epilogue(b, random, images, rows, outputs),
+    },
+    2e-6,
+  );
+};
+
 const attention: CaseMaker = (random) => {
   const b = new CaseBuilder(random);
   const [images, heads, width] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 80)];
@@ -271,6 +298,7 @@ const secondMoment: CaseMaker = (random) => {
 export const CASES: Record<OpName, CaseMaker> = {
   linear,
   calibratedLinear,
+  calibratedMlp,
   attention,
   layerNormModulate,
   patchify,

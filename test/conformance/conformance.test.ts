@@ -8,6 +8,7 @@ import { operandsOf } from '../../src/plan/operands.js';
 import type { OpName, PlanBuffer, View } from '../../src/plan/types.js';
 import { assertClose } from '../support/compare.js';
 import { Random } from '../support/random.js';
+import { inBf16 } from './bf16.js';
 import { CASES, type ConformanceCase } from './cases.js';
 import { runCase } from './run.js';
 
@@ -27,16 +28,20 @@ for (const { name, available, detail } of backends()) {
         await device.dispose();
         await oracle.dispose();
       });
-      for (const op of Object.keys(CASES) as OpName[])
-        test(op, async () => {
-          await fc.assert(
-            fc.asyncProperty(fc.integer(), async (seed) => {
-              const testCase = CASES[op](new Random(seed));
-              compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));
-            }),
-            { numRuns: RUNS_PER_OP },
-          );
-        });
+      const check = (make: (random: Random) => ConformanceCase) =>
+        fc.assert(
+          fc.asyncProperty(fc.integer(), async (seed) => {
+            const testCase = make(new Random(seed));
+            compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));
+          }),
+          { numRuns: RUNS_PER_OP },
+        );
+      for (const op of Object.keys(CASES) as OpName[]) {
+        test(op, () => check(CASES[op]));
+        test(`${op}, states in bf16`, { skip: name === 'wasm' && 'it has only f32 and i32' }, () =>
+          check((random) => inBf16(CASES[op](random))),
+        );
+      }
     });
   }
 }

@@ -14,7 +14,7 @@ export async function runCase(
     tensor.write(values.get(name)!);
     tensors.set(name, tensor);
   }
-  const executable = device.compile(plan, { weights, tensors });
+  const executable = await device.compile(plan, { weights, tensors });
   try {
     await executable.run();
     const states = plan.buffers.filter(({ role }) => role === 'state');

@@ -118,7 +118,13 @@ for (const { name: backend, available, detail } of backends()) {
           epilogue: 'none',
           out: modulation,
         });
-        const cache = { form: 'input', splitQkv: [false], rank: () => 0, factorPrefix: '' } as const;
+        const cache = {
+          form: 'input',
+          splitQkv: [false],
+          fusedMlp: [false],
+          rank: () => 0,
+          factorPrefix: '',
+        } as const;
         emitBlock({ builder, config, cache }, 0, uniformActions('compute'), x, modulation);
         copy(builder, x, builder.output('block0', x.rows, c));
         const outputs = await run(builder.build(), {

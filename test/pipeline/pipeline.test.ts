@@ -7,7 +7,7 @@ import { tensorShapes } from '../../src/models/config.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
-import { ELEMENT_BYTES } from '../../src/plan/types.js';
+import { bufferBytes, elementBytes } from '../../src/plan/types.js';
 import { TINY } from '../support/tinyModel.js';
 import { assertDiffer, assertSame, PRESENT, sharedPipeline, withTinyPipeline } from './tinyPipeline.js';
 
@@ -327,7 +327,7 @@ describe('plan()', () => {
       const inOut = new Map(
         buffers
           .filter(({ role }) => role === 'input' || role === 'output')
-          .map(({ name, rows, columns }) => [name, rows * columns * ELEMENT_BYTES]),
+          .map((buffer) => [buffer.name, bufferBytes(buffer)]),
       );
       const said =
         memory.cache + memory.modulation + memory.arena + [...inOut.values()].reduce((a, b) => a + b, 0);
@@ -336,7 +336,7 @@ describe('plan()', () => {
       assert.ok(during >= said && during <= said + slack, `${during} bytes; said ${said}, slack ${slack}`);
       if (cache.policy) {
         // Two blocks, two sublayers, outputs of 8 sequences of 16 tokens.
-        assert.equal(memory.cache, 2 * 2 * 8 * 16 * TINY.hiddenSize * ELEMENT_BYTES);
+        assert.equal(memory.cache, 2 * 2 * 8 * 16 * TINY.hiddenSize * elementBytes('f32'));
         assert.ok(slack < memory.cache, 'the cache would be missed');
       } else assert.equal(memory.cache, 0);
     });

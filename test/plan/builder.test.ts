@@ -48,10 +48,10 @@ describe('plan builder', () => {
       [
         'plan example',
         'buffers',
-        '  input     f32 2 x 3          x',
-        '  weight    f32 8 x 3          w',
-        '  temporary f32 2 x 8          t2',
-        '  output    f32 2 x 4          out',
+        '  input     f32  2 x 3          x',
+        '  weight    f32  8 x 3          w',
+        '  temporary f32  2 x 8          t2',
+        '  output    f32  2 x 4          out',
         'ops',
         '  # first',
         '  t2 = linear(x: x, weight: w, epilogue: gelu)',
@@ -79,8 +79,30 @@ describe('plans of a step', () => {
     );
     assert.deepEqual(opsOf(scattered!, 'blocks.1.attention'), ['attention']);
     assert.deepEqual(opsOf(scattered!, 'blocks.1.qkv'), ['layerNormModulate', 'calibratedLinear']);
-    assert.deepEqual(opsOf(scattered!, 'blocks.1.fc2'), ['calibratedLinear']);
+    assert.deepEqual(opsOf(scattered!, 'blocks.1.proj'), ['calibratedLinear']);
+    assert.deepEqual(opsOf(scattered!, 'blocks.1.mlp'), ['calibratedMlp']);
     assert.deepEqual(opsOf(gathered!, 'blocks.1.qkv'), ['layerNormModulate', 'linear']);
+  });
+
+  for (const form of ['input', 'rank'] as const)
+    test(`fc2 keeps nothing of its input where the MLP is one operation, ${form} form`, () => {
+      const plans = tinyActions(2, 'calibrate', () => false).map((actions) => tinyStep(actions, form));
+      const cached = form === 'input' ? 'input' : 'hidden';
+      for (const plan of plans)
+        assert.deepEqual(statesOf(plan, 'blocks.1.fc'), [
+          `cache.blocks.1.fc1.${cached}`,
+          'cache.blocks.1.fc1.output',
+          'cache.blocks.1.fc2.output',
+        ]);
+    });
+
+  test('where fc1 gathers and fc2 does not, they are linears of their own at every step', () => {
+    const steps = tinyActions(3, 'calibrate', (step, layer) => step === 2 && layer === 'blocks.0.fc1');
+    const plans = steps.map((actions) => tinyStep(actions, 'input', steps));
+    assert.deepEqual(opsOf(plans[1]!, 'blocks.0.fc1'), ['layerNormModulate', 'calibratedLinear']);
+    assert.deepEqual(opsOf(plans[1]!, 'blocks.0.fc2'), ['calibratedLinear']);
+    assert.deepEqual(opsOf(plans[1]!, 'blocks.1.mlp'), ['calibratedMlp']);
+    assert.ok(statesOf(plans[0]!, 'blocks.0.fc').includes('cache.blocks.0.fc2.input'));
   });
 
   test('rank form stores Wb x of q, k and v on gathered steps', () => {
@@ -105,3 +127,11 @@ describe('plans of a step', () => {
     assert.deepEqual(opsOf(plan, 'blocks.1.qkv'), ['layerNormModulate', 'calibratedLinear']);
   });
 });
+
+/** Names of the states whose name has `part` in it, in alphabetical order. */
+function statesOf({ buffers }: Plan, part: string): string[] {
+  return buffers
+    .filter(({ role, name }) => role === 'state' && name.includes(part))
+    .map(({ name }) => name)
+    .sort();
+}

@@ -2,23 +2,27 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ALIGNMENT, alignedBytes, layoutTemporaries } from '../../src/plan/layout.js';
-import type { Plan, View } from '../../src/plan/types.js';
+import type { BufferType, Plan, View } from '../../src/plan/types.js';
 import { allPlans } from '../support/plans.js';
 
 /** A chain of additions over random temporaries: which buffer each reads and writes. */
 const randomPlan = fc
   .record({
-    sizes: fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 40 })), {
-      minLength: 2,
-      maxLength: 12,
-    }),
+    sizes: fc.array(
+      fc.tuple(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.constantFrom('f32' as const, 'bf16' as const),
+      ),
+      { minLength: 2, maxLength: 12 },
+    ),
     steps: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat()), { minLength: 1, maxLength: 25 }),
   })
   .map(({ sizes, steps }): Plan => {
-    const buffers = sizes.map(([rows, columns], i) => ({
+    const buffers = sizes.map(([rows, columns, type], i) => ({
       name: `t${i}`,
       role: 'temporary' as const,
-      type: 'f32' as const,
+      type,
       rows,
       columns,
     }));
@@ -73,6 +77,12 @@ function check(plan: Plan): void {
     }
   }
 }
+
+test('a buffer takes the bytes of its elements, to a whole cache line', () => {
+  const bytes = (type: BufferType) =>
+    alignedBytes({ name: 't', role: 'temporary', type, rows: 3, columns: 33 });
+  assert.deepEqual([bytes('f32'), bytes('bf16'), bytes('i32')], [448, 256, 448]);
+});
 
 test('temporaries that live together do not overlap, whatever the plan', () => {
   fc.assert(fc.property(randomPlan, check), { numRuns: 500 });

@@ -33,10 +33,11 @@ const BUFFERS = [
   buffer('up', 'weight', 5, 3),
   buffer('image', 'input', 2, 12),
   buffer('square', 'state', 4, 4),
+  buffer('down2', 'weight', 2, 5),
 ];
-const [x, weight, out, gate, residual, index, temporary, down, up, image, square] = BUFFERS.map(
+const [x, weight, out, gate, residual, index, temporary, down, up, image, square, down2] = BUFFERS.map(
   ({ rows, columns }, id) => whole(id, rows, columns),
-) as [View, View, View, View, View, View, View, View, View, View, View];
+) as [View, View, View, View, View, View, View, View, View, View, View, View];
 
 const LINEAR = { op: 'linear', x, weight, epilogue: 'none', out } as const satisfies Op;
 const CALIBRATED = {
@@ -47,6 +48,19 @@ const CALIBRATED = {
   factors: [{ down, up }],
   epilogue: 'none',
   out,
+} as const satisfies Op;
+const CALIBRATED_MLP = {
+  op: 'calibratedMlp',
+  x,
+  cachedInput: x,
+  cachedPreActivation: residual,
+  cachedOutput: { ...residual, columns: 4 },
+  factors: [
+    { down, up },
+    { down: down2, up: { ...weight, rows: 4, columns: 2 } },
+  ],
+  epilogue: 'none',
+  out: { ...out, columns: 4 },
 } as const satisfies Op;
 const ATTENTION = {
   op: 'attention',
@@ -72,7 +86,7 @@ describe('validation', () => {
   });
 
   test('accepts the plans that the refusals below spoil', () => {
-    for (const op of [LINEAR, CALIBRATED, ATTENTION]) validatePlan(planOf(op));
+    for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION]) validatePlan(planOf(op));
   });
 
   const refusals: [string, Op, RegExp][] = [
@@ -84,7 +98,7 @@ describe('validation', () => {
     ['a negative place', { ...LINEAR, x: { ...x, column: -1 } }, /x takes 4 columns from -1/],
     ['an empty view', { ...LINEAR, x: { ...x, rows: 0 } }, /x takes 0 rows/],
     ['a fractional view', { ...LINEAR, x: { ...x, columns: 1.5 } }, /x takes 1.5 columns/],
-    ['an unknown buffer', { ...LINEAR, x: { ...x, buffer: 99 } }, /x names buffer 99, of 11/],
+    ['an unknown buffer', { ...LINEAR, x: { ...x, buffer: 99 } }, /x names buffer 99, of 12/],
     [
       'a read before the write',
       { ...LINEAR, x: temporary, weight: up },
@@ -97,7 +111,7 @@ describe('validation', () => {
       { op: 'silu', x: residual, out: weight },
       /out writes to 'weight', which is a weight/,
     ],
-    ['integers for floats', { ...LINEAR, x: index }, /x is i32 \('index'\); expected f32/],
+    ['integers for floats', { ...LINEAR, x: index }, /x is i32 \('index'\); expected f32 or bf16/],
     [
       'floats for integers',
       { op: 'gatherRows', table: residual, index: x, out },
@@ -139,6 +153,38 @@ describe('validation', () => {
       },
       /cachedOutput is 6 x 5; expected 6 x 10/,
     ],
+    [
+      'an MLP without a cached input',
+      { ...CALIBRATED_MLP, cachedInput: undefined } as unknown as Op,
+      /exactly one of cachedInput/,
+    ],
+    [
+      'an MLP of one linear',
+      { ...CALIBRATED_MLP, factors: [{ down, up }] },
+      /factors has 1 pairs; expected 2, of fc1 and fc2/,
+    ],
+    [
+      'an fc2 of another width than fc1',
+      {
+        ...CALIBRATED_MLP,
+        factors: [
+          { down, up },
+          { down, up },
+        ],
+      },
+      /factors\[1\]\.down has 4 columns; expected 5/,
+    ],
+    [
+      'a misshapen cached pre-activation',
+      { ...CALIBRATED_MLP, cachedPreActivation: x },
+      /cachedPreActivation is 6 x 4; expected 6 x 5/,
+    ],
+    [
+      'a cached hidden of both linears',
+      { ...CALIBRATED_MLP, cachedInput: undefined, cachedHidden: residual } as unknown as Op,
+      /cachedHidden is 6 x 5; expected 6 x 3/,
+    ],
+    ['an MLP of another output', { ...CALIBRATED_MLP, out }, /out is 6 x 5; expected 6 x 4/],
     ['heads that do not divide', { ...ATTENTION, heads: 2 }, /q has 5 columns, not a multiple of 2 heads/],
     [
       'queries that do not divide',
@@ -182,13 +228,35 @@ describe('validation', () => {
     });
 
   const badBuffers: [string, PlanBuffer, RegExp][] = [
-    ['no rows', buffer('bad', 'state', 0, 1), /buffer 11 \('bad'\): rows is 0/],
+    ['no rows', buffer('bad', 'state', 0, 1), /buffer 12 \('bad'\): rows is 0/],
     ['2^60 columns', buffer('bad', 'state', 1, 2 ** 60), /columns is 1152921504606847000/],
     ['a name twice', buffer('x', 'state', 1, 1), /the name is taken/],
     ['integer state', buffer('bad', 'state', 1, 1, 'i32'), /only inputs may hold i32/],
+    [
+      'bf16 weights',
+      buffer('bad', 'weight', 1, 1, 'bf16'),
+      /states and temporaries may hold bf16, not a weight/,
+    ],
+    ['bf16 input', buffer('bad', 'input', 1, 1, 'bf16'), /states and temporaries may hold bf16, not a input/],
+    ['bf16 output', buffer('bad', 'output', 1, 1, 'bf16'), /states and temporaries may hold bf16/],
   ];
   for (const [what, bad, message] of badBuffers)
     test(`refuses a buffer with ${what}`, () => {
       assert.throws(() => validatePlan(planOf(LINEAR, [...BUFFERS, bad])), message);
     });
+
+  test('floats may be bf16 in a state or a temporary', () => {
+    const buffers = BUFFERS.map((each) =>
+      each.role === 'state' || each.role === 'temporary' ? { ...each, type: 'bf16' as const } : each,
+    );
+    const silu = { op: 'silu', x: residual, out: temporary } as const;
+    for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, silu]) validatePlan(planOf(op, buffers));
+    assert.throws(
+      () =>
+        validatePlan(
+          planOf({ op: 'gatherRows', table: x, index: { ...residual, columns: 1 }, out }, buffers),
+        ),
+      /index is bf16 \('residual'\); expected i32/,
+    );
+  });
 });

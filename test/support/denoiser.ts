@@ -6,6 +6,7 @@ import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { type CacheForm, computeAll } from '../../src/models/actions.js';
 import type { DiTConfig } from '../../src/models/config.js';
+import type { FloatType } from '../../src/plan/types.js';
 
 /** A network evaluated with explicit timesteps and labels, for comparison with recorded evaluations. */
 export interface Denoiser {
@@ -27,6 +28,8 @@ export interface DenoiserOptions {
   readonly steps: readonly StepActions[];
   readonly form?: CacheForm;
   readonly rank?: number;
+  /** Default `f32`. */
+  readonly activations?: FloatType;
 }
 
 /** Opens a device of its own and a session on it; every sequence has its own row of conditioning. */
@@ -41,8 +44,9 @@ export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> 
     steps,
     form,
     rank: () => options.rank ?? 0,
+    activations: options.activations ?? 'f32',
   });
-  const session = new DenoisingSession(device, weights, plan);
+  const session = await DenoisingSession.create(device, weights, plan);
   const rows = Int32Array.from({ length: sequences }, (_, i) => i);
   return {
     async evaluate(step, latents, timesteps, labels) {

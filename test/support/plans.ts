@@ -1,9 +1,9 @@
-import { type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
+import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import type { CacheForm } from '../../src/models/actions.js';
 import type { DiTConfig } from '../../src/models/config.js';
 import { conditioningPlan, stepPlan } from '../../src/models/dit.js';
-import type { Plan } from '../../src/plan/types.js';
+import type { FloatType, Plan } from '../../src/plan/types.js';
 
 /** A DiT small enough to look at. */
 export const TINY: DiTConfig = {
@@ -23,9 +23,16 @@ export function tinyStep(
   actions: StepActions,
   form: CacheForm = 'input',
   all: readonly StepActions[] = [actions],
+  activations: FloatType = 'f32',
 ): Plan {
-  const cache = { form, splitQkv: splitQkv(all, TINY.depth), rank: () => 3, factorPrefix: 'factors.' };
-  return stepPlan(TINY, { name: 'step', images: 2, tableRows: 4, actions, cache });
+  const cache = {
+    form,
+    splitQkv: splitQkv(all, TINY.depth),
+    fusedMlp: fusedMlp(all, TINY.depth),
+    rank: () => 3,
+    factorPrefix: 'factors.',
+  };
+  return stepPlan(TINY, { name: 'step', images: 2, tableRows: 4, actions, cache, activations });
 }
 
 /** Actions of a trajectory of `TINY` in which the given rule gathers. */
@@ -38,7 +45,7 @@ export function tinyActions(
   return stepActions(schedule, TINY.depth, () => scatter);
 }
 
-/** Every kind of plan there is: conditioning, and steps with every action, in both forms, whole and mixed. */
+/** Every kind of plan there is: conditioning, and steps with every action, in both forms and types, whole and mixed. */
 export function allPlans(): Plan[] {
   const full = tinyActions(1, 'reuse', () => true);
   const reuse = tinyActions(2, 'reuse', () => false);
@@ -52,6 +59,7 @@ export function allPlans(): Plan[] {
     conditioningPlan(TINY, 4),
     ...[full, reuse, calibrated].flatMap((steps) => steps.map((actions) => tinyStep(actions))),
     ...calibrated.map((actions) => tinyStep(actions, 'rank')),
+    ...calibrated.map((actions) => tinyStep(actions, 'input', calibrated, 'bf16')),
     ...mixed.flatMap((actions) => (['input', 'rank'] as const).map((form) => tinyStep(actions, form, mixed))),
   ];
 }

@@ -16,7 +16,7 @@ export async function runPlan(
     if (role === 'input') tensor.write(inputs[name] ?? new Float32Array(rows * columns));
     tensors.set(name, tensor);
   }
-  const executable = device.compile(plan, { weights, tensors });
+  const executable = await device.compile(plan, { weights, tensors });
   await executable.run();
   const outputs = plan.buffers.filter(({ role }) => role === 'output');
   const read = new Map(outputs.map(({ name }) => [name, tensors.get(name)!.read() as Float32Array]));

@@ -48,6 +48,21 @@ export function blockPlan(): Plan {
     residual: x,
     out: calibrated,
   });
+  b.append({
+    op: 'calibratedMlp',
+    x: calibrated,
+    cachedHidden: b.input('cachedHidden', ROWS, 11),
+    cachedPreActivation: b.input('cachedPreActivation', ROWS, 9 * WIDTH),
+    cachedOutput: b.input('cachedMlp', ROWS, WIDTH),
+    factors: [
+      { down: b.weight('fc1.down', 11, WIDTH), up: b.weight('fc1.up', 9 * WIDTH, 11) },
+      { down: b.weight('fc2.down', 13, 9 * WIDTH), up: b.weight('fc2.up', WIDTH, 13) },
+    ],
+    epilogue: 'gateResidual',
+    gate: part(2),
+    residual: calibrated,
+    out: b.output('mlp', ROWS, WIDTH),
+  });
   b.append({ op: 'secondMoment', x: calibrated, out: b.output('moment', WIDTH, WIDTH) });
   b.append({ op: 'channelStatistics', x: hidden, out: b.output('statistics', IMAGES, 4 * WIDTH) });
   return b.build();
@@ -65,7 +80,7 @@ export interface Bound {
 }
 
 /** Compiles a plan with random weights and inputs, the same for every device. */
-export function bind(device: Device, plan: Plan): Bound {
+export async function bind(device: Device, plan: Plan): Promise<Bound> {
   const values = randomValues(plan);
   const weights = device.loadWeights({ read: (name) => values.get(name)! });
   const tensors = new Map<string, DeviceTensor>();
@@ -75,7 +90,7 @@ export function bind(device: Device, plan: Plan): Bound {
     tensor.write(values.get(name)!);
     tensors.set(name, tensor);
   }
-  const executable = device.compile(plan, { weights, tensors });
+  const executable = await device.compile(plan, { weights, tensors });
   const run = async () => {
     await executable.run();
     const outputs = plan.buffers.filter(({ role }) => role === 'output');

@@ -1,4 +1,4 @@
-/** Identities of the calibrated linear that hold to the bit. */
+/** Identities of calibrated linears and MLPs that hold to the bit. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openWasmDevice } from '../../src/backend/wasm/device.js';
@@ -49,9 +49,32 @@ for (const weights of ['f32', 'int8'] as const)
     await assertUnchanged(b.build(), weights);
   });
 
+for (const form of ['input', 'rank'] as const)
+  test(`an MLP, ${form} form: where x has not changed, out is C(y) to the bit`, async () => {
+    const b = new PlanBuilder('unchanged');
+    const x = b.input('x', ROWS, INPUTS);
+    const down = b.weight('down1', 9, INPUTS);
+    const hidden = b.state('h', ROWS, 9);
+    if (form === 'rank') b.append({ op: 'linear', x, weight: down, epilogue: 'none', out: hidden });
+    b.append({
+      op: 'calibratedMlp',
+      x,
+      ...(form === 'input' ? { cachedInput: x } : { cachedHidden: hidden }),
+      cachedPreActivation: b.input('y1', ROWS, 700),
+      cachedOutput: b.input('y', ROWS, OUTPUTS),
+      factors: [
+        { down, up: b.weight('up1', 700, 9) },
+        { down: b.weight('down2', 7, 700), up: b.weight('up2', OUTPUTS, 7) },
+      ],
+      epilogue: 'none',
+      out: b.output('out', ROWS, OUTPUTS),
+    });
+    await assertUnchanged(b.build(), 'f32');
+  });
+
 async function assertUnchanged(plan: Plan, weights: 'f32' | 'int8'): Promise<void> {
   const device = await openWasmDevice({ threads: 2, weights });
-  const bound = bind(device, plan);
+  const bound = await bind(device, plan);
   await bound.run();
   assert.deepEqual(bound.tensors.get('out')!.read(), bound.tensors.get('y')!.read());
   await device.dispose();

@@ -8,18 +8,18 @@ import { bind, blockPlan } from './block.js';
 test('disposed things', async () => {
   const device = await openWasmDevice({ threads: 1 });
   const plan = blockPlan();
-  const a = bind(device, plan);
+  const a = await bind(device, plan);
   a.tensors.get('x')!.dispose();
   assert.throws(() => a.tensors.get('x')!.read(), /tensor of 154 x 70 has been disposed/);
   await assert.rejects(a.executable.run(), /tensor of 154 x 70 has been disposed/);
-  const b = bind(device, plan);
+  const b = await bind(device, plan);
   b.weights.dispose();
   await assert.rejects(b.executable.run(), /weights have been disposed/);
-  assert.throws(() => device.compile(plan, b), /weights have been disposed/);
-  const c = bind(device, plan);
+  await assert.rejects(device.compile(plan, b), /weights have been disposed/);
+  const c = await bind(device, plan);
   c.executable.dispose();
   await assert.rejects(c.executable.run(), /plan 'block' has been disposed/);
-  const d = bind(device, plan);
+  const d = await bind(device, plan);
   await device.dispose();
   await assert.rejects(d.executable.run(), /device has been disposed/);
   assert.throws(() => d.tensors.get('x')!.write(new Float32Array(1)), /device has been disposed/);
@@ -29,7 +29,7 @@ test('disposed things', async () => {
 
 test('disposing twice, and while a run is under way, is harmless', async () => {
   const device = await openWasmDevice({ threads: 2 });
-  const bound = bind(device, blockPlan());
+  const bound = await bind(device, blockPlan());
   const running = bound.executable.run();
   const disposing = device.dispose();
   await assert.rejects(running, /device has been disposed/);
@@ -39,15 +39,18 @@ test('disposing twice, and while a run is under way, is harmless', async () => {
 
 test("another device's things", async () => {
   const [one, other] = [await openWasmDevice({ threads: 1 }), await openWasmDevice({ threads: 1 })];
-  const foreign = bind(other, blockPlan());
-  const own = bind(one, blockPlan());
+  const foreign = await bind(other, blockPlan());
+  const own = await bind(one, blockPlan());
   const { weights, tensors } = own;
-  assert.throws(
-    () => one.compile(blockPlan(), { weights: foreign.weights, tensors }),
+  await assert.rejects(
+    one.compile(blockPlan(), { weights: foreign.weights, tensors }),
     /weights were not loaded/,
   );
   const mixed = new Map([...tensors, ['x', foreign.tensors.get('x')!]]);
-  assert.throws(() => one.compile(blockPlan(), { weights, tensors: mixed }), /'x' was not allocated by this/);
+  await assert.rejects(
+    one.compile(blockPlan(), { weights, tensors: mixed }),
+    /'x' was not allocated by this/,
+  );
   await one.dispose();
   await other.dispose();
 });
@@ -60,7 +63,7 @@ test('a row that the table does not have', async () => {
     const index = b.input('index', 4, 1, 'i32');
     b.layer('embedder');
     b.append({ op: 'gatherRows', table, index, out: b.output('out', 4, 3) });
-    const bound = bind(device, b.build());
+    const bound = await bind(device, b.build());
     for (const bad of [-1, 10, -(2 ** 31), 2 ** 31 - 1]) {
       bound.tensors.get('index')!.write(Int32Array.of(0, 9, bad, 2));
       await assert.rejects(bound.executable.run(), {
@@ -92,11 +95,26 @@ test('a key length that is none', async () => {
     keyLengths,
     out,
   });
-  const bound = bind(device, b.build());
+  const bound = await bind(device, b.build());
   for (const bad of [0, 6, -3]) {
     bound.tensors.get('lengths')!.write(Int32Array.of(1, bad));
     await assert.rejects(bound.executable.run(), /key length 1 is -?\d; expected one from 1 to 5/);
   }
+  await device.dispose();
+});
+
+test('bf16, which the backend does not have', async () => {
+  const device = await openWasmDevice({ threads: 1 });
+  assert.equal(device.activations, 'f32');
+  assert.throws(() => device.allocate(2, 3, 'bf16'), /type is 'bf16'; expected one of f32, i32/);
+  const b = new PlanBuilder('narrow');
+  const hidden = b.temporary(2, 3, 'bf16');
+  b.append({ op: 'silu', x: b.input('x', 2, 3), out: hidden });
+  b.append({ op: 'silu', x: hidden, out: b.output('y', 2, 3) });
+  await assert.rejects(bind(device, b.build()), {
+    name: 'IncacheError',
+    message: "buffer 't1' of plan 'narrow' is bf16; the wasm backend has only f32 and i32",
+  });
   await device.dispose();
 });
 

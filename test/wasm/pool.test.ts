@@ -13,7 +13,7 @@ const BLOCK = new URL('./block.js', import.meta.url).href;
 test('a run of which a worker has died is rejected', { timeout: 20_000 }, async () => {
   const device = await openWasmDevice({ threads: 3 });
   await device.pool!.ready();
-  const bound = bind(device, blockPlan());
+  const bound = await bind(device, blockPlan());
   await bound.executable.run();
   // Not awaited: the run starts while the dead worker still counts as one of the threads.
   const dying = device.pool!.workers[0]!.terminate();
@@ -30,7 +30,7 @@ test('a run of which a worker has died is rejected', { timeout: 20_000 }, async 
 
 test('several devices run side by side', async () => {
   const devices = await Promise.all([2, 2, 1, 3].map((threads) => openWasmDevice({ threads })));
-  const bounds = devices.map((device) => bind(device, blockPlan()));
+  const bounds = await Promise.all(devices.map((device) => bind(device, blockPlan())));
   const results = await Promise.all(bounds.flatMap((bound) => [bound.run(), bound.run()]));
   for (const result of results) assert.deepEqual(result, results[0]);
   await Promise.all(devices.map((device) => device.dispose()));
@@ -44,7 +44,7 @@ test('works inside a worker', { timeout: 20_000 }, async () => {
       const { bind, blockPlan } = await import('${BLOCK}');
       const device = await openWasmDevice({ threads: 2 });
       await device.pool.ready();
-      const bits = await bind(device, blockPlan()).run();
+      const bits = await (await bind(device, blockPlan())).run();
       await device.dispose();
       parentPort.postMessage(bits);
     })();`;
@@ -52,7 +52,7 @@ test('works inside a worker', { timeout: 20_000 }, async () => {
     new Worker(code, { eval: true }).on('message', resolve).on('error', reject);
   });
   const device = await openWasmDevice({ threads: 1 });
-  assert.deepEqual(bits, await bind(device, blockPlan()).run());
+  assert.deepEqual(bits, await (await bind(device, blockPlan())).run());
   await device.dispose();
 });
 
@@ -62,7 +62,7 @@ test('an open device does not keep the process alive', { timeout: 20_000 }, asyn
     const { bind, blockPlan } = await import('${BLOCK}');
     const device = await openWasmDevice({ threads: 3 });
     await device.pool.ready();
-    await bind(device, blockPlan()).run();
+    await (await bind(device, blockPlan())).run();
     console.log('end of the script');`;
   const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 15_000 });
   assert.match((await run).stdout, /end of the script/);

@@ -46,7 +46,7 @@ for (const [value, place] of [
             return values;
           },
         });
-        assert.throws(() => opened.compile(plan, { weights, tensors }), {
+        await assert.rejects(opened.compile(plan, { weights, tensors }), {
           name: 'IncacheError',
           message: new RegExp(`'${name}' holds ${value} at element ${place}`),
         });
@@ -55,17 +55,17 @@ for (const [value, place] of [
         await opened.dispose();
       });
 
-test('a tensor of the wrong size is named', () => {
+test('a tensor of the wrong size is named', async () => {
   const plan = linearPlan(2, 5, 6);
   const weights = device.loadWeights({ read: () => new Float32Array(29) });
   const tensors = new Map([
     ['x', device.allocate(2, 5)],
     ['out', device.allocate(2, 6)],
   ]);
-  assert.throws(() => device.compile(plan, { weights, tensors }), /'w' has 29 values.*6 x 5/);
+  await assert.rejects(device.compile(plan, { weights, tensors }), /'w' has 29 values.*6 x 5/);
 });
 
-test('plans share packed weights, each read once', () => {
+test('plans share packed weights, each read once', async () => {
   const reads: string[] = [];
   const weights = device.loadWeights({
     read: (name) => {
@@ -78,14 +78,14 @@ test('plans share packed weights, each read once', () => {
       ['x', device.allocate(rows, 5)],
       ['out', device.allocate(rows, 6)],
     ]);
-    device.compile(linearPlan(rows, 5, 6), { weights, tensors });
+    await device.compile(linearPlan(rows, 5, 6), { weights, tensors });
   }
   assert.deepEqual(reads, ['w', 'b']);
   assert.equal(weights.bytes, 8 * 5 * 4 + 6 * 4, 'packed to a panel of eight rows, and the bias');
 });
 
 test('released weights are freed, and plans of them do not run', async () => {
-  const { weights, executable } = bind(device, linearPlan(4, 9, 17));
+  const { weights, executable } = await bind(device, linearPlan(4, 9, 17));
   const held = weights.bytes;
   const inUse = device.memoryInUse;
   weights.release('w');
@@ -102,7 +102,7 @@ test('int8 is close to float32 and a quarter of its size', async () => {
     [7, 4608, 70],
   ] as const) {
     const plan = linearPlan(rows, inputs, outputs);
-    const [exact, quantized] = [bind(device, plan), bind(int8, plan)];
+    const [exact, quantized] = [await bind(device, plan), await bind(int8, plan)];
     const [a, b] = [await exact.run(), await quantized.run()].map((bits) => new Float32Array(bits.buffer));
     const error = relativeL2(b!, a!);
     assert.ok(error > 1e-5, 'the 8-bit kernel did not run');
@@ -115,7 +115,7 @@ test('int8 is close to float32 and a quarter of its size', async () => {
 test('int8 leaves small linears in float32, and rows of zeros zero', async () => {
   const int8 = await openWasmDevice({ threads: 1, weights: 'int8' });
   const small = linearPlan(5, 63, 200);
-  assert.deepEqual(await bind(int8, small).run(), await bind(device, small).run());
+  assert.deepEqual(await (await bind(int8, small)).run(), await (await bind(device, small)).run());
   await int8.dispose();
 });
 
@@ -130,7 +130,7 @@ test('int8: a row of zeros gives the bias', async () => {
     ['x', x],
     ['out', out],
   ]);
-  await int8.compile(linearPlan(6, 100, 100), { weights, tensors }).run();
+  await (await int8.compile(linearPlan(6, 100, 100), { weights, tensors })).run();
   assert.deepEqual(out.read().slice(200, 300), bias);
   await int8.dispose();
 });
@@ -138,17 +138,14 @@ test('int8: a row of zeros gives the bias', async () => {
 test('int8 does not overflow at the largest values and depth', async () => {
   const int8 = await openWasmDevice({ threads: 1, weights: 'int8' });
   const depth = 8192;
-  const { tensors, executable } = (() => {
-    const plan = linearPlan(1, depth, 64);
-    const weights = int8.loadWeights({
-      read: (name) => new Float32Array(name === 'w' ? depth * 64 : 64).fill(name === 'w' ? 1 : 0),
-    });
-    const bound = new Map([
-      ['x', int8.allocate(1, depth)],
-      ['out', int8.allocate(1, 64)],
-    ]);
-    return { tensors: bound, executable: int8.compile(plan, { weights, tensors: bound }) };
-  })();
+  const weights = int8.loadWeights({
+    read: (name) => new Float32Array(name === 'w' ? depth * 64 : 64).fill(name === 'w' ? 1 : 0),
+  });
+  const tensors = new Map([
+    ['x', int8.allocate(1, depth)],
+    ['out', int8.allocate(1, 64)],
+  ]);
+  const executable = await int8.compile(linearPlan(1, depth, 64), { weights, tensors });
   tensors.get('x')!.write(new Float32Array(depth).fill(-3));
   await executable.run();
   for (const value of tensors.get('out')!.read()) assert.ok(Math.abs(value / (-3 * depth) - 1) < 1e-6);

@@ -1,4 +1,5 @@
 import { type EpilogueMatrices, writeThrough } from './epilogue.js';
+import { increment } from './increment.js';
 import { dotRows, get, type Matrix, set, zeros } from './matrix.js';
 
 export interface CalibratedLinearMatrices extends EpilogueMatrices {
@@ -11,7 +12,7 @@ export interface CalibratedLinearMatrices extends EpilogueMatrices {
 }
 
 export function calibratedLinear(m: CalibratedLinearMatrices): void {
-  const dx = m.cachedInput ? difference(m.x, m.cachedInput) : m.x;
+  const dx = m.cachedInput ? increment(m.x, m.cachedInput) : m.x;
   let firstColumn = 0;
   let firstRank = 0;
   for (const { down, up } of m.factors) {
@@ -29,11 +30,4 @@ export function calibratedLinear(m: CalibratedLinearMatrices): void {
     firstColumn += up.rows;
     firstRank += down.rows;
   }
-}
-
-function difference(x: Matrix, cached: Matrix): Matrix {
-  const dx = zeros(x.rows, x.columns);
-  for (let i = 0; i < x.rows; i++)
-    for (let j = 0; j < x.columns; j++) set(dx, i, j, get(x, i, j) - get(cached, i, j));
-  return dx;
 }

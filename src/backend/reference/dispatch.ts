@@ -2,6 +2,7 @@ import type { Op, View } from '../../plan/types.js';
 import { add } from './add.js';
 import { attention } from './attention.js';
 import { calibratedLinear } from './calibratedLinear.js';
+import { calibratedMlp } from './calibratedMlp.js';
 import { channelStatistics } from './channelStatistics.js';
 import { map } from './elementwise.js';
 import { gateResidual } from './gateResidual.js';
@@ -43,6 +44,22 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
         residual: maybe(op.residual),
         out: at(op.out),
       });
+    case 'calibratedMlp': {
+      const [fc1, fc2] = op.factors.map(({ down, up }) => ({ down: at(down), up: at(up) }));
+      return calibratedMlp({
+        epilogue: op.epilogue,
+        x: at(op.x),
+        cachedInput: maybe(op.cachedInput),
+        cachedHidden: maybe(op.cachedHidden),
+        cachedPreActivation: at(op.cachedPreActivation),
+        cachedOutput: at(op.cachedOutput),
+        fc1: fc1!,
+        fc2: fc2!,
+        gate: maybe(op.gate),
+        residual: maybe(op.residual),
+        out: at(op.out),
+      });
+    }
     case 'attention':
       return attention({
         ...op,

@@ -10,13 +10,15 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
+import { roundBf16 } from '../bf16.js';
 import { bindTensor } from '../bindings.js';
 import { requireFinite } from '../finite.js';
 import { runOp } from './dispatch.js';
-import { matrixOf } from './matrix.js';
+import { type BufferData, matrixOf } from './matrix.js';
 
 export const referenceBackend: Backend = {
   name: 'reference',
+  precisions: ['f32'],
   status: () => ({
     name: 'reference',
     available: true,
@@ -49,7 +51,7 @@ class ReferenceTensor implements DeviceTensor {
     this.requireAlive();
     if (data.length !== this.data.length)
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
-    this.data.set(data);
+    this.data.set(this.type === 'bf16' ? Float32Array.from(data, roundBf16) : data);
   }
 
   read(): Float32Array | Int32Array {
@@ -109,6 +111,7 @@ class ReferenceWeights implements DeviceWeights {
 class ReferenceDevice implements Device {
   readonly backend = 'reference';
   readonly threads = 1;
+  readonly activations = 'f32';
   memoryInUse = 0;
   #disposed = false;
 
@@ -122,16 +125,20 @@ class ReferenceDevice implements Device {
     return new ReferenceWeights(source);
   }
 
-  compile(plan: Plan, bindings: PlanBindings): Executable {
+  async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.#requireOpen();
     const weights = bindings.weights as ReferenceWeights;
     const tensors: ReferenceTensor[] = [];
-    const buffers = plan.buffers.map((buffer) => {
+    const dataOf = (buffer: PlanBuffer): Float64Array => {
       if (buffer.role === 'weight') return weights.tensor(buffer);
       if (buffer.role === 'temporary') return new Float64Array(buffer.rows * buffer.columns);
       const tensor = bindTensor(buffer, bindings) as ReferenceTensor;
       tensors.push(tensor);
       return tensor.data;
+    };
+    const buffers: BufferData[] = plan.buffers.map((buffer) => {
+      const { type, columns } = buffer;
+      return { data: dataOf(buffer), type, columns };
     });
     let disposed = false;
     return {
@@ -139,8 +146,7 @@ class ReferenceDevice implements Device {
         this.#requireOpen();
         if (disposed) throw new IncacheError(`plan '${plan.name}' has been disposed`);
         for (const tensor of tensors) tensor.requireAlive();
-        for (const { op } of plan.ops)
-          runOp(op, (view) => matrixOf(buffers[view.buffer]!, plan.buffers[view.buffer]!.columns, view));
+        for (const { op } of plan.ops) runOp(op, (view) => matrixOf(buffers[view.buffer]!, view));
       },
       dispose: () => {
         disposed = true;

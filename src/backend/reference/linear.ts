@@ -14,7 +14,7 @@ export function linear(m: LinearMatrices): void {
     for (let j = 0; j < m.out.columns; j++) {
       const y = dotRows(m.x, i, m.weight, j) + (m.bias ? get(m.bias, 0, j) : 0);
       if (m.store) set(m.store, i, j, y);
-      writeThrough(m, m.out, i, j, y);
+      writeThrough(m, m.out, i, j, m.store ? get(m.store, i, j) : y);
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { View } from '../../plan/types.js';
+import type { BufferType, View } from '../../plan/types.js';
+import { roundBf16 } from '../bf16.js';
 
 /** A rectangle of a float64 buffer: element (i, j) is `data[offset + i * stride + j]`. */
 export interface Matrix {
@@ -7,10 +8,20 @@ export interface Matrix {
   readonly stride: number;
   readonly rows: number;
   readonly columns: number;
+  /** Of a bf16 buffer, every value written is rounded to bfloat16; others hold float64. */
+  readonly type: BufferType;
 }
 
-export function matrixOf(data: Float64Array, stride: number, view: View): Matrix {
-  return { data, offset: view.row * stride + view.column, stride, rows: view.rows, columns: view.columns };
+/** What a buffer holds, row-major. */
+export interface BufferData {
+  readonly data: Float64Array;
+  readonly type: BufferType;
+  readonly columns: number;
+}
+
+export function matrixOf({ data, type, columns: stride }: BufferData, view: View): Matrix {
+  const { row, rows, column, columns } = view;
+  return { data, offset: row * stride + column, stride, rows, columns, type };
 }
 
 export function get(m: Matrix, i: number, j: number): number {
@@ -18,7 +29,12 @@ export function get(m: Matrix, i: number, j: number): number {
 }
 
 export function set(m: Matrix, i: number, j: number, value: number): void {
-  m.data[m.offset + i * m.stride + j] = value;
+  m.data[m.offset + i * m.stride + j] = rounded(value, m.type);
+}
+
+/** `value` as a buffer of this type holds it. */
+export function rounded(value: number, type: BufferType): number {
+  return type === 'bf16' ? roundBf16(value) : value;
 }
 
 /** Sum over j of a[i, j] b[k, j]: one element of a b^T. */
@@ -35,7 +51,7 @@ export function imageOf(perImage: Matrix, i: number, rows: number): number {
   return Math.floor(i / (rows / perImage.rows));
 }
 
-/** A dense matrix of zeros. */
+/** A dense matrix of zeros, in float64. */
 export function zeros(rows: number, columns: number): Matrix {
-  return { data: new Float64Array(rows * columns), offset: 0, stride: columns, rows, columns };
+  return { data: new Float64Array(rows * columns), offset: 0, stride: columns, rows, columns, type: 'f32' };
 }

@@ -59,6 +59,7 @@ export async function openWasmDevice(
 
 export class WasmDevice implements Device, ExecutionHost {
   readonly backend = 'wasm';
+  readonly activations = 'f32';
   readonly threads: number;
   #scratch: Scratch = { address: 0, stride: 0 };
   /** Ends when the runs asked for so far have ended. */
@@ -88,6 +89,7 @@ export class WasmDevice implements Device, ExecutionHost {
     this.requireOpen();
     requireInteger('rows', rows, 1);
     requireInteger('columns', columns, 1);
+    requireOneOf('type', type, ['f32', 'i32']);
     return new WasmTensor(this, rows, columns, type);
   }
 
@@ -96,10 +98,15 @@ export class WasmDevice implements Device, ExecutionHost {
     return new WasmWeights(this, source);
   }
 
-  compile(plan: Plan, bindings: PlanBindings): Executable {
+  async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.requireOpen();
     // The kernels trust their arguments: nothing unchecked may reach them.
     validatePlan(plan);
+    const narrow = plan.buffers.find(({ type }) => type === 'bf16');
+    if (narrow)
+      throw new IncacheError(
+        `buffer '${narrow.name}' of plan '${plan.name}' is bf16; the wasm backend has only f32 and i32`,
+      );
     return new WasmExecutable(this, plan, bindings);
   }
 

@@ -7,6 +7,7 @@ import { detectFeatures } from './features.js';
 
 export const wasmBackend: Backend = {
   name: 'wasm',
+  precisions: ['f32', 'int8'],
   status,
   async open(options) {
     const { available, detail } = status();

@@ -6,6 +6,7 @@ const KERNELS = [
   'linear',
   'linearInt8',
   'calibratedLinear',
+  'calibratedMlp',
   'attention',
   'layerNormModulate',
   'patchify',

@@ -1,13 +1,13 @@
-import type { CalibratedLinearOp, LinearOp } from '../../../plan/types.js';
+import type { CalibratedLinearOp, CalibratedMlpOp, LinearOp } from '../../../plan/types.js';
 import { matrix, type Placement, vector, type Word } from '../operation.js';
 
 /** Places in this list are the kinds of `assembly/epilogue.ts`. */
 const KINDS = ['none', 'gelu', 'silu', 'gateResidual'] as const;
 
 /** The words of `Epilogue`. */
-export function epilogueWords(op: LinearOp | CalibratedLinearOp, at: Placement): Word[] {
+export function epilogueWords(op: LinearOp | CalibratedLinearOp | CalibratedMlpOp, at: Placement): Word[] {
   const linear = op.op === 'linear' ? op : undefined;
-  const base = op.op === 'calibratedLinear' ? op.cachedOutput : undefined;
+  const base = op.op === 'linear' ? undefined : op.cachedOutput;
   return [
     KINDS.indexOf(op.epilogue),
     vector(linear?.bias, at),

@@ -4,6 +4,7 @@ import type { Operation, Placement } from '../operation.js';
 import { add } from './add.js';
 import { attention } from './attention.js';
 import { calibratedLinear } from './calibratedLinear.js';
+import { calibratedMlp } from './calibratedMlp.js';
 import { channelStatistics } from './channelStatistics.js';
 import { gateResidual } from './gateResidual.js';
 import { gatherRows } from './gatherRows.js';
@@ -22,6 +23,8 @@ export function encode(op: Op, at: Placement): Operation {
       return linear(op, at);
     case 'calibratedLinear':
       return calibratedLinear(op, at);
+    case 'calibratedMlp':
+      return calibratedMlp(op, at);
     case 'attention':
       return attention(op, at);
     case 'layerNormModulate':
