@@ -1,0 +1,183 @@
+// The N-API addon: unpacks arguments, calls the C interface, wraps results; no arithmetic. Its only caller is
+// src/backend/native.
+#include <vector>
+
+#include "handles.h"
+#include "work.h"
+
+namespace incache_addon {
+namespace {
+
+std::string text(const Napi::CallbackInfo &info, size_t place) {
+  if (!info[place].IsString()) raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is not a string");
+  return info[place].As<Napi::String>();
+}
+
+uint64_t count(const Napi::CallbackInfo &info, size_t place) {
+  const double value = info[place].IsNumber() ? info[place].As<Napi::Number>().DoubleValue() : -1;
+  if (!(value >= 0 && value <= 9007199254740991.0))
+    raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is not a count");
+  return static_cast<uint64_t>(value);
+}
+
+incache_type type(const Napi::CallbackInfo &info, size_t place) {
+  const std::string name = text(info, place);
+  if (name == "f32") return INCACHE_F32;
+  if (name == "i32") return INCACHE_I32;
+  if (name == "bf16") return INCACHE_BF16;
+  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32 or bf16");
+}
+
+// The memory of a Float32Array or Int32Array, as it is. One that was detached has no elements, and is refused by its size.
+struct Elements {
+  void *data;
+  incache_type type;
+  uint64_t count;
+};
+Elements elements(const Napi::CallbackInfo &info, size_t place) {
+  const Napi::Value value = info[place];
+  if (value.IsTypedArray()) {
+    const auto array = value.As<Napi::TypedArray>();
+    const bool isFloat = array.TypedArrayType() == napi_float32_array;
+    if (isFloat || array.TypedArrayType() == napi_int32_array)
+      return {static_cast<char *>(array.ArrayBuffer().Data()) + array.ByteOffset(), isFloat ? INCACHE_F32 : INCACHE_I32, array.ElementLength()};
+  }
+  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is neither a Float32Array nor an Int32Array");
+}
+
+template <class T>
+void dispose(const Napi::CallbackInfo &info) {
+  release(info.Env(), heldIn<T>(info.Env(), info[0], "argument 0"));
+}
+
+// (threads, weights) -> device
+Napi::Value openDevice(const Napi::CallbackInfo &info) {
+  incache_device *device = nullptr;
+  const incache_device_options options = {static_cast<uint32_t>(std::min<uint64_t>(count(info, 0), UINT32_MAX)), type(info, 1)};
+  check(info.Env(), incache_device_open("cpu", &options, &device));
+  return wrap(info.Env(), device);
+}
+Napi::Value deviceThreads(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), incache_device_threads(handle<incache_device>(info, 0).get()));
+}
+Napi::Value deviceInstructionSet(const Napi::CallbackInfo &info) {
+  return Napi::String::New(info.Env(), incache_device_instruction_set(handle<incache_device>(info, 0).get()));
+}
+Napi::Value deviceMemory(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(incache_device_memory(handle<incache_device>(info, 0).get())));
+}
+// (device, type, rounds) -> floating-point operations
+Napi::Value devicePeak(const Napi::CallbackInfo &info) {
+  double operations = 0;
+  check(info.Env(), incache_device_peak(handle<incache_device>(info, 0).get(), type(info, 1), count(info, 2), &operations));
+  return Napi::Number::New(info.Env(), operations);
+}
+
+// (device, rows, columns, type) -> buffer
+Napi::Value createBuffer(const Napi::CallbackInfo &info) {
+  incache_buffer *buffer = nullptr;
+  const uint64_t rows = count(info, 1), columns = count(info, 2);
+  check(info.Env(), incache_buffer_create(handle<incache_device>(info, 0).get(), rows, columns, type(info, 3), &buffer));
+  return wrap(info.Env(), buffer, static_cast<int64_t>(rows * columns * 4));
+}
+void writeBuffer(const Napi::CallbackInfo &info) {
+  const Elements from = elements(info, 1);
+  check(info.Env(), incache_buffer_write(handle<incache_buffer>(info, 0).get(), from.data, from.type, from.count));
+}
+void readBuffer(const Napi::CallbackInfo &info) {
+  const Elements to = elements(info, 1);
+  check(info.Env(), incache_buffer_read(handle<incache_buffer>(info, 0).get(), to.data, to.type, to.count));
+}
+
+Napi::Value parsePlan(const Napi::CallbackInfo &info) {
+  incache_plan *plan = nullptr;
+  const std::string json = text(info, 0);
+  check(info.Env(), incache_plan_parse(json.data(), json.size(), &plan));
+  return wrap(info.Env(), plan);
+}
+
+Napi::Value createWeights(const Napi::CallbackInfo &info) {
+  incache_weights *weights = nullptr;
+  check(info.Env(), incache_weights_create(handle<incache_device>(info, 0).get(), &weights));
+  return wrap(info.Env(), weights);
+}
+Napi::Value weightsBytes(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(incache_weights_bytes(handle<incache_weights>(info, 0).get())));
+}
+// (weights, plan, from) -> place of the next buffer whose weight is to be loaded
+Napi::Value missingWeight(const Napi::CallbackInfo &info) {
+  uint64_t place = 0;
+  check(info.Env(), incache_weights_missing(handle<incache_weights>(info, 0).get(), handle<incache_plan>(info, 1).get(), count(info, 2), &place));
+  return Napi::Number::New(info.Env(), static_cast<double>(place));
+}
+// (weights, plan, place, values) -> promise. The array is read where it is, and must not be changed meanwhile.
+Napi::Value loadWeight(const Napi::CallbackInfo &info) {
+  const auto weights = handle<incache_weights>(info, 0);
+  const auto plan = handle<incache_plan>(info, 1);
+  const uint64_t place = count(info, 2);
+  const Elements values = elements(info, 3);
+  return runAsync(info.Env(), [=] { return incache_weights_load(weights.get(), plan.get(), place, values.data, values.type, values.count); }, info[3]);
+}
+void releaseWeights(const Napi::CallbackInfo &info) {
+  check(info.Env(), incache_weights_release(handle<incache_weights>(info, 0).get(), text(info, 1).c_str()));
+}
+
+// (device, plan, weights, names, buffers) -> executable
+Napi::Value createExecutable(const Napi::CallbackInfo &info) {
+  const Napi::Env env = info.Env();
+  const auto device = handle<incache_device>(info, 0);
+  const auto plan = handle<incache_plan>(info, 1);
+  const auto weights = handle<incache_weights>(info, 2);
+  if (!info[3].IsArray() || !info[4].IsArray()) raise(env, INCACHE_BAD_ARGUMENT, "expected names and buffers");
+  const auto names = info[3].As<Napi::Array>(), buffers = info[4].As<Napi::Array>();
+  std::vector<std::string> kept(names.Length());
+  std::vector<Shared<incache_buffer>> held(names.Length());
+  std::vector<incache_binding> bindings(names.Length());
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const Napi::Value name = names[i];
+    if (!name.IsString()) raise(env, INCACHE_BAD_ARGUMENT, "name " + std::to_string(i) + " is not a string");
+    kept[i] = name.As<Napi::String>();
+    held[i] = handleIn<incache_buffer>(env, buffers[i], "buffer " + std::to_string(i));
+    bindings[i] = {kept[i].c_str(), held[i].get()};
+  }
+  incache_executable *executable = nullptr;
+  check(env, incache_executable_create(device.get(), plan.get(), weights.get(), bindings.data(), bindings.size(), &executable));
+  return wrap(env, executable);
+}
+Napi::Value runExecutable(const Napi::CallbackInfo &info) {
+  const auto executable = handle<incache_executable>(info, 0);
+  return runAsync(info.Env(), [=] { return incache_executable_run(executable.get()); }, Napi::Value());
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char *name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  exports.Set("abiVersion", Napi::Number::New(env, incache_abi_version()));
+  add("openDevice", openDevice);
+  add("closeDevice", dispose<incache_device>);
+  add("deviceThreads", deviceThreads);
+  add("deviceInstructionSet", deviceInstructionSet);
+  add("deviceMemory", deviceMemory);
+  add("devicePeak", devicePeak);
+  add("createBuffer", createBuffer);
+  add("destroyBuffer", dispose<incache_buffer>);
+  add("writeBuffer", writeBuffer);
+  add("readBuffer", readBuffer);
+  add("parsePlan", parsePlan);
+  add("destroyPlan", dispose<incache_plan>);
+  add("createWeights", createWeights);
+  add("destroyWeights", dispose<incache_weights>);
+  add("weightsBytes", weightsBytes);
+  add("missingWeight", missingWeight);
+  add("loadWeight", loadWeight);
+  add("releaseWeights", releaseWeights);
+  add("createExecutable", createExecutable);
+  add("destroyExecutable", dispose<incache_executable>);
+  add("runExecutable", runExecutable);
+  return exports;
+}
+
+}  // namespace
+}  // namespace incache_addon
+
+static Napi::Object initialiseAddon(Napi::Env env, Napi::Object exports) { return incache_addon::initialise(env, exports); }
+NODE_API_MODULE(incache, initialiseAddon)

@@ -1,0 +1,293 @@
+// The C interface: unwraps handles, turns exceptions into a status and a sentence.
+#include <new>
+
+#include "error.h"
+#include "plan_create.h"
+#include "sampler.h"
+
+using namespace incache;
+
+struct incache_device {
+  std::shared_ptr<Device> device;
+};
+struct incache_buffer {
+  Buffer buffer;
+};
+struct incache_weights {
+  Weights weights;
+};
+struct incache_plan {
+  Plan plan;
+};
+struct incache_executable {
+  Executable executable;
+};
+struct incache_model {
+  std::shared_ptr<const Model> model;
+};
+struct incache_sampler {
+  std::shared_ptr<const Model> model;
+  mutable std::mutex mutex;
+  Sampler sampler;
+};
+
+namespace {
+
+thread_local std::string lastError;
+
+incache_status fail(incache_status status, const char *text) noexcept {
+  try {
+    lastError = text;
+  } catch (...) {
+    lastError.clear();
+  }
+  return status;
+}
+
+template <class Body>
+incache_status guarded(Body body) noexcept {
+  try {
+    body();
+    return INCACHE_OK;
+  } catch (const Error &error) {
+    return fail(error.status, error.what());
+  } catch (const std::bad_alloc &) {
+    return fail(INCACHE_OUT_OF_MEMORY, "the process is out of memory");
+  } catch (const std::exception &error) {
+    return fail(INCACHE_INTERNAL, error.what());
+  } catch (...) {
+    return fail(INCACHE_INTERNAL, "an unknown exception");
+  }
+}
+
+void requireGiven(const char *name, const void *value) {
+  if (!value) throw Error(INCACHE_BAD_ARGUMENT, std::string(name) + " is null");
+}
+
+void requirePlace(const Plan &plan, uint64_t place) {
+  if (place >= plan.buffers.size())
+    throw Error(INCACHE_BAD_ARGUMENT, "place is " + std::to_string(place) + "; the plan has " + std::to_string(plan.buffers.size()) + " buffers");
+}
+
+// Sizes are signed inside; larger ones are refused there like any that are too large.
+int64_t side(uint64_t value) { return static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{1} << 40)); }
+
+SampleSettings settingsOf(const Model &model, const incache_sample_options *options) {
+  requireGiven("options", options);
+  requireGiven("options.labels", options->labels);
+  return {{options->labels, options->labels + model.images}, options->seed, options->first_image};
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t incache_abi_version(void) { return INCACHE_ABI_VERSION; }
+const char *incache_version(void) { return INCACHE_VERSION; }
+const char *incache_last_error(void) { return lastError.c_str(); }
+
+incache_status incache_device_open(const char *name, const incache_device_options *options, incache_device **device) {
+  return guarded([&] {
+    requireGiven("device", device);
+    *device = new incache_device{std::make_shared<Device>(name, options ? *options : incache_device_options{})};
+  });
+}
+void incache_device_close(incache_device *device) { delete device; }
+uint32_t incache_device_threads(const incache_device *device) {
+  return device ? static_cast<uint32_t>(device->device->pool.threads()) : 0;
+}
+const char *incache_device_instruction_set(const incache_device *device) { return device ? device->device->kernels.name : ""; }
+uint64_t incache_device_memory(const incache_device *device) { return device ? device->device->memory->load() : 0; }
+incache_status incache_device_peak(const incache_device *device, incache_type type, uint64_t rounds, double *operations) {
+  return guarded([&] {
+    requireGiven("device", device);
+    requireGiven("operations", operations);
+    if (type != INCACHE_F32 && type != INCACHE_BF16)
+      throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32 or INCACHE_BF16");
+    *operations = device->device->kernels.peak(side(rounds), type == INCACHE_BF16);
+  });
+}
+
+incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns, incache_type type, incache_buffer **buffer) {
+  return guarded([&] {
+    requireGiven("device", device);
+    requireGiven("buffer", buffer);
+    *buffer = new incache_buffer{Buffer::create(device->device, side(rows), side(columns), type)};
+  });
+}
+void incache_buffer_destroy(incache_buffer *buffer) { delete buffer; }
+incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type, uint64_t elements) {
+  return guarded([&] {
+    requireGiven("buffer", buffer);
+    requireGiven("data", data);
+    buffer->buffer.write(data, type, elements);
+  });
+}
+incache_status incache_buffer_read(incache_buffer *buffer, void *data, incache_type type, uint64_t elements) {
+  return guarded([&] {
+    requireGiven("buffer", buffer);
+    requireGiven("data", data);
+    buffer->buffer.read(data, type, elements);
+  });
+}
+
+incache_status incache_plan_create(const char *name, const incache_buffer_info *buffers, uint64_t buffer_count, const incache_op *ops,
+                                   uint64_t op_count, incache_plan **plan) {
+  return guarded([&] {
+    requireGiven("plan", plan);
+    if (buffer_count > 0) requireGiven("buffers", buffers);
+    if (op_count > 0) requireGiven("ops", ops);
+    *plan = new incache_plan{createPlan(name, buffers, buffer_count, ops, op_count)};
+  });
+}
+incache_status incache_plan_parse(const char *text, uint64_t length, incache_plan **plan) {
+  return guarded([&] {
+    requireGiven("text", text);
+    requireGiven("plan", plan);
+    *plan = new incache_plan{parsePlan(text, length)};
+  });
+}
+void incache_plan_destroy(incache_plan *plan) { delete plan; }
+uint64_t incache_plan_buffers(const incache_plan *plan) { return plan ? plan->plan.buffers.size() : 0; }
+incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info) {
+  return guarded([&] {
+    requireGiven("plan", plan);
+    requireGiven("info", info);
+    requirePlace(plan->plan, place);
+    const PlanBuffer &buffer = plan->plan.buffers[place];
+    *info = {buffer.name.c_str(), buffer.role, buffer.type, static_cast<uint64_t>(buffer.rows), static_cast<uint64_t>(buffer.columns)};
+  });
+}
+incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost) {
+  return guarded([&] {
+    requireGiven("plan", plan);
+    requireGiven("cost", cost);
+    *cost = {planMacs(plan->plan), planBytes(plan->plan), static_cast<uint64_t>(layoutTemporaries(plan->plan).bytes)};
+  });
+}
+
+incache_status incache_weights_create(incache_device *device, incache_weights **weights) {
+  return guarded([&] {
+    requireGiven("device", device);
+    requireGiven("weights", weights);
+    *weights = new incache_weights{Weights(device->device)};
+  });
+}
+void incache_weights_destroy(incache_weights *weights) { delete weights; }
+uint64_t incache_weights_bytes(const incache_weights *weights) { return weights ? weights->weights.bytes() : 0; }
+incache_status incache_weights_missing(const incache_weights *weights, const incache_plan *plan, uint64_t from, uint64_t *place) {
+  return guarded([&] {
+    requireGiven("weights", weights);
+    requireGiven("plan", plan);
+    requireGiven("place", place);
+    *place = weights->weights.missing(plan->plan, from);
+  });
+}
+incache_status incache_weights_load(incache_weights *weights, const incache_plan *plan, uint64_t place, const void *data, incache_type type,
+                                    uint64_t elements) {
+  return guarded([&] {
+    requireGiven("weights", weights);
+    requireGiven("plan", plan);
+    requireGiven("data", data);
+    requirePlace(plan->plan, place);
+    weights->weights.load(plan->plan, place, {data, type, elements});
+  });
+}
+incache_status incache_weights_release(incache_weights *weights, const char *prefix) {
+  return guarded([&] {
+    requireGiven("weights", weights);
+    requireGiven("prefix", prefix);
+    weights->weights.release(prefix);
+  });
+}
+
+incache_status incache_executable_create(incache_device *device, const incache_plan *plan, const incache_weights *weights,
+                                         const incache_binding *bindings, uint64_t count, incache_executable **executable) {
+  return guarded([&] {
+    requireGiven("device", device);
+    requireGiven("plan", plan);
+    requireGiven("weights", weights);
+    requireGiven("executable", executable);
+    if (count > 0) requireGiven("bindings", bindings);
+    if (weights->weights.device() != device->device) throw Error(INCACHE_BAD_ARGUMENT, "the weights belong to another device");
+    std::map<std::string, const Buffer *> bound;
+    for (uint64_t i = 0; i < count; i++) {
+      requireGiven("a binding's name", bindings[i].name);
+      requireGiven("a binding's buffer", bindings[i].buffer);
+      bound[bindings[i].name] = &bindings[i].buffer->buffer;
+    }
+    *executable = new incache_executable{{device->device, plan->plan, weights->weights, bound}};
+  });
+}
+incache_status incache_executable_run(incache_executable *executable) {
+  return guarded([&] {
+    requireGiven("executable", executable);
+    executable->executable.run();
+  });
+}
+void incache_executable_destroy(incache_executable *executable) { delete executable; }
+
+incache_status incache_model_open(const char *path, incache_model **model) {
+  return guarded([&] {
+    requireGiven("path", path);
+    requireGiven("model", model);
+    *model = new incache_model{std::make_shared<const Model>(openFile(path))};
+  });
+}
+incache_status incache_model_parse(const void *bytes, uint64_t length, incache_model **model) {
+  return guarded([&] {
+    requireGiven("bytes", bytes);
+    requireGiven("model", model);
+    *model = new incache_model{std::make_shared<const Model>(viewMemory(bytes, length))};
+  });
+}
+void incache_model_destroy(incache_model *model) { delete model; }
+incache_status incache_model_describe(const incache_model *model, incache_model_info *info) {
+  return guarded([&] {
+    requireGiven("model", model);
+    requireGiven("info", info);
+    const Model &m = *model->model;
+    const auto small = [](auto value) { return static_cast<uint32_t>(value); };
+    *info = {m.name.c_str(), small(m.images), small(m.channels), small(m.height), small(m.width), small(m.classes), small(m.steps.size()),
+             m.guidanceScale, m.macs()};
+  });
+}
+
+incache_status incache_sampler_create(incache_device *device, const incache_model *model, const incache_sample_options *options,
+                                      incache_sampler **sampler) {
+  return guarded([&] {
+    requireGiven("device", device);
+    requireGiven("model", model);
+    requireGiven("sampler", sampler);
+    *sampler = new incache_sampler{model->model, {}, {device->device, model->model, settingsOf(*model->model, options)}};
+  });
+}
+void incache_sampler_destroy(incache_sampler *sampler) { delete sampler; }
+incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options) {
+  return guarded([&] {
+    requireGiven("sampler", sampler);
+    std::lock_guard lock(sampler->mutex);
+    sampler->sampler.restart(settingsOf(*sampler->model, options));
+  });
+}
+incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining) {
+  return guarded([&] {
+    requireGiven("sampler", sampler);
+    std::lock_guard lock(sampler->mutex);
+    const size_t left = sampler->sampler.step();
+    if (remaining) *remaining = static_cast<uint32_t>(left);
+  });
+}
+incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements) {
+  return guarded([&] {
+    requireGiven("sampler", sampler);
+    requireGiven("latents", latents);
+    std::lock_guard lock(sampler->mutex);
+    const std::vector<float> &values = sampler->sampler.latents();
+    if (elements != values.size())
+      throw Error(INCACHE_BAD_ARGUMENT, "elements is " + std::to_string(elements) + "; expected " + std::to_string(values.size()));
+    std::copy(values.begin(), values.end(), latents);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,148 @@
+#include "executable.h"
+
+#include <algorithm>
+
+#include "error.h"
+
+namespace incache {
+namespace {
+
+// The members of Op that are operands, beside those of BoundOp that they are resolved into.
+struct Member {
+  View Op::*from;
+  Matrix BoundOp::*to;
+};
+constexpr Member kMembers[] = {
+    {&Op::x, &BoundOp::x},
+    {&Op::y, &BoundOp::y},
+    {&Op::bias, &BoundOp::bias},
+    {&Op::store, &BoundOp::store},
+    {&Op::gate, &BoundOp::gate},
+    {&Op::residual, &BoundOp::residual},
+    {&Op::cachedInput, &BoundOp::cachedInput},
+    {&Op::cachedHidden, &BoundOp::cachedHidden},
+    {&Op::cachedPreActivation, &BoundOp::cachedPreActivation},
+    {&Op::cachedOutput, &BoundOp::cachedOutput},
+    {&Op::q, &BoundOp::q},
+    {&Op::k, &BoundOp::k},
+    {&Op::v, &BoundOp::v},
+    {&Op::keyLengths, &BoundOp::keyLengths},
+    {&Op::shift, &BoundOp::shift},
+    {&Op::scale, &BoundOp::scale},
+    {&Op::table, &BoundOp::table},
+    {&Op::index, &BoundOp::index},
+    {&Op::previous, &BoundOp::previous},
+    {&Op::out, &BoundOp::out},
+};
+
+}  // namespace
+
+Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
+                       const std::map<std::string, const Buffer *> &bindings)
+    : device_(std::move(device)), plan_(plan), bases_(plan.buffers.size(), nullptr) {
+  bindBuffers(bindings);
+  bindTemporaries();
+  for (const Op &op : plan_.ops)
+    for (const Operand &operand : operandsOf(op)) {
+      const size_t place = static_cast<size_t>(operand.view.buffer);
+      const PlanBuffer &buffer = plan_.buffers[place];
+      if (buffer.role != INCACHE_WEIGHT) continue;
+      const WeightForm form = formOf(operand.name, operand.view);
+      const std::shared_ptr<Block> block = weights.find(buffer.name, form);
+      if (!block) throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' of " + sizeText(buffer.rows, buffer.columns) + " has not been loaded");
+      kept_.push_back(block);
+      if (!form.packed) bases_[place] = block->at();
+    }
+  for (const Op &op : plan_.ops) ops_.push_back(bind(op, weights));
+  reserveScratch();
+}
+
+void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
+  for (size_t id = 0; id < plan_.buffers.size(); id++) {
+    const PlanBuffer &buffer = plan_.buffers[id];
+    if (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_TEMPORARY) continue;
+    const auto found = bindings.find(buffer.name);
+    if (found == bindings.end()) throw Error(INCACHE_BAD_ARGUMENT, "no buffer is bound to '" + buffer.name + "'");
+    const Buffer &bound = *found->second;
+    if (bound.device != device_)
+      throw Error(INCACHE_BAD_ARGUMENT, "the buffer bound to '" + buffer.name + "' belongs to another device");
+    if (bound.rows != buffer.rows || bound.columns != buffer.columns || bound.type != buffer.type)
+      throw Error(INCACHE_BAD_ARGUMENT, "the buffer bound to '" + buffer.name + "' is " + sizeText(bound.rows, bound.columns) +
+                                            "; expected " + sizeText(buffer.rows, buffer.columns) + " of the plan's type");
+    bases_[id] = bound.block->at();
+    kept_.push_back(bound.block);
+  }
+}
+
+void Executable::bindTemporaries() {
+  const Layout layout = layoutTemporaries(plan_);
+  const std::shared_ptr<Block> arena = device_->allocate(layout.bytes);
+  for (size_t id = 0; id < plan_.buffers.size(); id++)
+    if (layout.offsets[id] >= 0) bases_[id] = arena->at() + layout.offsets[id];
+  kept_.push_back(arena);
+}
+
+Matrix Executable::matrix(const View &v) const {
+  const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(v.buffer)];
+  char *base = bases_[static_cast<size_t>(v.buffer)];
+  return {base + (v.row * buffer.columns + v.column) * bytesOf(buffer.type), buffer.columns, v.rows, v.columns, buffer.type};
+}
+
+Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
+  const std::shared_ptr<Block> block = weights.find(plan_.buffers[static_cast<size_t>(v.buffer)].name, formOf(operand, v));
+  // Another thread may have released it since it was looked for.
+  if (!block) throw Error(INCACHE_BAD_ARGUMENT, "a weight was released while a plan that needs it was bound");
+  kept_.push_back(block);
+  return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->bf16};
+}
+
+BoundOp Executable::bind(const Op &op, const Weights &weights) {
+  BoundOp b{};
+  b.op = &op;
+  for (const auto &[from, to] : kMembers)
+    if ((op.*from).given()) b.*to = matrix(op.*from);
+  if (op.weight.given()) b.weight = panels(weights, "weight", op.weight);
+  for (const auto &[down, up] : op.factors) b.factors.push_back({panels(weights, "factors", down), panels(weights, "factors", up)});
+  return b;
+}
+
+// One piece for each thread, large enough for every operation.
+void Executable::reserveScratch() {
+  const int64_t threads = device_->pool.threads();
+  for (const BoundOp &b : ops_)
+    scratchBytes_ = std::max(scratchBytes_, device_->kernels.kernels[static_cast<int>(b.op->kind)].scratch(b, threads));
+  // Whole cache lines, so that threads do not share one.
+  scratchBytes_ = (scratchBytes_ + 63) / 64 * 64;
+  const std::shared_ptr<Block> scratch = device_->allocate(scratchBytes_ * threads);
+  scratch_ = scratch->at();
+  kept_.push_back(scratch);
+}
+
+// Indices come from the caller at every run; no kernel sees one that is out of range.
+void Executable::checkIndices(const BoundOp &b) const {
+  const auto check = [&](const Matrix &m, int64_t first, int64_t last, const char *what) {
+    const int32_t *values = static_cast<const int32_t *>(m.at);
+    for (int64_t i = 0; m.at && i < m.rows; i++) {
+      const int64_t value = values[i * m.stride];
+      if (value >= first && value <= last) continue;
+      const std::string where = b.op->layer.empty() ? "" : " of " + b.op->layer;
+      throw Error(INCACHE_BAD_VALUE, nameOf(b.op->kind) + where + ": " + what + " " + std::to_string(i) + " is " + std::to_string(value) +
+                                         "; expected one from " + std::to_string(first) + " to " + std::to_string(last));
+    }
+  };
+  check(b.index, 0, b.table.rows - 1, "index");
+  check(b.keyLengths, 1, b.op->keyLength, "key length");
+}
+
+void Executable::run() {
+  std::lock_guard lock(device_->mutex);
+  for (const BoundOp &b : ops_) checkIndices(b);
+  const int64_t threads = device_->pool.threads();
+  for (const BoundOp &b : ops_) {
+    const Kernel &kernel = device_->kernels.kernels[static_cast<int>(b.op->kind)];
+    const int64_t tasks = kernel.tasks(b, threads);
+    device_->pool.run(tasks, [&](int64_t task, int64_t thread) { kernel.run(b, task, tasks, threads, scratch_ + thread * scratchBytes_); });
+  }
+}
+
+}  // namespace incache

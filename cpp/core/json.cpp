@@ -1,0 +1,193 @@
+#include "json.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "error.h"
+
+namespace incache {
+
+const Json *Json::find(const std::string &name) const {
+  for (const auto &[key, value] : members)
+    if (key == name) return &value;
+  return nullptr;
+}
+
+namespace {
+
+constexpr int kDeepest = 32;
+
+class Reader {
+ public:
+  Reader(const char *text, size_t length) : start_(text), at_(text), end_(text + length) {}
+
+  Json document() {
+    Json value = read(0);
+    space();
+    if (at_ != end_) fail("more text after the value");
+    return value;
+  }
+
+ private:
+  const char *start_;
+  const char *at_;
+  const char *end_;
+
+  [[noreturn]] void fail(const char *problem) const {
+    throw Error(INCACHE_BAD_PLAN,
+                std::string("not JSON: ") + problem + " at byte " + std::to_string(at_ - start_));
+  }
+
+  void space() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) at_++;
+  }
+
+  char peek() const { return at_ == end_ ? '\0' : *at_; }
+
+  bool take(char wanted) {
+    space();
+    if (at_ == end_ || *at_ != wanted) return false;
+    at_++;
+    return true;
+  }
+
+  Json read(int depth) {
+    if (depth > kDeepest) fail("nested too deeply");
+    space();
+    Json value;
+    switch (peek()) {
+      case '{':
+        at_++;
+        object(value, depth);
+        return value;
+      case '[':
+        at_++;
+        list(value, depth);
+        return value;
+      case '"':
+        value.kind = Json::Kind::string;
+        value.string = string();
+        return value;
+      case 't':
+        return word("true", Json::Kind::boolean);
+      case 'f':
+        return word("false", Json::Kind::boolean);
+      case 'n':
+        return word("null", Json::Kind::null);
+      default:
+        value.kind = Json::Kind::number;
+        value.number = number();
+        return value;
+    }
+  }
+
+  void object(Json &value, int depth) {
+    value.kind = Json::Kind::object;
+    if (take('}')) return;
+    do {
+      space();
+      if (peek() != '"') fail("expected a name");
+      std::string name = string();
+      if (!take(':')) fail("expected ':'");
+      value.members.emplace_back(std::move(name), read(depth + 1));
+    } while (take(','));
+    if (!take('}')) fail("expected ',' or '}'");
+    requireDistinct(value);
+  }
+
+  // Sorted, not compared pair by pair: the header of a large model has thousands of names.
+  void requireDistinct(const Json &value) const {
+    std::vector<const std::string *> names;
+    for (const auto &member : value.members) names.push_back(&member.first);
+    std::sort(names.begin(), names.end(), [](const auto *a, const auto *b) { return *a < *b; });
+    const auto same = [](const auto *a, const auto *b) { return *a == *b; };
+    if (std::adjacent_find(names.begin(), names.end(), same) != names.end()) fail("a name given twice in the object");
+  }
+
+  void list(Json &value, int depth) {
+    value.kind = Json::Kind::list;
+    if (take(']')) return;
+    do value.list.push_back(read(depth + 1));
+    while (take(','));
+    if (!take(']')) fail("expected ',' or ']'");
+  }
+
+  Json word(const char *text, Json::Kind kind) {
+    for (; *text; text++, at_++)
+      if (peek() != *text) fail("unexpected character");
+    Json value;
+    value.kind = kind;
+    value.boolean = at_[-1] == 'e' && at_[-2] == 'u';
+    return value;
+  }
+
+  double number() {
+    const bool negative = peek() == '-';
+    const char *digits = at_ + (negative ? 1 : 0);
+    // from_chars also takes inf, nan and bare points, which JSON does not have.
+    if (digits >= end_ || *digits < '0' || *digits > '9') fail("expected a value");
+    double value = 0;
+    const auto [next, error] = std::from_chars(at_, end_, value);
+    if (error != std::errc() || !std::isfinite(value)) fail("a number out of range");
+    at_ = next;
+    return value;
+  }
+
+  std::string string() {
+    std::string text;
+    at_++;
+    while (true) {
+      if (at_ == end_) fail("a string without an end");
+      const char c = *at_++;
+      if (c == '"') return text;
+      if (static_cast<unsigned char>(c) < 0x20) fail("a control character in a string");
+      if (c == '\\')
+        escape(text);
+      else
+        text += c;
+    }
+  }
+
+  void escape(std::string &text) {
+    static const std::string from = "\"\\/bfnrt", to = "\"\\/\b\f\n\r\t";
+    if (at_ == end_) fail("a string without an end");
+    const char c = *at_++;
+    const size_t place = from.find(c);
+    if (place != std::string::npos)
+      text += to[place];
+    else if (c == 'u')
+      utf8(text, hex());
+    else
+      fail("an unknown escape");
+  }
+
+  unsigned hex() {
+    unsigned value = 0;
+    if (end_ - at_ < 4) fail("a string without an end");
+    const auto [next, error] = std::from_chars(at_, at_ + 4, value, 16);
+    if (error != std::errc() || next != at_ + 4) fail("expected four hexadecimal digits");
+    at_ = next;
+    return value;
+  }
+
+  // Code units beyond the basic plane stay as they are: names of tensors have none.
+  static void utf8(std::string &text, unsigned code) {
+    if (code < 0x80) {
+      text += static_cast<char>(code);
+    } else if (code < 0x800) {
+      text += static_cast<char>(0xc0 | code >> 6);
+      text += static_cast<char>(0x80 | (code & 0x3f));
+    } else {
+      text += static_cast<char>(0xe0 | code >> 12);
+      text += static_cast<char>(0x80 | (code >> 6 & 0x3f));
+      text += static_cast<char>(0x80 | (code & 0x3f));
+    }
+  }
+};
+
+}  // namespace
+
+Json parseJson(const char *text, size_t length) { return Reader(text, length).document(); }
+
+}  // namespace incache

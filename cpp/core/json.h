@@ -1,0 +1,26 @@
+// A strict reader of JSON (RFC 8259), for files that may come from anywhere: bounded in depth, and it never
+// reads past the text it was given.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace incache {
+
+struct Json {
+  enum class Kind { null, boolean, number, string, list, object };
+  Kind kind = Kind::null;
+  bool boolean = false;
+  double number = 0;
+  std::string string;
+  std::vector<Json> list;
+  // In the order of the text; no name occurs twice.
+  std::vector<std::pair<std::string, Json>> members;
+
+  const Json *find(const std::string &name) const;
+};
+
+// Throws an Error (INCACHE_BAD_PLAN) that tells the byte at which the text stops being JSON.
+Json parseJson(const char *text, size_t length);
+
+}  // namespace incache

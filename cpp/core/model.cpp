@@ -1,0 +1,111 @@
+#include "model.h"
+
+#include "error.h"
+#include "json_fields.h"
+
+namespace incache {
+namespace {
+
+constexpr int64_t kMostSteps = 1000;
+constexpr int64_t kMostImages = 1 << 16;
+constexpr int64_t kLargestSide = 1 << 14;
+
+[[noreturn]] void fail(const std::string &problem) { throw Error(INCACHE_BAD_PLAN, "not a model file: " + problem); }
+
+SamplerStep parseStep(const Json &json, const std::string &what) {
+  const Json &x0 = fields::any(json, "x0", what), &next = fields::any(json, "next", what);
+  SamplerStep step;
+  step.plan = static_cast<size_t>(fields::whole(json, "plan", what));
+  step.timestep = fields::real(json, "timestep", what);
+  step.x0FromX = fields::real(x0, "x", what + ".x0");
+  step.x0FromNoise = fields::real(x0, "noise", what + ".x0");
+  step.fromX = fields::real(next, "x", what + ".next");
+  step.fromX0 = fields::real(next, "x0", what + ".next");
+  step.fromX0Before = fields::real(next, "x0Before", what + ".next");
+  step.fromNoise = fields::real(next, "noise", what + ".next");
+  if (json.find("logDeviation")) {
+    const auto &ends = fields::list(json, "logDeviation", what);
+    if (ends.size() != 2 || ends[0].kind != Json::Kind::number || ends[1].kind != Json::Kind::number)
+      fail(what + ".logDeviation is not two numbers");
+    step.logDeviation = {ends[0].number, ends[1].number};
+  }
+  return step;
+}
+
+int64_t within(const Json &json, const char *name, int64_t least, int64_t most) {
+  const int64_t value = fields::whole(json, name, "the model");
+  if (value < least || value > most)
+    fail(std::string(name) + " is " + std::to_string(value) + "; expected " + std::to_string(least) + " to " + std::to_string(most));
+  return value;
+}
+
+// The buffers that the sampler reads and writes must be there, in the sizes that it takes them to have.
+void require(const Plan &plan, const char *name, incache_role role, incache_type type, int64_t rows, int64_t columns) {
+  for (const PlanBuffer &buffer : plan.buffers) {
+    if (buffer.name != name) continue;
+    if (buffer.role == role && buffer.type == type && buffer.rows == rows && (columns == 0 || buffer.columns == columns)) return;
+    fail("plan '" + plan.name + "': buffer '" + name + "' does not fit the model's geometry");
+  }
+  fail("plan '" + plan.name + "' has no buffer '" + name + "'");
+}
+
+}  // namespace
+
+Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
+  const std::string &text = file.metadata("incache");
+  const Json json = parseJson(text.data(), text.size());
+  const std::string what = "the model";
+  if (fields::text(json, "format", what) != "incache-model") fail("format is not 'incache-model'");
+  const int64_t version = fields::whole(json, "version", what);
+  if (version != 1) fail("it is of version " + std::to_string(version) + "; this library reads version 1");
+  name = fields::text(json, "name", what);
+  images = within(json, "images", 1, kMostImages);
+  channels = within(json, "channels", 1, 1024);
+  height = within(json, "height", 1, kLargestSide);
+  width = within(json, "width", 1, kLargestSide);
+  classes = within(json, "classes", 1, 1 << 24);
+  learnSigma = fields::boolean(json, "learnSigma", what);
+  guided = fields::boolean(json, "guided", what);
+  guidanceScale = fields::real(json, "guidanceScale", what);
+  guidanceChannels = within(json, "guidanceChannels", 0, channels);
+  labelRows = within(json, "labelRows", 1, kMostImages + 1);
+  chunkSteps = within(json, "chunkSteps", 1, kMostSteps);
+  for (const Json &step : fields::list(json, "steps", what))
+    steps.push_back(parseStep(step, "steps[" + std::to_string(steps.size()) + "]"));
+  conditioning = planFrom(fields::any(json, "conditioning", what), "conditioning");
+  for (const Json &plan : fields::list(json, "plans", what)) plans.push_back(planFrom(plan, "plans[" + std::to_string(plans.size()) + "]"));
+  check();
+}
+
+void Model::check() const {
+  if (steps.empty() || static_cast<int64_t>(steps.size()) > kMostSteps) fail("it has " + std::to_string(steps.size()) + " steps; expected 1 to 1000");
+  if (labelRows != images + (guided ? 1 : 0)) fail("labelRows is " + std::to_string(labelRows) + "; expected a row an image, and one more when guided");
+  for (const SamplerStep &step : steps) {
+    if (step.plan >= plans.size()) fail("a step runs plan " + std::to_string(step.plan) + ", of " + std::to_string(plans.size()));
+    const bool learned = step.logDeviation && step.logDeviation->first != step.logDeviation->second;
+    if (learned && !learnSigma) fail("a step needs the variance that the model does not predict");
+  }
+  require(conditioning, "timesteps", INCACHE_INPUT, INCACHE_F32, chunkSteps * labelRows, 1);
+  require(conditioning, "labels", INCACHE_INPUT, INCACHE_I32, chunkSteps * labelRows, 1);
+  for (const Plan &plan : plans) {
+    require(plan, "latents", INCACHE_INPUT, INCACHE_F32, sequences(), latents());
+    require(plan, "rows", INCACHE_INPUT, INCACHE_I32, sequences(), 1);
+    require(plan, "prediction", INCACHE_OUTPUT, INCACHE_F32, sequences(), prediction());
+  }
+  const auto requireTensors = [&](const Plan &plan) {
+    for (const PlanBuffer &buffer : plan.buffers)
+      if (buffer.role == INCACHE_WEIGHT && file.tensor(buffer.name).elements != static_cast<uint64_t>(buffer.rows * buffer.columns))
+        fail("tensor '" + buffer.name + "' has not the size that plan '" + plan.name + "' expects");
+  };
+  requireTensors(conditioning);
+  for (const Plan &plan : plans) requireTensors(plan);
+}
+
+double Model::macs() const {
+  const int64_t chunks = (static_cast<int64_t>(steps.size()) + chunkSteps - 1) / chunkSteps;
+  double macs = planMacs(conditioning) * static_cast<double>(chunks);
+  for (const SamplerStep &step : steps) macs += planMacs(plans[step.plan]);
+  return macs;
+}
+
+}  // namespace incache

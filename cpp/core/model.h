@@ -1,0 +1,47 @@
+// A model file, as `incache export` writes it: a safetensors file whose metadata `incache` is JSON with the plans, the
+// table of the sampler's steps and the geometry of a batch. docs/embedding.md has the format.
+#pragma once
+#include <optional>
+
+#include "plan.h"
+#include "safetensors.h"
+
+namespace incache {
+
+// One step of any sampler: x0 = x0.x x + x0.noise eps, and the next x from x, x0, the x0 before, eps and fresh noise
+// (src/diffusion/sampler.ts).
+struct SamplerStep {
+  size_t plan;
+  double timestep;
+  double x0FromX, x0FromNoise;
+  double fromX, fromX0, fromX0Before, fromNoise;
+  // log of the fresh noise's standard deviation, where the network's variance output is -1 and where it is 1.
+  std::optional<std::pair<double, double>> logDeviation;
+};
+
+struct Model {
+  // Throws an Error for a damaged file and for plans that do not fit what the file says of them.
+  explicit Model(std::unique_ptr<Bytes> bytes);
+
+  Safetensors file;
+  std::string name;
+  int64_t images, channels, height, width, classes;
+  bool learnSigma, guided;
+  double guidanceScale;
+  int64_t guidanceChannels, labelRows, chunkSteps;
+  std::vector<SamplerStep> steps;
+  Plan conditioning;
+  std::vector<Plan> plans;
+
+  int64_t sequences() const { return guided ? 2 * images : images; }
+  int64_t pixels() const { return height * width; }
+  // Elements of one image's latents, and of what the network gives for one sequence.
+  int64_t latents() const { return channels * pixels(); }
+  int64_t prediction() const { return latents() * (learnSigma ? 2 : 1); }
+  double macs() const;
+
+ private:
+  void check() const;
+};
+
+}  // namespace incache

@@ -1,0 +1,139 @@
+#include "sampler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "error.h"
+#include "philox.h"
+
+namespace incache {
+namespace {
+
+// Stream of the initial noise; step i draws from stream 1 + i.
+constexpr uint32_t kInitialNoise = 0;
+
+}  // namespace
+
+Sampler::Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> model, SampleSettings settings)
+    : device_(device), model_(std::move(model)), weights_(std::move(device)) {
+  requireSettings(settings);
+  conditioning_ = prepare(model_->conditioning);
+  for (const Plan &plan : model_->plans) plans_.push_back(prepare(plan));
+  restart(std::move(settings));
+}
+
+void Sampler::requireSettings(const SampleSettings &settings) const {
+  for (size_t i = 0; i < settings.labels.size(); i++)
+    if (settings.labels[i] > static_cast<uint64_t>(model_->classes))
+      throw Error(INCACHE_BAD_ARGUMENT, "labels[" + std::to_string(i) + "] is " + std::to_string(settings.labels[i]) +
+                                            "; expected 0 to " + std::to_string(model_->classes));
+  if (settings.seed >= uint64_t{1} << 53)
+    throw Error(INCACHE_BAD_ARGUMENT, "seed is " + std::to_string(settings.seed) + "; expected one below 2^53");
+}
+
+// Loads what the plan lacks, and gives it buffers: those of one name are shared between plans.
+std::unique_ptr<Executable> Sampler::prepare(const Plan &plan) {
+  for (size_t place = weights_.missing(plan, 0); place < plan.buffers.size(); place = weights_.missing(plan, place + 1)) {
+    const StoredTensor &tensor = model_->file.tensor(plan.buffers[place].name);
+    const std::vector<char> data = model_->file.read(tensor);
+    weights_.load(plan, place, {data.data(), tensor.type, tensor.elements});
+  }
+  std::map<std::string, const Buffer *> bindings;
+  for (const PlanBuffer &buffer : plan.buffers) {
+    if (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_TEMPORARY) continue;
+    if (!buffers_.count(buffer.name))
+      buffers_.emplace(buffer.name, Buffer::create(device_, buffer.rows, buffer.columns, buffer.type));
+    bindings[buffer.name] = &buffers_.at(buffer.name);
+  }
+  return std::make_unique<Executable>(device_, plan, weights_, bindings);
+}
+
+void Sampler::restart(SampleSettings settings) {
+  requireSettings(settings);
+  settings_ = std::move(settings);
+  next_ = 0;
+  const int64_t size = model_->latents();
+  latents_.resize(static_cast<size_t>(model_->images * size));
+  prediction_.resize(static_cast<size_t>(model_->sequences() * model_->prediction()));
+  x0Before_.assign(latents_.size(), 0);
+  for (int64_t image = 0; image < model_->images; image++)
+    normals(settings_.seed, kInitialNoise, settings_.firstImage + static_cast<uint32_t>(image), size, latents_.data() + image * size);
+}
+
+size_t Sampler::step() {
+  if (next_ >= model_->steps.size())
+    throw Error(INCACHE_BAD_ARGUMENT, "all " + std::to_string(model_->steps.size()) + " steps have been taken; expected a restart");
+  if (next_ % static_cast<size_t>(model_->chunkSteps) == 0) condition(next_);
+  evaluate(next_);
+  if (model_->guided) guide();
+  advance(next_);
+  return model_->steps.size() - ++next_;
+}
+
+// Fills the modulation table for as many steps as it holds; its last rows repeat the last step.
+void Sampler::condition(size_t firstStep) {
+  std::vector<float> timesteps;
+  std::vector<int32_t> labels;
+  for (int64_t place = 0; place < model_->chunkSteps; place++) {
+    const size_t step = std::min(firstStep + static_cast<size_t>(place), model_->steps.size() - 1);
+    for (int64_t row = 0; row < model_->labelRows; row++) {
+      timesteps.push_back(static_cast<float>(model_->steps[step].timestep));
+      labels.push_back(static_cast<int32_t>(row < model_->images ? settings_.labels[static_cast<size_t>(row)] : model_->classes));
+    }
+  }
+  buffers_.at("timesteps").write(timesteps.data(), INCACHE_F32, timesteps.size());
+  buffers_.at("labels").write(labels.data(), INCACHE_I32, labels.size());
+  conditioning_->run();
+}
+
+// The network on conditional rows, then on unconditional ones under guidance.
+void Sampler::evaluate(size_t step) {
+  const int64_t place = static_cast<int64_t>(step) % model_->chunkSteps;
+  std::vector<int32_t> rows;
+  std::vector<float> both = latents_;
+  for (int64_t i = 0; i < model_->sequences(); i++)
+    rows.push_back(static_cast<int32_t>(place * model_->labelRows + std::min(i, model_->images)));
+  if (model_->guided) both.insert(both.end(), latents_.begin(), latents_.end());
+  buffers_.at("latents").write(both.data(), INCACHE_F32, both.size());
+  buffers_.at("rows").write(rows.data(), INCACHE_I32, rows.size());
+  plans_[model_->steps[step].plan]->run();
+  buffers_.at("prediction").read(prediction_.data(), INCACHE_F32, prediction_.size());
+}
+
+// uncond + s (cond - uncond) on the guided channels, into the conditional rows.
+void Sampler::guide() {
+  const int64_t sequence = model_->prediction(), guided = model_->guidanceChannels * model_->pixels();
+  float *unconditional = prediction_.data() + model_->images * sequence;
+  for (int64_t image = 0; image < model_->images; image++)
+    for (int64_t i = image * sequence; i < image * sequence + guided; i++) {
+      const double u = static_cast<double>(unconditional[i]);
+      prediction_[static_cast<size_t>(i)] = static_cast<float>(u + model_->guidanceScale * (static_cast<double>(prediction_[static_cast<size_t>(i)]) - u));
+    }
+}
+
+void Sampler::advance(size_t place) {
+  const SamplerStep &step = model_->steps[place];
+  const int64_t size = model_->latents();
+  std::vector<float> fresh(step.logDeviation ? static_cast<size_t>(size) : 0);
+  for (int64_t image = 0; image < model_->images; image++) {
+    float *x = latents_.data() + image * size;
+    double *before = x0Before_.data() + image * size;
+    const float *noise = prediction_.data() + image * model_->prediction(), *variance = noise + size;
+    if (step.logDeviation)
+      normals(settings_.seed, 1 + static_cast<uint32_t>(place), settings_.firstImage + static_cast<uint32_t>(image), size, fresh.data());
+    for (int64_t i = 0; i < size; i++) {
+      const double now = static_cast<double>(x[i]), epsilon = static_cast<double>(noise[i]);
+      const double x0 = step.x0FromX * now + step.x0FromNoise * epsilon;
+      double next = step.fromX * now + step.fromX0 * x0 + step.fromX0Before * before[i] + step.fromNoise * epsilon;
+      if (step.logDeviation) {
+        const auto [small, large] = *step.logDeviation;
+        const double share = small == large ? 1 : (static_cast<double>(variance[i]) + 1) / 2;
+        next += std::exp(share * large + (1 - share) * small) * static_cast<double>(fresh[static_cast<size_t>(i)]);
+      }
+      x[i] = static_cast<float>(next);
+      before[i] = x0;
+    }
+  }
+}
+
+}  // namespace incache

@@ -1,0 +1,133 @@
+#include "weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "error.h"
+
+namespace incache {
+namespace {
+
+// The forms that the plan's operations need of one buffer, each once.
+std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
+  std::map<std::string, WeightForm> forms;
+  for (const Op &op : plan.ops)
+    for (const Operand &operand : operandsOf(op))
+      if (operand.view.buffer == static_cast<int64_t>(place)) {
+        const WeightForm form = formOf(operand.name, operand.view);
+        forms.emplace(form.key(), form);
+      }
+  return forms;
+}
+
+}  // namespace
+
+WeightForm formOf(const std::string &operand, const View &view) {
+  return {operand == "weight" || operand.rfind("factors", 0) == 0, view};
+}
+
+std::string WeightForm::key() const {
+  if (!packed) return "plain";
+  return std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
+}
+
+uint64_t Weights::bytes() const {
+  std::lock_guard lock(mutex_);
+  uint64_t total = 0;
+  for (const auto &[name, blocks] : forms_)
+    for (const auto &[form, block] : blocks) total += static_cast<uint64_t>(block->bytes());
+  return total;
+}
+
+bool Weights::has(const std::string &name, const WeightForm &form) const {
+  const auto found = forms_.find(name);
+  return found != forms_.end() && found->second.count(form.key()) > 0;
+}
+
+std::shared_ptr<Block> Weights::find(const std::string &name, const WeightForm &form) const {
+  std::lock_guard lock(mutex_);
+  return has(name, form) ? forms_.at(name).at(form.key()) : nullptr;
+}
+
+size_t Weights::missing(const Plan &plan, size_t from) const {
+  std::lock_guard lock(mutex_);
+  std::vector<bool> lacking(plan.buffers.size(), false);
+  for (const Op &op : plan.ops)
+    for (const Operand &operand : operandsOf(op)) {
+      const size_t place = static_cast<size_t>(operand.view.buffer);
+      if (place < from || plan.buffers[place].role != INCACHE_WEIGHT || lacking[place]) continue;
+      lacking[place] = !has(plan.buffers[place].name, formOf(operand.name, operand.view));
+    }
+  size_t place = from;
+  while (place < lacking.size() && !lacking[place]) place++;
+  return std::min(place, lacking.size());
+}
+
+void Weights::load(const Plan &plan, size_t place, const Tensor &tensor) {
+  const PlanBuffer &buffer = plan.buffers.at(place);
+  if (buffer.role != INCACHE_WEIGHT) throw Error(INCACHE_BAD_ARGUMENT, "buffer '" + buffer.name + "' is not a weight");
+  if (tensor.type == INCACHE_I32 || tensor.type > INCACHE_F16)
+    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(tensor.type) + "; expected INCACHE_F32, INCACHE_BF16 or INCACHE_F16");
+  if (tensor.elements != static_cast<uint64_t>(buffer.rows * buffer.columns))
+    throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' has " + std::to_string(tensor.elements) + " values; the plan expects " +
+                                          sizeText(buffer.rows, buffer.columns));
+  const auto needed = formsNeeded(plan, place);
+  std::lock_guard running(device_->mutex);
+  requireFinite(buffer, tensor);
+  for (const auto &[key, form] : needed) {
+    if (find(buffer.name, form)) continue;
+    const std::shared_ptr<Block> block = pack(buffer, form, tensor);
+    std::lock_guard lock(mutex_);
+    forms_[buffer.name].emplace(key, block);
+  }
+}
+
+std::shared_ptr<Block> Weights::pack(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const {
+  const KernelSet &kernels = device_->kernels;
+  if (!form.packed) {
+    const std::shared_ptr<Block> block = device_->allocate(buffer.rows * buffer.columns * 4);
+    kernels.widen({tensor.data, tensor.type, 0}, buffer.rows * buffer.columns, reinterpret_cast<float *>(block->at()));
+    return block;
+  }
+  const View &v = form.view;
+  const std::shared_ptr<Block> block = device_->allocate(kernels.packedWords(v.rows, v.columns, device_->bf16) * 4);
+  const char *first = static_cast<const char *>(tensor.data) + (v.row * buffer.columns + v.column) * bytesOf(tensor.type);
+  const Source source{first, tensor.type, buffer.columns};
+  const int64_t panels = (v.rows + kernels.panel - 1) / kernels.panel;
+  device_->pool.run(panels, [&](int64_t panel, int64_t) {
+    kernels.pack(source, v.rows, v.columns, device_->bf16, panel, panel + 1, reinterpret_cast<Word *>(block->at()));
+  });
+  return block;
+}
+
+// A weight that is no number would turn every image into noise without a word.
+void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) const {
+  constexpr int64_t kPiece = 4096;
+  const int64_t count = static_cast<int64_t>(tensor.elements);
+  std::atomic<int64_t> worst{count};
+  device_->pool.run((count + kPiece - 1) / kPiece, [&](int64_t piece, int64_t) {
+    float values[kPiece];
+    const int64_t first = piece * kPiece, some = std::min(kPiece, count - first);
+    device_->kernels.widen({static_cast<const char *>(tensor.data) + first * bytesOf(tensor.type), tensor.type, 0}, some, values);
+    for (int64_t i = 0; i < some; i++) {
+      if (std::isfinite(values[i])) continue;
+      int64_t known = worst;
+      while (first + i < known && !worst.compare_exchange_weak(known, first + i)) {
+      }
+      return;
+    }
+  });
+  if (worst == count) return;
+  float value;
+  device_->kernels.widen({static_cast<const char *>(tensor.data) + worst * bytesOf(tensor.type), tensor.type, 0}, 1, &value);
+  const char *text = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+  throw Error(INCACHE_BAD_VALUE, "weight '" + buffer.name + "' holds " + text + " at element " + std::to_string(worst) + "; expected finite numbers");
+}
+
+void Weights::release(const std::string &prefix) {
+  std::lock_guard lock(mutex_);
+  for (auto at = forms_.begin(); at != forms_.end();)
+    at = at->first.compare(0, prefix.size(), prefix) == 0 ? forms_.erase(at) : std::next(at);
+}
+
+}  // namespace incache

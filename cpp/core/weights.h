@@ -1,0 +1,52 @@
+// Weights on a device, in the forms that plans need them in.
+#pragma once
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "device.h"
+
+namespace incache {
+
+// A form of a weight: a rectangle of it packed for products, or all of it as it is.
+struct WeightForm {
+  bool packed;
+  View view;
+  std::string key() const;
+};
+
+// The form that an operand of this name takes.
+WeightForm formOf(const std::string &operand, const View &view);
+
+struct Tensor {
+  const void *data;
+  incache_type type;
+  uint64_t elements;
+};
+
+class Weights {
+ public:
+  explicit Weights(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+
+  const std::shared_ptr<Device> &device() const { return device_; }
+  uint64_t bytes() const;
+  // The place of the first buffer from `from` on that has a form to be loaded; the number of buffers if none has.
+  size_t missing(const Plan &plan, size_t from) const;
+  void load(const Plan &plan, size_t place, const Tensor &tensor);
+  void release(const std::string &prefix);
+  // Null for a form that has not been loaded.
+  std::shared_ptr<Block> find(const std::string &name, const WeightForm &form) const;
+
+ private:
+  std::shared_ptr<Device> device_;
+  mutable std::mutex mutex_;
+  // By name of the tensor, then by form.
+  std::map<std::string, std::map<std::string, std::shared_ptr<Block>>> forms_;
+
+  bool has(const std::string &name, const WeightForm &form) const;
+  std::shared_ptr<Block> pack(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const;
+  void requireFinite(const PlanBuffer &buffer, const Tensor &tensor) const;
+};
+
+}  // namespace incache

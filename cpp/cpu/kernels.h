@@ -1,0 +1,74 @@
+// The table of kernels of one instruction set. Each operation is cut into tasks that touch no common output;
+// a task is computed by one thread from start to end, and the order of every sum is fixed by the shapes alone, so
+// the bits do not depend on the number of threads.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/plan.h"
+
+namespace incache {
+
+// A view in memory; `at` is null for an operand that is absent. Strides are in elements.
+struct Matrix {
+  void *at = nullptr;
+  int64_t stride = 0, rows = 0, columns = 0;
+  incache_type type = INCACHE_F32;
+};
+
+// A 32-bit word of a packed operand: one float32, or two bfloat16 that follow each other along the depth.
+typedef uint32_t Word;
+
+// A weight of rows x depth, packed into panels of output channels; see microkernel.inc.
+struct Panels {
+  const Word *at = nullptr;
+  int64_t rows = 0, depth = 0;
+  bool bf16 = false;
+};
+
+struct BoundPair {
+  Panels down, up;
+};
+
+// An operation with its operands resolved to memory.
+struct BoundOp {
+  const Op *op;
+  Matrix x, y, bias, store, gate, residual, cachedInput, cachedHidden, cachedPreActivation, cachedOutput;
+  Matrix q, k, v, shift, scale, table, index, keyLengths, previous, out;
+  Panels weight;
+  std::vector<BoundPair> factors;
+};
+
+struct Kernel {
+  int64_t (*tasks)(const BoundOp &, int64_t threads);
+  // Bytes of scratch that one task needs.
+  int64_t (*scratch)(const BoundOp &, int64_t threads);
+  void (*run)(const BoundOp &, int64_t task, int64_t tasks, int64_t threads, char *scratch);
+};
+
+// What a tensor given by the caller holds.
+struct Source {
+  const void *at;
+  incache_type type;
+  int64_t stride;
+};
+
+struct KernelSet {
+  const char *name;
+  // Columns of a panel, and words that `rows` x `depth` take when packed.
+  int64_t panel;
+  int64_t (*packedWords)(int64_t rows, int64_t depth, bool bf16);
+  // Packs the panels [first, last) of a weight of rows x depth.
+  void (*pack)(const Source &weight, int64_t rows, int64_t depth, bool bf16, int64_t first, int64_t last, Word *panels);
+  // Widens `count` elements.
+  void (*widen)(const Source &from, int64_t count, float *to);
+  // Runs multiply-adds on registers alone and returns how many floating-point operations they were.
+  double (*peak)(int64_t rounds, bool bf16);
+  // In the order of OpKind.
+  Kernel kernels[kOpKinds];
+};
+
+// The best set that this processor runs, or the lesser one that INCACHE_ISA asks for.
+const KernelSet &chooseKernels();
+
+}  // namespace incache

@@ -1,0 +1,49 @@
+// Threads that take tasks, and park when there are none.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace incache {
+
+class Pool {
+ public:
+  // `threads` counts the calling thread.
+  explicit Pool(int64_t threads);
+  ~Pool();
+  int64_t threads() const { return static_cast<int64_t>(workers_.size()) + 1; }
+
+  // Runs work(task, thread) for every task from 0 to tasks - 1; returns when all have ended. `work` must not throw.
+  // One caller at a time.
+  template <class Work>
+  void run(int64_t tasks, const Work &work) {
+    const auto call = [](const void *context, int64_t task, int64_t thread) { (*static_cast<const Work *>(context))(task, thread); };
+    runJob({call, &work}, tasks);
+  }
+
+ private:
+  struct Job {
+    void (*call)(const void *, int64_t task, int64_t thread);
+    const void *context;
+  };
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Job job_{};
+  // The number of the job in the upper half, tasks that nobody has taken yet in the lower. A task is taken by counting
+  // that down; a thread that comes late finds another number or nothing left, and never looks at a job that has ended.
+  std::atomic<uint64_t> ticket_{0};
+  std::atomic<int64_t> unfinished_{0};
+  std::atomic<bool> stop_{false};
+
+  void runJob(Job job, int64_t tasks);
+  void stopWorkers();
+  void work(int64_t thread);
+  void takeTasks(int64_t thread);
+};
+
+}  // namespace incache

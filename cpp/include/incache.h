@@ -1,0 +1,254 @@
+/*
+ * incache.h: the C interface of libincache, the one native header (C11).
+ *
+ * Two ways in. The short one: a model file that `incache export` wrote is opened with `incache_model_open` and sampled
+ * with `incache_sampler_*`. The long one: a device, buffers and weights; a plan from its file form
+ * (`incache_plan_parse`) or from operations (`incache_plan_create`); an executable that binds them and runs.
+ *
+ * Errors: every function that can fail returns an `incache_status`; `incache_last_error` then tells in one sentence what
+ * was wrong: the argument, its value, and what was expected. What a failed call was to fill in is left as it was.
+ * No exception and no signal leaves the library, whatever a file holds.
+ *
+ * Threads: handles may be used from any thread. Calls that run plans, load weights or copy buffers of one device wait for
+ * each other. The text of the last error belongs to the calling thread.
+ *
+ * Lifetimes: an executable keeps the weights and buffers that it uses, a buffer its device, a sampler its model's
+ * weights: handles may be destroyed in any order. Destroying a null handle does nothing.
+ */
+#ifndef INCACHE_H
+#define INCACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#define INCACHE_API __attribute__((visibility("default")))
+#elif defined(_WIN32) && defined(INCACHE_BUILD_SHARED)
+#define INCACHE_API __declspec(dllexport)
+#else
+#define INCACHE_API
+#endif
+
+/** Version of this interface: a library of another number must not be used. */
+#define INCACHE_ABI_VERSION 1
+
+typedef enum incache_status {
+  INCACHE_OK = 0,
+  INCACHE_BAD_ARGUMENT = 1, /**< a null handle, a wrong size, a name that is not bound */
+  INCACHE_BAD_PLAN = 2,     /**< not a plan or model file, or operations that do not fit their buffers */
+  INCACHE_OUT_OF_MEMORY = 3,
+  INCACHE_BAD_VALUE = 4, /**< an index or a weight that an operation cannot use */
+  INCACHE_ABSENT = 5,    /**< no such device here, or no such file */
+  INCACHE_INTERNAL = 6   /**< a defect of incache */
+} incache_status;
+
+/** Element types. F16 is only for tensors that are given as weights. */
+typedef enum incache_type { INCACHE_F32 = 0, INCACHE_I32 = 1, INCACHE_BF16 = 2, INCACHE_F16 = 3 } incache_type;
+
+typedef enum incache_role {
+  INCACHE_WEIGHT = 0,
+  INCACHE_INPUT = 1,
+  INCACHE_OUTPUT = 2,
+  INCACHE_STATE = 3,
+  INCACHE_TEMPORARY = 4
+} incache_role;
+
+typedef struct incache_device incache_device;
+typedef struct incache_buffer incache_buffer;
+typedef struct incache_weights incache_weights;
+typedef struct incache_plan incache_plan;
+typedef struct incache_executable incache_executable;
+typedef struct incache_model incache_model;
+typedef struct incache_sampler incache_sampler;
+
+/** `INCACHE_ABI_VERSION` of the library that is linked. */
+INCACHE_API uint32_t incache_abi_version(void);
+/** Version of the library, as "0.1.0". */
+INCACHE_API const char *incache_version(void);
+/** Why the last call on this thread failed; an empty string before any has. */
+INCACHE_API const char *incache_last_error(void);
+
+/* ---- Devices ---------------------------------------------------------------------------------------------------- */
+
+typedef struct incache_device_options {
+  /** 0: as many as the machine has. */
+  uint32_t threads;
+  /**
+   * INCACHE_F32, or INCACHE_BF16: the weights of linears and factors are kept, and their inputs multiplied, as bfloat16,
+   * summed in float32. Twice the arithmetic rate where the processor has AVX-512 BF16, half the memory everywhere.
+   */
+  incache_type weights;
+} incache_device_options;
+
+/**
+ * Opens a device. name: "cpu", or NULL for the fastest one present. options: NULL for the defaults.
+ * The environment variable INCACHE_ISA (avx512bf16, avx512, avx2, portable) holds the kernels to a lesser instruction set.
+ */
+INCACHE_API incache_status incache_device_open(const char *name, const incache_device_options *options,
+                                               incache_device **device);
+INCACHE_API void incache_device_close(incache_device *device);
+INCACHE_API uint32_t incache_device_threads(const incache_device *device);
+/** "avx512bf16", "avx512", "avx2" or "portable". */
+INCACHE_API const char *incache_device_instruction_set(const incache_device *device);
+/** Bytes in use for weights, buffers and arenas together. */
+INCACHE_API uint64_t incache_device_memory(const incache_device *device);
+/**
+ * For benchmarks: `rounds` rounds of multiply-adds of the type (INCACHE_F32 or INCACHE_BF16) on registers alone, on the
+ * calling thread. operations: how many floating-point operations they were. The limit that products are held against.
+ */
+INCACHE_API incache_status incache_device_peak(const incache_device *device, incache_type type, uint64_t rounds,
+                                               double *operations);
+
+/* ---- Buffers ---------------------------------------------------------------------------------------------------- */
+
+/** A dense, row-major rows x columns buffer of zeros. type: INCACHE_F32, INCACHE_I32 or INCACHE_BF16. */
+INCACHE_API incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns,
+                                                 incache_type type, incache_buffer **buffer);
+INCACHE_API void incache_buffer_destroy(incache_buffer *buffer);
+/**
+ * Copies all rows * columns elements. type: what `data` holds, the buffer's own type, or INCACHE_F32 for a buffer of
+ * bfloat16 (rounded to the nearest, ties to even; widened).
+ */
+INCACHE_API incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type,
+                                                uint64_t elements);
+INCACHE_API incache_status incache_buffer_read(incache_buffer *buffer, void *data, incache_type type, uint64_t elements);
+
+/* ---- Plans ------------------------------------------------------------------------------------------------------ */
+
+typedef struct incache_buffer_info {
+  const char *name; /**< what is asked of a plan lives as long as the plan */
+  incache_role role;
+  incache_type type;
+  uint64_t rows;
+  uint64_t columns;
+} incache_buffer_info;
+
+/** rows x columns of a buffer, from (row, column). A view of no rows is an operand that is absent. */
+typedef struct incache_view {
+  uint64_t buffer, row, rows, column, columns;
+} incache_view;
+
+typedef struct incache_factors {
+  incache_view down; /**< Wb: rank x inputs */
+  incache_view up;   /**< Wa: outputs x rank */
+} incache_factors;
+
+/**
+ * One operation; fields that it does not have stay zero. docs/plans.md says what each does, and which fields it has:
+ * linear, calibratedLinear, calibratedMlp, attention, layerNormModulate, patchify, unpatchify, timestepEmbedding,
+ * gatherRows, add, silu, gelu, gateResidual, channelStatistics, secondMoment.
+ */
+typedef struct incache_op {
+  const char *op;
+  const char *layer;    /**< for messages; NULL for none */
+  const char *epilogue; /**< NULL or "none", "gelu", "silu", "gateResidual" */
+  incache_view x, y, weight, bias, store, gate, residual;
+  incache_view cached_input, cached_hidden, cached_pre_activation, cached_output;
+  incache_view q, k, v, key_lengths, shift, scale, table, index, previous, out;
+  const incache_factors *factors;
+  uint64_t factor_count;
+  double attention_scale, epsilon, max_period;
+  uint64_t heads, query_length, key_length;
+  uint64_t channels, height, width, patch;
+} incache_op;
+
+/** Makes a plan from a table of buffers, whose places views name, and operations. All that is given is copied. */
+INCACHE_API incache_status incache_plan_create(const char *name, const incache_buffer_info *buffers,
+                                               uint64_t buffer_count, const incache_op *ops, uint64_t op_count,
+                                               incache_plan **plan);
+/** Parses and checks a plan: `length` bytes of JSON (format incache-plan, version 1), which need no terminator. */
+INCACHE_API incache_status incache_plan_parse(const char *text, uint64_t length, incache_plan **plan);
+INCACHE_API void incache_plan_destroy(incache_plan *plan);
+
+typedef struct incache_cost {
+  double macs;          /**< multiply-accumulates of matrix products */
+  double bytes;         /**< read and written when every operand moves once */
+  uint64_t arena_bytes; /**< what the plan's temporaries take */
+} incache_cost;
+
+INCACHE_API uint64_t incache_plan_buffers(const incache_plan *plan);
+INCACHE_API incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info);
+INCACHE_API incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost);
+
+/* ---- Weights ---------------------------------------------------------------------------------------------------- */
+
+/** Weights on a device, packed for its kernels; shared by all executables made with them. */
+INCACHE_API incache_status incache_weights_create(incache_device *device, incache_weights **weights);
+INCACHE_API void incache_weights_destroy(incache_weights *weights);
+INCACHE_API uint64_t incache_weights_bytes(const incache_weights *weights);
+/**
+ * The place of the first buffer of the plan, from place `from` on, whose weight has yet to be loaded for the plan;
+ * `incache_plan_buffers(plan)` when there is none.
+ */
+INCACHE_API incache_status incache_weights_missing(const incache_weights *weights, const incache_plan *plan,
+                                                   uint64_t from, uint64_t *place);
+/**
+ * Packs the weight of buffer `place` in every form that the plan needs, on all threads. data: rows * columns elements of
+ * type INCACHE_F32, INCACHE_BF16 or INCACHE_F16, which are not needed afterwards. All must be finite numbers.
+ */
+INCACHE_API incache_status incache_weights_load(incache_weights *weights, const incache_plan *plan, uint64_t place,
+                                                const void *data, incache_type type, uint64_t elements);
+/** Forgets every weight whose name starts with `prefix`; executables that use them keep theirs. */
+INCACHE_API incache_status incache_weights_release(incache_weights *weights, const char *prefix);
+
+/* ---- Executables ------------------------------------------------------------------------------------------------ */
+
+/** The buffer that an input, output or state buffer of the plan is bound to. */
+typedef struct incache_binding {
+  const char *name;
+  incache_buffer *buffer;
+} incache_binding;
+
+/** Binds a plan to a device. Every weight must have been loaded, every input, output and state be bound. */
+INCACHE_API incache_status incache_executable_create(incache_device *device, const incache_plan *plan,
+                                                     const incache_weights *weights, const incache_binding *bindings,
+                                                     uint64_t count, incache_executable **executable);
+/** Runs every operation once, in order, on all threads of the device; returns when they have ended. */
+INCACHE_API incache_status incache_executable_run(incache_executable *executable);
+INCACHE_API void incache_executable_destroy(incache_executable *executable);
+
+/* ---- Models and samplers ---------------------------------------------------------------------------------------- */
+
+/** What a model file holds: a network, its cache policy and a sampler, for a fixed number of images. */
+typedef struct incache_model_info {
+  const char *name;         /**< lives as long as the model */
+  uint32_t images;          /**< of a batch */
+  uint32_t channels, height, width;
+  uint32_t classes;         /**< labels are 0 .. classes; the last is the null class */
+  uint32_t steps;
+  double guidance_scale;
+  double macs;              /**< of a whole batch */
+} incache_model_info;
+
+/** Opens a file that `incache export` wrote. Its tensors are read when a sampler needs them. */
+INCACHE_API incache_status incache_model_open(const char *path, incache_model **model);
+/** The same of bytes in memory, which must outlive the model and its samplers. */
+INCACHE_API incache_status incache_model_parse(const void *bytes, uint64_t length, incache_model **model);
+INCACHE_API void incache_model_destroy(incache_model *model);
+INCACHE_API incache_status incache_model_describe(const incache_model *model, incache_model_info *info);
+
+typedef struct incache_sample_options {
+  const uint32_t *labels; /**< one an image */
+  uint64_t seed;          /**< below 2^53 */
+  uint32_t first_image;   /**< place of the first image in the seed's sequence of images */
+} incache_sample_options;
+
+/** Prepares a batch. The same seed, labels and file give what the command line gives for them. */
+INCACHE_API incache_status incache_sampler_create(incache_device *device, const incache_model *model,
+                                                  const incache_sample_options *options, incache_sampler **sampler);
+INCACHE_API void incache_sampler_destroy(incache_sampler *sampler);
+/** Starts another batch with the weights, plans and memory of this one. */
+INCACHE_API incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options);
+/** Takes the next denoising step. remaining (may be NULL): steps still to take. After the last one it is an error. */
+INCACHE_API incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining);
+/** The latents so far, in [-1, 1] at the end: images x channels x height x width float32. */
+INCACHE_API incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
