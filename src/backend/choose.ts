@@ -1,11 +1,12 @@
 /** Which backends exist, which are present here, and the choice among them. */
 import { ArgumentError, IncacheError } from '../errors.js';
-import type { Backend, BackendStatus, Device, DeviceOptions } from './backend.js';
+import type { Backend, BackendStatus, Device, DeviceOptions, WeightPrecision } from './backend.js';
+import { nativeBackend } from './native/index.js';
 import { referenceBackend } from './reference/index.js';
 import { wasmBackend } from './wasm/index.js';
 
 /** In order of preference. The reference backend is the oracle: it serves only when asked for by name. */
-const BACKENDS: readonly Backend[] = [wasmBackend, referenceBackend];
+const BACKENDS: readonly Backend[] = [nativeBackend, wasmBackend, referenceBackend];
 
 /** What is present, what is not, and why. */
 export function backends(): BackendStatus[] {
@@ -13,17 +14,17 @@ export function backends(): BackendStatus[] {
 }
 
 /**
- * Opens a device on the named backend, or on the fastest one present.
+ * Opens a device on the named backend, or on the fastest one present that has the precision asked for.
  * Throws an `ArgumentError` that lists the backends present when the named one is unknown or absent.
  */
 export async function openDevice(name?: string, options: DeviceOptions = {}): Promise<Device> {
-  return findBackend(name).open(options);
+  return findBackend(name, options.weights ?? 'f32').open(options);
 }
 
-function findBackend(name: string | undefined): Backend {
+function findBackend(name: string | undefined, precision: WeightPrecision): Backend {
   const present = BACKENDS.filter((backend) => backend.status().available);
   if (name === undefined) {
-    const [first] = present;
+    const first = present.find(({ precisions }) => precisions.includes(precision)) ?? present[0];
     if (first === undefined) throw new IncacheError(`no backend is available: ${reasons()}`);
     return first;
   }

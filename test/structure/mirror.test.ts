@@ -1,4 +1,4 @@
-/** An operation exists under one name everywhere: types, file form, reference, wasm, conformance. */
+/** An operation exists under one name everywhere: types, file form, reference, wasm, native, conformance. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
@@ -12,8 +12,14 @@ test('every operation has conformance cases', () => {
   assert.deepEqual(Object.keys(CASES).sort(), [...OP_NAMES].sort());
 });
 
-for (const folder of ['src/backend/reference', 'assembly'])
+const FOLDERS = [
+  ['src/backend/reference', 'ts'],
+  ['assembly', 'ts'],
+  ['cpp/cpu', 'inc'],
+];
+
+for (const [folder, extension] of FOLDERS)
   test(`every operation has a file in ${folder}`, () => {
-    const missing = OP_NAMES.filter((op) => !existsSync(`${root}${folder}/${op}.ts`));
+    const missing = OP_NAMES.filter((op) => !existsSync(`${root}${folder}/${op}.${extension}`));
     assert.deepEqual(missing, []);
   });

@@ -1,0 +1,70 @@
+/** The addon (cpp/addon/addon.cpp), typed, and why it is not there when it is not. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { BufferType, FloatType } from '../../plan/types.js';
+
+/** A handle of the addon: only its functions know what is inside. */
+export type Handle<Name extends string> = { readonly __handle: Name };
+export type DeviceHandle = Handle<'device'>;
+export type BufferHandle = Handle<'buffer'>;
+export type WeightsHandle = Handle<'weights'>;
+export type PlanHandle = Handle<'plan'>;
+export type ExecutableHandle = Handle<'executable'>;
+
+export interface Binding {
+  readonly abiVersion: number;
+  openDevice(threads: number, weights: FloatType): DeviceHandle;
+  closeDevice(device: DeviceHandle): void;
+  deviceThreads(device: DeviceHandle): number;
+  deviceInstructionSet(device: DeviceHandle): string;
+  deviceMemory(device: DeviceHandle): number;
+  /** Runs `rounds` rounds of multiply-adds on registers; returns how many floating-point operations they were. */
+  devicePeak(device: DeviceHandle, type: FloatType, rounds: number): number;
+  createBuffer(device: DeviceHandle, rows: number, columns: number, type: BufferType): BufferHandle;
+  destroyBuffer(buffer: BufferHandle): void;
+  writeBuffer(buffer: BufferHandle, data: Float32Array | Int32Array): void;
+  readBuffer(buffer: BufferHandle, data: Float32Array | Int32Array): void;
+  parsePlan(json: string): PlanHandle;
+  destroyPlan(plan: PlanHandle): void;
+  createWeights(device: DeviceHandle): WeightsHandle;
+  destroyWeights(weights: WeightsHandle): void;
+  weightsBytes(weights: WeightsHandle): number;
+  /** Place of the first of the plan's buffers from `from` on whose weight is not loaded; their number if there is none. */
+  missingWeight(weights: WeightsHandle, plan: PlanHandle, from: number): number;
+  /** Packs `values` off this thread; they must not change meanwhile. */
+  loadWeight(weights: WeightsHandle, plan: PlanHandle, place: number, values: Float32Array): Promise<void>;
+  releaseWeights(weights: WeightsHandle, prefix: string): void;
+  createExecutable(
+    device: DeviceHandle,
+    plan: PlanHandle,
+    weights: WeightsHandle,
+    names: readonly string[],
+    buffers: readonly BufferHandle[],
+  ): ExecutableHandle;
+  destroyExecutable(executable: ExecutableHandle): void;
+  runExecutable(executable: ExecutableHandle): Promise<void>;
+}
+
+/** Version of the C interface that this file was written for. */
+const ABI_VERSION = 1;
+
+let loaded: Binding | { readonly reason: string } | undefined;
+
+/** The addon, or the reason why it cannot be used. */
+export function loadBinding(): Binding | { readonly reason: string } {
+  loaded ??= tryLoad();
+  return loaded;
+}
+
+function tryLoad(): Binding | { readonly reason: string } {
+  if (process.env.INCACHE_NATIVE === 'off') return { reason: 'INCACHE_NATIVE is off' };
+  const path = fileURLToPath(new URL('../../../../build/native/Release/incache.node', import.meta.url));
+  try {
+    const binding = createRequire(import.meta.url)(path) as Binding;
+    if (binding.abiVersion === ABI_VERSION) return binding;
+    return { reason: `it has interface version ${binding.abiVersion}; expected ${ABI_VERSION}` };
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+    return { reason: missing ? 'it was not built (npm run build:native)' : (error as Error).message };
+  }
+}

@@ -1,0 +1,137 @@
+/** A device of the native backend. */
+import { availableParallelism } from 'node:os';
+import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
+import { serializePlan } from '../../plan/file.js';
+import type { BufferType, FloatType, Plan } from '../../plan/types.js';
+import type {
+  Device,
+  DeviceOptions,
+  DeviceTensor,
+  DeviceWeights,
+  Executable,
+  PlanBindings,
+  WeightSource,
+} from '../backend.js';
+import { bindTensor } from '../bindings.js';
+import type { Binding, DeviceHandle } from './binding.js';
+import { native } from './errors.js';
+import { type ExecutionHost, NativeExecutable } from './executable.js';
+import { NativeTensor } from './tensor.js';
+import { NativeWeights } from './weights.js';
+
+const MOST_THREADS = 1024;
+
+export const NATIVE_PRECISIONS = ['f32', 'bf16'] as const;
+
+export class NativeDevice implements Device, ExecutionHost {
+  readonly backend = 'native';
+  readonly threads: number;
+  /** With weights in bfloat16, what lies between products is kept in it too: half the memory to move. */
+  readonly activations: FloatType;
+  readonly binding: Binding;
+  readonly #handle: DeviceHandle;
+  /** Ends when the runs asked for so far have ended. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #open = true;
+
+  /** Throws an `ArgumentError` for a precision that it does not have and for threads outside of 1 to 1024. */
+  constructor(binding: Binding, options: DeviceOptions) {
+    const weights = options.weights ?? 'f32';
+    requireOneOf('weights', weights, NATIVE_PRECISIONS);
+    const threads = options.threads ?? availableParallelism();
+    requireInteger('threads', threads, 1, MOST_THREADS);
+    this.binding = binding;
+    this.activations = weights;
+    this.#handle = native(() => binding.openDevice(threads, weights));
+    this.threads = binding.deviceThreads(this.#handle);
+  }
+
+  get memoryInUse(): number {
+    return this.#open ? this.binding.deviceMemory(this.#handle) : 0;
+  }
+
+  /** Name of the instruction set of its kernels, as `avx512bf16`. */
+  get instructionSet(): string {
+    this.requireOpen();
+    return this.binding.deviceInstructionSet(this.#handle);
+  }
+
+  /** Runs multiply-adds on registers, on this thread; returns how many floating-point operations they were. */
+  peak(type: FloatType, rounds: number): number {
+    this.requireOpen();
+    return native(() => this.binding.devicePeak(this.#handle, type, rounds));
+  }
+
+  allocate(rows: number, columns: number, type: BufferType = 'f32'): DeviceTensor {
+    this.requireOpen();
+    requireInteger('rows', rows, 1);
+    requireInteger('columns', columns, 1);
+    const handle = native(() => this.binding.createBuffer(this.#handle, rows, columns, type));
+    return new NativeTensor(this, handle, rows, columns, type);
+  }
+
+  loadWeights(source: WeightSource): DeviceWeights {
+    this.requireOpen();
+    return new NativeWeights(
+      this,
+      native(() => this.binding.createWeights(this.#handle)),
+      source,
+    );
+  }
+
+  async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
+    this.requireOpen();
+    const weights = this.#ownWeights(bindings.weights);
+    const names: string[] = [];
+    const tensors: NativeTensor[] = [];
+    for (const buffer of plan.buffers) {
+      if (buffer.role === 'weight' || buffer.role === 'temporary') continue;
+      names.push(buffer.name);
+      tensors.push(this.#ownTensor(buffer.name, bindTensor(buffer, bindings)));
+    }
+    const parsed = native(() => this.binding.parsePlan(serializePlan(plan)));
+    try {
+      await weights.load(plan, parsed);
+      const uses = [weights, ...tensors];
+      for (const used of uses) used.requireAlive();
+      const buffers = tensors.map((tensor) => tensor.handle);
+      const handle = native(() =>
+        this.binding.createExecutable(this.#handle, parsed, weights.handle, names, buffers),
+      );
+      return new NativeExecutable(this, handle, plan.name, uses);
+    } finally {
+      this.binding.destroyPlan(parsed);
+    }
+  }
+
+  enqueue<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(run);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#queue;
+    this.binding.closeDevice(this.#handle);
+  }
+
+  requireOpen(): void {
+    if (!this.#open) throw new IncacheError('this device has been disposed');
+  }
+
+  #ownWeights(weights: DeviceWeights): NativeWeights {
+    if (!(weights instanceof NativeWeights) || weights.host !== this)
+      throw new IncacheError('these weights were not loaded by this device');
+    weights.requireAlive();
+    return weights;
+  }
+
+  #ownTensor(name: string, tensor: DeviceTensor): NativeTensor {
+    if (!(tensor instanceof NativeTensor) || tensor.host !== this)
+      throw new IncacheError(`the tensor bound to '${name}' was not allocated by this device`);
+    tensor.requireAlive();
+    return tensor;
+  }
+}

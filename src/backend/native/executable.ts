@@ -1,0 +1,42 @@
+/** A plan bound by the addon; its runs take turns with the others of the device. */
+import { IncacheError } from '../../errors.js';
+import type { Executable } from '../backend.js';
+import type { ExecutableHandle } from './binding.js';
+import { nativeAsync } from './errors.js';
+import type { NativeHost } from './tensor.js';
+
+export interface ExecutionHost extends NativeHost {
+  /** Starts `run` when the runs asked for before it have ended. */
+  enqueue<T>(run: () => Promise<T>): Promise<T>;
+}
+
+export class NativeExecutable implements Executable {
+  #disposed = false;
+
+  constructor(
+    readonly host: ExecutionHost,
+    readonly handle: ExecutableHandle,
+    readonly plan: string,
+    readonly uses: readonly { requireAlive(): void }[],
+  ) {}
+
+  async run(): Promise<void> {
+    this.#requireAlive();
+    await this.host.enqueue(() => {
+      this.#requireAlive();
+      return nativeAsync(() => this.host.binding.runExecutable(this.handle));
+    });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.host.binding.destroyExecutable(this.handle);
+  }
+
+  #requireAlive(): void {
+    this.host.requireOpen();
+    if (this.#disposed) throw new IncacheError(`plan '${this.plan}' has been disposed`);
+    for (const used of this.uses) used.requireAlive();
+  }
+}

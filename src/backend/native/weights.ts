@@ -1,0 +1,54 @@
+/** Weights of the native backend: read on this thread when a plan first needs them, packed on others. */
+import { IncacheError } from '../../errors.js';
+import type { Plan } from '../../plan/types.js';
+import type { DeviceWeights, WeightSource } from '../backend.js';
+import type { PlanHandle, WeightsHandle } from './binding.js';
+import { native, nativeAsync } from './errors.js';
+import type { NativeHost } from './tensor.js';
+
+export class NativeWeights implements DeviceWeights {
+  #disposed = false;
+
+  constructor(
+    readonly host: NativeHost,
+    readonly handle: WeightsHandle,
+    readonly source: WeightSource,
+  ) {}
+
+  /** Loads what the plan lacks, one tensor at a time, so that the model is never in memory twice. */
+  async load(plan: Plan, handle: PlanHandle): Promise<void> {
+    const { binding } = this.host;
+    for (let from = 0; ; from++) {
+      this.requireAlive();
+      from = native(() => binding.missingWeight(this.handle, handle, from));
+      const buffer = plan.buffers[from];
+      if (!buffer) return;
+      const { name, rows, columns } = buffer;
+      const values = this.source.read(name);
+      if (values.length !== rows * columns)
+        throw new IncacheError(
+          `weight '${name}' has ${values.length} values; the plan expects ${rows} x ${columns}`,
+        );
+      await nativeAsync(() => binding.loadWeight(this.handle, handle, from, values));
+    }
+  }
+
+  get bytes(): number {
+    return this.#disposed ? 0 : this.host.binding.weightsBytes(this.handle);
+  }
+
+  release(prefix: string): void {
+    if (!this.#disposed) native(() => this.host.binding.releaseWeights(this.handle, prefix));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.host.binding.destroyWeights(this.handle);
+  }
+
+  requireAlive(): void {
+    this.host.requireOpen();
+    if (this.#disposed) throw new IncacheError('these weights have been disposed');
+  }
+}
