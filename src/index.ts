@@ -44,12 +44,15 @@ export {
   type Sampler,
   type SamplerName,
   type SamplerSettings,
+  type SamplerStep,
 } from './diffusion/sampler.js';
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 export { DiTCheckpoint } from './engine/checkpoint.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
 export { ArgumentError, FormatError, IncacheError, OutOfMemoryError, PlanError } from './errors.js';
 export { meanPsnr, psnr } from './evaluate/psnr.js';
+export type { ModelHeader, ModelStep } from './export/format.js';
+export { type ExportOptions, exportModel } from './export/modelFile.js';
 export type { CacheForm } from './models/actions.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';

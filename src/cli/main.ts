@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
+import { registerExport } from './commands/export.js';
 import { registerInfo } from './commands/info.js';
 import { registerSample } from './commands/sample.js';
 import { EXIT, endQuietlyOnClosedPipe, reportError, speakAsIncache } from './exit.js';
@@ -19,6 +20,7 @@ const program = speakAsIncache(
 );
 registerSample(program);
 registerCalibrate(program);
+registerExport(program);
 registerInfo(program);
 registerDemo(program);
 

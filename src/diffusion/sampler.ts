@@ -1,9 +1,9 @@
 /** What a sampler is, and the choice among them. */
 import { ArgumentError, requireNumber, requireOneOf } from '../errors.js';
-import { checkedSampler } from './checkedSampler.js';
 import { ddim } from './ddim.js';
 import { ddpm } from './ddpm.js';
 import { dpmSolver } from './dpmSolver.js';
+import { TableRun } from './tableRun.js';
 
 /** The network's output for a batch: images x channels x height x width each. */
 export interface Prediction {
@@ -15,8 +15,35 @@ export interface Prediction {
 /** Standard normals for all images of the batch; steps are counted from 0 in sampling order. */
 export type StepNoise = (step: number) => Float32Array;
 
+/**
+ * One step of a sampler, all of which are linear in the latents x, the predicted noise, x0 and fresh noise z:
+ *
+ *     x0 = x0.x * x + x0.noise * predicted noise
+ *     x' = next.x * x + next.x0 * x0 + next.x0Before * (x0 of the step before) + next.noise * predicted noise
+ *          + exp(logDeviation) * z
+ */
+export interface SamplerStep {
+  /** Given to the network; fractional for DPM-Solver++. */
+  readonly timestep: number;
+  readonly x0: { readonly x: number; readonly noise: number };
+  /** `x0Before` is 0 at the first step. */
+  readonly next: {
+    readonly x: number;
+    readonly x0: number;
+    readonly x0Before: number;
+    readonly noise: number;
+  };
+  /**
+   * Logarithm of the standard deviation of fresh noise where the predicted variance is -1 and where it is 1, to be
+   * interpolated between; equal when it is fixed, absent when the step is deterministic.
+   */
+  readonly logDeviation?: readonly [number, number];
+}
+
 export interface Sampler {
   readonly name: SamplerName;
+  /** What every step does, in sampling order. */
+  readonly table: readonly SamplerStep[];
   /** Timesteps given to the network, one an evaluation, in sampling order; fractional for DPM-Solver++. */
   readonly timesteps: readonly number[];
   /** Whether predictions must have a variance. */
@@ -28,7 +55,8 @@ export interface Sampler {
 export interface SamplerRun {
   /**
    * Takes step `step`, in order from 0: updates `latents` in place, computing in float64 and rounding once.
-   * Throws an `ArgumentError` for a step outside the run and for lengths that differ from the latents'.
+   * Throws an `ArgumentError` for a step outside the run, or without the one before it where that is needed, and
+   * for lengths that differ from the latents'.
    */
   advance(step: number, latents: Float32Array, prediction: Prediction): void;
 }
@@ -53,14 +81,31 @@ export function createSampler(
   if (eta !== undefined && name !== 'ddim') throw new ArgumentError('eta', eta, `no eta: ${name} has none`);
   if (variance !== undefined && name !== 'ddpm')
     throw new ArgumentError('variance', variance, `no variance: ${name} has none`);
+  const table = tableOf(name, steps, eta ?? 0, variance ?? 'learned');
+  const needsVariance = name === 'ddpm' && variance !== 'fixed-large';
+  return {
+    name,
+    table,
+    timesteps: table.map(({ timestep }) => timestep),
+    needsVariance,
+    start: (noise) => new TableRun(table, needsVariance, noise),
+  };
+}
+
+function tableOf(
+  name: SamplerName,
+  steps: number,
+  eta: number,
+  variance: 'learned' | 'fixed-large',
+): SamplerStep[] {
   switch (name) {
     case 'ddim':
-      requireNumber('eta', eta ?? 0, 0, 1);
-      return checkedSampler(ddim(steps, eta ?? 0));
+      requireNumber('eta', eta, 0, 1);
+      return ddim(steps, eta);
     case 'ddpm':
-      requireOneOf('variance', variance ?? 'learned', ['learned', 'fixed-large']);
-      return checkedSampler(ddpm(steps, variance ?? 'learned'));
+      requireOneOf('variance', variance, ['learned', 'fixed-large']);
+      return ddpm(steps, variance);
     case 'dpm++2m':
-      return checkedSampler(dpmSolver(steps));
+      return dpmSolver(steps);
   }
 }

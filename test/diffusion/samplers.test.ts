@@ -145,6 +145,49 @@ describe('samplers', () => {
       if (name !== 'dpm++2m') assert.throws(() => advance(0, full, 1), blames('noise'));
     });
 
+  test('dpm++2m refuses a step whose x0 before is missing, or of other latents', () => {
+    const run = createSampler('dpm++2m', { steps: 12 }).start(noNoise);
+    const advance = (step: number, length = 2) =>
+      run.advance(step, new Float32Array(length), { noise: new Float32Array(length) });
+    const refused = {
+      name: 'ArgumentError',
+      message: /^step is \d+; expected one that follows the step before/,
+    };
+    assert.throws(() => advance(1), refused);
+    advance(0);
+    assert.throws(() => advance(2), refused);
+    assert.throws(() => advance(1, 3), refused);
+    advance(1);
+    advance(2);
+    // Another trajectory of the same run begins with no past.
+    advance(0, 3);
+  });
+
+  for (const [name, settings, noisy] of [
+    ['ddim', {}, false],
+    ['ddim', { eta: 0.5 }, true],
+    ['ddpm', {}, true],
+    ['ddpm', { variance: 'fixed-large' }, true],
+    ['dpm++2m', {}, false],
+  ] as const)
+    test(`the table of ${name} with ${JSON.stringify(settings)} survives JSON, and tells where noise is drawn`, () => {
+      for (const steps of [1, 2, 15, 1000]) {
+        const { table, timesteps } = createSampler(name, { ...settings, steps });
+        // JSON has no infinities.
+        assert.deepEqual(JSON.parse(JSON.stringify(table)), table);
+        assert.deepEqual(
+          table.map(({ timestep }) => timestep),
+          timesteps,
+        );
+        assert.equal(table[0]!.next.x0Before, 0);
+        const draws = table.map(({ logDeviation }) => logDeviation !== undefined);
+        assert.deepEqual(
+          draws,
+          table.map((_, step) => noisy && step < steps - 1),
+        );
+      }
+    });
+
   test('DDPM with learned variance needs one', () => {
     const run = createSampler('ddpm', { steps: 3 }).start(() => new Float32Array(1));
     assert.throws(() => run.advance(0, new Float32Array(1), { noise: new Float32Array(1) }), IncacheError);

@@ -17,6 +17,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   cache: ['models'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'diffusion', 'engine', 'models', 'plan', 'weights'],
+  export: ['calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan'],
 };
 

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { SAMPLER_NAMES } from '../../diffusion/sampler.js';
 import { describeMemory } from '../../engine/sessionPlan.js';
-import { ArgumentError, requireOneOf } from '../../errors.js';
+import { ArgumentError } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { SampleResult } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
@@ -10,20 +9,15 @@ import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { encodeGrid, isPictureSpace, writeSingles } from '../images.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
-import { decimal, integer, integerList, MOST_ITEMS, MOST_STEPS } from '../parse.js';
+import { integer, integerList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac } from '../table.js';
 
-interface SampleFlags extends ModelFlags, OutputFlags, CacheFlags {
+interface SampleFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
   readonly labels?: number[];
   readonly count?: number;
-  readonly steps: number;
-  readonly sampler: string;
-  readonly eta?: number;
-  readonly variance?: string;
-  readonly guidanceScale: number;
-  readonly guidanceChannels?: number;
   readonly seed: number;
   readonly batch?: number;
   readonly out: string;
@@ -31,8 +25,6 @@ interface SampleFlags extends ModelFlags, OutputFlags, CacheFlags {
   readonly columns: number;
   readonly report?: string;
 }
-
-const VARIANCES = ['learned', 'fixed-large'] as const;
 
 export function registerSample(program: Command): void {
   const command = program
@@ -48,23 +40,12 @@ export function registerSample(program: Command): void {
       'number of images, the labels in turn (default: one for each label)',
       integer('count', 1, MOST_ITEMS),
     )
-    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
-    .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
-    .option('--sampler <name>', SAMPLER_NAMES.join(', '), 'ddim')
-    .option('--eta <x>', 'noise of ddim, from 0 (deterministic) to 1 (default: 0)', decimal('eta', 0, 1))
-    .option('--variance <kind>', `variance of ddpm: ${VARIANCES.join(', ')} (default: learned)`)
-    .option(
-      '-g, --guidance-scale <s>',
-      'classifier-free guidance; 1 is none',
-      decimal('guidance-scale', 0),
-      1.5,
-    )
-    .option(
-      '--guidance-channels <n>',
-      'guide only the first n channels (default: all)',
-      integer('guidance-channels', 1),
-    )
-    .option('--batch <n>', 'images denoised together (default: at most 16)', integer('batch', 1));
+    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
+  addSamplingFlags(command).option(
+    '--batch <n>',
+    'images denoised together (default: at most 16)',
+    integer('batch', 1),
+  );
   addModelFlags(addCacheFlags(command))
     .option(
       '-o, --out <path>',
@@ -78,8 +59,7 @@ export function registerSample(program: Command): void {
 }
 
 async function runSample(flags: SampleFlags): Promise<void> {
-  requireOneOf('sampler', flags.sampler, SAMPLER_NAMES);
-  if (flags.variance !== undefined) requireOneOf('variance', flags.variance, VARIANCES);
+  const sampling = samplingOptions(flags);
   checkOutput(flags);
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
@@ -87,15 +67,10 @@ async function runSample(flags: SampleFlags): Promise<void> {
   requirePictures(flags, pipeline.config.inChannels);
   const options: SampleOptions = {
     labels: labelsOf(flags, pipeline.config.classes),
-    steps: flags.steps,
-    sampler: flags.sampler,
-    guidanceScale: flags.guidanceScale,
+    ...sampling,
     seed: flags.seed,
     cache,
     signal,
-    ...(flags.eta !== undefined && { eta: flags.eta }),
-    ...(flags.variance !== undefined && { variance: flags.variance }),
-    ...(flags.guidanceChannels !== undefined && { guidanceChannels: flags.guidanceChannels }),
     ...(flags.batch !== undefined && { batch: flags.batch }),
   };
   const batches = Math.ceil(options.labels.length / (flags.batch ?? Math.min(options.labels.length, 16)));

@@ -1,0 +1,54 @@
+import { statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { formatBytes, requireOneOf } from '../../errors.js';
+import { MOST_IMAGES, type ModelHeader } from '../../export/format.js';
+import { exportModel } from '../../export/modelFile.js';
+import { DiTPipeline } from '../../pipeline/pipeline.js';
+import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
+import { requireFilePath } from '../outputPath.js';
+import { integer } from '../parse.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addCheckpointFlags, addOutputFlags, type CheckpointFlags, type OutputFlags } from '../shared.js';
+
+interface ExportFlags extends CheckpointFlags, OutputFlags, SamplingFlags, CacheFlags {
+  readonly images: number;
+  readonly activations: string;
+  readonly out: string;
+}
+
+export function registerExport(program: Command): void {
+  const command = program
+    .command('export')
+    .description('Write a model, a sampler and a cache policy as one file, for programs in other languages.')
+    .requiredOption('-o, --out <file>', 'model file, as in digits.incache')
+    .option('-n, --images <n>', 'images in a batch', integer('images', 1, MOST_IMAGES), 1)
+    .option('--activations <type>', 'large activations and caches: f32 or bf16', 'f32');
+  addOutputFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command)))).action(runExport);
+}
+
+async function runExport(flags: ExportFlags): Promise<void> {
+  const { out, images, activations } = flags;
+  const sampling = samplingOptions(flags);
+  requireOneOf('activations', activations, ['f32', 'bf16']);
+  requireFilePath('out', out);
+  const cache = cacheOptions(flags);
+  // Nothing is run; this backend is always there and takes nothing.
+  await using pipeline = await DiTPipeline.load(flags.model, {
+    backend: 'reference',
+    ...(flags.heads !== undefined && { heads: flags.heads }),
+  });
+  const labels = new Array<number>(images).fill(0);
+  const header = exportModel(pipeline, out, { ...sampling, labels, cache, activations });
+  const bytes = statSync(out).size;
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(report(out, header, bytes))}\n` : summary(out, header, bytes),
+  );
+}
+
+function report(out: string, { name, images, steps, plans }: ModelHeader, bytes: number) {
+  return { out, name, images, steps: steps.length, plans: plans.length, bytes };
+}
+
+function summary(out: string, { name, images, plans }: ModelHeader, bytes: number): string {
+  return `${out}: ${name}, images in a batch: ${images}, plans: ${plans.length}, ${formatBytes(bytes)}\n`;
+}

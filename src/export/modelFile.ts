@@ -1,0 +1,107 @@
+/** Models as one file: the plans, weights, factors and sampler of a run, for programs that know nothing of them. */
+import type { FactorSet } from '../calibrate/factorSet.js';
+import type { Sampler } from '../diffusion/sampler.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { SessionPlan } from '../engine/sessionPlan.js';
+import { requireInteger, requireOneOf } from '../errors.js';
+import type { DiTConfig } from '../models/config.js';
+import { isGuided } from '../pipeline/batch.js';
+import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
+import { planBatch, samplerOf } from '../pipeline/planBatch.js';
+import type { FloatType } from '../plan/types.js';
+import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
+import { FACTOR_PREFIX, FORMAT, HEADER_KEY, MOST_IMAGES, type ModelHeader, VERSION } from './format.js';
+
+/** What decides the plans, the sampler and the guidance of a run; labels and seed are given when the file is used. */
+export interface ExportOptions
+  extends Pick<
+    SampleOptions,
+    'steps' | 'sampler' | 'eta' | 'variance' | 'guidanceScale' | 'guidanceChannels' | 'cache'
+  > {
+  /** As many as there are images in a batch; which ones makes no difference. */
+  readonly labels: readonly number[];
+  /** Type of large activations and of caches in the plans. Default `f32`, which every backend has. */
+  readonly activations?: FloatType;
+}
+
+/**
+ * Writes all that sampling runs of one kind need as a safetensors file, whole or not at all, and returns what its
+ * metadata say (`ModelHeader`). Weights keep their type where it is F32, F16 or BF16, else they become F32.
+ * Throws an `ArgumentError` for options that `DiTPipeline.sample` would refuse, and an `IncacheError` that names the
+ * path when it cannot be written.
+ */
+export function exportModel(pipeline: DiTPipeline, path: string, options: ExportOptions): ModelHeader {
+  const { checkpoint, config } = pipeline;
+  const { activations = 'f32' } = options;
+  requireOneOf('activations', activations, ['f32', 'bf16']);
+  const resolved = resolveOptions(options, config);
+  const sampler = samplerOf(resolved, config);
+  const images = resolved.labels.length;
+  requireInteger('images', images, 1, MOST_IMAGES);
+  const session = planBatch(checkpoint, resolved, {
+    images,
+    labels: isGuided(resolved.guidanceScale) ? images + 1 : images,
+    activations,
+    factorPrefix: () => FACTOR_PREFIX,
+  });
+  const header = headerOf(config, resolved, sampler, session);
+  const tensors = weightNames(header).map((name) => tensorOf(name, checkpoint, resolved.cache.factors));
+  writeSafetensors(path, tensors, { [HEADER_KEY]: JSON.stringify(header) });
+  return header;
+}
+
+function headerOf(
+  config: DiTConfig,
+  options: ResolvedOptions,
+  sampler: Sampler,
+  session: SessionPlan,
+): ModelHeader {
+  return {
+    format: FORMAT,
+    version: VERSION,
+    name: nameOf(options),
+    channels: config.inChannels,
+    height: config.inputSize,
+    width: config.inputSize,
+    classes: config.classes,
+    learnSigma: config.learnSigma,
+    images: options.labels.length,
+    guidanceScale: options.guidanceScale,
+    guided: isGuided(options.guidanceScale),
+    guidanceChannels: options.guidanceChannels,
+    labelRows: session.labels,
+    chunkSteps: session.chunkSteps,
+    sampler: sampler.name,
+    steps: sampler.table.map((step, i) => ({ plan: session.planOfStep[i]!, ...step })),
+    conditioning: session.conditioning,
+    plans: session.plans,
+  };
+}
+
+/** As in `calibrated p=2 ddim-50`. */
+function nameOf({ cache, sampler, steps }: ResolvedOptions): string {
+  const { policy = 'none', period = 2, gatherSteps, rule, schedule } = cache;
+  const rhythm = gatherSteps || rule || schedule ? 'scheduled' : `p=${period}`;
+  return `${policy === 'none' ? 'full' : `${policy} ${rhythm}`} ${sampler}-${steps}`;
+}
+
+/** In the order in which the plans first name them. */
+function weightNames({ conditioning, plans }: ModelHeader): string[] {
+  const buffers = [conditioning, ...plans].flatMap((plan) => plan.buffers);
+  return [...new Set(buffers.filter(({ role }) => role === 'weight').map(({ name }) => name))];
+}
+
+function tensorOf(name: string, checkpoint: DiTCheckpoint, factors: FactorSet | undefined): TensorToWrite {
+  if (factors && name.startsWith(FACTOR_PREFIX)) return factorOf(name, factors);
+  const stored = checkpoint.stored(name);
+  if (['F32', 'F16', 'BF16'].includes(stored.dtype)) return stored;
+  return { ...stored, dtype: 'F32', data: () => checkpoint.read(name) };
+}
+
+function factorOf(name: string, factors: FactorSet): TensorToWrite {
+  const inSet = name.slice(FACTOR_PREFIX.length);
+  const { rank, rows, columns } = factors.requireLayer(inSet.replace(/\.(up|down)$/, ''));
+  const shape = inSet.endsWith('.up') ? [rows, rank] : [rank, columns];
+  return { name, dtype: 'F32', shape, data: factors.read(inSet) };
+}
