@@ -43,9 +43,9 @@ await Promise.all(builds.map(({ device }) => device.dispose()));
 /** Times one case on every build that has a mode for it, between the loops and the rival. */
 async function time(kernelCase: KernelCase): Promise<Row[]> {
   const { product, flops } = kernelCase;
-  const entries = builds
-    .filter((build) => applies(build, kernelCase))
-    .map((build) => enter(build, kernelCase));
+  const entries = await Promise.all(
+    builds.filter((build) => applies(build, kernelCase)).map((build) => enter(build, kernelCase)),
+  );
   const loops = new Map([...new Set(builds.map(({ peak }) => peak))].map((peak) => [peak, peakLoop(peak)]));
   const rival = product && (await onnxProduct(product, flops));
   const contenders = [
@@ -77,14 +77,15 @@ function applies({ options }: Build, { kernel }: KernelCase): boolean {
   return options.weights === 'f32' || kernel === 'linear';
 }
 
-function enter(build: Build, { plan, flops, replaces }: KernelCase): Entry {
-  const contender = { name: build.name, flops, run: runner(build, plan) };
+async function enter(build: Build, { plan, flops, replaces }: KernelCase): Promise<Entry> {
+  const contender = { name: build.name, flops, run: await runner(build, plan) };
   if (!replaces) return { build, contender };
-  return { build, contender, replaced: { name: 'linear', flops: 0, run: runner(build, replaces.plan) } };
+  const run = await runner(build, replaces.plan);
+  return { build, contender, replaced: { name: 'linear', flops: 0, run } };
 }
 
 /** Compiles a plan on random values. */
-function runner({ device }: Build, plan: Plan): () => Promise<void> {
+async function runner({ device }: Build, plan: Plan): Promise<() => Promise<void>> {
   const values = (count: number) => Float32Array.from({ length: count }, () => Math.random() - 0.5);
   const sizes = new Map(plan.buffers.map(({ name, rows, columns }) => [name, rows * columns]));
   const weights = device.loadWeights({ read: (name) => values(sizes.get(name)!) });
@@ -95,7 +96,7 @@ function runner({ device }: Build, plan: Plan): () => Promise<void> {
     tensor.write(values(rows * columns));
     tensors.set(name, tensor);
   }
-  const executable: Executable = device.compile(plan, { weights, tensors });
+  const executable: Executable = await device.compile(plan, { weights, tensors });
   return () => executable.run();
 }
 

@@ -1,29 +1,42 @@
 /** Timing of contenders in turn, so that what else the machine does falls on all of them alike. */
+import { setTimeout } from 'node:timers/promises';
 
 export interface Contender {
   readonly name: string;
   readonly flops: number;
   run(): Promise<void> | void;
+  /** Runs once and returns the milliseconds it took; for one that runs in another process, with a clock of its own. */
+  timedRun?(): Promise<number>;
 }
 
 /** Milliseconds of every round of one contender. */
 export type Times = readonly number[];
 
-/** Runs every contender once a round, after `warmUp` rounds that do not count. */
+/**
+ * Runs every contender once a round, after `warmUp` rounds that do not count. `pause`: milliseconds before each
+ * run, for contenders whose threads go on spinning when a run has ended and would take a core from the next.
+ */
 export async function interleave(
   contenders: readonly Contender[],
   rounds: number,
   warmUp: number,
+  pause = 0,
 ): Promise<Times[]> {
   const times: number[][] = contenders.map(() => []);
   for (let round = -warmUp; round < rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
-      const start = performance.now();
-      await contender.run();
-      if (round >= 0) times[i]!.push(performance.now() - start);
+      if (pause > 0) await setTimeout(pause);
+      const milliseconds = await (contender.timedRun?.() ?? time(contender));
+      if (round >= 0) times[i]!.push(milliseconds);
     }
   }
   return times;
+}
+
+async function time(contender: Contender): Promise<number> {
+  const start = performance.now();
+  await contender.run();
+  return performance.now() - start;
 }
 
 export function median(values: readonly number[]): number {
@@ -35,4 +48,14 @@ export function median(values: readonly number[]): number {
 /** The median over rounds of a[round] / b[round]: what was slow in one round was slow for both. */
 export function medianRatio(a: Times, b: Times): number {
   return median(a.map((time, round) => time / b[round]!));
+}
+
+/** |a - b| / |b|, both taken as vectors. */
+export function relativeL2(actual: Float32Array, expected: Float32Array): number {
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i]! - expected[i]!) ** 2;
+    norm += expected[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
 }

@@ -1,6 +1,7 @@
 /** The same product in onnxruntime-web, one thread: a graph of one MatMul with a constant right side. */
 import type { KernelCase } from './kernels/case.js';
 import type { Contender } from './measure.js';
+import { OnnxGraph } from './onnx/graph.js';
 
 /** A contender, or undefined where onnxruntime-web is not installed. */
 export async function onnxProduct(
@@ -25,58 +26,11 @@ function random(count: number): Float32Array {
   return Float32Array.from({ length: count }, () => Math.random() - 0.5);
 }
 
-const FLOAT = 1;
-
 /** ModelProto of y = x w. */
 function matMulModel(rows: number, depth: number, columns: number): Uint8Array {
-  const weight = new Uint8Array(random(depth * columns).buffer);
-  const node = message(text(1, 'x'), text(1, 'w'), text(2, 'y'), text(4, 'MatMul'));
-  const initializer = message(
-    integer(1, depth),
-    integer(1, columns),
-    integer(2, FLOAT),
-    text(8, 'w'),
-    bytes(9, weight),
-  );
-  const graph = message(
-    bytes(1, node),
-    text(2, 'product'),
-    bytes(5, initializer),
-    bytes(11, tensorInfo('x', [rows, depth])),
-    bytes(12, tensorInfo('y', [rows, columns])),
-  );
-  return message(integer(1, 8), bytes(7, graph), bytes(8, integer(2, 17)));
-}
-
-/** ValueInfoProto of a float tensor. */
-function tensorInfo(name: string, shape: readonly number[]): Uint8Array {
-  const dimensions = message(...shape.map((size) => bytes(1, integer(1, size))));
-  return message(text(1, name), bytes(2, bytes(1, message(integer(1, FLOAT), bytes(2, dimensions)))));
-}
-
-/** Fields one after another. */
-function message(...fields: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(fields.reduce((sum, field) => sum + field.length, 0));
-  let place = 0;
-  for (const field of fields) {
-    joined.set(field, place);
-    place += field.length;
-  }
-  return joined;
-}
-
-function integer(field: number, value: number): Uint8Array {
-  return Uint8Array.of(field << 3, ...varint(value));
-}
-
-function text(field: number, value: string): Uint8Array {
-  return bytes(field, new TextEncoder().encode(value));
-}
-
-function bytes(field: number, value: Uint8Array): Uint8Array {
-  return message(Uint8Array.of((field << 3) | 2, ...varint(value.length)), value);
-}
-
-function varint(value: number): number[] {
-  return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))];
+  const graph = new OnnxGraph('product');
+  const x = graph.input('x', [rows, depth]);
+  const w = graph.constant('w', [depth, columns], random(depth * columns));
+  graph.output(graph.node('MatMul', [x, w], {}, { output: 'y' }), [rows, columns]);
+  return graph.model();
 }

@@ -1,5 +1,7 @@
-/** The loop of nothing but multiply-adds, as a contender. */
+/** The loops of nothing but multiply-adds, as contenders. */
 import { readFileSync } from 'node:fs';
+import type { NativeDevice } from '../src/backend/native/device.js';
+import type { FloatType } from '../src/plan/types.js';
 import type { Contender } from './measure.js';
 
 /** As in `assembly/bench/peak.ts`. */
@@ -18,6 +20,20 @@ export function peakLoop(build: 'simd' | 'relaxed'): Contender {
     run: () => {
       // Several calls: one alone would stay in the baseline compiler's code from its start to its end.
       for (let i = 0; i < CALLS; i++) peak(ROUNDS, 64);
+    },
+  };
+}
+
+/** About 20 ms, not much less than what is held against it: an interruption should be as likely. */
+const NATIVE_ROUNDS = 10_000_000;
+
+/** The loop of the native kernels' instruction set, on one thread. */
+export function nativePeakLoop(device: NativeDevice, type: FloatType): Contender {
+  return {
+    name: `multiply-add loop, ${device.instructionSet} ${type}`,
+    flops: device.peak(type, 1) * NATIVE_ROUNDS,
+    run: () => {
+      device.peak(type, NATIVE_ROUNDS);
     },
   };
 }

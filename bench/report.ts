@@ -4,7 +4,7 @@ import { markdown } from './results.js';
 
 const INTRODUCTION = `# Performance
 
-Made from \`bench/results\` by \`npm run bench:report\`; \`npm run bench\` and \`npm run bench:whole\` make those files. Machines are shared and
+Made from \`bench/results\` by \`npm run bench:report\`; \`npm run bench\`, \`bench:whole\` and \`bench:block\` make those files (\`bench/README.md\`). Machines are shared and
 noisy: read the ratios, which come from contenders run in turn in one process (medians), not the absolute figures. "Loop" is
 the rate of a pure multiply-add loop of the same build, on one thread, in the same rounds: the limit.
 

@@ -55,7 +55,8 @@ export function saveJson(what: string, figures: object): string {
   return path;
 }
 
-function shares({ timeShare, macShare }: Row): string {
+/** Both shares, and what the time is over what the multiply-adds alone would have it be. */
+export function shares({ timeShare, macShare }: Pick<Row, 'timeShare' | 'macShare'>): string {
   if (timeShare === undefined || macShare === undefined) return '';
   return `${timeShare.toFixed(3)} / ${macShare.toFixed(3)} = ${(timeShare / macShare).toFixed(2)}`;
 }

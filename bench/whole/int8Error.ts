@@ -4,6 +4,7 @@ import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { DiTCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
 import { computeAll } from '../../src/models/actions.js';
+import { relativeL2 } from '../measure.js';
 
 const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
 
@@ -28,20 +29,11 @@ async function forwardError(model: string, weights: WeightPrecision): Promise<nu
   const labels = golden.readIntegers('y');
   const steps = [computeAll(checkpoint.config.depth)];
   const plan = planSession(checkpoint.config, { sequences: labels.length, labels: labels.length, steps });
-  using session = new DenoisingSession(device, device.loadWeights(checkpoint), plan);
+  using session = await DenoisingSession.create(device, device.loadWeights(checkpoint), plan);
   const timesteps = golden.readIntegers('t');
   await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
   const rows = Int32Array.from(labels.keys());
   const output = await session.evaluate(0, golden.read('x'), rows);
   await device.dispose();
   return relativeL2(output, golden.read('out'));
-}
-
-function relativeL2(actual: Float32Array, expected: Float32Array): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i]! - expected[i]!) ** 2;
-    norm += expected[i]! ** 2;
-  }
-  return Math.sqrt(difference / norm);
 }

@@ -1,0 +1,92 @@
+/**
+ * Times every contender on one number of threads: `node onThreads.js THREADS` writes the rows as JSON to standard
+ * output. Nobody is timed before the output is right.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { interleave, relativeL2 } from '../measure.js';
+import type { BlockContender } from './contender.js';
+import { openLoops } from './loops.js';
+import { ONNXRUNTIME_NODE, onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.js';
+import { ours } from './ours.js';
+import { blockProblem } from './problem.js';
+import { type BlockRow, blockRow, type Timed } from './row.js';
+import { torch } from './torch.js';
+
+const ROUNDS = 15;
+const WARM_UP = 3;
+/** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
+const PAUSE = 60;
+
+// Node.js 20 has relaxed SIMD behind a flag; later ones have it anyway.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+const contenders = await open(Number(process.argv[2]));
+const errors = await check(contenders);
+process.stdout.write(JSON.stringify(await measure(contenders, errors)));
+await Promise.all(contenders.map((contender) => contender.dispose()));
+
+/** Those present, ours first; says of the others why they are not. */
+async function open(threads: number): Promise<BlockContender[]> {
+  const problem = blockProblem();
+  const oursOf = async (kind: 'compute' | 'calibrate') => [
+    await ours(problem, 'native', { threads, weights: 'f32' }, kind),
+    await ours(problem, 'native', { threads, weights: 'bf16' }, kind),
+    await ours(problem, 'wasm', { threads, weights: 'f32' }, kind),
+  ];
+  const opened = [
+    ...(await oursOf('compute')),
+    await onnxruntimeNode(problem, threads),
+    await onnxruntimeWeb(problem, threads),
+    await torch(problem, threads, 'f32'),
+    await torch(problem, threads, 'bf16'),
+    ...(await oursOf('calibrate')),
+  ];
+  return opened.filter((contender): contender is BlockContender => {
+    if (!('absent' in contender)) return true;
+    process.stderr.write(`${contender.name} is left out: ${contender.absent}\n`);
+    return false;
+  });
+}
+
+/**
+ * How far each output is from that of the first contender of its kind, full or calibrated. Throws when that is more
+ * than the contender's arithmetic explains.
+ */
+async function check(contenders: readonly BlockContender[]): Promise<number[]> {
+  const outputs: Float32Array[] = [];
+  for (const contender of contenders) outputs.push(await contender.output());
+  return contenders.map(({ name, threads, replaces, tolerance }, i) => {
+    const first = contenders.findIndex((other) => !other.replaces === !replaces);
+    const error = relativeL2(outputs[i]!, outputs[first]!);
+    if (error <= tolerance) return error;
+    throw new Error(
+      `${name} (threads: ${threads}) is ${error} from ${contenders[first]!.name} in relative L2; expected at most ${tolerance}`,
+    );
+  });
+}
+
+async function measure(
+  contenders: readonly BlockContender[],
+  errors: readonly number[],
+): Promise<BlockRow[]> {
+  const loops = await openLoops();
+  const loopList = Object.values(loops);
+  const all = await interleave([...loopList, ...contenders], ROUNDS, WARM_UP, PAUSE);
+  const times = all.slice(loopList.length);
+  const named = (name: string | undefined): Timed | undefined => {
+    const i = contenders.findIndex((contender) => contender.name === name);
+    return i < 0 ? undefined : { contender: contenders[i]!, times: times[i]! };
+  };
+  return contenders.map((contender, i) => {
+    const loop = loops[contender.loop];
+    return blockRow({
+      contender,
+      times: times[i]!,
+      error: errors[i]!,
+      loop: loop && { contender: loop, times: all[loopList.indexOf(loop)]! },
+      // It computes the block in full: no rival of a calibrated one.
+      onnx: contender.replaces ? undefined : named(ONNXRUNTIME_NODE),
+      full: named(contender.replaces),
+    });
+  });
+}

@@ -1,0 +1,89 @@
+/** The block as incache runs it in a step: the plan of the real graph builder, on one backend. */
+import type { DeviceOptions, DeviceTensor, Executable } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/choose.js';
+import { type LinearAction, uniformActions } from '../../src/models/actions.js';
+import { emitBlock } from '../../src/models/block.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
+import { planCost } from '../../src/plan/cost.js';
+import type { FloatType, Plan } from '../../src/plan/types.js';
+import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
+import { type BlockProblem, RANK, type Tensor } from './problem.js';
+
+type Options = DeviceOptions & { readonly threads: number; readonly weights: 'f32' | 'bf16' };
+
+/** In full, or with every linear calibrated on what a step on `cachedX` has stored. */
+type Kind = 'compute' | 'calibrate';
+
+export async function ours(
+  problem: BlockProblem,
+  backend: 'native' | 'wasm',
+  options: Options,
+  kind: Kind,
+): Promise<BlockContender | Absent> {
+  const full = `incache ${backend} ${options.weights}`;
+  const name = kind === 'calibrate' ? `${full}, calibrated` : full;
+  const device = await openDevice(backend, options).catch((error: Error) => error);
+  if (device instanceof Error) return { name, absent: device.message };
+  const { weights: tensorsOfModel, factors, x, cachedX, modulation } = problem;
+  const weights = device.loadWeights({
+    read: (name) => (tensorsOfModel.get(name) ?? factors.get(name))!.data,
+  });
+  const tensors = new Map<string, DeviceTensor>();
+  const compile = (action: LinearAction): Promise<Executable> => {
+    const plan = blockPlan(problem, action, device.activations);
+    for (const { name, role, rows, columns, type } of plan.buffers)
+      if ((role === 'input' || role === 'state') && !tensors.has(name))
+        tensors.set(name, device.allocate(rows, columns, type));
+    return device.compile(plan, { weights, tensors });
+  };
+  const gather = kind === 'calibrate' ? await compile('store') : undefined;
+  const step = await compile(kind);
+  const runOn = async (tokens: Tensor, executable: Executable) => {
+    tensors.get('x')!.write(tokens.data);
+    await executable.run();
+  };
+  return {
+    name,
+    threads: device.threads,
+    replaces: kind === 'calibrate' ? full : undefined,
+    loop: backend === 'wasm' ? 'wasm' : `native ${options.weights}`,
+    flops: blockFlops(problem, kind),
+    tolerance: TOLERANCE[options.weights],
+    run: () => step.run(),
+    output: async () => {
+      tensors.get('modulation')!.write(modulation.data);
+      if (gather) await runOn(cachedX, gather);
+      await runOn(x, step);
+      return tensors.get('x')!.read() as Float32Array;
+    },
+    dispose: () => device.dispose(),
+  };
+}
+
+/** Of the matrix products, as all contenders of that kind must do them. */
+export function blockFlops(problem: BlockProblem, kind: Kind): number {
+  return 2 * planCost(blockPlan(problem, kind, 'f32')).macs;
+}
+
+/**
+ * The tokens are a state that the block updates in place, as in a step; what one run leaves, the next begins with. They
+ * grow by no more than a step's worth each time, and no time here depends on values.
+ */
+function blockPlan(
+  { config, images, tokens }: BlockProblem,
+  action: LinearAction,
+  activations: FloatType,
+): Plan {
+  const builder = new PlanBuilder('block');
+  const cache = {
+    form: 'input',
+    splitQkv: [false],
+    fusedMlp: [action !== 'compute'],
+    rank: () => RANK,
+    factorPrefix: '',
+  } as const;
+  const x = builder.state('x', images * tokens, config.hiddenSize);
+  const modulation = builder.input('modulation', images, 6 * config.hiddenSize);
+  emitBlock({ builder, config, cache, activations }, 0, uniformActions(action), x, modulation);
+  return builder.build();
+}
