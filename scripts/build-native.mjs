@@ -53,5 +53,5 @@ function resolve(file) {
 function reason(output) {
   if (/CMake executable is not found|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(output))
     return 'no compiler or no CMake was found';
-  return /error:? .*/i.exec(output)?.[0].trim() ?? 'the build failed; npm run build:native says why';
+  return /(?<=: (?:fatal )?error: ).*|CMake Error.*/.exec(output)?.[0].trim() ?? 'the build failed; npm run build:native says why';
 }

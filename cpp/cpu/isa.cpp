@@ -3,7 +3,7 @@
 // have internal linkage or live in that namespace: the linker would otherwise keep one copy for all processors.
 #include <cmath>
 #include <cstring>
-#ifdef __AVX512BF16__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
