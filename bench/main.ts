@@ -12,7 +12,6 @@ import type { KernelCase } from './kernels/case.js';
 import { linear } from './kernels/linear.js';
 import { type Contender, interleave, median, medianRatio, type Times } from './measure.js';
 import { onnxProduct } from './onnx.js';
-import { peakLoop } from './peak.js';
 import { markdown, type Row, save } from './results.js';
 
 const ROUNDS = 31;
@@ -46,7 +45,7 @@ async function time(kernelCase: KernelCase): Promise<Row[]> {
   const entries = await Promise.all(
     builds.filter((build) => applies(build, kernelCase)).map((build) => enter(build, kernelCase)),
   );
-  const loops = new Map([...new Set(builds.map(({ peak }) => peak))].map((peak) => [peak, peakLoop(peak)]));
+  const loops = new Map(entries.map(({ build }) => [build.family, build.loop()]));
   const rival = product && (await onnxProduct(product, flops));
   const contenders = [
     ...loops.values(),
@@ -58,12 +57,12 @@ async function time(kernelCase: KernelCase): Promise<Row[]> {
     contender ? all[contenders.indexOf(contender)] : undefined;
   const oneThread = (build: Build) =>
     entries.find(
-      ({ build: { peak, options } }) =>
-        peak === build.peak && options.threads === 1 && options.weights === 'f32',
+      ({ build: { family, options } }) =>
+        family === build.family && options.threads === 1 && options.weights !== 'int8',
     );
   const measured = entries.map(({ build, contender, replaced }) => {
     const first = oneThread(build);
-    return row(kernelCase, contender, loops.get(build.peak)!, times, {
+    return row(kernelCase, contender, loops.get(build.family)!, times, {
       rival: times(rival),
       oneThread: first?.contender === contender ? undefined : times(first?.contender),
       replaced: times(replaced),

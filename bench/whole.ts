@@ -6,12 +6,13 @@
 import { factors } from './calibrate/svd.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
+import { randomModel } from './whole/randomModel.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
-const MEASUREMENTS = { trajectory, startUp, int8Error, residentMemory, factors };
+const MEASUREMENTS = { trajectory, randomModel, startUp, int8Error, residentMemory, factors };
 
 const wanted = process.argv[2] ?? '';
 for (const [name, measure] of Object.entries(MEASUREMENTS)) {

@@ -51,7 +51,14 @@ function resolve(file) {
 
 /** The first cause that its output tells of. */
 function reason(output) {
-  if (/CMake executable is not found|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(output))
+  if (
+    /CMake executable is not found|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(
+      output,
+    )
+  )
     return 'no compiler or no CMake was found';
-  return /(?<=: (?:fatal )?error: ).*|CMake Error.*/.exec(output)?.[0].trim() ?? 'the build failed; npm run build:native says why';
+  return (
+    /(?<=: (?:fatal )?error: ).*|CMake Error.*/.exec(output)?.[0].trim() ??
+    'the build failed; npm run build:native says why'
+  );
 }

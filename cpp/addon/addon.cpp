@@ -28,19 +28,23 @@ incache_type type(const Napi::CallbackInfo &info, size_t place) {
   raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32 or bf16");
 }
 
-// The memory of a Float32Array or Int32Array, as it is. One that was detached has no elements, and is refused by its size.
+// The memory of a Float32Array or Int32Array, shared or not, as it is. One that was detached has no elements, and is refused by its size.
 struct Elements {
   void *data;
   incache_type type;
   uint64_t count;
 };
+template <class T>
+Elements elementsOf(const Napi::Value &value, incache_type type) {
+  const auto array = value.As<Napi::TypedArrayOf<T>>();
+  return {const_cast<T *>(array.Data()), type, array.ElementLength()};
+}
 Elements elements(const Napi::CallbackInfo &info, size_t place) {
   const Napi::Value value = info[place];
   if (value.IsTypedArray()) {
-    const auto array = value.As<Napi::TypedArray>();
-    const bool isFloat = array.TypedArrayType() == napi_float32_array;
-    if (isFloat || array.TypedArrayType() == napi_int32_array)
-      return {static_cast<char *>(array.ArrayBuffer().Data()) + array.ByteOffset(), isFloat ? INCACHE_F32 : INCACHE_I32, array.ElementLength()};
+    const napi_typedarray_type kind = value.As<Napi::TypedArray>().TypedArrayType();
+    if (kind == napi_float32_array) return elementsOf<float>(value, INCACHE_F32);
+    if (kind == napi_int32_array) return elementsOf<int32_t>(value, INCACHE_I32);
   }
   raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is neither a Float32Array nor an Int32Array");
 }
@@ -130,6 +134,9 @@ Napi::Value createExecutable(const Napi::CallbackInfo &info) {
   const auto weights = handle<incache_weights>(info, 2);
   if (!info[3].IsArray() || !info[4].IsArray()) raise(env, INCACHE_BAD_ARGUMENT, "expected names and buffers");
   const auto names = info[3].As<Napi::Array>(), buffers = info[4].As<Napi::Array>();
+  // A script's array may claim any length; the plan's is bounded.
+  const uint64_t most = incache_plan_buffers(plan.get());
+  if (names.Length() > most) raise(env, INCACHE_BAD_ARGUMENT, std::to_string(names.Length()) + " names; expected at most " + std::to_string(most));
   std::vector<std::string> kept(names.Length());
   std::vector<Shared<incache_buffer>> held(names.Length());
   std::vector<incache_binding> bindings(names.Length());

@@ -2,6 +2,8 @@
 // thread keeps what it uses, whatever the script disposes or collects meanwhile. Nothing is static: every environment
 // (worker) that loads the addon has its own.
 #pragma once
+// std::bad_alloc and its like become errors of the script too, not the end of the process.
+#define NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #include <napi.h>
 
 #include <memory>

@@ -47,7 +47,7 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
       const size_t place = static_cast<size_t>(operand.view.buffer);
       const PlanBuffer &buffer = plan_.buffers[place];
       if (buffer.role != INCACHE_WEIGHT) continue;
-      const WeightForm form = formOf(operand.name, operand.view);
+      const WeightForm form = formOf(operand.name, operand.view, buffer);
       const std::shared_ptr<Block> block = weights.find(buffer.name, form);
       if (!block) throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' of " + sizeText(buffer.rows, buffer.columns) + " has not been loaded");
       kept_.push_back(block);
@@ -89,7 +89,8 @@ Matrix Executable::matrix(const View &v) const {
 }
 
 Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
-  const std::shared_ptr<Block> block = weights.find(plan_.buffers[static_cast<size_t>(v.buffer)].name, formOf(operand, v));
+  const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(v.buffer)];
+  const std::shared_ptr<Block> block = weights.find(buffer.name, formOf(operand, v, buffer));
   // Another thread may have released it since it was looked for.
   if (!block) throw Error(INCACHE_BAD_ARGUMENT, "a weight was released while a plan that needs it was bound");
   kept_.push_back(block);

@@ -1,4 +1,6 @@
 // A plan from the structures of the C interface.
+#include <algorithm>
+
 #include "error.h"
 #include "plan.h"
 #include "plan_create.h"
@@ -48,7 +50,20 @@ constexpr Source kViews[] = {
     {&Op::out, &incache_op::out},
 };
 
-// A view that the operation does not have would be ignored, and one that it needs be missed.
+constexpr int64_t Op::*kCounts[] = {&Op::heads, &Op::queryLength, &Op::keyLength, &Op::channels, &Op::height, &Op::width, &Op::patch};
+constexpr double Op::*kReals[] = {&Op::attentionScale, &Op::epsilon, &Op::maxPeriod};
+
+// Whether a number is set that is none of the fields.
+template <class T, size_t N>
+bool hasOther(const Op &op, T Op::*const (&all)[N], const std::vector<OpFields::Field<T>> &fields) {
+  for (T Op::*const number : all) {
+    const bool known = std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field.at == number; });
+    if (!known && op.*number != 0) return true;
+  }
+  return false;
+}
+
+// A field that the operation does not have would be ignored, and a view that it needs be missed.
 void requireFields(const Op &op, const std::string &what) {
   const OpFields &fields = fieldsOf(op.kind);
   size_t expected = 0;
@@ -59,7 +74,9 @@ void requireFields(const Op &op, const std::string &what) {
   for (const auto &field : fields.optional) expected += (op.*field.at).given() ? 1 : 0;
   size_t given = 0;
   for (const Source &source : kViews) given += (op.*source.to).given() ? 1 : 0;
-  if (given != expected || (!fields.factors && !op.factors.empty()))
+  const bool others = (!fields.factors && !op.factors.empty()) || (!fields.epilogue && op.epilogue != Epilogue::none) ||
+                      hasOther(op, kCounts, fields.counts) || hasOther(op, kReals, fields.reals);
+  if (given != expected || others)
     throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a field that " + fields.name + " does not");
 }
 
@@ -98,7 +115,8 @@ Plan createPlan(const char *name, const incache_buffer_info *buffers, uint64_t b
   for (uint64_t i = 0; i < bufferCount; i++) {
     const std::string what = "buffers[" + std::to_string(i) + "]";
     if (!buffers[i].name) throw Error(INCACHE_BAD_ARGUMENT, what + ".name is null");
-    if (buffers[i].role > INCACHE_TEMPORARY || buffers[i].type > INCACHE_BF16)
+    // A caller in C may have put any number there, a negative one too.
+    if (static_cast<uint32_t>(buffers[i].role) > INCACHE_TEMPORARY || static_cast<uint32_t>(buffers[i].type) > INCACHE_BF16)
       throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has an unknown role or type");
     plan.buffers.push_back({buffers[i].name, buffers[i].role, buffers[i].type, bounded(buffers[i].rows, what + ".rows"),
                             bounded(buffers[i].columns, what + ".columns")});

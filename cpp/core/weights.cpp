@@ -14,7 +14,7 @@ std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
   for (const Op &op : plan.ops)
     for (const Operand &operand : operandsOf(op))
       if (operand.view.buffer == static_cast<int64_t>(place)) {
-        const WeightForm form = formOf(operand.name, operand.view);
+        const WeightForm form = formOf(operand.name, operand.view, plan.buffers[place]);
         forms.emplace(form.key(), form);
       }
   return forms;
@@ -22,13 +22,14 @@ std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
 
 }  // namespace
 
-WeightForm formOf(const std::string &operand, const View &view) {
-  return {operand == "weight" || operand.rfind("factors", 0) == 0, view};
+WeightForm formOf(const std::string &operand, const View &view, const PlanBuffer &buffer) {
+  return {operand == "weight" || operand.rfind("factors", 0) == 0, view, buffer.rows, buffer.columns};
 }
 
 std::string WeightForm::key() const {
-  if (!packed) return "plain";
-  return std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
+  const std::string shape = sizeText(rows, columns);
+  if (!packed) return shape;
+  return shape + ": " + std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
 }
 
 uint64_t Weights::bytes() const {
@@ -56,7 +57,7 @@ size_t Weights::missing(const Plan &plan, size_t from) const {
     for (const Operand &operand : operandsOf(op)) {
       const size_t place = static_cast<size_t>(operand.view.buffer);
       if (place < from || plan.buffers[place].role != INCACHE_WEIGHT || lacking[place]) continue;
-      lacking[place] = !has(plan.buffers[place].name, formOf(operand.name, operand.view));
+      lacking[place] = !has(plan.buffers[place].name, formOf(operand.name, operand.view, plan.buffers[place]));
     }
   size_t place = from;
   while (place < lacking.size() && !lacking[place]) place++;
@@ -66,7 +67,7 @@ size_t Weights::missing(const Plan &plan, size_t from) const {
 void Weights::load(const Plan &plan, size_t place, const Tensor &tensor) {
   const PlanBuffer &buffer = plan.buffers.at(place);
   if (buffer.role != INCACHE_WEIGHT) throw Error(INCACHE_BAD_ARGUMENT, "buffer '" + buffer.name + "' is not a weight");
-  if (tensor.type == INCACHE_I32 || tensor.type > INCACHE_F16)
+  if (tensor.type != INCACHE_F32 && tensor.type != INCACHE_BF16 && tensor.type != INCACHE_F16)
     throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(tensor.type) + "; expected INCACHE_F32, INCACHE_BF16 or INCACHE_F16");
   if (tensor.elements != static_cast<uint64_t>(buffer.rows * buffer.columns))
     throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' has " + std::to_string(tensor.elements) + " values; the plan expects " +

@@ -13,11 +13,13 @@ namespace incache {
 struct WeightForm {
   bool packed;
   View view;
+  // Of the whole tensor: in another plan a tensor of the same name may have another shape.
+  int64_t rows, columns;
   std::string key() const;
 };
 
-// The form that an operand of this name takes.
-WeightForm formOf(const std::string &operand, const View &view);
+// The form that an operand of this name takes, of a tensor of the buffer's shape.
+WeightForm formOf(const std::string &operand, const View &view, const PlanBuffer &buffer);
 
 struct Tensor {
   const void *data;

@@ -1,0 +1,36 @@
+/**
+ * Whether memory stays flat over many pipelines of the native backend and many stopped runs, in a process of its own:
+ * `npm run bench:stability`.
+ */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { EMBEDDED_MODEL } from '../../src/index.js';
+import { saveJson } from '../results.js';
+import type { StabilityFigures } from './process.js';
+
+const CYCLES = 1000;
+const ABORTED_RUNS = 200;
+
+const program = fileURLToPath(new URL('process.js', import.meta.url));
+const args = ['--expose-gc', program, EMBEDDED_MODEL, String(CYCLES), String(ABORTED_RUNS)];
+const output = execFileSync(process.execPath, args, {
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const figures: StabilityFigures = JSON.parse(output);
+const text = table(figures);
+console.log(`${text}\n\nwritten to ${saveJson('stability', { text, ...figures })}`);
+
+function table(f: StabilityFigures): string {
+  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  const growth = (bytes: number) => mebibytes(bytes - f.rssBefore);
+  return [
+    'Native backend, embedded model, 2 threads: opened, run, closed; then runs stopped in their middle',
+    '',
+    '| | resident, MiB | growth, MiB | left on a device, bytes |',
+    '|---|---|---|---|',
+    `| after the warm-up | ${mebibytes(f.rssBefore)} | | |`,
+    `| after ${f.cycles} cycles | ${mebibytes(f.rssAfterCycles)} | ${growth(f.rssAfterCycles)} | ${f.heldAfterCycle} |`,
+    `| after ${f.abortedRuns} stopped runs | ${mebibytes(f.rssAfterAborted)} | ${growth(f.rssAfterAborted)} | ${f.heldAfterAborted} |`,
+  ].join('\n');
+}

@@ -1,0 +1,30 @@
+/* What the tests of the C interface share: expectations that are counted, and numbers to work with. */
+#ifndef INCACHE_TEST_EXPECT_H
+#define INCACHE_TEST_EXPECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "incache.h"
+
+/** Counts a failure, and tells what and what the last error was, when it does not hold. From any thread. */
+void expect(int holds, const char *what);
+void expect_ok(incache_status got, const char *what);
+/** Expects the status, and a sentence that has `part` in it. */
+void expect_refused(incache_status got, incache_status wanted, const char *part);
+/** EXIT_FAILURE when an expectation did not hold. */
+int outcome(void);
+
+/** A device of so many threads, of float32 or bfloat16 weights; ends the test when there is none. */
+incache_device *open_device(uint32_t threads, incache_type weights);
+
+/** One of 257 numbers from -1 to 1, that float32, float16 and bfloat16 all hold exactly. */
+float number(uint64_t i);
+/** From 0 to `below` - 1, the same in every run. */
+uint32_t random_below(uint32_t below);
+/** malloc that ends the test instead of returning null. */
+void *allocate(size_t bytes);
+/** A whole file, or null. */
+char *read_file(const char *path, size_t *length);
+
+#endif

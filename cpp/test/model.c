@@ -1,0 +1,201 @@
+/* A model file: samples, restarts, and copies of it that are damaged. The path is the argument; without one nothing is tested. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "expect.h"
+
+enum { CUTS = 200, CHANGES = 300 };
+
+typedef struct subject {
+  incache_device *device;
+  incache_model *model;
+  incache_model_info info;
+  uint32_t *labels;
+  uint64_t elements;
+} subject;
+
+static subject open_subject(const char *path) {
+  subject s = {.device = open_device(2, INCACHE_F32)};
+  expect_ok(incache_model_open(path, &s.model), path);
+  if (!s.model) exit(outcome());
+  expect_ok(incache_model_describe(s.model, &s.info), "describe");
+  s.labels = allocate(s.info.images * sizeof *s.labels);
+  for (uint32_t i = 0; i < s.info.images; i++) s.labels[i] = i % (s.info.classes + 1);
+  s.elements = (uint64_t)s.info.images * s.info.channels * s.info.height * s.info.width;
+  expect(s.info.name && s.info.steps > 0 && s.elements > 0 && s.info.macs > 0, "a model that is described");
+  return s;
+}
+
+static void close_subject(subject *s) {
+  incache_model_destroy(s->model);
+  incache_device_close(s->device);
+  free(s->labels);
+}
+
+static float *latents_of(const subject *s, const incache_sampler *sampler) {
+  float *latents = allocate(s->elements * sizeof *latents);
+  memset(latents, 0xff, s->elements * sizeof *latents);
+  expect_ok(incache_sampler_latents(sampler, latents, s->elements), "latents");
+  return latents;
+}
+
+/* Takes all steps. */
+static float *finish(const subject *s, incache_sampler *sampler) {
+  uint32_t remaining = s->info.steps;
+  for (uint32_t taken = 1; remaining > 0; taken++) {
+    expect_ok(incache_sampler_step(sampler, &remaining), "step");
+    expect(remaining == s->info.steps - taken, "a step less remains");
+    if (remaining != s->info.steps - taken) break;
+  }
+  return latents_of(s, sampler);
+}
+
+static int are_finite(const float *values, uint64_t count) {
+  for (uint64_t i = 0; i < count; i++)
+    if (!isfinite(values[i])) return 0;
+  return 1;
+}
+
+static void test_samples(subject *s) {
+  const size_t bytes = s->elements * sizeof(float), image = bytes / s->info.images;
+  incache_sample_options options = {s->labels, 7, 0};
+  incache_sampler *sampler = NULL;
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
+  float *noise = latents_of(s, sampler), *first = finish(s, sampler);
+  expect(are_finite(noise, s->elements) && are_finite(first, s->elements), "latents are numbers");
+  expect(memcmp(noise, first, bytes) != 0, "steps change the latents");
+  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "steps have been taken; expected a restart");
+
+  expect_ok(incache_sampler_restart(sampler, &options), "restart");
+  float *again = finish(s, sampler);
+  expect(memcmp(first, again, bytes) == 0, "the same seed gives the same bits");
+
+  options.seed = 8;
+  expect_ok(incache_sampler_restart(sampler, &options), "restart");
+  float *other = finish(s, sampler);
+  expect(memcmp(first, other, image) != 0, "another seed gives another image");
+
+  /* The first image of a batch that starts later is the second of this one. */
+  options.seed = 7, options.first_image = 1;
+  expect_ok(incache_sampler_restart(sampler, &options), "restart");
+  float *later = latents_of(s, sampler);
+  if (s->info.images > 1) expect(memcmp(later, (char *)noise + image, image) == 0, "an image's noise is its own");
+  expect(memcmp(later, noise, image) != 0, "and no other's");
+
+  /* In the middle of a batch, and with the model's handle gone. */
+  incache_sampler *second = NULL;
+  options.first_image = 0;
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &second), "create");
+  expect_ok(incache_sampler_step(sampler, NULL), "step");
+  float *beside = finish(s, second);
+  expect(memcmp(first, beside, bytes) == 0, "samplers of one model do not disturb each other");
+  incache_sampler_destroy(second);
+  incache_sampler_destroy(sampler);
+  free(noise), free(first), free(again), free(other), free(later), free(beside);
+}
+
+static void test_lifetimes(const char *path) {
+  subject s = open_subject(path);
+  const incache_sample_options options = {s.labels, 7, 0};
+  incache_sampler *sampler = NULL;
+  expect_ok(incache_sampler_create(s.device, s.model, &options, &sampler), "create");
+  incache_model_destroy(s.model);
+  incache_device_close(s.device);
+  expect_ok(incache_sampler_step(sampler, NULL), "a sampler keeps its model and its device");
+  incache_sampler_destroy(sampler);
+  free(s.labels);
+}
+
+static void test_options(subject *s) {
+  incache_sample_options options = {s->labels, 7, 0};
+  incache_sampler *sampler = NULL;
+  float value;
+  char part[64];
+  expect_refused(incache_sampler_create(NULL, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "device is null");
+  expect_refused(incache_sampler_create(s->device, s->model, NULL, &sampler), INCACHE_BAD_ARGUMENT, "options is null");
+  expect_refused(incache_sampler_create(s->device, s->model, &options, NULL), INCACHE_BAD_ARGUMENT, "sampler is null");
+  options.labels = NULL;
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "options.labels is null");
+  options.labels = s->labels, options.seed = (uint64_t)1 << 53;
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "expected one below 2^53");
+  options.seed = 7;
+  const uint32_t last = s->info.images - 1, kept = s->labels[last];
+  s->labels[last] = s->info.classes + 1;
+  snprintf(part, sizeof part, "labels[%u] is %u; expected 0 to %u", last, s->info.classes + 1, s->info.classes);
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, part);
+  expect(!sampler, "a sampler that is refused fills nothing in");
+  s->labels[last] = kept;
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
+  s->labels[last] = UINT32_MAX;
+  expect_refused(incache_sampler_restart(sampler, &options), INCACHE_BAD_ARGUMENT, "is 4294967295; expected 0 to");
+  s->labels[last] = kept;
+  expect_refused(incache_sampler_latents(sampler, NULL, s->elements), INCACHE_BAD_ARGUMENT, "latents is null");
+  expect_refused(incache_sampler_latents(sampler, &value, 1 + s->elements), INCACHE_BAD_ARGUMENT, "elements is ");
+  expect_refused(incache_model_describe(s->model, NULL), INCACHE_BAD_ARGUMENT, "info is null");
+  expect_ok(incache_sampler_step(sampler, NULL), "what was refused has changed nothing");
+  incache_sampler_destroy(sampler);
+}
+
+/* A copy cut short cannot hold its tensors, and one of no more than its header cannot either. */
+static void test_truncations(const char *bytes, size_t length, size_t header) {
+  for (int i = 0; i < CUTS; i++) {
+    /* Half of them in the header, which is a small part of a large file. */
+    const size_t within = i % 2 ? length : header, some = within / CUTS * (size_t)i + random_below(7) % within;
+    char *cut = allocate(some + (some == 0));
+    incache_model *model = NULL;
+    memcpy(cut, bytes, some);
+    expect(incache_model_parse(cut, some, &model) == INCACHE_BAD_PLAN && !model && *incache_last_error(), "a truncated file is refused");
+    free(cut);
+  }
+}
+
+/* One byte of the header changed: refused, or a model that samples or is refused. */
+static void test_changes(subject *s, char *bytes, size_t length, size_t header) {
+  const incache_sample_options options = {s->labels, 7, 0};
+  for (int i = 0; i < CHANGES; i++) {
+    char *const at = bytes + random_below((uint32_t)header), kept = *at;
+    incache_model *model = NULL;
+    incache_model_info info;
+    incache_sampler *sampler = NULL;
+    *at = (char)random_below(256);
+    const incache_status status = incache_model_parse(bytes, length, &model);
+    expect(status == INCACHE_OK || (!model && *incache_last_error()), "a changed file is refused or is one");
+    if (model && incache_model_describe(model, &info) == INCACHE_OK && info.images == s->info.images &&
+        incache_sampler_create(s->device, model, &options, &sampler) == INCACHE_OK)
+      incache_sampler_step(sampler, NULL);
+    incache_sampler_destroy(sampler);
+    incache_model_destroy(model);
+    *at = kept;
+  }
+}
+
+static void test_damage(subject *s, const char *path) {
+  size_t length = 0;
+  char *bytes = read_file(path, &length);
+  expect(bytes != NULL, path);
+  if (!bytes) return;
+  uint64_t header = 0;
+  memcpy(&header, bytes, sizeof header);
+  incache_model *model = NULL;
+  expect_ok(incache_model_parse(bytes, length, &model), "the file in memory");
+  incache_model_destroy(model);
+  test_truncations(bytes, length, 8 + header);
+  test_changes(s, bytes, length, 8 + header);
+  free(bytes);
+}
+
+int main(int count, char **arguments) {
+  if (count < 2) {
+    printf("skipped: no model file was given (INCACHE_TEST_MODEL)\n");
+    return EXIT_SUCCESS;
+  }
+  subject s = open_subject(arguments[1]);
+  test_samples(&s);
+  test_options(&s);
+  test_damage(&s, arguments[1]);
+  close_subject(&s);
+  test_lifetimes(arguments[1]);
+  return outcome();
+}

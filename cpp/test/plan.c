@@ -1,0 +1,459 @@
+/* Plans that run: against float64, from every type of weight, with handles gone, on threads, and the same bits on any number of them. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "expect.h"
+
+/* Fits no panel, no strip and no vector. */
+enum { ROWS = 13, INPUTS = 37, OUTPUTS = 45 };
+
+static const char *LINEAR =
+    "{\"format\":\"incache-plan\",\"version\":1,\"name\":\"one\",\"buffers\":["
+    "{\"name\":\"x\",\"role\":\"input\",\"type\":\"f32\",\"rows\":13,\"columns\":37},"
+    "{\"name\":\"w\",\"role\":\"weight\",\"type\":\"f32\",\"rows\":45,\"columns\":37},"
+    "{\"name\":\"y\",\"role\":\"output\",\"type\":\"f32\",\"rows\":13,\"columns\":45}],"
+    "\"ops\":[{\"layer\":\"l\",\"op\":{\"op\":\"linear\",\"epilogue\":\"none\","
+    "\"x\":{\"buffer\":0,\"row\":0,\"rows\":13,\"column\":0,\"columns\":37},"
+    "\"weight\":{\"buffer\":1,\"row\":0,\"rows\":45,\"column\":0,\"columns\":37},"
+    "\"out\":{\"buffer\":2,\"row\":0,\"rows\":13,\"column\":0,\"columns\":45}}}]}";
+
+static incache_view whole(uint64_t buffer, uint64_t rows, uint64_t columns) {
+  const incache_view view = {buffer, 0, rows, 0, columns};
+  return view;
+}
+
+static incache_plan *parsed_linear(void) {
+  incache_plan *plan = NULL;
+  expect_ok(incache_plan_parse(LINEAR, strlen(LINEAR), &plan), "parse");
+  return plan;
+}
+
+static incache_plan *created_linear(void) {
+  const incache_buffer_info buffers[] = {
+      {"x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS},
+      {"w", INCACHE_WEIGHT, INCACHE_F32, OUTPUTS, INPUTS},
+      {"y", INCACHE_OUTPUT, INCACHE_F32, ROWS, OUTPUTS},
+  };
+  const incache_op op = {.op = "linear", .layer = "l", .x = whole(0, ROWS, INPUTS), .weight = whole(1, OUTPUTS, INPUTS), .out = whole(2, ROWS, OUTPUTS)};
+  incache_plan *plan = NULL;
+  expect_ok(incache_plan_create("one", buffers, 3, &op, 1, &plan), "create");
+  return plan;
+}
+
+/* number(first), number(first + 1), ... as elements of the type; each is exact in all of them. */
+static void *numbers(uint64_t count, uint64_t first, incache_type type) {
+  void *memory = allocate(count * 4);
+  for (uint64_t i = 0; i < count; i++) {
+    const float value = number(first + i);
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    /* The exponent of float16 is biased by 15, not 127; no number but 0 is below what it holds. */
+    const uint32_t half = (bits >> 16 & 0x8000u) | (value == 0 ? 0 : (bits >> 13 & 0x3ffffu) - (112u << 10));
+    if (type == INCACHE_F32)
+      ((float *)memory)[i] = value;
+    else
+      ((uint16_t *)memory)[i] = (uint16_t)(type == INCACHE_BF16 ? bits >> 16 : half);
+  }
+  return memory;
+}
+
+static void load_weight(incache_weights *weights, const incache_plan *plan, uint64_t place, incache_type type) {
+  incache_buffer_info info;
+  expect_ok(incache_plan_buffer(plan, place, &info), "buffer");
+  void *data = numbers(info.rows * info.columns, 3 + 11 * place, type);
+  expect_ok(incache_weights_load(weights, plan, place, data, type, info.rows * info.columns), "load");
+  free(data);
+}
+
+static void fill(incache_buffer *buffer, uint64_t elements, uint64_t first) {
+  float *values = numbers(elements, first, INCACHE_F32);
+  expect_ok(incache_buffer_write(buffer, values, INCACHE_F32, elements), "write");
+  free(values);
+}
+
+/* NaN, which no sum gets rid of. */
+static void poison(incache_buffer *buffer, uint64_t elements) {
+  float *values = allocate(elements * 4);
+  memset(values, 0xff, elements * 4);
+  expect_ok(incache_buffer_write(buffer, values, INCACHE_F32, elements), "poison");
+  free(values);
+}
+
+static void check_product(const float *y) {
+  double worst = 0;
+  for (uint64_t m = 0; m < ROWS; m++)
+    for (uint64_t n = 0; n < OUTPUTS; n++) {
+      double sum = 0;
+      for (uint64_t k = 0; k < INPUTS; k++) sum += (double)number(m * INPUTS + k) * (double)number(n * INPUTS + k + 3 + 11);
+      const double error = fabs(sum - (double)y[m * OUTPUTS + n]);
+      if (!(error <= worst)) worst = error;
+    }
+  expect(worst < 1e-5, "the product is that of float64");
+}
+
+/* ---- A linear, from all that it can be made of -------------------------------------------------------------------- */
+
+/* Handles of a linear, in the order of the array that destroys them. */
+typedef struct linear {
+  incache_device *device;
+  incache_plan *plan;
+  incache_weights *weights;
+  incache_buffer *x, *y;
+  incache_executable *executable;
+} linear;
+
+static linear make_linear(incache_device *device, incache_plan *plan, incache_type type) {
+  linear l = {.device = device, .plan = plan};
+  uint64_t place = 0;
+  expect_ok(incache_weights_create(device, &l.weights), "weights");
+  expect_ok(incache_weights_missing(l.weights, plan, 0, &place), "missing");
+  expect(place == 1, "the weight is missing before it is loaded");
+  load_weight(l.weights, plan, 1, type);
+  expect_ok(incache_weights_missing(l.weights, plan, 0, &place), "missing");
+  expect(place == 3, "nothing is missing afterwards");
+  expect(incache_weights_bytes(l.weights) > 0, "weights take memory");
+  expect_ok(incache_buffer_create(device, ROWS, INPUTS, INCACHE_F32, &l.x), "x");
+  expect_ok(incache_buffer_create(device, ROWS, OUTPUTS, INCACHE_F32, &l.y), "y");
+  fill(l.x, ROWS * INPUTS, 0);
+  poison(l.y, ROWS * OUTPUTS);
+  const incache_binding bindings[] = {{"x", l.x}, {"y", l.y}};
+  expect_ok(incache_executable_create(device, plan, l.weights, bindings, 2, &l.executable), "bind");
+  return l;
+}
+
+/* One of the handles that running does not need. */
+static void destroy(linear *l, int which) {
+  switch (which) {
+    case 0:
+      incache_device_close(l->device);
+      return;
+    case 1:
+      incache_plan_destroy(l->plan);
+      return;
+    case 2:
+      incache_weights_destroy(l->weights);
+      return;
+    default:
+      incache_buffer_destroy(l->x);
+  }
+}
+
+static void run_and_check(linear *l) {
+  float y[ROWS * OUTPUTS];
+  expect_ok(incache_executable_run(l->executable), "run");
+  expect_ok(incache_buffer_read(l->y, y, INCACHE_F32, ROWS * OUTPUTS), "read");
+  check_product(y);
+}
+
+static void test_types(void) {
+  static const incache_type types[] = {INCACHE_F32, INCACHE_F16, INCACHE_BF16};
+  /* The numbers are exact in bfloat16, so a device that multiplies in it gives the same product. */
+  static const incache_type precisions[] = {INCACHE_F32, INCACHE_BF16};
+  for (int parsed = 0; parsed < 2; parsed++)
+    for (int type = 0; type < 3; type++)
+      for (int precision = 0; precision < 2; precision++) {
+        linear l = make_linear(open_device(2, precisions[precision]), parsed ? parsed_linear() : created_linear(), types[type]);
+        run_and_check(&l);
+        for (int which = 0; which < 4; which++) destroy(&l, which);
+        incache_buffer_destroy(l.y);
+        incache_executable_destroy(l.executable);
+      }
+}
+
+/* Handles go in all 24 orders, every one but the last two before the run. */
+static void test_lifetimes(void) {
+  for (int order = 0; order < 24; order++) {
+    linear l = make_linear(open_device(2, INCACHE_F32), parsed_linear(), INCACHE_F32);
+    int left[] = {0, 1, 2, 3};
+    for (int count = 4, code = order; count > 0; code /= count, count--) {
+      const int chosen = code % count;
+      destroy(&l, left[chosen]);
+      left[chosen] = left[count - 1];
+    }
+    run_and_check(&l);
+    if (order % 2) incache_buffer_destroy(l.y);
+    incache_executable_destroy(l.executable);
+    if (order % 2 == 0) incache_buffer_destroy(l.y);
+  }
+}
+
+static void test_description(void) {
+  incache_plan *plan = created_linear();
+  incache_buffer_info info;
+  incache_cost cost;
+  expect(incache_plan_buffers(plan) == 3, "three buffers");
+  expect_ok(incache_plan_buffer(plan, 2, &info), "buffer");
+  expect(strcmp(info.name, "y") == 0 && info.role == INCACHE_OUTPUT && info.type == INCACHE_F32, "y is an output of float32");
+  expect(info.rows == ROWS && info.columns == OUTPUTS, "y has the size it was given");
+  expect_ok(incache_plan_cost(plan, &cost), "cost");
+  expect(cost.macs == ROWS * INPUTS * OUTPUTS, "multiply-accumulates");
+  expect(cost.bytes == 4 * (ROWS * INPUTS + OUTPUTS * INPUTS + ROWS * OUTPUTS), "bytes");
+  expect(cost.arena_bytes == 0, "no temporaries");
+  incache_plan_destroy(plan);
+}
+
+/* Three SiLUs through two temporaries, of which each is alive beside the other. */
+static void test_arena(void) {
+  const incache_buffer_info buffers[] = {
+      {"x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS},
+      {"a", INCACHE_TEMPORARY, INCACHE_F32, ROWS, INPUTS},
+      {"b", INCACHE_TEMPORARY, INCACHE_BF16, ROWS, INPUTS},
+      {"y", INCACHE_OUTPUT, INCACHE_F32, ROWS, INPUTS},
+  };
+  incache_op ops[3];
+  for (uint64_t i = 0; i < 3; i++) ops[i] = (incache_op){.op = "silu", .x = whole(i, ROWS, INPUTS), .out = whole(i + 1, ROWS, INPUTS)};
+  incache_plan *plan = NULL;
+  incache_cost cost;
+  expect_ok(incache_plan_create(NULL, buffers, 4, ops, 3, &plan), "create");
+  expect_ok(incache_plan_cost(plan, &cost), "cost");
+  const uint64_t a = (ROWS * INPUTS * 4 + 63) / 64 * 64, b = (ROWS * INPUTS * 2 + 63) / 64 * 64;
+  expect(cost.arena_bytes == a + b, "the arena holds what is alive at once");
+  expect(cost.macs == 0, "no products");
+  incache_plan_destroy(plan);
+}
+
+/* ---- The same weight in several plans ------------------------------------------------------------------------------ */
+
+static incache_plan *biased_linear(uint64_t inputs, uint64_t outputs) {
+  const incache_buffer_info buffers[] = {
+      {"x", INCACHE_INPUT, INCACHE_F32, 1, inputs},
+      {"w", INCACHE_WEIGHT, INCACHE_F32, outputs, inputs},
+      {"bias", INCACHE_WEIGHT, INCACHE_F32, 1, outputs},
+      {"y", INCACHE_OUTPUT, INCACHE_F32, 1, outputs},
+  };
+  const incache_op op = {.op = "linear", .x = whole(0, 1, inputs), .weight = whole(1, outputs, inputs), .bias = whole(2, 1, outputs), .out = whole(3, 1, outputs)};
+  incache_plan *plan = NULL;
+  expect_ok(incache_plan_create("biased", buffers, 4, &op, 1, &plan), "create");
+  return plan;
+}
+
+/* A name that stands for a larger tensor in another plan is not the tensor that was loaded. */
+static void test_shared_names(void) {
+  incache_device *device = open_device(1, INCACHE_F32);
+  incache_weights *weights = NULL;
+  incache_plan *small = biased_linear(3, 5), *large = biased_linear(3, 5000);
+  incache_buffer *x = NULL, *y = NULL;
+  incache_executable *executable = NULL;
+  uint64_t place = 0;
+  expect_ok(incache_weights_create(device, &weights), "weights");
+  load_weight(weights, small, 1, INCACHE_F32);
+  load_weight(weights, small, 2, INCACHE_F32);
+  expect_ok(incache_weights_missing(weights, small, 0, &place), "missing");
+  expect(place == 4, "all of the small plan is there");
+  load_weight(weights, large, 1, INCACHE_F32);
+  expect_ok(incache_weights_missing(weights, large, 0, &place), "missing");
+  expect(place == 2, "the larger bias is missing");
+  expect_ok(incache_buffer_create(device, 1, 3, INCACHE_F32, &x), "x");
+  expect_ok(incache_buffer_create(device, 1, 5000, INCACHE_F32, &y), "y");
+  const incache_binding bindings[] = {{"x", x}, {"y", y}};
+  expect_refused(incache_executable_create(device, large, weights, bindings, 2, &executable), INCACHE_BAD_ARGUMENT,
+                 "weight 'bias' of 1 x 5000 has not been loaded");
+  expect_ok(incache_weights_release(weights, "bia"), "release");
+  expect_ok(incache_weights_missing(weights, small, 0, &place), "missing");
+  expect(place == 2, "what was released is missing");
+  incache_buffer_destroy(x);
+  incache_buffer_destroy(y);
+  incache_plan_destroy(small);
+  incache_plan_destroy(large);
+  incache_weights_destroy(weights);
+  incache_device_close(device);
+}
+
+/* ---- Threads of the caller ------------------------------------------------------------------------------------------ */
+
+static void *run_many(void *given) {
+  linear *l = given;
+  float one;
+  for (int i = 0; i < 50; i++) {
+    poison(l->y, ROWS * OUTPUTS);
+    run_and_check(l);
+    /* The text of the last error is this thread's own. */
+    expect_refused(incache_buffer_read(l->x, &one, INCACHE_F32, 1), INCACHE_BAD_ARGUMENT, "expected 481");
+  }
+  return NULL;
+}
+
+static void *load_many(void *given) {
+  const linear *l = given;
+  for (int i = 0; i < 50; i++) {
+    expect_ok(incache_weights_release(l->weights, ""), "release");
+    load_weight(l->weights, l->plan, 1, INCACHE_BF16);
+  }
+  return NULL;
+}
+
+/* Two executables and a loader, on one device of two threads. */
+static void test_callers(void) {
+  incache_device *device = open_device(2, INCACHE_F32);
+  linear l[2];
+  pthread_t threads[3];
+  for (int i = 0; i < 2; i++) l[i] = make_linear(device, parsed_linear(), INCACHE_F32);
+  for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, run_many, &l[i]);
+  pthread_create(&threads[2], NULL, load_many, &l[0]);
+  for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < 2; i++) {
+    for (int which = 1; which < 4; which++) destroy(&l[i], which);
+    incache_buffer_destroy(l[i].y);
+    incache_executable_destroy(l[i].executable);
+  }
+  incache_device_close(device);
+}
+
+/* ---- Bits do not depend on the number of threads --------------------------------------------------------------------- */
+
+/* A plan under construction; the last buffer is the output. */
+typedef struct table {
+  incache_buffer_info buffers[16];
+  char names[16][8];
+  uint64_t count;
+} table;
+
+static incache_view add(table *t, incache_role role, uint64_t rows, uint64_t columns) {
+  const uint64_t place = t->count++;
+  snprintf(t->names[place], sizeof t->names[place], "b%u", (unsigned)place);
+  t->buffers[place] = (incache_buffer_info){t->names[place], role, INCACHE_F32, rows, columns};
+  return whole(place, rows, columns);
+}
+
+/* The output of the one operation, on so many threads. */
+static float *result(const table *t, const incache_op *op, uint32_t threads, incache_type precision) {
+  incache_device *device = open_device(threads, precision);
+  incache_plan *plan = NULL;
+  incache_weights *weights = NULL;
+  incache_executable *executable = NULL;
+  incache_binding bindings[16];
+  uint64_t bound = 0;
+  expect_ok(incache_plan_create(op->op, t->buffers, t->count, op, 1, &plan), op->op);
+  expect_ok(incache_weights_create(device, &weights), "weights");
+  for (uint64_t place = 0; place < t->count; place++) {
+    const incache_buffer_info *info = &t->buffers[place];
+    const uint64_t elements = info->rows * info->columns;
+    if (info->role == INCACHE_WEIGHT) {
+      load_weight(weights, plan, place, INCACHE_F32);
+      continue;
+    }
+    incache_binding *binding = &bindings[bound++];
+    binding->name = info->name;
+    expect_ok(incache_buffer_create(device, info->rows, info->columns, INCACHE_F32, &binding->buffer), "buffer");
+    if (info->role == INCACHE_OUTPUT)
+      poison(binding->buffer, elements);
+    else
+      fill(binding->buffer, elements, 5 * place);
+  }
+  expect_ok(incache_executable_create(device, plan, weights, bindings, bound, &executable), op->op);
+  expect_ok(incache_executable_run(executable), op->op);
+  const incache_buffer_info *last = &t->buffers[t->count - 1];
+  float *out = allocate(last->rows * last->columns * 4);
+  expect_ok(incache_buffer_read(bindings[bound - 1].buffer, out, INCACHE_F32, last->rows * last->columns), "read");
+  for (uint64_t i = 0; i < bound; i++) incache_buffer_destroy(bindings[i].buffer);
+  incache_executable_destroy(executable);
+  incache_weights_destroy(weights);
+  incache_plan_destroy(plan);
+  incache_device_close(device);
+  return out;
+}
+
+static void compare_threads(const table *t, const incache_op *op) {
+  const incache_buffer_info *last = &t->buffers[t->count - 1];
+  const uint64_t elements = last->rows * last->columns;
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    float *one = result(t, op, 1, bf16 ? INCACHE_BF16 : INCACHE_F32);
+    for (uint64_t i = 0; i < elements; i++)
+      if (!isfinite(one[i])) {
+        expect(0, "a number at every place of the output");
+        break;
+      }
+    for (uint32_t threads = 2; threads <= 3; threads++) {
+      float *more = result(t, op, threads, bf16 ? INCACHE_BF16 : INCACHE_F32);
+      if (memcmp(one, more, elements * 4) != 0) {
+        fprintf(stderr, "%s to %u x %u on %u threads%s\n", op->op, (unsigned)last->rows, (unsigned)last->columns, threads, bf16 ? ", bf16" : "");
+        expect(0, "the same bits");
+      }
+      free(more);
+    }
+    free(one);
+  }
+}
+
+static uint64_t odd(uint32_t most) { return 1 + 2 * random_below(most / 2); }
+
+static void threads_linear(void) {
+  table t = {.count = 0};
+  const uint64_t rows = odd(200), inputs = odd(90), outputs = odd(120);
+  incache_op op = {.op = "linear", .epilogue = "gelu"};
+  op.x = add(&t, INCACHE_INPUT, rows, inputs);
+  op.weight = add(&t, INCACHE_WEIGHT, outputs, inputs);
+  op.bias = add(&t, INCACHE_WEIGHT, 1, outputs);
+  op.out = add(&t, INCACHE_OUTPUT, rows, outputs);
+  compare_threads(&t, &op);
+}
+
+static void threads_calibrated_linear(int rank_form) {
+  table t = {.count = 0};
+  const uint64_t rows = odd(200), inputs = odd(90), outputs[2] = {odd(80), odd(60)}, ranks[2] = {odd(40), odd(20)};
+  incache_factors factors[2];
+  incache_op op = {.op = "calibratedLinear", .epilogue = "silu", .factors = factors, .factor_count = 2};
+  op.x = add(&t, INCACHE_INPUT, rows, inputs);
+  for (int i = 0; i < 2; i++) {
+    factors[i].down = add(&t, INCACHE_WEIGHT, ranks[i], inputs);
+    factors[i].up = add(&t, INCACHE_WEIGHT, outputs[i], ranks[i]);
+  }
+  if (rank_form)
+    op.cached_hidden = add(&t, INCACHE_STATE, rows, ranks[0] + ranks[1]);
+  else
+    op.cached_input = add(&t, INCACHE_STATE, rows, inputs);
+  op.cached_output = add(&t, INCACHE_STATE, rows, outputs[0] + outputs[1]);
+  op.out = add(&t, INCACHE_OUTPUT, rows, outputs[0] + outputs[1]);
+  compare_threads(&t, &op);
+}
+
+static void threads_calibrated_mlp(int rank_form) {
+  table t = {.count = 0};
+  const uint64_t rows = odd(200), inputs = odd(60), hidden = odd(420), outputs = odd(60), ranks[2] = {odd(40), odd(40)};
+  incache_factors factors[2];
+  incache_op op = {.op = "calibratedMlp", .factors = factors, .factor_count = 2};
+  op.x = add(&t, INCACHE_INPUT, rows, inputs);
+  factors[0].down = add(&t, INCACHE_WEIGHT, ranks[0], inputs);
+  factors[0].up = add(&t, INCACHE_WEIGHT, hidden, ranks[0]);
+  factors[1].down = add(&t, INCACHE_WEIGHT, ranks[1], hidden);
+  factors[1].up = add(&t, INCACHE_WEIGHT, outputs, ranks[1]);
+  if (rank_form)
+    op.cached_hidden = add(&t, INCACHE_STATE, rows, ranks[0]);
+  else
+    op.cached_input = add(&t, INCACHE_STATE, rows, inputs);
+  op.cached_pre_activation = add(&t, INCACHE_STATE, rows, hidden);
+  op.cached_output = add(&t, INCACHE_STATE, rows, outputs);
+  op.out = add(&t, INCACHE_OUTPUT, rows, outputs);
+  compare_threads(&t, &op);
+}
+
+static void threads_attention(void) {
+  table t = {.count = 0};
+  const uint64_t images = 1 + random_below(3), heads = 1 + random_below(3), width = odd(40), queries = odd(150), keys = odd(700);
+  incache_op op = {.op = "attention", .attention_scale = 0.25, .heads = heads, .query_length = queries, .key_length = keys};
+  op.q = add(&t, INCACHE_INPUT, images * queries, heads * width);
+  op.k = add(&t, INCACHE_INPUT, images * keys, heads * width);
+  op.v = add(&t, INCACHE_INPUT, images * keys, heads * width);
+  op.out = add(&t, INCACHE_OUTPUT, images * queries, heads * width);
+  compare_threads(&t, &op);
+}
+
+int main(void) {
+  expect(incache_abi_version() == INCACHE_ABI_VERSION, "the library is of the header's version");
+  test_types();
+  test_lifetimes();
+  test_description();
+  test_arena();
+  test_shared_names();
+  test_callers();
+  for (int i = 0; i < 6; i++) {
+    threads_linear();
+    threads_calibrated_linear(i % 2);
+    threads_calibrated_mlp(i % 2);
+    threads_attention();
+  }
+  return outcome();
+}
