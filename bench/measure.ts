@@ -14,7 +14,9 @@ export type Times = readonly number[];
 
 /**
  * Runs every contender once a round, after `warmUp` rounds that do not count. `pause`: milliseconds before each
- * run, for contenders whose threads go on spinning when a run has ended and would take a core from the next.
+ * run, for contenders whose threads go on spinning when a run has ended and would take a core from the next; a run that
+ * does not count then comes before the one that does. In use a step follows a step: without it, memory that lay idle
+ * while the others had their turn is what is measured.
  */
 export async function interleave(
   contenders: readonly Contender[],
@@ -25,15 +27,19 @@ export async function interleave(
   const times: number[][] = contenders.map(() => []);
   for (let round = -warmUp; round < rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
-      if (pause > 0) await setTimeout(pause);
-      const milliseconds = await (contender.timedRun?.() ?? time(contender));
+      if (pause > 0) {
+        await setTimeout(pause);
+        await runOnce(contender);
+      }
+      const milliseconds = await runOnce(contender);
       if (round >= 0) times[i]!.push(milliseconds);
     }
   }
   return times;
 }
 
-async function time(contender: Contender): Promise<number> {
+async function runOnce(contender: Contender): Promise<number> {
+  if (contender.timedRun) return contender.timedRun();
   const start = performance.now();
   await contender.run();
   return performance.now() - start;

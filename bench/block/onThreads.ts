@@ -12,7 +12,7 @@ import { blockProblem } from './problem.js';
 import { type BlockRow, blockRow, type Timed } from './row.js';
 import { torch } from './torch.js';
 
-const ROUNDS = 15;
+const ROUNDS = 7;
 const WARM_UP = 3;
 /** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
 const PAUSE = 60;

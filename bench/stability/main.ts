@@ -2,22 +2,15 @@
  * Whether memory stays flat over many pipelines of the native backend and many stopped runs, in a process of its own:
  * `npm run bench:stability`.
  */
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { EMBEDDED_MODEL } from '../../src/index.js';
 import { saveJson } from '../results.js';
 import type { StabilityFigures } from './process.js';
+import { measureStability } from './run.js';
 
 const CYCLES = 1000;
 const ABORTED_RUNS = 200;
 
-const program = fileURLToPath(new URL('process.js', import.meta.url));
-const args = ['--expose-gc', program, EMBEDDED_MODEL, String(CYCLES), String(ABORTED_RUNS)];
-const output = execFileSync(process.execPath, args, {
-  encoding: 'utf8',
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-const figures: StabilityFigures = JSON.parse(output);
+const figures = measureStability(EMBEDDED_MODEL, CYCLES, ABORTED_RUNS);
 const text = table(figures);
 console.log(`${text}\n\nwritten to ${saveJson('stability', { text, ...figures })}`);
 

@@ -1,6 +1,6 @@
 /**
  * Opens, runs and closes pipelines on the native backend, then stops runs in their middle, and prints as JSON what the
- * memory of the process did. Run with --expose-gc. Arguments: model, cycles, runs to stop.
+ * memory of the process did. `run.ts` starts it. Arguments: model, cycles, runs to stop.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiTPipeline, type SampleOptions } from '../../src/index.js';

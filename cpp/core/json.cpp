@@ -157,7 +157,7 @@ class Reader {
     if (place != std::string::npos)
       text += to[place];
     else if (c == 'u')
-      utf8(text, hex());
+      utf8(text, character());
     else
       fail("an unknown escape");
   }
@@ -169,6 +169,13 @@ class Reader {
     if (error != std::errc() || next != at_ + 4) fail("expected four hexadecimal digits");
     at_ = next;
     return value;
+  }
+
+  // Names are given to C, where a zero would end them.
+  unsigned character() {
+    const unsigned code = hex();
+    if (code == 0) fail("the character 0 in a string");
+    return code;
   }
 
   // Code units beyond the basic plane stay as they are: names of tensors have none.

@@ -258,6 +258,7 @@ static void plans_as_text(void) {
   refuse_plan("{\"a\":1,\"a\":2}", "a name given twice");
   refuse_plan("{\"a\":1e999}", "a number out of range");
   refuse_plan("{\"a\":\"\\q\"}", "an unknown escape");
+  refuse_plan("{\"a\":\"\\u0000\"}", "the character 0 in a string");
   char deep[200];
   memset(deep, '[', sizeof deep - 1);
   deep[sizeof deep - 1] = 0;

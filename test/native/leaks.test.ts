@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { StabilityFigures } from '../../bench/stability/process.js';
+import { measureStability } from '../../bench/stability/run.js';
 import { temporaryFolder } from '../support/folder.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { runProgram } from './child.js';
@@ -17,17 +17,15 @@ const MOST_GROWTH = 8 * 2 ** 20;
 describe('memory on native', { skip: SKIP }, () => {
   const folder = temporaryFolder();
 
-  test(`${CYCLES} pipelines and ${ABORTED_RUNS} stopped runs leave nothing`, async () => {
+  test(`${CYCLES} pipelines and ${ABORTED_RUNS} stopped runs leave nothing`, () => {
     // A cycle takes 2 MB of weights alone, so that a leak of one in twenty would show.
     const config = { hiddenSize: 128, heads: 4, mlpSize: 512 };
     const path = writeTinyModel(join(folder, 'tiny.safetensors'), { config });
-    const ended = await runProgram('../../bench/stability/process.js', [path, CYCLES, ABORTED_RUNS]);
-    assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, '']);
-    const figures: StabilityFigures = JSON.parse(ended.stdout);
+    const figures = measureStability(path, CYCLES, ABORTED_RUNS);
     const { rssBefore, rssAfterCycles, rssAfterAborted, heldAfterCycle, heldAfterAborted } = figures;
     assert.deepEqual([heldAfterCycle, heldAfterAborted], [0, 0]);
     for (const rss of [rssAfterCycles, rssAfterAborted])
-      assert.ok(rss - rssBefore < MOST_GROWTH, `resident memory grew: ${ended.stdout}`);
+      assert.ok(rss - rssBefore < MOST_GROWTH, `resident memory grew: ${JSON.stringify(figures)}`);
   });
 
   test('handles that are dropped are freed by the collector', async () => {

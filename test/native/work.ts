@@ -3,7 +3,7 @@ import type { SampleOptions } from '../../src/index.js';
 import type { TinyModelOptions } from '../support/tinyModel.js';
 
 export const WORK_MODEL: TinyModelOptions = {
-  config: { inputSize: 32, hiddenSize: 192, heads: 3, depth: 3, mlpSize: 768 },
+  config: { inputSize: 32, hiddenSize: 96, heads: 3, depth: 2, mlpSize: 384 },
 };
 
 export const WORK: SampleOptions = {
@@ -13,4 +13,4 @@ export const WORK: SampleOptions = {
 };
 
 /** Lasts long enough to be stopped, and is no long matter to prepare. */
-export const LONG_WORK: SampleOptions = { ...WORK, steps: 100 };
+export const LONG_WORK: SampleOptions = { ...WORK, steps: 60 };

@@ -1,0 +1,107 @@
+/*
+ * Samples a model file and writes each image as a PGM, and all of them as raw float32.
+ *
+ *     embed <model file> <folder> [seed]
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <incache.h>
+
+static void fail(const char *what, const char *reason) {
+  fprintf(stderr, "%s: %s\n", what, reason);
+  exit(EXIT_FAILURE);
+}
+
+/* Every call that can fail returns a status; the reason is kept for the thread that called. */
+static void require(incache_status status, const char *what) {
+  if (status != INCACHE_OK) fail(what, incache_last_error());
+}
+
+static void *allocate(size_t bytes) {
+  void *memory = malloc(bytes);
+  if (!memory) fail("memory", "there is none left");
+  return memory;
+}
+
+static void write_file(const char *folder, const char *name, const char *header, const void *data, size_t bytes) {
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) fail(folder, "the path is too long");
+  FILE *file = fopen(path, "wb");
+  if (!file) fail(path, strerror(errno));
+  const int written = fputs(header, file) >= 0 && fwrite(data, 1, bytes, file) == bytes;
+  if (fclose(file) != 0 || !written) fail(path, strerror(errno));
+}
+
+/* From [-1, 1] to 0 .. 255. */
+static unsigned char grey(float value) { return (unsigned char)lroundf((fminf(fmaxf(value, -1), 1) + 1) * 127.5f); }
+
+static void write_image(const char *folder, uint32_t place, const float *values, const incache_model_info *info) {
+  const size_t pixels = (size_t)info->height * info->width;
+  unsigned char *bytes = allocate(pixels);
+  char name[32], header[64];
+  for (size_t i = 0; i < pixels; i++) bytes[i] = grey(values[i]);
+  snprintf(name, sizeof name, "%04u.pgm", place);
+  snprintf(header, sizeof header, "P5\n%u %u\n255\n", info->width, info->height);
+  write_file(folder, name, header, bytes, pixels);
+  free(bytes);
+}
+
+static uint64_t parse_seed(const char *text) {
+  char *end;
+  errno = 0;
+  const unsigned long long seed = strtoull(text, &end, 10);
+  if (errno || end == text || *end || *text == '-') fail(text, "expected a whole number as the seed");
+  return seed;
+}
+
+/* The latents of a batch, one class after the other. */
+static float *sample(const incache_model *model, const incache_model_info *info, uint64_t seed, size_t elements) {
+  incache_device *device = NULL;
+  incache_sampler *sampler = NULL;
+  uint32_t *labels = allocate(info->images * sizeof *labels), remaining = info->steps;
+  float *latents = allocate(elements * sizeof *latents);
+  for (uint32_t i = 0; i < info->images; i++) labels[i] = i % info->classes;
+  const incache_sample_options options = {.labels = labels, .seed = seed};
+
+  require(incache_device_open(NULL, NULL, &device), "device");
+  require(incache_sampler_create(device, model, &options, &sampler), "sampler");
+  while (remaining > 0) {
+    require(incache_sampler_step(sampler, &remaining), "step");
+    fprintf(stderr, "\r%u of %u steps", info->steps - remaining, info->steps);
+  }
+  fprintf(stderr, " on %u threads, %s\n", incache_device_threads(device), incache_device_instruction_set(device));
+  require(incache_sampler_latents(sampler, latents, elements), "latents");
+
+  incache_sampler_destroy(sampler);
+  incache_device_close(device);
+  free(labels);
+  return latents;
+}
+
+int main(int count, char **arguments) {
+  if (count < 3 || count > 4) fail("usage", "embed <model file> <folder> [seed]");
+  const char *folder = arguments[2];
+  const uint64_t seed = count > 3 ? parse_seed(arguments[3]) : 0;
+  if (incache_abi_version() != INCACHE_ABI_VERSION) fail("libincache", "it is of another version than incache.h");
+
+  incache_model *model = NULL;
+  incache_model_info info;
+  require(incache_model_open(arguments[1], &model), "model");
+  require(incache_model_describe(model, &info), "model");
+  if (info.channels != 1) fail(arguments[1], "expected a model of grey pictures, with one channel");
+  if (mkdir(folder, 0777) != 0 && errno != EEXIST) fail(folder, strerror(errno));
+
+  const size_t image = (size_t)info.height * info.width, elements = info.images * image;
+  float *latents = sample(model, &info, seed, elements);
+  for (uint32_t i = 0; i < info.images; i++) write_image(folder, i, latents + i * image, &info);
+  write_file(folder, "latents.f32", "", latents, elements * sizeof *latents);
+  printf("%u images of %u x %u: %s\n", info.images, info.width, info.height, info.name);
+  free(latents);
+  incache_model_destroy(model);
+  return EXIT_SUCCESS;
+}
