@@ -52,7 +52,7 @@ function resolve(file) {
 /** The first cause that its output tells of. */
 function reason(output) {
   if (
-    /CMake executable is not found|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(
+    /CMake executable is not found|toolset is not available|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(
       output,
     )
   )

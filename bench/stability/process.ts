@@ -23,13 +23,12 @@ const OPTIONS: SampleOptions = { labels: [0, 1], steps: 4, cache: { policy: 'reu
 /** Longer than the time given to it, with a table of modulation vectors that is small beside the growth looked for. */
 const LONG_OPTIONS: SampleOptions = { ...OPTIONS, steps: 100 };
 
-/** Pools of the allocator, of the engine and of the threads have their size by then. */
-const WARM_UP = 40;
-
 const [path, cycles, abortedRuns] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
+/** Pools of the allocator, of the engine and of the threads have their size by then. */
+const warmUp = Math.max(40, cycles / 5);
 
-await runCycles(WARM_UP);
-await abortRuns(WARM_UP / 4);
+await runCycles(warmUp);
+await abortRuns(warmUp / 4);
 const rssBefore = await residentBytes();
 const heldAfterCycle = await runCycles(cycles);
 const rssAfterCycles = await residentBytes();
