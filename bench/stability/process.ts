@@ -24,6 +24,7 @@ const OPTIONS: SampleOptions = { labels: [0, 1], steps: 4, cache: { policy: 'reu
 const LONG_OPTIONS: SampleOptions = { ...OPTIONS, steps: 100 };
 
 const [path, cycles, abortedRuns] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
+
 /** Pools of the allocator, of the engine and of the threads have their size by then. */
 const warmUp = Math.max(40, cycles / 5);
 
