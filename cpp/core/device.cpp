@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bf16.h"
 #include "error.h"
 
 namespace incache {
@@ -27,13 +28,6 @@ bool isBf16(incache_type weights) {
   if (weights != INCACHE_F32 && weights != INCACHE_BF16)
     throw Error(INCACHE_BAD_ARGUMENT, "weights is " + std::to_string(weights) + "; expected INCACHE_F32 or INCACHE_BF16");
   return weights == INCACHE_BF16;
-}
-
-uint16_t narrow(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if (value != value) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 }  // namespace
@@ -66,7 +60,7 @@ void Buffer::write(const void *data, incache_type given, uint64_t elements) {
     return;
   }
   const float *from = static_cast<const float *>(data);
-  std::transform(from, from + elements, reinterpret_cast<uint16_t *>(block->at()), narrow);
+  std::transform(from, from + elements, reinterpret_cast<uint16_t *>(block->at()), narrowOne);
 }
 
 void Buffer::read(void *data, incache_type wanted, uint64_t elements) const {

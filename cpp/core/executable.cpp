@@ -42,17 +42,7 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
     : device_(std::move(device)), plan_(plan), bases_(plan.buffers.size(), nullptr) {
   bindBuffers(bindings);
   bindTemporaries();
-  for (const Op &op : plan_.ops)
-    for (const Operand &operand : operandsOf(op)) {
-      const size_t place = static_cast<size_t>(operand.view.buffer);
-      const PlanBuffer &buffer = plan_.buffers[place];
-      if (buffer.role != INCACHE_WEIGHT) continue;
-      const WeightForm form = formOf(operand.name, operand.view, buffer);
-      const std::shared_ptr<Block> block = weights.find(buffer.name, form);
-      if (!block) throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' of " + sizeText(buffer.rows, buffer.columns) + " has not been loaded");
-      kept_.push_back(block);
-      if (!form.packed) bases_[place] = block->at();
-    }
+  bindPlainWeights(weights);
   for (const Op &op : plan_.ops) ops_.push_back(bind(op, weights));
   reserveScratch();
 }
@@ -88,12 +78,27 @@ Matrix Executable::matrix(const View &v) const {
   return {base + (v.row * buffer.columns + v.column) * bytesOf(buffer.type), buffer.columns, v.rows, v.columns, buffer.type};
 }
 
-Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
+const std::shared_ptr<Block> &Executable::keepWeight(const Weights &weights, const View &v, const WeightForm &form) {
   const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(v.buffer)];
-  const std::shared_ptr<Block> block = weights.find(buffer.name, formOf(operand, v, buffer));
-  // Another thread may have released it since it was looked for.
-  if (!block) throw Error(INCACHE_BAD_ARGUMENT, "a weight was released while a plan that needs it was bound");
-  kept_.push_back(block);
+  const std::shared_ptr<Block> block = weights.find(buffer.name, form);
+  if (!block) throw Error(INCACHE_BAD_ARGUMENT, "weight '" + buffer.name + "' of " + sizeText(buffer.rows, buffer.columns) + " has not been loaded");
+  return kept_.emplace_back(block);
+}
+
+// Those that operations read as they are, like any other buffer; the packed ones are found where they are bound.
+void Executable::bindPlainWeights(const Weights &weights) {
+  for (const Op &op : plan_.ops)
+    for (const Operand &operand : operandsOf(op)) {
+      const size_t place = static_cast<size_t>(operand.view.buffer);
+      if (plan_.buffers[place].role != INCACHE_WEIGHT) continue;
+      const WeightForm form = formOf(operand.name, operand.view, plan_.buffers[place]);
+      if (!form.packed) bases_[place] = keepWeight(weights, operand.view, form)->at();
+    }
+}
+
+Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
+  const WeightForm form = formOf(operand, v, plan_.buffers[static_cast<size_t>(v.buffer)]);
+  const std::shared_ptr<Block> &block = keepWeight(weights, v, form);
   return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->bf16};
 }
 

@@ -25,6 +25,9 @@ class Executable {
 
   void bindBuffers(const std::map<std::string, const Buffer *> &bindings);
   void bindTemporaries();
+  void bindPlainWeights(const Weights &weights);
+  // Throws an Error for a weight that has not been loaded in that form.
+  const std::shared_ptr<Block> &keepWeight(const Weights &weights, const View &view, const WeightForm &form);
   BoundOp bind(const Op &op, const Weights &weights);
   void reserveScratch();
   void checkIndices(const BoundOp &op) const;

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#include "../core/bf16.h"
 #include "kernels.h"
 
 #define INCACHE_TEXT_(name) #name

@@ -4,23 +4,13 @@
  */
 #include <stdlib.h>
 
-#include "incache.h"
+#include "target.h"
 
 /* Beyond them a step takes more time than it is worth; the limits are not those of the library. */
 static const uint64_t MOST_LATENTS = 1 << 16;
 static const double MOST_MACS = 1e8;
 
 enum { MOST_IMAGES = 64 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* For all inputs: opening one starts threads and asks the processor what it can do. */
-static incache_device *device(void) {
-  static incache_device *opened;
-  const incache_device_options one_thread = {1, INCACHE_F32};
-  if (!opened && incache_device_open("cpu", &one_thread, &opened) != INCACHE_OK) abort();
-  return opened;
-}
 
 static void sample(const incache_model *model, uint64_t latents) {
   const uint32_t labels[MOST_IMAGES] = {0};

@@ -5,23 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "incache.h"
+#include "target.h"
 
 /* Beyond them a run takes more time than it is worth; the limits are not those of the library. */
 static const uint64_t MOST_BYTES = 1 << 20;
 static const double MOST_MACS = 1e7, MOST_TRAFFIC = 1 << 26;
 
 enum { MOST_BUFFERS = 256 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* For all inputs: opening one starts threads and asks the processor what it can do. */
-static incache_device *device(void) {
-  static incache_device *opened;
-  const incache_device_options one_thread = {1, INCACHE_F32};
-  if (!opened && incache_device_open("cpu", &one_thread, &opened) != INCACHE_OK) abort();
-  return opened;
-}
 
 static incache_buffer_info buffer_of(const incache_plan *plan, uint64_t place) {
   incache_buffer_info info;

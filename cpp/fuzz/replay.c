@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "target.h"
 
 /* The whole file, in a block of exactly its size: a read past its end is then seen by the address sanitizer. */
 static uint8_t *read_all(const char *path, size_t *size) {

@@ -7,7 +7,7 @@ import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { FactorSet } from '../../src/calibrate/factorSet.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
-import { PlanBuilder, sliceColumns } from '../../src/plan/builder.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import { assertDiffer, assertSame } from '../pipeline/tinyPipeline.js';
 import { assertClose } from '../support/compare.js';
@@ -15,13 +15,18 @@ import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { writeTinyModel } from '../support/tinyModel.js';
+import {
+  type Given,
+  INPUTS,
+  OUTPUTS,
+  ROWS,
+  unchangedLinear,
+  unchangedMlp,
+} from '../support/unchangedPlans.js';
 import { bind, blockPlan } from '../wasm/block.js';
 import { SKIP } from './present.js';
 
 const PRECISIONS = ['f32', 'bf16'] as const;
-
-/** No multiple of a strip, of a panel or of a vector. */
-const [ROWS, INPUTS, OUTPUTS] = [43, 131, 101];
 
 describe('threads on native', { skip: SKIP }, () => {
   const folder = temporaryFolder();
@@ -70,68 +75,17 @@ describe('threads on native', { skip: SKIP }, () => {
 for (const weights of PRECISIONS)
   for (const type of PRECISIONS)
     describe(`identities of linears on native, weights ${weights}, buffers ${type}`, { skip: SKIP }, () => {
-      test('input form: where x is C(x), out is C(y) to the bit', async () => {
-        const b = new PlanBuilder('unchanged');
-        const x = b.state('x', ROWS, INPUTS, type);
-        b.append({
-          op: 'calibratedLinear',
-          x,
-          cachedInput: x,
-          cachedOutput: b.state('y', ROWS, OUTPUTS, type),
-          factors: [{ down: b.weight('down', 9, INPUTS), up: b.weight('up', OUTPUTS, 9) }],
-          epilogue: 'none',
-          out: b.output('out', ROWS, OUTPUTS),
-        });
-        await assertUnchanged(b.build(), weights);
-      });
+      const given: Given = (b, name, rows, columns) => b.state(name, rows, columns, type);
 
-      test('rank form: where h is what linear made of x, out is C(y) to the bit', async () => {
-        const b = new PlanBuilder('unchanged');
-        const x = b.state('x', ROWS, INPUTS, type);
-        const ranks = [65, 70];
-        const hidden = b.state('h', ROWS, 135);
-        const downs = ranks.map((rank, i) => b.weight(`down${i}`, rank, INPUTS));
-        for (const [i, weight] of downs.entries()) {
-          const out = sliceColumns(hidden, i * 65, ranks[i]!);
-          b.append({ op: 'linear', x, weight, epilogue: 'none', out });
-        }
-        b.append({
-          op: 'calibratedLinear',
-          x,
-          cachedHidden: hidden,
-          cachedOutput: b.state('y', ROWS, OUTPUTS, type),
-          factors: [
-            { down: downs[0]!, up: b.weight('up0', 60, 65) },
-            { down: downs[1]!, up: b.weight('up1', 41, 70) },
-          ],
-          epilogue: 'none',
-          out: b.output('out', ROWS, OUTPUTS),
-        });
-        await assertUnchanged(b.build(), weights);
-      });
+      test('input form: where x is C(x), out is C(y) to the bit', () =>
+        assertUnchanged(unchangedLinear('input', given), weights));
+
+      test('rank form: where h is what linear made of x, out is C(y) to the bit', () =>
+        assertUnchanged(unchangedLinear('rank', given), weights));
 
       for (const form of ['input', 'rank'] as const)
-        test(`an MLP, ${form} form: where x has not changed, out is C(y) to the bit`, async () => {
-          const b = new PlanBuilder('unchanged');
-          const x = b.state('x', ROWS, INPUTS, type);
-          const down = b.weight('down1', 9, INPUTS);
-          const hidden = b.state('h', ROWS, 9);
-          if (form === 'rank') b.append({ op: 'linear', x, weight: down, epilogue: 'none', out: hidden });
-          b.append({
-            op: 'calibratedMlp',
-            x,
-            ...(form === 'input' ? { cachedInput: x } : { cachedHidden: hidden }),
-            cachedPreActivation: b.state('y1', ROWS, 700, type),
-            cachedOutput: b.state('y', ROWS, OUTPUTS, type),
-            factors: [
-              { down, up: b.weight('up1', 700, 9) },
-              { down: b.weight('down2', 7, 700), up: b.weight('up2', OUTPUTS, 7) },
-            ],
-            epilogue: 'none',
-            out: b.output('out', ROWS, OUTPUTS),
-          });
-          await assertUnchanged(b.build(), weights);
-        });
+        test(`an MLP, ${form} form: where x has not changed, out is C(y) to the bit`, () =>
+          assertUnchanged(unchangedMlp(form, given), weights));
 
       test('exact factors of full rank give the full linear', async () => {
         // Wa = W and Wb = I: C(y) + W I (x - C(x)) = W x.
