@@ -2,42 +2,9 @@
 // a task is computed by one thread from start to end, and the order of every sum is fixed by the shapes alone, so
 // the bits do not depend on the number of threads.
 #pragma once
-#include <cstdint>
-#include <vector>
-
-#include "../core/plan.h"
+#include "../core/bound.h"
 
 namespace incache {
-
-// A view in memory; `at` is null for an operand that is absent. Strides are in elements.
-struct Matrix {
-  void *at = nullptr;
-  int64_t stride = 0, rows = 0, columns = 0;
-  incache_type type = INCACHE_F32;
-};
-
-// A 32-bit word of a packed operand: one float32, or two bfloat16 that follow each other along the depth.
-typedef uint32_t Word;
-
-// A weight of rows x depth, packed into panels of output channels; see microkernel.inc.
-struct Panels {
-  const Word *at = nullptr;
-  int64_t rows = 0, depth = 0;
-  bool bf16 = false;
-};
-
-struct BoundPair {
-  Panels down, up;
-};
-
-// An operation with its operands resolved to memory.
-struct BoundOp {
-  const Op *op;
-  Matrix x, y, bias, store, gate, residual, cachedInput, cachedHidden, cachedPreActivation, cachedOutput;
-  Matrix q, k, v, shift, scale, table, index, keyLengths, previous, out;
-  Panels weight;
-  std::vector<BoundPair> factors;
-};
 
 struct Kernel {
   int64_t (*tasks)(const BoundOp &, int64_t threads);

@@ -1,0 +1,106 @@
+// The instructions that CUDA C++ has no name for, each as one function. Kernels are written against these alone, so that the
+// same source is compiled by nvcc for a GPU and by a C++ compiler for the emulator (emulator/), which runs it on a processor.
+//
+// Fragments are those of the PTX manual. In `multiply16x8x16`, lane = 4 g + t holds
+//   a[0], a[1]: rows g, g + 8 of columns 2t, 2t+1;   a[2], a[3]: the same rows of columns 2t+8, 2t+9
+//   b[0], b[1]: rows (depth) 2t, 2t+1 and 2t+8, 2t+9 of column g
+//   c[0], c[1]: row g, columns 2t, 2t+1;             c[2], c[3]: row g + 8
+#pragma once
+#ifdef INCACHE_CUDA_EMULATED
+#include "../emulator/ptx.h"
+#else
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace incache::cuda {
+
+// A bfloat16 as it is stored.
+struct bf16 {
+  uint16_t bits;
+};
+
+__device__ __forceinline__ float toFloat(bf16 v) { return __uint_as_float(static_cast<uint32_t>(v.bits) << 16); }
+// To the nearest, ties to even.
+__device__ __forceinline__ bf16 toBf16(float v) {
+  bf16 result;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(v));
+  return result;
+}
+// Two bfloat16 in a word, `low` first in memory.
+__device__ __forceinline__ uint32_t packBf16(float low, float high) {
+  uint32_t word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
+}
+__device__ __forceinline__ float lowOf(uint32_t word) { return __uint_as_float(word << 16); }
+__device__ __forceinline__ float highOf(uint32_t word) { return __uint_as_float(word & 0xffff0000u); }
+
+// The block's dynamic shared memory, at a multiple of 1,024 bytes.
+__device__ __forceinline__ unsigned char *sharedMemory() {
+  extern __shared__ __align__(1024) unsigned char incacheShared[];
+  return incacheShared;
+}
+// An address within shared memory, as instructions and descriptors want it.
+__device__ __forceinline__ uint32_t sharedAddress(const void *at) { return static_cast<uint32_t>(__cvta_generic_to_shared(at)); }
+
+// ---- Threads -------------------------------------------------------------------------------------------------------
+
+__device__ __forceinline__ void synchronizeBlock() { __syncthreads(); }
+__device__ __forceinline__ void synchronizeWarp() { __syncwarp(); }
+// `threads` of the block (a multiple of 32) meet at barrier `id`, 1 to 15.
+__device__ __forceinline__ void synchronizeSome(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
+template <class T>
+__device__ __forceinline__ T shuffleXor(T value, int mask) {
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+template <class T>
+__device__ __forceinline__ T shuffleFrom(T value, int lane) {
+  return __shfl_sync(0xffffffffu, value, lane);
+}
+// 2^x, to two units in the last place.
+__device__ __forceinline__ float powerOfTwo(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// ---- sm_80: asynchronous copies, fragments, products ---------------------------------------------------------------
+
+// 16 bytes from global to shared memory, both at multiples of 16; zeros when not `valid` (`global` is then not read).
+__device__ __forceinline__ void copyAsync16(void *shared, const void *global, bool valid) {
+  const int bytes = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(shared)), "l"(global), "r"(bytes) : "memory");
+}
+__device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// Until at most `Pending` of this thread's groups are under way.
+template <int Pending>
+__device__ __forceinline__ void waitCopies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
+}
+
+// Four 8 x 8 matrices of 16-bit elements; lane 8 i + j gives the address of row j (16 bytes) of matrix i.
+// r[i] holds row lane / 4, elements 2 (lane % 4) and the next, of matrix i; `Transposed`: of its transpose.
+__device__ __forceinline__ void loadMatrix4(uint32_t (&r)[4], const void *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(sharedAddress(row))
+               : "memory");
+}
+__device__ __forceinline__ void loadMatrix4Transposed(uint32_t (&r)[4], const void *row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(sharedAddress(row))
+               : "memory");
+}
+
+// c += a b in float32: 16 x 16 times 16 x 8, bfloat16.
+__device__ __forceinline__ void multiply16x8x16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+}  // namespace incache::cuda
+#endif

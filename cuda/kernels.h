@@ -1,0 +1,44 @@
+// The table of CUDA kernels: what runs an operation whose operands have been resolved to device memory. The plugin
+// (plugin.cpp) records a plan's operations into a graph through it; kernels know nothing of plans.
+#pragma once
+#include "../cpp/core/bound.h"
+#ifdef INCACHE_CUDA_EMULATED
+#include "emulator/runtime.h"
+#else
+#include <cuda.h>
+#include <cuda_runtime.h>
+#endif
+
+namespace incache::cuda {
+
+// What kernels may know of the device that they are launched on.
+struct Chip {
+  int computeCapability;  // 80, 89, 90, ...
+  int multiprocessors;
+  int64_t sharedBytes;  // most dynamic shared memory of a block
+};
+
+struct LaunchContext {
+  Chip chip;
+  cudaStream_t stream;
+  // As many bytes of device memory as `scratch` asked for, at a multiple of 256; what they hold is undefined.
+  char *scratch;
+};
+
+// Weights (BoundOp::weight, factors) are rows x depth, K-major, in bfloat16 (`bf16`) or float32, each row padded with
+// zeros to `weightStride` elements: every row starts at a multiple of 16 bytes, whatever the depth.
+inline int64_t weightStride(int64_t depth) { return (depth + 7) / 8 * 8; }
+
+struct CudaKernel {
+  // Bytes of scratch that the operation needs.
+  int64_t (*scratch)(const BoundOp &, const Chip &);
+  // Enqueues the operation on the stream; called once for each plan, while its graph is captured. Must not synchronise,
+  // allocate or read device memory. Launch errors are left for cudaGetLastError.
+  void (*launch)(const BoundOp &, const LaunchContext &);
+};
+
+// In the order of OpKind.
+extern const CudaKernel kLinear, kCalibratedLinear, kCalibratedMlp, kAttention, kLayerNormModulate, kPatchify, kUnpatchify, kTimestepEmbedding,
+    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment;
+
+}  // namespace incache::cuda
