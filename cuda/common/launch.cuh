@@ -5,7 +5,12 @@
 
 namespace incache::cuda {
 
-#ifndef INCACHE_CUDA_EMULATED
+#ifdef INCACHE_CUDA_EMULATED
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared, const LaunchContext &context, Arguments &&...arguments) {
+  emulator::launchOn(context.stream, kernel, grid, block, shared, static_cast<Arguments &&>(arguments)...);
+}
+#else
 // Launches kernel(arguments...) with so much dynamic shared memory. An error is left for cudaGetLastError.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared, const LaunchContext &context, Arguments &&...arguments) {

@@ -1,0 +1,175 @@
+// What the tests of kernels share: random numbers, poisoned memory, errors against float64.
+//
+// A test is one source for both: built by a C++ compiler it runs on the emulator, built by nvcc (-x cu) on a GPU, where
+// operands lie in managed memory. On the host it therefore uses nothing that only exists on the device.
+#pragma once
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "../../cpp/core/bf16.h"
+#include "../common/values.cuh"
+
+namespace incache::cuda::test {
+
+// Fails the test program, with a sentence, when `fact` does not hold.
+__attribute__((format(printf, 2, 3))) inline void expect(bool fact, const char *format, ...) {
+  if (fact) return;
+  va_list arguments;
+  va_start(arguments, format);
+  std::fprintf(stderr, "failed: ");
+  std::vfprintf(stderr, format, arguments);
+  std::fprintf(stderr, "\n");
+  va_end(arguments);
+  std::exit(1);
+}
+
+// The same numbers at every run.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 1) {}
+  uint32_t bits() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state_ >> 33);
+  }
+  // From -1 to 1.
+  float value() { return static_cast<float>(bits()) / 1073741824.0f - 1.0f; }
+  int64_t from(int64_t least, int64_t most) { return least + static_cast<int64_t>(bits()) % (most - least + 1); }
+
+ private:
+  uint64_t state_;
+};
+
+// Memory that both sides can touch; on the emulator with an inaccessible page behind it.
+inline void *allocate(int64_t bytes) {
+  void *at = nullptr;
+#ifdef INCACHE_CUDA_EMULATED
+  const cudaError_t error = cudaMalloc(&at, static_cast<size_t>(bytes));
+#else
+  const cudaError_t error = cudaMallocManaged(&at, static_cast<size_t>(bytes));
+#endif
+  expect(error == cudaSuccess, "allocation of %lld bytes: %s", static_cast<long long>(bytes), cudaGetErrorString(error));
+  return at;
+}
+
+inline double elementAt(const void *at, int64_t place, bool half) {
+  return half ? widenOne(static_cast<const uint16_t *>(at)[place]) : static_cast<const float *>(at)[place];
+}
+inline void setElement(void *at, int64_t place, bool half, float value) {
+  if (half)
+    static_cast<uint16_t *>(at)[place] = narrowOne(value);
+  else
+    static_cast<float *>(at)[place] = value;
+}
+
+// A rows x columns operand inside a larger buffer, `margin` elements of NaN on its left and right and a row above and below.
+class Tensor {
+ public:
+  Tensor(int64_t rows, int64_t columns, incache_type type, int64_t margin = 0) : rows_(rows), columns_(columns), margin_(margin), type_(type) {
+    stride_ = columns + 2 * margin;
+    buffer_ = allocate((rows + 2) * stride_ * bytesOf(type));
+    std::memset(buffer_, 0xff, static_cast<size_t>((rows + 2) * stride_ * bytesOf(type)));
+  }
+  ~Tensor() { cudaFree(buffer_); }
+  Tensor(const Tensor &) = delete;
+
+  Matrix matrix() const { return {static_cast<char *>(buffer_) + (stride_ + margin_) * bytesOf(type_), stride_, rows_, columns_, type_}; }
+  Matrix columnsFrom(int64_t first, int64_t count) const {
+    const Matrix m = matrix();
+    return {static_cast<char *>(m.at) + first * bytesOf(type_), stride_, rows_, count, type_};
+  }
+  double at(int64_t row, int64_t column) const { return elementAt(matrix().at, row * stride_ + column, type_ == INCACHE_BF16); }
+  void set(int64_t row, int64_t column, float value) { setElement(matrix().at, row * stride_ + column, type_ == INCACHE_BF16, value); }
+  Tensor &fill(Random &random, float scale = 1) {
+    for (int64_t i = 0; i < rows_; i++)
+      for (int64_t j = 0; j < columns_; j++) set(i, j, scale * random.value());
+    return *this;
+  }
+  // Whether everything around the operand is as it was.
+  bool bordersIntact() const {
+    const int64_t size = bytesOf(type_);
+    const unsigned char *bytes = static_cast<const unsigned char *>(buffer_);
+    for (int64_t i = 0; i < (rows_ + 2) * stride_; i++) {
+      const int64_t row = i / stride_ - 1, column = i % stride_ - margin_;
+      if (row >= 0 && row < rows_ && column >= 0 && column < columns_) continue;
+      for (int64_t b = 0; b < size; b++)
+        if (bytes[i * size + b] != 0xff) return false;
+    }
+    return true;
+  }
+  int64_t rows() const { return rows_; }
+  int64_t columns() const { return columns_; }
+
+ private:
+  int64_t rows_, columns_, margin_, stride_;
+  incache_type type_;
+  void *buffer_ = nullptr;
+};
+
+// A weight of rows x depth, K-major and padded as kernels want it.
+class Weight {
+ public:
+  Weight(int64_t rows, int64_t depth, bool half) : panels_{nullptr, rows, depth, half} {
+    const int64_t bytes = rows * weightStride(depth) * (half ? 2 : 4);
+    buffer_ = allocate(bytes);
+    std::memset(buffer_, 0, static_cast<size_t>(bytes));
+    panels_.at = static_cast<const Word *>(buffer_);
+  }
+  ~Weight() { cudaFree(buffer_); }
+  Weight(const Weight &) = delete;
+  const Panels &panels() const { return panels_; }
+  double at(int64_t row, int64_t k) const { return elementAt(buffer_, row * weightStride(panels_.depth) + k, panels_.bf16); }
+  Weight &fill(Random &random, float scale = 1) {
+    for (int64_t i = 0; i < panels_.rows; i++)
+      for (int64_t k = 0; k < panels_.depth; k++) setElement(buffer_, i * weightStride(panels_.depth) + k, panels_.bf16, scale * random.value());
+    return *this;
+  }
+
+ private:
+  Panels panels_;
+  void *buffer_ = nullptr;
+};
+
+// Of a tensor from what was computed in float64 in its place, row by row; NaN when anything in it is NaN.
+inline double relativeL2(const Tensor &got, const std::vector<double> &expected) {
+  double error = 0, norm = 0;
+  for (int64_t i = 0; i < got.rows(); i++)
+    for (int64_t j = 0; j < got.columns(); j++) {
+      const double e = expected[static_cast<size_t>(i * got.columns() + j)], d = got.at(i, j) - e;
+      error += d * d;
+      norm += e * e;
+    }
+  return std::sqrt(error / (norm > 0 ? norm : 1));
+}
+
+inline double roundedBf16(double value) { return widenOne(narrowOne(static_cast<float>(value))); }
+inline double geluExact(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+inline double siluExact(double x) { return x / (1 + std::exp(-x)); }
+
+// Runs an operation as the plugin would: scratch poisoned, launched, waited for.
+inline void run(const CudaKernel &kernel, const BoundOp &b) {
+  cudaDeviceProp properties;
+  cudaGetDeviceProperties(&properties, 0);
+  const Chip chip{properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+  cudaStream_t stream;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  void *scratch = nullptr;
+  const int64_t bytes = kernel.scratch(b, chip);
+  if (bytes > 0) {
+    scratch = allocate(bytes);
+    std::memset(scratch, 0xff, static_cast<size_t>(bytes));
+  }
+  kernel.launch(b, {chip, stream, static_cast<char *>(scratch)});
+  const cudaError_t error = cudaGetLastError();
+  expect(error == cudaSuccess, "launch: %s", cudaGetErrorString(error));
+  const cudaError_t ended = cudaStreamSynchronize(stream);
+  expect(ended == cudaSuccess, "run: %s", cudaGetErrorString(ended));
+  cudaStreamDestroy(stream);
+  cudaFree(scratch);
+}
+
+}  // namespace incache::cuda::test
