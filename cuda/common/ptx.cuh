@@ -66,6 +66,13 @@ __device__ __forceinline__ float powerOfTwo(float x) {
   return y;
 }
 
+// 1 / x, to one unit in the last place.
+__device__ __forceinline__ float reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // ---- sm_80: asynchronous copies, fragments, products ---------------------------------------------------------------
 
 // 16 bytes from global to shared memory, both at multiples of 16; zeros when not `valid` (`global` is then not read).

@@ -81,6 +81,7 @@ T shuffleFrom(T value, int lane) {
   return emulator::shuffle(value, lane & 31);
 }
 inline float powerOfTwo(float x) { return std::exp2(x); }
+inline float reciprocal(float x) { return 1.0f / x; }
 
 // ---- Asynchronous copies, fragments, products ---------------------------------------------------------------------------
 

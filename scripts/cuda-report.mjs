@@ -1,0 +1,130 @@
+/**
+ * What the CUDA kernels cost in registers and memory, as ptxas reports it for each target: one line a kernel. Ends with 1
+ * when a kernel spills registers or has its products serialised (ptxas C7508, C7510, C7511), or when a unit does not compile.
+ *
+ *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every target, one after the other
+ *   node scripts/cuda-report.mjs linear.cu     those units alone
+ *   node scripts/cuda-report.mjs --log FILE    reads what a compile with `-Xptxas -v` has printed
+ *
+ * Without nvcc (the environment variable NVCC names another one) there is nothing to report, and it says so.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const TARGETS = ['80', '89', '90a'];
+const SERIALISED = /\bC75(?:08|10|11)\b/;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const nvcc = process.env.NVCC || 'nvcc';
+
+const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true });
+const { log, failures } = values.log
+  ? { log: readFileSync(values.log, 'utf8'), failures: [] }
+  : compileAll(positionals);
+const kernels = parse(log);
+printTable(kernels);
+const problems = [
+  ...failures,
+  ...problemsOf(kernels),
+  ...log.split('\n').filter((line) => SERIALISED.test(line)),
+];
+for (const problem of problems) console.error(problem);
+process.exit(problems.length > 0 ? 1 : 0);
+
+function compileAll(chosen) {
+  if (spawnSync(nvcc, ['--version']).error) {
+    console.log(`no report: ${nvcc} is not installed`);
+    process.exit(0);
+  }
+  const folder = join(root, 'cuda');
+  const units = chosen.length > 0 ? chosen : readdirSync(folder).filter((name) => name.endsWith('.cu'));
+  const output = mkdtempSync(join(tmpdir(), 'incache-cuda-'));
+  const failures = [];
+  let log = '';
+  for (const unit of units.sort()) {
+    const { status, text } = compile(join(folder, unit), join(output, `${unit}.o`));
+    log += text;
+    if (status !== 0) failures.push(`${unit} does not compile:\n${text}`);
+  }
+  rmSync(output, { recursive: true });
+  return { log, failures };
+}
+
+function compile(source, object) {
+  const targets = TARGETS.map((target) => `-gencode=arch=compute_${target},code=sm_${target}`);
+  const include = join(root, 'cpp/include');
+  const options = ['-std=c++17', `-I${include}`, '-DNDEBUG', '-O3', '-Xptxas', '-v', ...targets];
+  const { status, stdout, stderr } = spawnSync(nvcc, [...options, '-c', source, '-o', object], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  return { status, text: `${stdout}${stderr}` };
+}
+
+// A function that is not a kernel but is called by one has properties too, but no registers of its own.
+function parse(log) {
+  const found = new Map();
+  let target = '';
+  let current;
+  const select = (name) => {
+    const key = `${target} ${name}`;
+    current = found.get(key) ?? { name, target, registers: '', stack: 0, stores: 0, loads: 0, shared: 0 };
+    found.set(key, current);
+  };
+  let kernel = '';
+  for (const line of log.split('\n')) {
+    const entry = line.match(/Compiling entry function '(\S+)' for '(\S+)'/);
+    const properties = line.match(/Function properties for (\S+)/);
+    const memory = line.match(/(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/);
+    const used = line.match(/Used (\d+) registers/);
+    if (entry) {
+      [, kernel, target] = entry;
+      select(kernel);
+    } else if (properties) {
+      select(properties[1]);
+    } else if (memory && current) {
+      [current.stack, current.stores, current.loads] = memory.slice(1).map(Number);
+    } else if (used) {
+      select(kernel);
+      current.registers = Number(used[1]);
+      current.shared = Number(line.match(/(\d+) bytes smem/)?.[1] ?? 0);
+    }
+  }
+  return demangled([...found.values()]);
+}
+
+// Template arguments and parameters that say nothing are left out; without c++filt names stay as they are.
+function demangled(kernels) {
+  const names = kernels.map(({ name }) => name).join('\n');
+  const { error, stdout } = spawnSync('c++filt', { input: names, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (error) return kernels;
+  const plain = stdout.split('\n').map((name) =>
+    name
+      .replace(/^void /, '')
+      .replaceAll('(anonymous namespace)::', '')
+      .replaceAll('incache::cuda::', '')
+      .replace(/\([^()]*\)$/, ''),
+  );
+  return kernels.map((kernel, i) => ({ ...kernel, name: plain[i] }));
+}
+
+function printTable(kernels) {
+  const header = ['kernel', 'target', 'registers', 'spill stores', 'spill loads', 'static shared', 'stack'];
+  const rows = kernels
+    .map((k) => [k.name, k.target, k.registers, k.stores, k.loads, k.shared, k.stack].map(String))
+    .sort((a, b) => a[0].localeCompare(b[0]) || a[1].localeCompare(b[1]));
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  for (const row of [header, ...rows])
+    console.log(row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
+}
+
+function problemsOf(kernels) {
+  if (kernels.length === 0) return ['no kernel was reported'];
+  return kernels
+    .filter(({ stores, loads }) => stores + loads > 0)
+    .map((k) => `${k.name} for ${k.target} spills: ${k.stores} bytes stored, ${k.loads} loaded`);
+}
