@@ -50,7 +50,39 @@ export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 export { DiTCheckpoint } from './engine/checkpoint.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
 export { ArgumentError, FormatError, IncacheError, OutOfMemoryError, PlanError } from './errors.js';
+export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './evaluate/digitsClassifier.js';
+export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './evaluate/evaluateModel.js';
+export {
+  Evaluation,
+  type EvaluationBatch,
+  type EvaluationOptions,
+  type EvaluationResult,
+} from './evaluate/evaluation.js';
+export {
+  type ExtractedFeatures,
+  type FeatureExtractor,
+  type FeatureMaps,
+  spatialFeatures,
+} from './evaluate/featureExtractor.js';
+export { frechetDistance } from './evaluate/frechet.js';
+export { type Gaussian, GaussianAccumulator } from './evaluate/gaussian.js';
+export { encodeImages, writeImagesNpz } from './evaluate/imagesNpz.js';
+export {
+  InceptionScore,
+  type InceptionScoreOptions,
+  type InceptionScoreResult,
+  softmax,
+} from './evaluate/inceptionScore.js';
+export { OnnxExtractor, type OnnxExtractorOptions } from './evaluate/onnxExtractor.js';
+export type { OnnxRuntime } from './evaluate/onnxRuntime.js';
+export type { Pictures } from './evaluate/pictures.js';
+export { type FeatureRows, type PrecisionRecall, precisionRecall } from './evaluate/precisionRecall.js';
 export { meanPsnr, psnr } from './evaluate/psnr.js';
+export { loadReference, measureReference, type Reference } from './evaluate/reference.js';
+export { RelativeL2, relativeL2 } from './evaluate/relativeL2.js';
+export { type PictureSize, ssim } from './evaluate/ssim.js';
+export { readStatistics, type SetStatistics, writeStatistics } from './evaluate/statisticsFile.js';
+export { type TrajectoryStepError, trajectoryError } from './evaluate/trajectory.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export type { CacheForm } from './models/actions.js';

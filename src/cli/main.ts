@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
+import { registerEvaluate } from './commands/evaluate.js';
 import { registerExport } from './commands/export.js';
 import { registerInfo } from './commands/info.js';
 import { registerSample } from './commands/sample.js';
@@ -20,6 +21,7 @@ const program = speakAsIncache(
 );
 registerSample(program);
 registerCalibrate(program);
+registerEvaluate(program);
 registerExport(program);
 registerInfo(program);
 registerDemo(program);

@@ -11,7 +11,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   plan: [],
   weights: [],
   diffusion: [],
-  evaluate: [],
+  evaluate: ['calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   models: ['plan'],
   backend: ['plan'],
   cache: ['models'],

@@ -1,0 +1,234 @@
+import type { Command } from 'commander';
+import { ArgumentError, requireOneOf } from '../../errors.js';
+import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
+import { type EvaluateOptions, type EvaluationReport, evaluateModel } from '../../evaluate/evaluateModel.js';
+import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
+import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
+import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
+import type { OnnxExtractorOptions } from '../../evaluate/onnxExtractor.js';
+import { openExtractor } from '../../evaluate/openExtractor.js';
+import { loadReference, type Reference } from '../../evaluate/reference.js';
+import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
+import { interruptSignal } from '../exit.js';
+import { requireFilePath, requireFolderPath } from '../outputPath.js';
+import { integer, integerList, MOST_ITEMS } from '../parse.js';
+import { startProgress } from '../progress.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import { gmac, table } from '../table.js';
+
+interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
+  readonly images: number;
+  readonly labels?: number[];
+  readonly seed: number;
+  readonly batch: number;
+  readonly features?: string;
+  readonly featureOutputs?: Pick<OnnxExtractorOptions, 'features' | 'logits' | 'spatial'>;
+  readonly featureRange?: readonly [number, number];
+  readonly against?: string;
+  readonly compare?: boolean;
+  readonly precisionRecall?: boolean;
+  readonly splits: number;
+  readonly npz?: string;
+  readonly statistics?: string;
+  readonly resume?: string;
+}
+
+const FEATURE_OUTPUTS = ['features', 'logits', 'spatial'] as const;
+
+export function registerEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('Sample many images with a cache policy; measure how good they are and what they cost.')
+    .option('-n, --images <n>', 'images to sample', integer('images', 1, MOST_ITEMS), 1000)
+    .option(
+      '-l, --labels <list>',
+      'class labels in turn, as in 0,3,5-9 (default: all)',
+      integerList('labels'),
+    )
+    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
+  addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
+  addModelFlags(addCacheFlags(command))
+    .option('--compare', 'also sample every image without a cache: PSNR, SSIM and relative L2 to it')
+    .option('--features <model>', 'digits, an .onnx file or none (default: digits for pictures of its size)')
+    .option(
+      '--feature-outputs <list>',
+      'outputs of the .onnx file, as in features=pool,logits=fc,spatial=mixed (default: those of these names)',
+      featureOutputs,
+    )
+    .option(
+      '--feature-range <low,high>',
+      'what black and white are to the .onnx file (default: 0,1)',
+      featureRange,
+    )
+    .option(
+      '--against <file>',
+      'statistics (.npz of mu and sigma) or reference images (.npz, .safetensors) for the Frechet distance (default for digits: their training set)',
+    )
+    .option('--precision-recall', 'improved precision and recall, against reference images')
+    .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
+    .option('--npz <file>', "write the images for ADM's evaluator: arr_0, uint8, channels last")
+    .option('--statistics <file>', 'write mu and sigma of the images, .npz')
+    .option('--resume <folder>', 'keep the run in a folder, and go on with it where there is one');
+  addOutputFlags(command).action(runEvaluate);
+}
+
+async function runEvaluate(flags: EvaluateFlags): Promise<void> {
+  const sampling = samplingOptions(flags);
+  checkPaths(flags);
+  const signal = interruptSignal();
+  const cache = cacheOptions(flags);
+  await using pipeline = await loadPipeline(flags);
+  const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
+  try {
+    const reference = await referenceOf(flags, extractor);
+    const options: Omit<EvaluateOptions, 'onStep'> = {
+      ...sampling,
+      ...picked(flags),
+      cache,
+      signal,
+      key: { weights: flags.weights },
+      ...(extractor && { extractor }),
+      ...(reference && { reference }),
+    };
+    const work = Math.ceil(flags.images / flags.batch) * flags.steps * (flags.compare ? 2 : 1);
+    const progress = startProgress('evaluating', work, flags.json === true);
+    try {
+      const report = await evaluateModel(pipeline, { ...options, onStep: () => progress.advance() });
+      progress.stop();
+      print(flags, report, extractor, pipeline.device);
+    } finally {
+      progress.stop();
+    }
+  } finally {
+    await extractor?.dispose();
+  }
+}
+
+/** Fails before the work, not after it. */
+function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
+  for (const [option, path] of Object.entries({ npz, statistics })) {
+    if (path === undefined) continue;
+    if (!path.endsWith('.npz')) throw new ArgumentError(option, path, 'a name that ends in .npz');
+    requireFilePath(option, path);
+  }
+  if (resume !== undefined) requireFolderPath('resume', resume);
+}
+
+function onnxOptions({ featureOutputs, featureRange }: EvaluateFlags): OnnxExtractorOptions {
+  return { ...featureOutputs, ...(featureRange && { range: featureRange }) };
+}
+
+/** The named one; else, for digits, the classifier's own where there are enough images. */
+async function referenceOf(
+  { against, images, precisionRecall }: EvaluateFlags,
+  extractor: FeatureExtractor | undefined,
+): Promise<Reference | undefined> {
+  if (against === undefined) {
+    if (precisionRecall)
+      throw new ArgumentError('against', against, 'reference images, for --precision-recall');
+    const enough = extractor && images >= imagesForCovariance(extractor.features);
+    return enough && extractor instanceof DigitsClassifier ? { features: extractor.reference } : undefined;
+  }
+  if (!extractor) throw new ArgumentError('features', 'none', 'a feature model, since --against is given');
+  requireImages(images, extractor.features);
+  return loadReference(against, extractor);
+}
+
+/** The options that are passed on as they are. */
+function picked(
+  flags: EvaluateFlags,
+): Pick<EvaluateOptions, 'images' | 'seed' | 'batch' | 'splits'> &
+  Partial<Pick<EvaluateOptions, 'labels' | 'compare' | 'precisionRecall' | 'npz' | 'statistics' | 'folder'>> {
+  const { images, seed, batch, splits, labels, compare, precisionRecall, npz, statistics, resume } = flags;
+  return {
+    images,
+    seed,
+    batch,
+    splits,
+    ...(labels && { labels }),
+    ...(compare && { compare }),
+    ...(precisionRecall && { precisionRecall }),
+    ...(npz !== undefined && { npz }),
+    ...(statistics !== undefined && { statistics }),
+    ...(resume !== undefined && { folder: resume }),
+  };
+}
+
+function print(
+  flags: EvaluateFlags,
+  report: EvaluationReport,
+  extractor: FeatureExtractor | undefined,
+  { backend, threads }: { readonly backend: string; readonly threads: number },
+): void {
+  if (flags.json) {
+    const { model, policy, steps, seed, splits } = flags;
+    const features = extractor && { features: extractor.name, frechetName: frechetName(extractor) };
+    const run = { model, policy, steps, seed, splits, backend, threads, ...features };
+    process.stdout.write(`${JSON.stringify({ ...run, ...report })}\n`);
+    return;
+  }
+  process.stdout.write(
+    table([`${report.images} images, ${flags.policy}`, ''], rowsOf(flags, report, extractor)),
+  );
+}
+
+/** A distance is named after its features: FID is what InceptionV3 gives, and who passes that model knows it. */
+function frechetName({ name }: FeatureExtractor): string {
+  return name === 'digits' ? 'digits Frechet distance' : `Frechet distance (${name})`;
+}
+
+function rowsOf(
+  { compare }: EvaluateFlags,
+  report: EvaluationReport,
+  extractor: FeatureExtractor | undefined,
+): [string, string][] {
+  const rows: [string, string | undefined][] = [
+    ['PSNR to uncached', report.psnr?.toFixed(2).concat(' dB')],
+    ['SSIM to uncached', report.ssim?.toFixed(5)],
+    ['relative L2 to uncached', compare ? report.relativeL2?.toExponential(3) : undefined],
+    ['accuracy', report.accuracy?.toFixed(4)],
+    ['inception score', inceptionText(report)],
+    ...(extractor ? distanceRows(report, extractor) : []),
+    ['precision', report.precision?.toFixed(4)],
+    ['recall', report.recall?.toFixed(4)],
+    ['MACs an image', gmac(report.macsPerImage)],
+    ['bytes an image', `${(report.bytesPerImage / 1e9).toFixed(3)} GB`],
+    ['time an image', `${(report.millisecondsPerImage / 1000).toFixed(3)} s`],
+  ];
+  return rows.filter((row): row is [string, string] => row[1] !== undefined);
+}
+
+function distanceRows(report: EvaluationReport, extractor: FeatureExtractor): [string, string | undefined][] {
+  const name = frechetName(extractor);
+  const least = imagesForCovariance(extractor.features);
+  const few = report.images < least ? `needs ${least} images` : undefined;
+  return [
+    [name, report.frechet?.toFixed(4) ?? few],
+    [`spatial ${name}`, report.spatialFrechet?.toFixed(4)],
+  ];
+}
+
+function inceptionText({ inceptionScore }: EvaluationReport): string | undefined {
+  return (
+    inceptionScore && `${inceptionScore.mean.toFixed(4)} +- ${inceptionScore.standardDeviation.toFixed(4)}`
+  );
+}
+
+function featureOutputs(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const [, kind, name] = /^\s*(\w+)=(.+)$/.exec(part) ?? [];
+      if (kind === undefined) throw new ArgumentError('feature-outputs', text, 'pairs as in features=pool');
+      requireOneOf('feature-outputs', kind, FEATURE_OUTPUTS);
+      return [kind, name!];
+    }),
+  );
+}
+
+function featureRange(text: string): [number, number] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (values.length !== 2 || !values.every(Number.isFinite))
+    throw new ArgumentError('feature-range', text, 'two numbers, as in 0,1 or -1,1');
+  return [values[0]!, values[1]!];
+}

@@ -1,0 +1,205 @@
+/** From a model and a cache policy to what its images are worth and what they cost. */
+
+import type { SessionPlan } from '../engine/sessionPlan.js';
+import { ArgumentError, requireInteger } from '../errors.js';
+import type { SampleOptions } from '../pipeline/options.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
+import { planCost } from '../plan/cost.js';
+import { evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
+import { Evaluation, type EvaluationResult } from './evaluation.js';
+import type { FeatureExtractor } from './featureExtractor.js';
+import { requireImages } from './gaussian.js';
+import { requireImagesFit, writeImagesNpz } from './imagesNpz.js';
+import { type PrecisionRecall, precisionRecall } from './precisionRecall.js';
+import type { Reference } from './reference.js';
+import type { RowFile } from './rowFile.js';
+import { runKey } from './runKey.js';
+import { RunOutputs } from './runOutputs.js';
+import { type RunKey, SavedRun } from './savedRun.js';
+import type { PictureSize } from './ssim.js';
+import { writeStatistics } from './statisticsFile.js';
+
+export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'firstImage'> {
+  readonly images: number;
+  /** Image i gets label i modulo their number. Default: every class in turn. */
+  readonly labels?: readonly number[];
+  /** Also sample every image without a cache, and measure the difference. */
+  readonly compare?: boolean;
+  readonly extractor?: FeatureExtractor;
+  /** What the Frechet distances are to; needs an extractor, and more images than it has features. */
+  readonly reference?: Reference;
+  /** Needs a reference of images, see `loadReference`. */
+  readonly precisionRecall?: boolean;
+  /** Splits of the inception score. Default 10. */
+  readonly splits?: number;
+  /** Where to write the images for ADM's evaluator. */
+  readonly npz?: string;
+  /** Where to write the statistics of the images. */
+  readonly statistics?: string;
+  /** Keeps the run; where there is one already, goes on with it. */
+  readonly folder?: string;
+  /** What else must be the same to go on, such as the precision of the weights. */
+  readonly key?: RunKey;
+  /** Called after every step of every batch, those without a cache included. */
+  readonly onStep?: () => void;
+}
+
+export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRecall> {
+  /** Multiply-accumulates of an image: all steps, conditioning and guidance. */
+  readonly macsPerImage: number;
+  /** Bytes that the operations of an image move when every operand moves once, in a full batch. */
+  readonly bytesPerImage: number;
+  /** Measured, without set-up and without the uncached run. */
+  readonly millisecondsPerImage: number;
+}
+
+const DEFAULT_BATCH = 16;
+/** Images copied at a time. */
+const CHUNK = 64;
+
+/**
+ * Samples `images` images in batches and evaluates them in constant memory. Image i depends on the seed and on i
+ * alone, so a run that is killed and taken up again reports the same, times apart. Throws an `ArgumentError`
+ * before any work for options that do not fit each other or the model.
+ */
+export async function evaluateModel(
+  pipeline: DiTPipeline,
+  options: EvaluateOptions,
+): Promise<EvaluationReport> {
+  const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
+  const sampling = (first: number, count: number): SampleOptions => ({
+    ...options,
+    labels: labelsOf(options, pipeline.config.classes, first, count),
+    firstImage: first,
+    batch: count,
+  });
+  const size = sizeOf(pipeline);
+  requireInteger('images', options.images, 1);
+  requireOptions(options, size);
+  const plan = pipeline.plan(sampling(0, batch));
+  const { extractor, compare, splits, folder, reference } = options;
+  const evaluation = new Evaluation({
+    images: options.images,
+    ...size,
+    ...(extractor && { extractor }),
+    ...(splits !== undefined && { splits }),
+  });
+  const key = runKey(pipeline, sampling(0, batch), extractor, ownKey(pipeline, options));
+  const saved = folder === undefined ? undefined : new SavedRun(folder, key);
+  const keptFeatures = options.precisionRecall ? extractor!.features : 0;
+  using outputs = new RunOutputs({ size, npz: options.npz, features: keptFeatures, folder });
+  const { macs, milliseconds, files } = await evaluateRun({
+    evaluation,
+    images: options.images,
+    batch,
+    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), compare === true, options.onStep),
+    outputs: outputs.all,
+    ...(saved && { saved }),
+  });
+  try {
+    const fileOf = (output: RowOutput | undefined) => files[outputs.all.indexOf(output!)];
+    writeResults(options, size, evaluation, fileOf(outputs.images));
+    return {
+      ...evaluation.result(reference),
+      ...manifolds(options, fileOf(outputs.features)),
+      macsPerImage: macs / options.images,
+      bytesPerImage: bytesOf(plan) / batch,
+      millisecondsPerImage: milliseconds / options.images,
+    };
+  } finally {
+    for (const file of files) file[Symbol.dispose]();
+  }
+}
+
+function requireOptions(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
+  const { images, extractor, reference, npz } = options;
+  extractor?.requireSize(channels, height, width);
+  if (!extractor && (reference || options.statistics !== undefined || options.precisionRecall))
+    throw new ArgumentError(
+      'extractor',
+      extractor,
+      'a feature model, since features are to be compared or written',
+    );
+  if (extractor && (reference || options.statistics !== undefined)) requireImages(images, extractor.features);
+  if (reference && extractor && reference.features.mean.length !== extractor.features)
+    throw new ArgumentError(
+      'reference',
+      `of ${reference.features.mean.length} features`,
+      `${extractor.features}, as ${extractor.name} has`,
+    );
+  if (options.precisionRecall && !reference?.rows)
+    throw new ArgumentError('reference', reference && 'statistics', 'images, for precision and recall');
+  if (npz === undefined) return;
+  if (channels !== 1 && channels !== 3)
+    throw new ArgumentError('npz', npz, `no file: the model's ${channels} latent channels need a decoder`);
+  requireImagesFit(images, height, width);
+}
+
+function sizeOf({ config }: DiTPipeline): PictureSize {
+  return { channels: config.inChannels, height: config.inputSize, width: config.inputSize };
+}
+
+function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, count: number): number[] {
+  const given = labels ?? Array.from({ length: classes }, (_, label) => label);
+  if (given.length === 0) throw new ArgumentError('labels', given, 'at least one label');
+  return Array.from({ length: count }, (_, i) => given[(first + i) % given.length]!);
+}
+
+/** What beside the sampling decides what is in a saved run. */
+function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
+  return {
+    images: options.images,
+    labels: labelsOf(options, pipeline.config.classes, 0, options.labels?.length ?? pipeline.config.classes),
+    compare: options.compare === true,
+    splits: options.splits,
+    npz: options.npz !== undefined,
+    precisionRecall: options.precisionRecall === true,
+    ...options.key,
+  };
+}
+
+async function sampleBatch(
+  pipeline: DiTPipeline,
+  sampling: SampleOptions,
+  compare: boolean,
+  onStep: (() => void) | undefined,
+): Promise<SampledBatch> {
+  const { latents, report } = await pipeline.generate(sampling, onStep);
+  const { macs, milliseconds } = report;
+  const sampled = { samples: latents, labels: sampling.labels, macs, milliseconds };
+  if (!compare) return sampled;
+  const uncached = await pipeline.generate({ ...sampling, cache: { policy: 'none' } }, onStep);
+  return { ...sampled, uncached: uncached.latents };
+}
+
+function bytesOf({ conditioning, plans, planOfStep, chunkSteps }: SessionPlan): number {
+  const chunks = Math.ceil(planOfStep.length / chunkSteps);
+  return planOfStep.reduce(
+    (sum, place) => sum + planCost(plans[place]!).bytes,
+    chunks * planCost(conditioning).bytes,
+  );
+}
+
+function writeResults(
+  { images, npz, statistics }: EvaluateOptions,
+  { height, width }: PictureSize,
+  evaluation: Evaluation,
+  pixels: RowFile | undefined,
+): void {
+  if (statistics !== undefined) writeStatistics(statistics, evaluation.statistics());
+  if (npz !== undefined) writeImagesNpz(npz, images, height, width, chunksOf(pixels!));
+}
+
+function* chunksOf(file: RowFile): Generator<Uint8Array> {
+  for (let first = 0; first < file.rows; first += CHUNK)
+    yield file.read(first, Math.min(CHUNK, file.rows - first));
+}
+
+function manifolds(
+  { extractor, reference }: EvaluateOptions,
+  features: RowFile | undefined,
+): Partial<PrecisionRecall> {
+  if (!features) return {};
+  const data = new Float32Array(features.read(0, features.rows).buffer);
+  return precisionRecall(reference!.rows!, { rows: features.rows, columns: extractor!.features, data });
+}

@@ -1,0 +1,35 @@
+/** Images as metrics take them. */
+import { ArgumentError } from '../errors.js';
+
+export interface Pictures {
+  /** images x channels x height x width; values beyond [-1, 1] count as clamped. */
+  readonly data: Float32Array;
+  readonly shape: readonly [images: number, channels: number, height: number, width: number];
+}
+
+/** Pictures of bytes: v / 127.5 - 1. */
+export function fromByte(byte: number): number {
+  return byte / 127.5 - 1;
+}
+
+/** The byte that a picture file holds for a value: [-1, 1] to 0..255, clamped and rounded. */
+export function toByte(value: number): number {
+  return Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);
+}
+
+/** Throws an `ArgumentError` unless the data fills its shape. */
+export function requirePictures({ data, shape }: Pictures): void {
+  const expected = shape.reduce((product, size) => product * size, 1);
+  if (data.length !== expected)
+    throw new ArgumentError('pictures', `${data.length} values`, `${expected}, of shape [${shape}]`);
+}
+
+/** Images first to first + count - 1; the data is shared. */
+export function slicePictures({ data, shape }: Pictures, first: number, count: number): Pictures {
+  const [, channels, height, width] = shape;
+  const size = channels * height * width;
+  return {
+    data: data.subarray(first * size, (first + count) * size),
+    shape: [count, channels, height, width],
+  };
+}
