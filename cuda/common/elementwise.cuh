@@ -59,8 +59,8 @@ struct FourColumns {
 
 // Element: from a FourColumns to the four values that belong there.
 template <class Element>
-__global__ void __launch_bounds__(kElementwiseThreads) elementwiseKernel(const __grid_constant__ Element element, const __grid_constant__ Operand out,
-                                                                         int64_t rows, int64_t columns, bool fours) {
+__global__ void __launch_bounds__(kElementwiseThreads)
+    elementwiseKernel(const __grid_constant__ Element element, const __grid_constant__ Operand out, int64_t rows, int64_t columns, bool fours) {
   const int64_t foursAcross = (columns + 3) / 4;
   eachItem(rows * foursAcross, [&](int64_t item) {
     const Division place = divide(item, foursAcross);
@@ -74,8 +74,8 @@ template <class Element>
 void launchElementwise(const Element &element, std::initializer_list<const Matrix *> operands, const Matrix &out, const LaunchContext &context) {
   bool fours = allowsFours(out);
   for (const Matrix *m : operands) fours = fours && allowsFours(*m);
-  launch(elementwiseKernel<Element>, elementwiseGrid(out.rows * divideUp(out.columns, 4), context), dim3(kElementwiseThreads), 0, context, element,
-         operandOf(out), out.rows, out.columns, fours);
+  launch(elementwiseKernel<Element>, elementwiseGrid(out.rows * divideUp(out.columns, 4), context), dim3(kElementwiseThreads), 0, context,
+         element, operandOf(out), out.rows, out.columns, fours);
 }
 
 }  // namespace incache::cuda

@@ -5,6 +5,8 @@
 //   INCACHE_EMULATED_CAPABILITY  compute capability, as 80 (the default), 89 or 90
 //   INCACHE_EMULATED_MEMORY      bytes of device memory, 8 GiB if not given
 //   INCACHE_EMULATED_DEVICES     how many devices there are, 1 if not given
+//   INCACHE_EMULATED_DRIVER      version of the driver, as 13000
+//   INCACHE_EMULATED_FAULT       launch: no kernel can be launched; work: what was enqueued fails when it is waited for
 #pragma once
 #include <chrono>
 #include <map>
@@ -52,6 +54,11 @@ struct Event {
 inline int64_t settingOf(const char *name, int64_t otherwise) {
   const char *text = std::getenv(name);
   return text ? std::atoll(text) : otherwise;
+}
+
+inline bool hasFault(const char *kind) {
+  const char *text = std::getenv("INCACHE_EMULATED_FAULT");
+  return text && std::strcmp(text, kind) == 0;
 }
 
 struct Runtime {
@@ -199,6 +206,7 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::vector<incache::cuda::emulator::Action> actions = std::move(stream->pending);
   stream->pending.clear();
+  if (incache::cuda::emulator::hasFault("work")) return incache::cuda::emulator::Runtime::get().failed(cudaErrorLaunchFailure);
   for (const auto &action : actions) action();
   return cudaSuccess;
 }
@@ -266,7 +274,7 @@ inline cudaError_t checkLaunch(dim3 grid, dim3 block, int64_t shared) {
 
 template <class... Parameters, class... Arguments>
 void launchOn(Stream *stream, void (*kernel)(Parameters...), dim3 grid, dim3 block, int64_t shared, Arguments &&...arguments) {
-  if (Runtime::get().failed(checkLaunch(grid, block, shared)) != cudaSuccess) return;
+  if (Runtime::get().failed(hasFault("launch") ? cudaErrorInvalidConfiguration : checkLaunch(grid, block, shared)) != cudaSuccess) return;
   const std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
   enqueue(stream, [=] { Machine::get().run(grid, block, shared, [&] { std::apply(kernel, values); }); });
 }

@@ -1,0 +1,273 @@
+// The operations that are neither products nor attention, against float64.
+#include <algorithm>
+#include <functional>
+#include <string>
+
+#include "check.h"
+
+using namespace incache;
+using namespace incache::cuda;
+using namespace incache::cuda::test;
+
+namespace {
+
+constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+
+// Types and margins: operands that can be read four columns at a time, and such that cannot.
+struct Form {
+  const char *name;
+  incache_type in, other, out;
+  int64_t margin;
+};
+constexpr Form kForms[] = {
+    {"float32", kFloat, kFloat, kFloat, 4},
+    {"bfloat16", kHalf, kHalf, kHalf, 4},
+    {"mixed", kHalf, kFloat, kHalf, 8},
+    {"float32, unaligned", kFloat, kFloat, kFloat, 3},
+    {"bfloat16, unaligned", kHalf, kHalf, kHalf, 1},
+    {"mixed, unaligned", kFloat, kHalf, kHalf, 1},
+};
+
+using Value = std::function<double(int64_t row, int64_t column)>;
+
+// Runs the operation twice and compares with value(row, column).
+void check(const CudaKernel &kernel, const BoundOp &b, const Tensor &out, const std::string &name, double most, const Value &value) {
+  run(kernel, b);
+  std::vector<double> expected, first;
+  for (int64_t i = 0; i < out.rows(); i++)
+    for (int64_t j = 0; j < out.columns(); j++) {
+      expected.push_back(value(i, j));
+      first.push_back(out.at(i, j));
+    }
+  const double error = relativeL2(out, expected);
+  expect(error <= most, "%s: off by %.2e", name.c_str(), error);
+  expect(out.bordersIntact(), "%s: written outside of the output", name.c_str());
+  run(kernel, b);
+  for (int64_t i = 0; i < out.rows(); i++)
+    for (int64_t j = 0; j < out.columns(); j++)
+      expect(out.at(i, j) == first[static_cast<size_t>(i * out.columns() + j)], "%s: two runs differ", name.c_str());
+}
+
+double boundOf(incache_type type, double exact = 1e-6) { return type == kHalf ? 2.5e-3 : exact; }
+
+std::string nameOf(const char *op, const Form &f, int64_t rows, int64_t columns) {
+  return std::string(op) + ", " + f.name + ", " + std::to_string(rows) + " x " + std::to_string(columns);
+}
+
+struct Size {
+  int64_t images, tokens, columns;
+};
+// The last: more than the threads of all blocks take at once.
+constexpr Size kSizes[] = {{1, 1, 1}, {3, 5, 7}, {2, 9, 64}, {2, 3, 1152}, {2, 300, 100}};
+
+void checkElementwise(const Form &f, const Size &size) {
+  Random random(1);
+  const int64_t rows = size.images * size.tokens, columns = size.columns;
+  Tensor x(rows, columns, f.in, f.margin), y(size.tokens, columns, f.other, f.margin), residual(rows, columns, f.other, f.margin),
+      gate(size.images, columns, f.other, f.margin), out(rows, columns, f.out, f.margin);
+  x.fill(random, 4), y.fill(random), residual.fill(random), gate.fill(random);
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.out = out.matrix();
+  check(kSilu, b, out, nameOf("silu", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return siluExact(x.at(i, j)); });
+  check(kGelu, b, out, nameOf("gelu", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return geluExact(x.at(i, j)); });
+  b.y = y.matrix();
+  check(kAdd, b, out, nameOf("add", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return x.at(i, j) + y.at(i % size.tokens, j); });
+  b.gate = gate.matrix(), b.residual = residual.matrix();
+  check(kGateResidual, b, out, nameOf("gateResidual", f, rows, columns), boundOf(f.out),
+        [&](int64_t i, int64_t j) { return residual.at(i, j) + gate.at(i / size.tokens, j) * x.at(i, j); });
+}
+
+// The output in the place of an operand, as plans may ask for.
+void checkInPlace() {
+  Random random(2);
+  Tensor x(10, 50, kHalf, 4), y(5, 50, kHalf, 4), gate(2, 50, kHalf, 4), apart(10, 50, kHalf, 4);
+  x.fill(random), y.fill(random), gate.fill(random);
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.y = y.matrix(), b.residual = x.matrix(), b.gate = gate.matrix();
+  for (const CudaKernel *kernel : {&kAdd, &kSilu, &kGelu, &kGateResidual}) {
+    b.out = apart.matrix();
+    run(*kernel, b);
+    b.out = x.matrix();
+    run(*kernel, b);
+    for (int64_t i = 0; i < 10; i++)
+      for (int64_t j = 0; j < 50; j++) expect(x.at(i, j) == apart.at(i, j), "in place an operation gives something else");
+  }
+}
+
+// Aligned views that end within four columns: what follows them stays as it was.
+void checkTail() {
+  Random random(7);
+  Tensor x(6, 16, kHalf, 4), gate(2, 16, kFloat, 4), out(6, 16, kHalf, 4);
+  x.fill(random), gate.fill(random);
+  Op op{};
+  op.epsilon = 1e-6;
+  BoundOp b{};
+  b.op = &op;
+  for (const int64_t columns : {13, 14, 15}) {
+    b.x = b.y = b.residual = x.columnsFrom(0, columns), b.gate = b.shift = b.scale = gate.columnsFrom(0, columns);
+    b.out = out.columnsFrom(0, columns);
+    run(kLayerNormModulate, b);
+    run(kAdd, b);
+    for (int64_t i = 0; i < 6; i++)
+      for (int64_t j = 0; j < 16; j++)
+        expect(j < columns ? out.at(i, j) == roundedBf16(2 * x.at(i, j)) : std::isnan(out.at(i, j)), "columns that end within four: wrong at %lld",
+               static_cast<long long>(j));
+  }
+}
+
+void checkLayerNorm(const Form &f, int64_t images, int64_t tokens, int64_t columns, float offset) {
+  Random random(3);
+  const int64_t rows = images * tokens;
+  Tensor x(rows, columns, f.in, f.margin), shift(images, columns, f.other, f.margin), scale(images, columns, f.other, f.margin),
+      out(rows, columns, f.out, f.margin);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) x.set(i, j, offset + random.value());
+  shift.fill(random), scale.fill(random);
+  Op op{};
+  op.epsilon = 1e-6;
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.shift = shift.matrix(), b.scale = scale.matrix(), b.out = out.matrix();
+  std::vector<double> means, inverses;
+  for (int64_t i = 0; i < rows; i++) {
+    double mean = 0, variance = 0;
+    for (int64_t j = 0; j < columns; j++) mean += x.at(i, j) / static_cast<double>(columns);
+    for (int64_t j = 0; j < columns; j++) variance += (x.at(i, j) - mean) * (x.at(i, j) - mean) / static_cast<double>(columns);
+    means.push_back(mean), inverses.push_back(1 / std::sqrt(variance + op.epsilon));
+  }
+  check(kLayerNormModulate, b, out, nameOf("layerNormModulate", f, rows, columns), boundOf(f.out, 1e-5), [&](int64_t i, int64_t j) {
+    const size_t row = static_cast<size_t>(i);
+    return (x.at(i, j) - means[row]) * inverses[row] * (1 + scale.at(i / tokens, j)) + shift.at(i / tokens, j);
+  });
+}
+
+void checkPatches(const Form &f, int64_t channels, int64_t down, int64_t across, int64_t patch) {
+  Random random(4);
+  const int64_t images = 3, height = down * patch, width = across * patch, pixels = channels * height * width;
+  const int64_t tokens = images * down * across, columns = channels * patch * patch;
+  // Where (channel, y, x) of a patch lies in its token.
+  const auto imageColumn = [=](int64_t token, int64_t c, int64_t y, int64_t x) {
+    const int64_t place = token % (down * across);
+    return (c * height + place / across * patch + y) * width + place % across * patch + x;
+  };
+  Op op{};
+  op.channels = channels, op.height = height, op.width = width, op.patch = patch;
+  BoundOp b{};
+  b.op = &op;
+  {
+    Tensor x(images, pixels, f.in, f.margin), out(tokens, columns, f.out, f.margin);
+    x.fill(random);
+    b.x = x.matrix(), b.out = out.matrix();
+    check(kPatchify, b, out, nameOf("patchify", f, tokens, columns), boundOf(f.out, 0), [&](int64_t token, int64_t j) {
+      return x.at(token / (down * across), imageColumn(token, j / (patch * patch), j / patch % patch, j % patch));
+    });
+  }
+  Tensor x(tokens, columns, f.in, f.margin), out(images, pixels, f.out, f.margin);
+  x.fill(random);
+  b.x = x.matrix(), b.out = out.matrix();
+  std::vector<double> expected(static_cast<size_t>(images * pixels));
+  for (int64_t token = 0; token < tokens; token++)
+    for (int64_t j = 0; j < columns; j++)
+      expected[static_cast<size_t>(token / (down * across) * pixels +
+                                   imageColumn(token, j % channels, j / channels / patch, j / channels % patch))] = x.at(token, j);
+  check(kUnpatchify, b, out, nameOf("unpatchify", f, images, pixels), boundOf(f.out, 0),
+        [&](int64_t image, int64_t j) { return expected[static_cast<size_t>(image * pixels + j)]; });
+}
+
+void checkTimesteps(const Form &f, int64_t columns) {
+  const float times[] = {0, 1, 37.5f, 500, 999, 1000};
+  Tensor x(6, 1, f.in, f.margin), out(6, columns, f.out, f.margin);
+  for (int64_t i = 0; i < 6; i++) x.set(i, 0, times[i]);
+  Op op{};
+  op.maxPeriod = 10000;
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.out = out.matrix();
+  const int64_t half = columns / 2;
+  const auto value = [&](int64_t i, int64_t j) {
+    const double angle = x.at(i, 0) * std::exp(-std::log(10000.0) * static_cast<double>(j % half) / static_cast<double>(half));
+    return j < half ? std::cos(angle) : std::sin(angle);
+  };
+  check(kTimestepEmbedding, b, out, nameOf("timestepEmbedding", f, 6, columns), boundOf(f.out), value);
+  if (f.out == kHalf) return;
+  for (int64_t i = 0; i < 6; i++)
+    for (int64_t j = 0; j < columns; j++)
+      expect(std::fabs(out.at(i, j) - value(i, j)) <= 1e-6, "timestepEmbedding: t = %g is off at %lld", static_cast<double>(times[i]),
+             static_cast<long long>(j));
+}
+
+void checkGather(const Form &f, int64_t columns) {
+  Random random(5);
+  const int64_t rows = 23, tableRows = 9;
+  Tensor table(tableRows, columns, f.in, f.margin), out(rows, columns, f.out, f.margin);
+  table.fill(random);
+  int32_t *index = static_cast<int32_t *>(allocate(rows * 2 * 4));
+  const auto held = [&](int64_t i) { return std::max<int64_t>(0, std::min<int64_t>(index[2 * i], tableRows - 1)); };
+  for (int64_t i = 0; i < rows; i++) index[2 * i] = static_cast<int32_t>(random.from(0, tableRows - 1));
+  // Out of the table.
+  index[2] = -1, index[4] = tableRows, index[6] = std::numeric_limits<int32_t>::max();
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.table = table.matrix(), b.index = {index, 2, rows, 1, kFloat}, b.out = out.matrix();
+  check(kGatherRows, b, out, nameOf("gatherRows", f, rows, columns), boundOf(f.out, 0), [&](int64_t i, int64_t j) { return table.at(held(i), j); });
+  cudaFree(index);
+}
+
+void checkStatistics(const Form &f, int64_t images, int64_t tokens, int64_t columns, bool difference) {
+  Random random(6);
+  const int64_t rows = images * tokens;
+  Tensor x(rows, columns, f.in, f.margin), previous(rows, columns, f.other, f.margin), means(images, columns, f.out, f.margin),
+      moment(columns, columns, f.out, f.margin);
+  previous.fill(random);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) x.set(i, j, static_cast<float>(previous.at(i, j)) + 0.1f * random.value());
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix();
+  if (difference) b.previous = previous.matrix();
+  const auto increment = [&](int64_t i, int64_t j) {
+    if (!difference) return x.at(i, j);
+    return (f.other == kHalf ? roundedBf16(x.at(i, j)) : x.at(i, j)) - previous.at(i, j);
+  };
+  b.out = means.matrix();
+  check(kChannelStatistics, b, means, nameOf("channelStatistics", f, rows, columns), boundOf(f.out, 1e-5), [&](int64_t image, int64_t j) {
+    double sum = 0;
+    for (int64_t token = 0; token < tokens; token++) sum += std::fabs(increment(image * tokens + token, j));
+    return sum / static_cast<double>(tokens);
+  });
+  b.out = moment.matrix();
+  check(kSecondMoment, b, moment, nameOf("secondMoment", f, rows, columns), boundOf(f.out, 1e-5), [&](int64_t i, int64_t j) {
+    double sum = 0;
+    for (int64_t row = 0; row < rows; row++) sum += increment(row, i) * increment(row, j);
+    return sum;
+  });
+  for (int64_t i = 0; i < columns; i++)
+    for (int64_t j = 0; j < i; j++) expect(moment.at(i, j) == moment.at(j, i), "secondMoment is not symmetric");
+}
+
+}  // namespace
+
+int main() {
+  for (const Form &f : kForms) {
+    for (const Size &size : kSizes) checkElementwise(f, size);
+    for (const int64_t columns : {1, 5, 130, 511, 512, 513, 1152, 1536, 1538, 2500}) checkLayerNorm(f, 2, 3, columns, 0.5f);
+    checkLayerNorm(f, 1, 1, 1152, 0);
+    checkPatches(f, 4, 5, 3, 2);
+    checkPatches(f, 3, 2, 4, 4);
+    checkPatches(f, 1, 1, 1, 1);
+    for (const int64_t columns : {2, 10, 256}) checkTimesteps(f, columns);
+    for (const int64_t columns : {1, 7, 64}) checkGather(f, columns);
+    for (const bool difference : {false, true}) {
+      checkStatistics(f, 2, 21, 70, difference);
+      checkStatistics(f, 1, 3, 5, difference);
+      checkStatistics(f, 3, 1, 130, difference);
+    }
+    std::printf("small operations, %s: passed\n", f.name);
+  }
+  // A mean far from 0, where squares less the square of the mean would lose the variance.
+  checkLayerNorm(kForms[0], 2, 3, 1152, 100);
+  checkLayerNorm(kForms[0], 2, 3, 2500, 100);
+  checkInPlace();
+  checkTail();
+  std::puts("small operations: all passed");
+}
