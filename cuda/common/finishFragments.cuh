@@ -5,155 +5,145 @@
 
 namespace incache::cuda {
 
-// What is finished at a time: a warp's 16 rows and 64 columns, eight fours a lane, all of whose loads can be under way at once.
-constexpr int kSliceColumns = 64, kSliceSums = kSliceColumns / 2;
+// What is finished at a time: a warp's 16 rows and so many columns.
+constexpr int kSliceColumns = 32, kSliceSums = kSliceColumns / 2, kSlicePairs = kSliceColumns / 16;
 // at[h][p]: row g + 8 h of lane 4 g + t, columns 16 p + columnOfLane() and on.
 struct SliceFours {
-  Four at[2][4];
+  Four at[2][kSlicePairs];
 };
 __device__ __forceinline__ int columnOfLane(int lane) { return lane % 2 * 8 + lane % 4 / 2 * 4; }
 
-// From `c` of Wgmma<64>. Of each 16 columns, an even lane keeps its pair of the first eight and gets its neighbour's; an odd one
+template <class Act>
+__device__ __forceinline__ void eachFour(Act act) {
+#pragma unroll
+  for (int h = 0; h < 2; h++)
+#pragma unroll
+    for (int p = 0; p < kSlicePairs; p++) act(h, p);
+}
+
+// From `c` of a product. Of each 16 columns, an even lane keeps its pair of the first eight and gets its neighbour's; an odd one
 // those of the last eight.
 __device__ __forceinline__ SliceFours exchangePairs(const float (&sums)[kSliceSums], int lane) {
   const bool odd = lane % 2 == 1;
   SliceFours fours;
-#pragma unroll
-  for (int h = 0; h < 2; h++)
-#pragma unroll
-    for (int p = 0; p < 4; p++) {
-      const float *low = sums + 8 * p + 2 * h, *high = low + 4;
-      const float first = shuffleXor(odd ? low[0] : high[0], 1), second = shuffleXor(odd ? low[1] : high[1], 1);
-      fours.at[h][p] = {{odd ? first : low[0], odd ? second : low[1], odd ? high[0] : first, odd ? high[1] : second}};
-    }
+  eachFour([&](int h, int p) {
+    const float *low = sums + 8 * p + 2 * h, *high = low + 4;
+    const float first = shuffleXor(odd ? low[0] : high[0], 1), second = shuffleXor(odd ? low[1] : high[1], 1);
+    fours.at[h][p] = {{odd ? first : low[0], odd ? second : low[1], odd ? high[0] : first, odd ? high[1] : second}};
+  });
   return fours;
 }
 
-// Where a lane's two rows are, and their rows of the gate.
-struct SliceRows {
-  int64_t row[2], image[2];
-  bool exists[2];
+// A slice at (row, column), the lane's first, of an output of rows x columns.
+struct SlicePlace {
+  int row, column, rows, columns;
 };
-__device__ __forceinline__ SliceRows sliceRows(const EpilogueArguments &e, int row, int rows) {
-  SliceRows r;
+
+// Four by four, one operand at a time, which is what registers allow. Rows beyond the last are read as the last one, and not written.
+struct WholeSlice {
+  const EpilogueArguments &e;
+  int row[2], column;
+  bool exists[2];
+
+  __device__ __forceinline__ WholeSlice(const EpilogueArguments &e, const SlicePlace &at) : e(e), column(at.column) {
 #pragma unroll
-  for (int h = 0; h < 2; h++) {
-    r.row[h] = row + 8 * h;
-    // 32 bits suffice, and divide in a fraction of the time.
-    r.image[h] = static_cast<uint32_t>(r.row[h]) / static_cast<uint32_t>(e.perImage);
-    r.exists[h] = r.row[h] < rows;
+    for (int h = 0; h < 2; h++) {
+      exists[h] = at.row + 8 * h < at.rows;
+      row[h] = exists[h] ? at.row + 8 * h : at.rows - 1;
+    }
   }
-  return r;
-}
 
-// One slice; `column` is the lane's first, `columns` those of the output.
-class SliceEpilogue {
- public:
-  __device__ __forceinline__ SliceEpilogue(const TileEpilogue &epilogue, const SliceRows &rows, int column, int columns)
-      : e_(epilogue.e), fours_(epilogue.fours), rows_(rows), column_(column), columns_(columns) {}
-
-  __device__ __forceinline__ void run(SliceFours &sums) const {
-    if (!fours_ || column_ - columnOfLane(static_cast<int>(threadIdx.x) % 32) + kSliceColumns > columns_) finishRest(sums);
-    finishWhole(sums);
+  // What finish() does (epilogue.cuh), step by step for all fours.
+  __device__ __forceinline__ void finish(SliceFours &sums) const {
+    if (e.bias.at) each(read(e.bias, 0, 0), sums, [](float bias, float y) { return bias + y; });
+    if (e.cachedOutput.at) each(read(e.cachedOutput, row[0], row[1]), sums, [](float cached, float y) { return cached + y; });
+    if (e.store.at) {
+      eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [&](float y) { return e.store.rounded(y); }); });
+      write(e.store, sums);
+    }
+    if (e.kind == Epilogue::gelu) eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return geluOf(y); }); });
+    if (e.kind == Epilogue::silu) eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return siluOf(y); }); });
+    if (e.kind == Epilogue::gateResidual) {
+      // Both at once: the residual has further to come.
+      const SliceFours residual = read(e.residual, row[0], row[1]), gate = read(e.gate, imageOf(row[0]), imageOf(row[1]));
+      each(gate, sums, [](float gate, float y) { return gate * y; });
+      each(residual, sums, [](float residual, float y) { return residual + y; });
+    }
+    write(e.out, sums);
   }
 
  private:
-  const EpilogueArguments &e_;
-  bool fours_;
-  const SliceRows &rows_;
-  int column_, columns_;
-
-  // Whether a four is finished as a whole.
-  __device__ __forceinline__ bool isWhole(int h, int p) const { return fours_ && rows_.exists[h] && column_ + 16 * p + 4 <= columns_; }
-
-  template <class Act>
-  __device__ __forceinline__ void each(Act act) const {
+  // 32 bits suffice for rows, and divide in a fraction of the time.
+  __device__ __forceinline__ int imageOf(int row) const {
+    return static_cast<int>(static_cast<uint32_t>(row) / static_cast<uint32_t>(e.perImage));
+  }
+  template <class F>
+  __device__ __forceinline__ void each(const SliceFours &v, SliceFours &sums, F f) const {
+    eachFour([&](int h, int p) {
 #pragma unroll
-    for (int h = 0; h < 2; h++)
-#pragma unroll
-      for (int p = 0; p < 4; p++)
-        if (isWhole(h, p)) act(h, p);
+      for (int i = 0; i < 4; i++) sums.at[h][p].at[i] = f(v.at[h][p].at[i], sums.at[h][p].at[i]);
+    });
   }
   // The type is asked for once, so that all loads of a slice follow each other.
-  __device__ __forceinline__ void read(const Operand &m, const int64_t (&row)[2], SliceFours &v) const {
-    if (m.half) {
-      const Operand half{m.at, m.stride, true};
-      each([&](int h, int p) { v.at[h][p] = readFour(half, row[h], column_ + 16 * p); });
-    } else {
-      const Operand full{m.at, m.stride, false};
-      each([&](int h, int p) { v.at[h][p] = readFour(full, row[h], column_ + 16 * p); });
-    }
+  __device__ __forceinline__ SliceFours read(const Operand &m, int row0, int row1) const {
+    const bool half = m.half;
+    return half ? readAs<true>(m, row0, row1) : readAs<false>(m, row0, row1);
+  }
+  template <bool Half>
+  __device__ __forceinline__ SliceFours readAs(const Operand &m, int row0, int row1) const {
+    SliceFours v;
+    eachFour([&](int h, int p) { v.at[h][p] = readFour({m.at, m.stride, Half}, h == 0 ? row0 : row1, column + 16 * p); });
+    return v;
   }
   __device__ __forceinline__ void write(const Operand &m, const SliceFours &v) const {
-    if (m.half) {
-      const Operand half{m.at, m.stride, true};
-      each([&](int h, int p) { writeFour(half, rows_.row[h], column_ + 16 * p, v.at[h][p]); });
-    } else {
-      const Operand full{m.at, m.stride, false};
-      each([&](int h, int p) { writeFour(full, rows_.row[h], column_ + 16 * p, v.at[h][p]); });
-    }
+    if (m.half)
+      writeAs<true>(m, v);
+    else
+      writeAs<false>(m, v);
   }
-  __device__ __forceinline__ void add(const Operand &m, const int64_t (&row)[2], SliceFours &sums) const {
-    SliceFours v;
-    read(m, row, v);
-    each([&](int h, int p) { addFour(sums.at[h][p], v.at[h][p]); });
-  }
-
-  // What finish() does (epilogue.cuh), step by step for all whole fours: one operand at a time, which is what registers allow.
-  __device__ __forceinline__ void finishWhole(SliceFours &sums) const {
-    const int64_t first[2] = {0, 0};
-    if (e_.bias.at) add(e_.bias, first, sums);
-    if (e_.cachedOutput.at) add(e_.cachedOutput, rows_.row, sums);
-    if (e_.store.at) {
-      each([&](int h, int p) { eachOfFour(sums.at[h][p], [&](float y) { return e_.store.rounded(y); }); });
-      write(e_.store, sums);
-    }
-    if (e_.kind == Epilogue::gelu) each([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return geluOf(y); }); });
-    if (e_.kind == Epilogue::silu) each([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return siluOf(y); }); });
-    if (e_.kind == Epilogue::gateResidual) {
-      SliceFours gate;
-      read(e_.gate, rows_.image, gate);
-      each([&](int h, int p) {
-#pragma unroll
-        for (int i = 0; i < 4; i++) sums.at[h][p].at[i] *= gate.at[h][p].at[i];
-      });
-      add(e_.residual, rows_.row, sums);
-    }
-    write(e_.out, sums);
-  }
-
-  // Column by column: operands that do not allow fours, and the last columns of an odd width.
-  __device__ __forceinline__ void finishRest(const SliceFours &sums) const {
-#pragma unroll 1
-    for (int place = 0; place < 32; place++) {
-      float sum = 0;
-#pragma unroll
-      for (int i = 0; i < 32; i++)
-        if (i == place) sum = sums.at[i / 16][i / 4 % 4].at[i % 4];
-      const int h = place / 16, p = place / 4 % 4, column = column_ + 16 * p + place % 4;
-      const bool exists = h == 0 ? rows_.exists[0] : rows_.exists[1];
-      if (exists && column < columns_ && !(fours_ && column_ + 16 * p + 4 <= columns_))
-        finish(e_, h == 0 ? rows_.row[0] : rows_.row[1], column, sum);
-    }
+  template <bool Half>
+  __device__ __forceinline__ void writeAs(const Operand &m, const SliceFours &v) const {
+    eachFour([&](int h, int p) {
+      if (exists[h]) writeFour({m.at, m.stride, Half}, row[h], column + 16 * p, v.at[h][p]);
+    });
   }
 };
 
-// The sums of a warp's 16 rows from `row` on and Columns columns from `column` on, as `c` of Wgmma<Columns>.
-template <int Columns>
-__device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, const float (&sums)[Columns / 2], int row, int column, int rows,
-                                                int columns, int lane) {
-  const SliceRows own = sliceRows(epilogue.e, row + lane / 4, rows);
+// Column by column: where operands do not allow fours, and for the last columns of an odd width.
+__device__ __forceinline__ void finishOneByOne(const EpilogueArguments &e, const SlicePlace &at, const SliceFours &sums) {
+#pragma unroll 1
+  for (int place = 0; place < kSliceSums; place++) {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < kSliceSums; i++)
+      if (i == place) sum = sums.at[i / (kSliceSums / 2)][i / 4 % kSlicePairs].at[i % 4];
+    const int row = at.row + place / (kSliceSums / 2) * 8, column = at.column + place / 4 % kSlicePairs * 16 + place % 4;
+    if (row < at.rows && column < at.columns) finish(e, row, column, sum);
+  }
+}
+
+// The sums of a warp's 16 rows from `row` on and 2 * Sums columns from `column` on, as `c` of Wgmma, to an output of rows x columns.
+template <int Sums>
+__device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, const float (&sums)[Sums], int row, int column, int rows, int columns,
+                                                int lane) {
+  constexpr int kSlices = Sums / kSliceSums;
   // The loop is not unrolled, so that the epilogue is compiled once; only which registers are taken depends on its turn.
 #pragma unroll 1
-  for (int slice = 0; slice < Columns / kSliceColumns && column + slice * kSliceColumns < columns; slice++) {
+  for (int slice = 0; slice < kSlices; slice++) {
+    const int first = column + slice * kSliceColumns;
+    if (first >= columns) return;
     float taken[kSliceSums];
 #pragma unroll
-    for (int s = 0; s < Columns / kSliceColumns; s++)
+    for (int s = 0; s < kSlices; s++)
       if (s == slice)
 #pragma unroll
         for (int i = 0; i < kSliceSums; i++) taken[i] = sums[s * kSliceSums + i];
     SliceFours fours = exchangePairs(taken, lane);
-    SliceEpilogue(epilogue, own, column + slice * kSliceColumns + columnOfLane(lane), columns).run(fours);
+    const SlicePlace at{row + lane / 4, first + columnOfLane(lane), rows, columns};
+    if (epilogue.fours && first + kSliceColumns <= columns)
+      WholeSlice(epilogue.e, at).finish(fours);
+    else
+      finishOneByOne(epilogue.e, at, fours);
   }
 }
 

@@ -1,0 +1,88 @@
+// What the tests of calibratedLinear and calibratedMlp share.
+#pragma once
+#include "check.h"
+
+namespace incache::cuda::test {
+
+// As `run`, on a chip of so many multiprocessors: how many there are decides which kernels an operation is made of.
+inline void runOn(int multiprocessors, int64_t sharedBytes, const CudaKernel &kernel, const BoundOp &b) {
+  const Chip chip{80, multiprocessors, sharedBytes};
+  cudaStream_t stream;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  void *scratch = nullptr;
+  const int64_t bytes = kernel.scratch(b, chip);
+  if (bytes > 0) {
+    scratch = allocate(bytes);
+    std::memset(scratch, 0xff, static_cast<size_t>(bytes));
+  }
+  kernel.launch(b, {chip, stream, static_cast<char *>(scratch)});
+  const cudaError_t error = cudaGetLastError();
+  expect(error == cudaSuccess, "launch: %s", cudaGetErrorString(error));
+  const cudaError_t ended = cudaStreamSynchronize(stream);
+  expect(ended == cudaSuccess, "run: %s", cudaGetErrorString(ended));
+  cudaStreamDestroy(stream);
+  cudaFree(scratch);
+}
+
+// Every value of a tensor, in its order.
+inline std::vector<double> valuesOf(const Tensor &tensor) {
+  std::vector<double> values;
+  for (int64_t i = 0; i < tensor.rows(); i++)
+    for (int64_t j = 0; j < tensor.columns(); j++) values.push_back(tensor.at(i, j));
+  return values;
+}
+
+inline void fillNear(Tensor &x, const Tensor &cached, Random &random, float change) {
+  for (int64_t i = 0; i < x.rows(); i++)
+    for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) + change * random.value());
+}
+
+// Values that the cache's type rounds to what it holds: an input that has not changed.
+inline void fillEqual(Tensor &x, const Tensor &cached, Random &random) {
+  const bool isRounded = cached.matrix().type == INCACHE_BF16;
+  for (int64_t i = 0; i < x.rows(); i++)
+    for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) * (isRounded ? 1 + random.value() * 5e-4f : 1.0f));
+}
+
+// weight (rows x depth) times x (M x depth) transposed, in float64: M x rows.
+inline std::vector<double> productOf(const std::vector<double> &x, int64_t rows, const Weight &weight) {
+  const int64_t columns = weight.panels().rows, depth = weight.panels().depth;
+  std::vector<double> y(static_cast<size_t>(rows * columns));
+  std::vector<double> values(static_cast<size_t>(columns * depth));
+  for (int64_t n = 0; n < columns; n++)
+    for (int64_t k = 0; k < depth; k++) values[static_cast<size_t>(n * depth + k)] = weight.at(n, k);
+  for (int64_t m = 0; m < rows; m++)
+    for (int64_t n = 0; n < columns; n++) {
+      double sum = 0;
+      for (int64_t k = 0; k < depth; k++) sum += x[static_cast<size_t>(m * depth + k)] * values[static_cast<size_t>(n * depth + k)];
+      y[static_cast<size_t>(m * columns + n)] = sum;
+    }
+  return y;
+}
+
+// Columns of the rank form's cache from `first` on: weight times C(x), as float32 or bfloat16.
+inline void fillHidden(Tensor &hidden, int64_t first, const Tensor &cachedInput, const Weight &down) {
+  const std::vector<double> h = productOf(valuesOf(cachedInput), hidden.rows(), down);
+  const int64_t ranks = down.panels().rows;
+  for (int64_t i = 0; i < hidden.rows(); i++)
+    for (int64_t r = 0; r < ranks; r++) hidden.set(i, first + r, static_cast<float>(h[static_cast<size_t>(i * ranks + r)]));
+}
+
+// x - C(x) as operations define it: x is first rounded to what the cache holds.
+inline std::vector<double> incrementOf(const Tensor &x, const Tensor *cached) {
+  std::vector<double> d = valuesOf(x);
+  if (!cached) return d;
+  const bool half = cached->matrix().type == INCACHE_BF16;
+  const std::vector<double> c = valuesOf(*cached);
+  for (size_t i = 0; i < d.size(); i++) d[i] = (half ? roundedBf16(d[i]) : d[i]) - c[i];
+  return d;
+}
+
+inline double finished(Epilogue epilogue, double y, double residual, double gate) {
+  if (epilogue == Epilogue::gelu) return geluExact(y);
+  if (epilogue == Epilogue::silu) return siluExact(y);
+  if (epilogue == Epilogue::gateResidual) return residual + gate * y;
+  return y;
+}
+
+}  // namespace incache::cuda::test
