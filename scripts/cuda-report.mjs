@@ -2,15 +2,15 @@
  * What the CUDA kernels cost in registers and memory, as ptxas reports it for each target: one line a kernel. Ends with 1
  * when a kernel spills registers or has its products serialised (ptxas C7508, C7510, C7511), or when a unit does not compile.
  *
- *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every target, one after the other
+ *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every target, one on each processor
  *   node scripts/cuda-report.mjs linear.cu     those units alone
  *   node scripts/cuda-report.mjs --log FILE    reads what a compile with `-Xptxas -v` has printed
  *
  * Without nvcc (the environment variable NVCC names another one) there is nothing to report, and it says so.
  */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,7 +24,7 @@ const nvcc = process.env.NVCC || 'nvcc';
 const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true });
 const { log, failures } = values.log
   ? { log: readFileSync(values.log, 'utf8'), failures: [] }
-  : compileAll(positionals);
+  : await compileAll(positionals);
 const kernels = parse(log);
 printTable(kernels);
 const problems = [
@@ -35,7 +35,7 @@ const problems = [
 for (const problem of problems) console.error(problem);
 process.exit(problems.length > 0 ? 1 : 0);
 
-function compileAll(chosen) {
+async function compileAll(chosen) {
   if (spawnSync(nvcc, ['--version']).error) {
     console.log(`no report: ${nvcc} is not installed`);
     process.exit(0);
@@ -43,26 +43,33 @@ function compileAll(chosen) {
   const folder = join(root, 'cuda');
   const units = chosen.length > 0 ? chosen : readdirSync(folder).filter((name) => name.endsWith('.cu'));
   const output = mkdtempSync(join(tmpdir(), 'incache-cuda-'));
-  const failures = [];
-  let log = '';
-  for (const unit of units.sort()) {
-    const { status, text } = compile(join(folder, unit), join(output, `${unit}.o`));
-    log += text;
-    if (status !== 0) failures.push(`${unit} does not compile:\n${text}`);
-  }
+  const waiting = [...units].sort();
+  const results = new Map();
+  const work = async () => {
+    for (let unit = waiting.shift(); unit; unit = waiting.shift())
+      results.set(unit, await compile(join(folder, unit), join(output, `${unit}.o`)));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
   rmSync(output, { recursive: true });
-  return { log, failures };
+  const done = [...results].sort(([a], [b]) => a.localeCompare(b));
+  const failures = done
+    .filter(([, { failed }]) => failed)
+    .map(([unit, { text }]) => `${unit} does not compile:\n${text}`);
+  return { log: done.map(([, { text }]) => text).join(''), failures };
 }
 
 function compile(source, object) {
   const targets = TARGETS.map((target) => `-gencode=arch=compute_${target},code=sm_${target}`);
   const include = join(root, 'cpp/include');
   const options = ['-std=c++17', `-I${include}`, '-DNDEBUG', '-O3', '-Xptxas', '-v', ...targets];
-  const { status, stdout, stderr } = spawnSync(nvcc, [...options, '-c', source, '-o', object], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
+  return new Promise((resolve) => {
+    execFile(
+      nvcc,
+      [...options, '-c', source, '-o', object],
+      { maxBuffer: 2 ** 28 },
+      (error, stdout, stderr) => resolve({ failed: error !== null, text: `${stdout}${stderr}` }),
+    );
   });
-  return { status, text: `${stdout}${stderr}` };
 }
 
 // A function that is not a kernel but is called by one has properties too, but no registers of its own.
