@@ -1,6 +1,7 @@
 // out = epilogue(C(y) + Wa (Wb (x - C(x)))).
 #include "calibrated/exact.cuh"
 #include "calibrated/splitKernels.cuh"
+#include "calibratedLinearHopper.h"
 
 namespace incache::cuda {
 namespace {
@@ -104,6 +105,7 @@ int64_t scratch(const BoundOp &b, const Chip &chip) {
 
 void launchAll(const BoundOp &b, const LaunchContext &context) {
   if (!b.factors[0].down.bf16) return launchExactly(b, context);
+  if (context.chip.computeCapability == 90 && launchCalibratedLinearHopper(b, context)) return;
   for (size_t first = 0; first < b.factors.size(); first += kMostPairs)
     if (isBackToBack(b, context.chip))
       launchBackToBack(b, pairsOf(b, first), context);

@@ -1,6 +1,7 @@
 // out = epilogue(x W^T + bias). Which kernel: by the type of the weight, how x lies in memory, and the shape.
 #include "linear/exact.cuh"
 #include "linear/tensorCores.cuh"
+#include "linearHopper.h"
 
 namespace incache::cuda {
 namespace {
@@ -44,10 +45,9 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
 }
 
 void launchLinear(const BoundOp &b, const LaunchContext &context) {
-  if (b.weight.bf16)
-    launchOnTensorCores(b, context);
-  else
-    launchExactly(b, context);
+  if (!b.weight.bf16) return launchExactly(b, context);
+  if (context.chip.computeCapability == 90 && launchLinearHopper(b, context)) return;
+  launchOnTensorCores(b, context);
 }
 
 }  // namespace

@@ -124,8 +124,8 @@ __device__ __forceinline__ void finishOneByOne(const EpilogueArguments &e, const
 
 // The sums of a warp's 16 rows from `row` on and 2 * Sums columns from `column` on, as `c` of Wgmma, to an output of rows x columns.
 template <int Sums>
-__device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, const float (&sums)[Sums], int row, int column, int rows, int columns,
-                                                int lane) {
+__device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, const float (&sums)[Sums], int row, int column, int rows,
+                                                int columns, int lane) {
   constexpr int kSlices = Sums / kSliceSums;
   // The loop is not unrolled, so that the epilogue is compiled once; only which registers are taken depends on its turn.
 #pragma unroll 1

@@ -1,0 +1,38 @@
+// out = epilogue(x W^T + bias) on sm_90a: how the output is divided into tiles and shared memory into stages. Pure functions, for
+// the kernel and for tests without a GPU.
+#pragma once
+#include "common/swizzle.h"
+#include "kernels.h"
+
+namespace incache::cuda {
+
+// A tile: 128 rows, 64 for each of two warpgroups that multiply. The depth passes by 64 at a time, through a ring of stages.
+constexpr int kHopperRows = 128, kHopperDepth = 64, kHopperThreads = 384;
+constexpr int kHopperLeftBytes = kHopperRows * kHopperDepth * 2;
+constexpr int hopperStageBytes(int columns) { return kHopperLeftBytes + columns * kHopperDepth * 2; }
+
+// Places of tiles. Blocks take them in this order, as many at a time as there are multiprocessors: eight rows of tiles are
+// walked column by column, so that the tiles under way make a compact rectangle and share what they read through the L2 cache.
+struct HopperTiles {
+  int rows, columns;
+  static constexpr int kGroup = 8;
+
+  INCACHE_HOST_DEVICE int count() const { return rows * columns; }
+  struct Place {
+    int row, column;
+  };
+  INCACHE_HOST_DEVICE Place at(int tile) const {
+    const int group = tile / (kGroup * columns), first = group * kGroup;
+    const int height = rows - first < kGroup ? rows - first : kGroup, within = tile - first * columns;
+    return {first + within % height, within / height};
+  }
+};
+
+// Columns of a tile: 64, 128, 192 or 256.
+int chooseHopperColumns(int64_t rows, int64_t columns, int multiprocessors);
+
+// False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a bfloat16 weight, and x in
+// bfloat16 with rows at multiples of 16 bytes.
+bool launchLinearHopper(const BoundOp &b, const LaunchContext &context);
+
+}  // namespace incache::cuda
