@@ -9,20 +9,21 @@ import { nativePeakLoop, peakLoop } from './peak.js';
 
 export interface Build {
   readonly name: string;
-  /** The kernels' kind: builds of one family are held against one multiply-add loop. */
+  /** Builds of one family have the same kernels and types, and are held against one multiply-add loop. */
   readonly family: string;
+  readonly kind: 'wasm' | 'native';
   /** Makes the loop that the build is held against. */
   readonly loop: () => Contender;
   readonly device: Device;
-  readonly options: Required<DeviceOptions>;
+  readonly options: Required<Omit<DeviceOptions, 'deviceIndex'>>;
 }
 
-/** Opens a device for every build and mode that this engine and this machine have. */
-export async function openBuilds(): Promise<Build[]> {
-  return [...(await wasmBuilds()), ...(await nativeBuilds())];
+/** Opens a device for every build and mode that this engine and this machine have and that has `wanted` in its name. */
+export async function openBuilds(wanted = ''): Promise<Build[]> {
+  return [...(await wasmBuilds(wanted)), ...(await nativeBuilds(wanted))];
 }
 
-async function wasmBuilds(): Promise<Build[]> {
+async function wasmBuilds(wanted: string): Promise<Build[]> {
   const features = detectFeatures();
   const builds: Build[] = [];
   for (const family of features.relaxed ? (['simd', 'relaxed'] as const) : (['simd'] as const))
@@ -31,32 +32,34 @@ async function wasmBuilds(): Promise<Build[]> {
       { threads: 2, weights: 'f32' },
       { threads: 1, weights: 'int8' },
     ] as const) {
+      const name = nameOf(family, options);
+      if (!name.includes(wanted)) continue;
       const device = await openWasmDevice(options, {
         features: { ...features, relaxed: family === 'relaxed' },
       });
       await device.pool?.ready();
-      builds.push({
-        name: nameOf(family, options),
-        family,
-        loop: () => peakLoop(family),
-        device,
-        options,
-      });
+      builds.push({ name, family, kind: 'wasm', loop: () => peakLoop(family), device, options });
     }
   return builds;
 }
 
-async function nativeBuilds(): Promise<Build[]> {
+async function nativeBuilds(wanted: string): Promise<Build[]> {
   if (!nativeBackend.status().available) return [];
   const builds: Build[] = [];
   for (const weights of ['f32', 'bf16'] as const)
     for (const threads of [1, 2]) {
       const options = { threads, weights };
       const device = await openNative(options);
+      const name = nameOf(device.instructionSet, options);
+      if (!name.includes(wanted)) {
+        await device.dispose();
+        continue;
+      }
       const family = `${device.instructionSet} ${weights}`;
       builds.push({
-        name: nameOf(device.instructionSet, options),
+        name,
         family,
+        kind: 'native',
         loop: () => nativePeakLoop(device, weights),
         device,
         options,
@@ -69,6 +72,6 @@ async function openNative(options: DeviceOptions): Promise<NativeDevice> {
   return (await nativeBackend.open(options)) as NativeDevice;
 }
 
-function nameOf(kernels: string, { threads, weights }: Required<DeviceOptions>): string {
+function nameOf(kernels: string, { threads, weights }: Required<Omit<DeviceOptions, 'deviceIndex'>>): string {
   return `${kernels} ${weights}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }

@@ -12,47 +12,79 @@ export interface Contender {
 /** Milliseconds of every round of one contender. */
 export type Times = readonly number[];
 
-/**
- * Runs every contender once a round, after `warmUp` rounds that do not count. `pause`: milliseconds before each
- * run, for contenders whose threads go on spinning when a run has ended and would take a core from the next; a run that
- * does not count then comes before the one that does. In use a step follows a step: without it, memory that lay idle
- * while the others had their turn is what is measured.
- */
-export async function interleave(
-  contenders: readonly Contender[],
-  rounds: number,
-  warmUp: number,
-  pause = 0,
-): Promise<Times[]> {
+export interface Turns {
+  /** Rounds that count; with `seconds` the most of them. */
+  readonly rounds: number;
+  /** Rounds before, that do not count. */
+  readonly warmUp: number;
+  /**
+   * Milliseconds before each run, for contenders whose threads go on spinning when a run has ended and would take a core
+   * from the next. A run that does not count then comes before the one that does: in use a step follows a step, and
+   * without it, what is measured is memory that lay idle, or was taken from the caches, while the others had their turn.
+   */
+  readonly pause?: number;
+  /** Ends sooner, once the rounds have taken this long and there are enough of them for a median. */
+  readonly seconds?: number;
+}
+
+/** Fewer have no median worth the name. */
+const LEAST_ROUNDS = 5;
+/** A shorter run is called several times in one turn: the clock and what a call costs would be much of it. */
+const SHORTEST = 0.5;
+const MOST_CALLS = 50;
+
+/** Runs every contender once a round, in the order given. */
+export async function interleave(contenders: readonly Contender[], turns: Turns): Promise<Times[]> {
+  const { rounds, warmUp, pause = 0, seconds = Number.POSITIVE_INFINITY } = turns;
   const times: number[][] = contenders.map(() => []);
+  const calls = contenders.map(() => 1);
+  const start = performance.now();
   for (let round = -warmUp; round < rounds; round++) {
+    if (round >= LEAST_ROUNDS && performance.now() - start > 1000 * seconds) break;
     for (const [i, contender] of contenders.entries()) {
       if (pause > 0) {
         await setTimeout(pause);
-        await runOnce(contender);
+        await timeCalls(contender, 1);
       }
-      const milliseconds = await runOnce(contender);
+      const milliseconds = await timeCalls(contender, calls[i]!);
       if (round >= 0) times[i]!.push(milliseconds);
+      else calls[i] = callsFor(milliseconds);
     }
   }
   return times;
 }
 
-async function runOnce(contender: Contender): Promise<number> {
+function callsFor(milliseconds: number): number {
+  return Math.min(MOST_CALLS, Math.max(1, Math.ceil(SHORTEST / milliseconds)));
+}
+
+/** Milliseconds of one of so many calls. */
+async function timeCalls(contender: Contender, calls: number): Promise<number> {
   if (contender.timedRun) return contender.timedRun();
   const start = performance.now();
-  await contender.run();
-  return performance.now() - start;
+  for (let call = 0; call < calls; call++) await contender.run();
+  return (performance.now() - start) / calls;
+}
+
+/** The value below which `share` of them lie, between two of them in proportion. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const next = sorted[Math.min(below + 1, sorted.length - 1)]!;
+  return sorted[below]! + (place - below) * (next - sorted[below]!);
 }
 
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return quantile(values, 0.5);
 }
 
-/** The median over rounds of a[round] / b[round]: what was slow in one round was slow for both. */
+/**
+ * The median over rounds of a[round] / b[round]: what was slow in one round was slow for both. Of samples that were not
+ * taken in the same rounds, the ratio of their medians.
+ */
 export function medianRatio(a: Times, b: Times): number {
+  if (a.length !== b.length) return median(a) / median(b);
   return median(a.map((time, round) => time / b[round]!));
 }
 

@@ -19,5 +19,5 @@ for (const [name, measure] of Object.entries(MEASUREMENTS)) {
   if (!name.startsWith(wanted)) continue;
   process.stderr.write(`${name}\n`);
   const figures = await measure();
-  console.log(`${figures.text}\n\nwritten to ${saveJson(name, figures)}\n`);
+  console.log(`${figures.text}\n\nwritten to ${await saveJson(name, figures)}\n`);
 }

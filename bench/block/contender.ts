@@ -7,6 +7,8 @@ export interface BlockContender extends Contender {
   readonly replaces?: string | undefined;
   /** The multiply-add loop that it is held against (`loops.ts`). */
   readonly loop: 'wasm' | 'native f32' | 'native bf16';
+  /** Whether one run takes so long that it is timed once, after the others had their rounds. */
+  readonly isSlow?: boolean;
   /** The largest relative L2 error of its output that its arithmetic explains. */
   readonly tolerance: number;
   /** Computes the block once on the problem's own inputs: images * tokens x hidden. */

@@ -1,24 +1,28 @@
 /**
- * Times every contender on one number of threads: `node onThreads.js THREADS` writes the rows as JSON to standard
- * output. Nobody is timed before the output is right.
+ * Times every contender on one number of threads: `node onThreads.js THREADS OPTIONS` (JSON) writes the rows as JSON to
+ * standard output. Nobody is timed before the output is right.
  */
 import { setFlagsFromString } from 'node:v8';
-import { interleave, relativeL2 } from '../measure.js';
+import { type Contender, interleave, relativeL2, type Times } from '../measure.js';
 import type { BlockContender } from './contender.js';
+import { gpuJs } from './gpuJs.js';
 import { openLoops } from './loops.js';
 import { ONNXRUNTIME_NODE, onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.js';
+import type { BlockOptions } from './options.js';
 import { ours } from './ours.js';
 import { blockProblem } from './problem.js';
 import { type BlockRow, blockRow, type Timed } from './row.js';
+import { tfjs } from './tfjs.js';
 import { torch } from './torch.js';
 
-const ROUNDS = 7;
-const WARM_UP = 3;
 /** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
 const PAUSE = 60;
 
 // Node.js 20 has relaxed SIMD behind a flag; later ones have it anyway.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+const options: BlockOptions = JSON.parse(process.argv[3]!);
+const turns = { ...(options.quick ? { rounds: 3, warmUp: 1 } : { rounds: 7, warmUp: 3 }), pause: PAUSE };
 
 const contenders = await open(Number(process.argv[2]));
 const errors = await check(contenders);
@@ -27,7 +31,7 @@ await Promise.all(contenders.map((contender) => contender.dispose()));
 
 /** Those present, ours first; says of the others why they are not. */
 async function open(threads: number): Promise<BlockContender[]> {
-  const problem = blockProblem();
+  const problem = blockProblem(options.model);
   const oursOf = async (kind: 'compute' | 'calibrate') => [
     await ours(problem, 'native', { threads, weights: 'f32' }, kind),
     await ours(problem, 'native', { threads, weights: 'bf16' }, kind),
@@ -37,6 +41,8 @@ async function open(threads: number): Promise<BlockContender[]> {
     ...(await oursOf('compute')),
     await onnxruntimeNode(problem, threads),
     await onnxruntimeWeb(problem, threads),
+    await tfjs(problem, threads),
+    ...(options.slowPeers ? [await gpuJs(problem, threads)] : []),
     await torch(problem, threads, 'f32'),
     await torch(problem, threads, 'bf16'),
     ...(await oursOf('calibrate')),
@@ -71,22 +77,27 @@ async function measure(
 ): Promise<BlockRow[]> {
   const loops = await openLoops();
   const loopList = Object.values(loops);
-  const all = await interleave([...loopList, ...contenders], ROUNDS, WARM_UP, PAUSE);
-  const times = all.slice(loopList.length);
+  const taken = new Map<Contender, Times>();
+  const inTurn = [...loopList, ...contenders.filter(({ isSlow }) => !isSlow)];
+  for (const [i, times] of (await interleave(inTurn, turns)).entries()) taken.set(inTurn[i]!, times);
+  // Their check has been a run to warm up.
+  for (const slow of contenders.filter(({ isSlow }) => isSlow))
+    taken.set(slow, (await interleave([slow], { rounds: 1, warmUp: 0 }))[0]!);
   const named = (name: string | undefined): Timed | undefined => {
     const i = contenders.findIndex((contender) => contender.name === name);
-    return i < 0 ? undefined : { contender: contenders[i]!, times: times[i]! };
+    return i < 0 ? undefined : { contender: contenders[i]!, times: taken.get(contenders[i]!)! };
   };
-  return contenders.map((contender, i) => {
+  const rows = contenders.map((contender, i) => {
     const loop = loops[contender.loop];
     return blockRow({
       contender,
-      times: times[i]!,
+      times: taken.get(contender)!,
       error: errors[i]!,
-      loop: loop && { contender: loop, times: all[loopList.indexOf(loop)]! },
+      loop: loop && { contender: loop, times: taken.get(loop)! },
       // It computes the block in full: no rival of a calibrated one.
       onnx: contender.replaces ? undefined : named(ONNXRUNTIME_NODE),
       full: named(contender.replaces),
     });
   });
+  return Promise.all(rows);
 }

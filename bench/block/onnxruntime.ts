@@ -1,14 +1,12 @@
 /** onnxruntime as a peer: its native library (onnxruntime-node) and its WebAssembly build (onnxruntime-web). */
-import { createRequire } from 'node:module';
 import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
 import { blockModel, MODULATION } from './onnxModel.js';
 import { blockFlops } from './ours.js';
-import type { BlockProblem } from './problem.js';
+import { absentPeer, requirePeer } from './peer.js';
+import { type BlockProblem, columns } from './problem.js';
 
 /** Both packages have this interface. */
 type Runtime = typeof import('onnxruntime-web');
-
-const PEERS = new URL('../../../bench/peers/package.json', import.meta.url);
 
 export const ONNXRUNTIME_NODE = 'onnxruntime-node';
 
@@ -20,10 +18,10 @@ export async function onnxruntimeNode(
   // Since 1.29 it reports sessions and run times to its maker, unless told not to before it is loaded.
   process.env.ORT_DISABLE_TELEMETRY = '1';
   try {
-    const runtime = createRequire(PEERS)(name) as Runtime;
+    const runtime = requirePeer(name) as Runtime;
     return await contender(problem, runtime, { name, threads, loop: 'native f32' });
   } catch (error) {
-    return absent(name, error, 'npm run bench:peers');
+    return absentPeer(name, error);
   }
 }
 
@@ -38,15 +36,8 @@ export async function onnxruntimeWeb(
     runtime.env.wasm.numThreads = threads;
     return await contender(problem, runtime, { name, threads, loop: 'wasm' });
   } catch (error) {
-    return absent(name, error, 'npm ci');
+    return absentPeer(name, error, 'npm ci');
   }
-}
-
-/** Only a package that is not there may be left out: one that fails is a defect of the benchmark. */
-function absent(name: string, error: unknown, install: string): Absent {
-  const { code } = error as { code?: string };
-  if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error;
-  return { name, absent: `it is not installed (${install})` };
 }
 
 async function contender(
@@ -75,13 +66,9 @@ async function contender(
 
 function inputs({ config, images, tokens, x, modulation }: BlockProblem, { Tensor }: Runtime) {
   const c = config.hiddenSize;
-  const columns = MODULATION.map((name, column) => {
-    const data = new Float32Array(images * c);
-    for (let image = 0; image < images; image++) {
-      const first = (image * MODULATION.length + column) * c;
-      data.set(modulation.data.subarray(first, first + c), image * c);
-    }
-    return [name, new Tensor('float32', data, [images, 1, c])];
+  const inputs = MODULATION.map((name, i) => {
+    const { data, shape } = columns(modulation, images, i * c, c);
+    return [name, new Tensor('float32', data, [...shape])];
   });
-  return { x: new Tensor('float32', x.data, [images, tokens, c]), ...Object.fromEntries(columns) };
+  return { x: new Tensor('float32', x.data, [images, tokens, c]), ...Object.fromEntries(inputs) };
 }

@@ -1,4 +1,4 @@
-/** What every contender computes: one block of DiT-XL/2 on given weights, tokens and modulation. */
+/** What every contender computes: one block of a DiT on given weights, tokens and modulation. */
 import { normals } from '../../src/diffusion/philox.js';
 import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
 import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/config.js';
@@ -32,8 +32,8 @@ const IMAGES = 2;
 const SEED = 1;
 
 /** Weights and factors that keep the variance of what they are given, so that attention and GELU see values of a real model's size. */
-export function blockProblem(): BlockProblem {
-  const config = namedConfig('DiT-XL/2');
+export function blockProblem(model: string): BlockProblem {
+  const config = namedConfig(model);
   const tokens = tokensOf(config);
   let stream = 0;
   const random = (shape: readonly number[], deviation: number): Tensor => {
@@ -73,4 +73,14 @@ export function linearOf({ weights }: BlockProblem, name: string): { weight: Ten
     weight: weights.get(`blocks.0.${name}.weight`)!,
     bias: weights.get(`blocks.0.${name}.bias`)!,
   };
+}
+
+/** Some columns of a matrix of one row an image, as images x 1 x count. */
+export function columns({ shape, data }: Tensor, images: number, first: number, count: number): Tensor {
+  const values = new Float32Array(images * count);
+  for (let image = 0; image < images; image++) {
+    const start = image * shape[1]! + first;
+    values.set(data.subarray(start, start + count), image * count);
+  }
+  return { shape: [images, 1, count], data: values };
 }

@@ -1,23 +1,33 @@
-import type { Plan } from '../../src/plan/types.js';
+import { sliceColumns } from '../../src/plan/builder.js';
+import type { FloatType, Plan, View } from '../../src/plan/types.js';
+
+/** Runs that time a case: all of them, those of the default run too, or also the quick one. */
+export const LEVELS = ['quick', 'default', 'full'] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** A plan of one operation to be timed. */
 export interface KernelCase {
   readonly kernel: string;
   readonly shape: string;
-  readonly flops: number;
-  readonly plan: Plan;
-  /** A plan that the case replaces, and the share of its multiply-adds that the case has. */
-  readonly replaces?: { readonly plan: Plan; readonly share: number };
-  /** The same product for rivals that take a matrix: `rows` x `depth` by `depth` x `columns`. */
-  readonly product?: { readonly rows: number; readonly depth: number; readonly columns: number };
+  /** The shortest run that times it. */
+  readonly level: Level;
+  /** With activations and caches of the type that a device wants. */
+  plan(activations: FloatType): Plan;
+  /** The plan that the case replaces. */
+  replaces?(activations: FloatType): Plan;
+  /** The same product for rivals that take a matrix. */
+  readonly product?: Product;
 }
 
-/** Tokens of a 256-pixel image of DiT-XL/2. */
-export const TOKENS = 256;
+/** `rows` x `depth` by `depth` x `columns`. */
+export interface Product {
+  readonly rows: number;
+  readonly depth: number;
+  readonly columns: number;
+}
 
-/** The linears of a DiT-XL/2 block, `columns` outputs of `depth` inputs. */
-export const SHAPES = [
-  { name: 'proj', depth: 1152, columns: 1152 },
-  { name: 'fc1', depth: 1152, columns: 4608 },
-  { name: 'fc2', depth: 4608, columns: 1152 },
-] as const;
+/** q, k and v in the columns of one tensor. */
+export function thirds(qkv: View): [View, View, View] {
+  const width = qkv.columns / 3;
+  return [0, 1, 2].map((i) => sliceColumns(qkv, i * width, width)) as [View, View, View];
+}

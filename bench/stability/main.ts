@@ -12,7 +12,7 @@ const ABORTED_RUNS = 200;
 
 const figures = measureStability(EMBEDDED_MODEL, CYCLES, ABORTED_RUNS);
 const text = table(figures);
-console.log(`${text}\n\nwritten to ${saveJson('stability', { text, ...figures })}`);
+console.log(`${text}\n\nwritten to ${await saveJson('stability', { text, ...figures })}`);
 
 function table(f: StabilityFigures): string {
   const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);

@@ -63,7 +63,7 @@ export async function randomModel() {
         for (let step = 0; step < STEPS; step++) await session.evaluate(step % PERIOD, latents, rows);
       },
     }));
-    const [full, calibrated] = await interleave(contenders, ROUNDS, 1);
+    const [full, calibrated] = await interleave(contenders, { rounds: ROUNDS, warmUp: 1 });
     results.push({
       name: `${backend} ${weights}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
       fullMilliseconds: median(full!) / STEPS,

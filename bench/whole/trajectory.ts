@@ -42,7 +42,7 @@ export async function trajectory() {
       outcomes.set(name, { latents, macs: report.macs, stepTime: [...stepTime, report.milliseconds] });
     },
   }));
-  await interleave(contenders, ROUNDS, 1);
+  await interleave(contenders, { rounds: ROUNDS, warmUp: 1 });
   const full = outcomes.get('full')!;
   const rows = policies.map(([policy]) => {
     const { latents, macs, stepTime } = outcomes.get(policy)!;

@@ -2,6 +2,7 @@
 /** The command line: one file a command in `commands/`. Results go to stdout, progress and errors to stderr. */
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { registerBench } from './commands/bench.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
@@ -25,6 +26,7 @@ registerEvaluate(program);
 registerExport(program);
 registerInfo(program);
 registerDemo(program);
+registerBench(program);
 
 try {
   await program.parseAsync();

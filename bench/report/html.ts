@@ -1,0 +1,82 @@
+/** The report as one page that needs nothing else: no script, no font, no picture from elsewhere. */
+import { renderSvg } from './render.js';
+import type { Section } from './sections.js';
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { border-bottom: 1px solid #ddd; padding: 2px 8px; text-align: left; white-space: nowrap; }
+.source { color: #666; }
+svg { max-width: 100%; height: auto; }
+`;
+
+/** `introduction`: markdown that starts with the title of the page. */
+export async function reportHtml(introduction: string, sections: readonly Section[]): Promise<string> {
+  const parts = await Promise.all(sections.map(sectionHtml));
+  const title = /^# (.*)$/m.exec(introduction)?.[1] ?? 'Report';
+  return [
+    '<!doctype html>',
+    '<html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
+    markdownHtml(introduction),
+    ...parts,
+    '</body></html>\n',
+  ].join('\n');
+}
+
+async function sectionHtml({ title, source, body, charts }: Section): Promise<string> {
+  const figures = await Promise.all(
+    charts.map(
+      async ({ title, spec }) =>
+        `<figure>${await renderSvg(spec)}<figcaption>${escapeHtml(title)}</figcaption></figure>`,
+    ),
+  );
+  return [
+    `<h2 id="${escapeHtml(title)}">${escapeHtml(title)}</h2>`,
+    `<p class="source">${inline(source)}</p>`,
+    ...figures,
+    markdownHtml(body),
+  ].join('\n');
+}
+
+/** Of what our own texts have in them: headings, tables, paragraphs and code. */
+export function markdownHtml(markdown: string): string {
+  return markdown
+    .split(/\n{2,}/)
+    .map((block) => block.trim())
+    .filter(Boolean)
+    .map(blockHtml)
+    .join('\n');
+}
+
+function blockHtml(block: string): string {
+  const [, marks, heading] = /^(#{1,3}) (.*)$/.exec(block) ?? [];
+  if (marks) return `<h${marks.length}>${inline(heading!)}</h${marks.length}>`;
+  return block.startsWith('|') ? tableHtml(block.split('\n')) : `<p>${inline(block)}</p>`;
+}
+
+function tableHtml([header, , ...rows]: readonly string[]): string {
+  const cells = (line: string) =>
+    line
+      .replace(/^\|\s?|\s?\|$/g, '')
+      .split('|')
+      .map((cell) => inline(cell.trim()));
+  const head = cells(header!).map((cell) => `<th>${cell}</th>`);
+  const body = rows.map(
+    (row) =>
+      `<tr>${cells(row)
+        .map((cell) => `<td>${cell}</td>`)
+        .join('')}</tr>`,
+  );
+  return `<div class="wide"><table><tr>${head.join('')}</tr>\n${body.join('\n')}</table></div>`;
+}
+
+function inline(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+}

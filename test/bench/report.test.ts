@@ -1,0 +1,127 @@
+/** The report: charts without a browser, and a page that needs nothing else. */
+import assert from 'node:assert/strict';
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { blockChart, linearChart } from '../../bench/report/bars.js';
+import { newestResults } from '../../bench/report/files.js';
+import { markdownHtml, reportHtml } from '../../bench/report/html.js';
+import { renderSvg } from '../../bench/report/render.js';
+import { rooflineChart, rooflinePoints, roofs } from '../../bench/report/roofline.js';
+import { scalingChart } from '../../bench/report/scalingChart.js';
+import { sectionOf } from '../../bench/report/sections.js';
+import { sweepOf } from '../../bench/scaling/sweep.js';
+import { temporaryFolder } from '../support/folder.js';
+import { kernelRow, resultFile } from './samples.js';
+
+const { times } = kernelRow();
+
+describe('roofline', () => {
+  const rows = [
+    kernelRow(),
+    kernelRow({ threads: 2, contender: 'simd f32, 2 threads' }),
+    kernelRow({ contender: 'onnxruntime-web, 1 thread' }),
+    kernelRow({ kernel: 'layerNormModulate', flops: 0, loop: undefined }),
+  ];
+
+  test('has ours on one thread, where there is arithmetic', () => {
+    assert.deepEqual(rooflinePoints(rows), [
+      { build: 'simd f32', kernel: 'linear', shape: kernelRow().shape, intensity: 20, gflops: 40 },
+    ]);
+  });
+
+  test('roofs rise with the copies and end at the loop', () => {
+    const memory = roofs(rows, 1, 100).filter(({ roof }) => roof.endsWith('memory'));
+    assert.deepEqual(
+      memory.map(({ intensity, gflops }) => [intensity, gflops]),
+      [
+        [1, 10],
+        [5, 50],
+        [100, 50],
+      ],
+    );
+  });
+
+  test('is left out of results that counted no bytes', () => {
+    assert.equal(rooflineChart([kernelRow({ bytes: 0 })]), undefined);
+  });
+
+  test('renders', async () => {
+    const svg = await renderSvg(rooflineChart(rows)!);
+    assert.match(svg, /^<svg /);
+    assert.match(svg, /FLOP \/ byte/);
+    assert.match(svg, /simd loop/);
+  });
+});
+
+describe('bars and lines', { concurrency: true }, () => {
+  test('of a block have every contender', async () => {
+    const row = (contender: string) => ({ contender, threads: 1, times, flops: 1, error: 0 });
+    const svg = await renderSvg(blockChart([row('incache wasm f32'), row('PyTorch f32')])!);
+    assert.match(svg, /incache wasm f32/);
+    assert.match(svg, /PyTorch f32/);
+  });
+
+  test('of linears have ours and the rival', async () => {
+    const svg = await renderSvg(
+      linearChart([kernelRow(), kernelRow({ contender: 'onnxruntime-web, 1 thread' })])!,
+    );
+    assert.match(svg, /onnxruntime-web, 1 thread/);
+  });
+
+  test('of scaling have every sweep', async () => {
+    const points = [1, 2, 4].map((x) => ({ x, macs: x, times: { ...times, median: x } }));
+    const svg = await renderSvg(scalingChart([sweepOf('batch', 'wasm f32', points)])!);
+    assert.match(svg, /batch/);
+  });
+
+  test('of nothing are left out', () => {
+    assert.deepEqual([blockChart([]), linearChart([]), scalingChart([])], [undefined, undefined, undefined]);
+  });
+});
+
+describe('page', () => {
+  test('is self-contained, with tables and charts', async () => {
+    const section = sectionOf({ ...resultFile([kernelRow()]), name: 'kernels-chip-2-2026-01-02.json' });
+    assert.match(
+      section.source,
+      /Chip, 2 threads, 2900 to 3100 MHz seen, avx2, Node 20\.0\.0, onnxruntime-web 1\.30\.0/,
+    );
+    const html = await reportHtml('# Title\n\nText with `code` & <signs>.', [section]);
+    assert.match(html, /<title>Title<\/title>/);
+    assert.match(html, /<code>code<\/code> &amp; &lt;signs&gt;/);
+    assert.match(html, /<svg /);
+    assert.match(html, /<td>80 % of 50<\/td>/);
+    // Names of XML namespaces are no addresses.
+    const text = html.replace(/xmlns(:\w+)?="[^"]*"/g, '');
+    assert.doesNotMatch(text, /https?:|<script|<link|src=|@import|url\((?!#)/);
+  });
+
+  test('escapes cells and knows headings', () => {
+    assert.equal(
+      markdownHtml('## A\n\n| x |\n| --- |\n| <b> |'),
+      '<h2>A</h2>\n<div class="wide"><table><tr><th>x</th></tr>\n<tr><td>&lt;b&gt;</td></tr></table></div>',
+    );
+  });
+});
+
+describe('results of a folder', () => {
+  test('the newest of each kind and machine', () => {
+    const folder = temporaryFolder();
+    for (const date of ['2026-01-02', '2026-03-01', '2026-02-01'])
+      writeFileSync(`${folder}/kernels-${date}.json`, JSON.stringify(resultFile([kernelRow()], { date })));
+    assert.deepEqual(
+      newestResults(folder).map(({ name }) => name),
+      ['kernels-2026-03-01.json'],
+    );
+  });
+
+  test('all that are stored make sections', () => {
+    const stored = fileURLToPath(new URL('../../../bench/results/', import.meta.url));
+    const folder = temporaryFolder();
+    for (const name of readdirSync(stored)) copyFileSync(stored + name, `${folder}/${name}`);
+    const sections = newestResults(folder).map(sectionOf);
+    assert.ok(sections.length > 0);
+    for (const { title, body } of sections) assert.ok(body.length > 0, `${title} is empty`);
+  });
+});
