@@ -28,6 +28,8 @@ const { status, error, stdout, stderr } = spawnSync(process.execPath, [
   ...(debug ? [] : ['--target', 'incache_node']),
   ...(debug ? ['--debug'] : []),
   '--CDINCACHE_NODE=ON',
+  // It takes minutes: scripts/build-cuda.mjs builds it.
+  '--CDINCACHE_CUDA=OFF',
   `--CDINCACHE_TESTS=${debug ? 'ON' : 'OFF'}`,
   `--CDINCACHE_NODE_INCLUDE=${dirname(resolve('node-addon-api/package.json'))}`,
 ]);

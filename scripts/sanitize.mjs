@@ -32,6 +32,7 @@ function compile(build, sanitizers) {
     CMAKE_CXX_FLAGS_RELWITHDEBINFO: '-O1 -g',
     INCACHE_SANITIZE: sanitizers,
     INCACHE_TESTS: 'ON',
+    INCACHE_CUDA: 'OFF',
     INCACHE_TEST_MODEL: join(root, 'test/data/tiny.incache'),
   };
   const settings = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);

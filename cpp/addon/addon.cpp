@@ -54,12 +54,22 @@ void dispose(const Napi::CallbackInfo &info) {
   release(info.Env(), heldIn<T>(info.Env(), info[0], "argument 0"));
 }
 
-// (threads, weights) -> device
+// (threads, weights, name = cpu) -> device
 Napi::Value openDevice(const Napi::CallbackInfo &info) {
   incache_device *device = nullptr;
   const incache_device_options options = {static_cast<uint32_t>(std::min<uint64_t>(count(info, 0), UINT32_MAX)), type(info, 1)};
-  check(info.Env(), incache_device_open("cpu", &options, &device));
+  const std::string name = info.Length() > 2 ? text(info, 2) : "cpu";
+  check(info.Env(), incache_device_open(name.c_str(), &options, &device));
   return wrap(info.Env(), device);
+}
+// (name) -> what the device is, without opening it
+Napi::Value describeDevice(const Napi::CallbackInfo &info) {
+  incache_device_info facts;
+  check(info.Env(), incache_device_describe(text(info, 0).c_str(), &facts));
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("description", facts.description);
+  result.Set("memory", static_cast<double>(facts.memory));
+  return result;
 }
 Napi::Value deviceThreads(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), incache_device_threads(handle<incache_device>(info, 0).get()));
@@ -153,13 +163,19 @@ Napi::Value createExecutable(const Napi::CallbackInfo &info) {
 }
 Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   const auto executable = handle<incache_executable>(info, 0);
-  return runAsync(info.Env(), [=] { return incache_executable_run(executable.get()); }, Napi::Value());
+  // What runs on a GPU is waited for here, not where the script reads a buffer.
+  const auto runToEnd = [=] {
+    const incache_status status = incache_executable_run(executable.get());
+    return status == INCACHE_OK ? incache_executable_wait(executable.get()) : status;
+  };
+  return runAsync(info.Env(), runToEnd, Napi::Value());
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char *name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
   exports.Set("abiVersion", Napi::Number::New(env, incache_abi_version()));
   add("openDevice", openDevice);
+  add("describeDevice", describeDevice);
   add("closeDevice", dispose<incache_device>);
   add("deviceThreads", deviceThreads);
   add("deviceInstructionSet", deviceInstructionSet);

@@ -1,4 +1,5 @@
 // The C interface: unwraps handles, turns exceptions into a status and a sentence.
+#include <cstdio>
 #include <new>
 
 #include "error.h"
@@ -93,18 +94,27 @@ incache_status incache_device_open(const char *name, const incache_device_option
   });
 }
 void incache_device_close(incache_device *device) { delete device; }
-uint32_t incache_device_threads(const incache_device *device) {
-  return device ? static_cast<uint32_t>(device->device->pool.threads()) : 0;
+incache_status incache_device_describe(const char *name, incache_device_info *info) {
+  return guarded([&] {
+    requireGiven("name", name);
+    requireGiven("info", info);
+    const DeviceFacts facts = Device::describe(name);
+    std::snprintf(info->description, sizeof info->description, "%s", facts.description.c_str());
+    info->memory = facts.memory;
+  });
 }
-const char *incache_device_instruction_set(const incache_device *device) { return device ? device->device->kernels.name : ""; }
-uint64_t incache_device_memory(const incache_device *device) { return device ? device->device->memory->load() : 0; }
+uint32_t incache_device_threads(const incache_device *device) {
+  return device ? static_cast<uint32_t>(device->device->host.pool.threads()) : 0;
+}
+const char *incache_device_instruction_set(const incache_device *device) { return device ? device->device->engine->instructionSet() : ""; }
+uint64_t incache_device_memory(const incache_device *device) { return device ? device->device->engine->memory() : 0; }
 incache_status incache_device_peak(const incache_device *device, incache_type type, uint64_t rounds, double *operations) {
   return guarded([&] {
     requireGiven("device", device);
     requireGiven("operations", operations);
     if (type != INCACHE_F32 && type != INCACHE_BF16)
       throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32 or INCACHE_BF16");
-    *operations = device->device->kernels.peak(side(rounds), type == INCACHE_BF16);
+    *operations = device->device->engine->peak(side(rounds), type == INCACHE_BF16);
   });
 }
 
@@ -223,6 +233,12 @@ incache_status incache_executable_run(incache_executable *executable) {
   return guarded([&] {
     requireGiven("executable", executable);
     executable->executable.run();
+  });
+}
+incache_status incache_executable_wait(incache_executable *executable) {
+  return guarded([&] {
+    requireGiven("executable", executable);
+    executable->executable.wait();
   });
 }
 void incache_executable_destroy(incache_executable *executable) { delete executable; }

@@ -1,4 +1,4 @@
-// Memory of a device: zeros, aligned to a cache line, counted.
+// Memory of a device, counted.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -8,21 +8,28 @@ namespace incache {
 
 using MemoryCounter = std::shared_ptr<std::atomic<uint64_t>>;
 
+// A kind of device has its own kind of block, which takes the memory and gives it back.
 class Block {
  public:
-  // Throws an Error (INCACHE_OUT_OF_MEMORY) that tells what was asked for and what is in use.
-  Block(MemoryCounter counter, int64_t bytes);
-  ~Block();
+  virtual ~Block() { *counter_ -= static_cast<uint64_t>(bytes_); }
   Block(const Block &) = delete;
   Block &operator=(const Block &) = delete;
+  // An address on the device: the host may look there only where the device is the processor.
   char *at() const { return at_; }
   int64_t bytes() const { return bytes_; }
 
+ protected:
+  Block(MemoryCounter counter, char *at, int64_t bytes) : at_(at), counter_(std::move(counter)), bytes_(bytes) {
+    *counter_ += static_cast<uint64_t>(bytes_);
+  }
+
  private:
+  char *at_;
   MemoryCounter counter_;
   int64_t bytes_;
-  void *memory_;
-  char *at_;
 };
+
+// More than any machine has, and far from where sums of sizes overflow.
+constexpr int64_t kMostBytes = int64_t{1} << 46;
 
 }  // namespace incache

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../cpu/engine.h"
+#include "../cpu/memory.h"
 #include "bf16.h"
+#include "cuda_engine.h"
 #include "error.h"
 
 namespace incache {
@@ -18,29 +21,58 @@ int64_t threadsFor(uint32_t asked) {
   return asked ? asked : std::max(1u, std::thread::hardware_concurrency());
 }
 
-const KernelSet &kernelsFor(const char *name) {
-  if (name && std::string(name) != "cpu")
-    throw Error(INCACHE_ABSENT, std::string("device is '") + name + "'; expected cpu, the only one of this build");
-  return chooseKernels();
-}
-
 bool isBf16(incache_type weights) {
   if (weights != INCACHE_F32 && weights != INCACHE_BF16)
     throw Error(INCACHE_BAD_ARGUMENT, "weights is " + std::to_string(weights) + "; expected INCACHE_F32 or INCACHE_BF16");
   return weights == INCACHE_BF16;
 }
 
+constexpr int kCpu = -1;
+
+// The number of the GPU that a name means, or kCpu.
+int gpuNamed(const std::string &name) {
+  if (name == "cpu") return kCpu;
+  if (name == "cuda") return 0;
+  const std::string digits = name.rfind("cuda:", 0) == 0 ? name.substr(5) : "";
+  if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos)
+    throw Error(INCACHE_ABSENT, "device is '" + name + "'; expected cpu, cuda, or cuda:1 for the second GPU and so on");
+  return std::stoi(digits);
+}
+
+std::unique_ptr<Engine> engineFor(const char *name, Host &host) {
+  if (name) {
+    const int gpu = gpuNamed(name);
+    return gpu == kCpu ? cpuEngine(host) : cudaEngine(gpu, host);
+  }
+  try {
+    return cudaEngine(0, host);
+  } catch (const Error &error) {
+    if (error.status != INCACHE_ABSENT) throw;
+    return cpuEngine(host);
+  }
+}
+
 }  // namespace
 
 Device::Device(const char *name, const incache_device_options &options)
-    : kernels(kernelsFor(name)), bf16(isBf16(options.weights)), pool(threadsFor(options.threads)) {}
+    : host{chooseKernels(), Pool(threadsFor(options.threads))}, bf16(isBf16(options.weights)), engine(engineFor(name, host)) {}
+
+DeviceFacts Device::describe(const char *name) {
+  const int gpu = gpuNamed(name);
+  return gpu == kCpu ? DeviceFacts{std::string("CPU, ") + chooseKernels().name, 0} : describeGpu(gpu);
+}
 
 Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64_t columns, incache_type type) {
   if (rows < 1 || columns < 1 || rows > kLargestSide || columns > kLargestSide)
     throw Error(INCACHE_BAD_ARGUMENT, "the buffer is " + sizeText(rows, columns) + "; expected sides from 1 to 2^30");
   if (type != INCACHE_F32 && type != INCACHE_I32 && type != INCACHE_BF16)
     throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32, INCACHE_I32 or INCACHE_BF16");
-  return {device, device->allocate(rows * columns * bytesOf(type)), rows, columns, type};
+  const int64_t bytes = rows * columns * bytesOf(type);
+  const std::shared_ptr<Block> block = device->allocate(bytes, Engine::Contents::zeros);
+  std::shared_ptr<Block> integers = type == INCACHE_I32 ? block : nullptr;
+  // Not of the device's memory, and so not counted with it.
+  if (integers && !device->engine->onHost()) integers = std::make_shared<CpuBlock>(std::make_shared<std::atomic<uint64_t>>(0), bytes);
+  return {device, block, integers, rows, columns, type};
 }
 
 void Buffer::requireElements(incache_type other, uint64_t elements) const {
@@ -55,21 +87,31 @@ void Buffer::requireElements(incache_type other, uint64_t elements) const {
 void Buffer::write(const void *data, incache_type given, uint64_t elements) {
   requireElements(given, elements);
   std::lock_guard lock(device->mutex);
-  if (given == type) {
-    std::memcpy(block->at(), data, elements * static_cast<uint64_t>(bytesOf(type)));
-    return;
-  }
-  const float *from = static_cast<const float *>(data);
-  std::transform(from, from + elements, reinterpret_cast<uint16_t *>(block->at()), narrowOne);
+  if (given != type) return narrow(static_cast<const float *>(data));
+  device->engine->upload(*block, data, block->bytes());
+  if (integers && integers != block) std::memcpy(integers->at(), data, static_cast<size_t>(integers->bytes()));
 }
 
 void Buffer::read(void *data, incache_type wanted, uint64_t elements) const {
   requireElements(wanted, elements);
   std::lock_guard lock(device->mutex);
-  if (wanted == type)
-    std::memcpy(data, block->at(), elements * static_cast<uint64_t>(bytesOf(type)));
-  else
-    device->kernels.widen({block->at(), type, 0}, rows * columns, static_cast<float *>(data));
+  if (wanted != type) return widen(static_cast<float *>(data));
+  device->engine->download(*block, data, block->bytes());
+}
+
+// float32 of the host to bfloat16 of the device: in place on the processor, by way of a copy on another.
+void Buffer::narrow(const float *from) {
+  const bool inPlace = device->engine->onHost();
+  std::vector<uint16_t> copy(inPlace ? 0 : static_cast<size_t>(rows * columns));
+  std::transform(from, from + rows * columns, inPlace ? reinterpret_cast<uint16_t *>(block->at()) : copy.data(), narrowOne);
+  if (!inPlace) device->engine->upload(*block, copy.data(), block->bytes());
+}
+
+void Buffer::widen(float *to) const {
+  const bool inPlace = device->engine->onHost();
+  std::vector<uint16_t> copy(inPlace ? 0 : static_cast<size_t>(rows * columns));
+  if (!inPlace) device->engine->download(*block, copy.data(), block->bytes());
+  device->host.kernels.widen({inPlace ? static_cast<const void *>(block->at()) : copy.data(), type, 0}, rows * columns, to);
 }
 
 }  // namespace incache

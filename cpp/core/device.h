@@ -3,21 +3,29 @@
 #include <mutex>
 #include <string>
 
-#include "../cpu/kernels.h"
-#include "../cpu/pool.h"
-#include "block.h"
+#include "../cpu/host.h"
+#include "engine.h"
 
 namespace incache {
 
-struct Device {
-  // Throws an Error for a name that is no device of this build and for options that it does not have.
-  Device(const char *name, const incache_device_options &options);
-  std::shared_ptr<Block> allocate(int64_t bytes) const { return std::make_shared<Block>(memory, bytes); }
+// What there is to know of a device that is not open.
+struct DeviceFacts {
+  std::string description;
+  // All that it has; 0 for the processor, which shares its memory with everything else.
+  uint64_t memory;
+};
 
-  const KernelSet &kernels;
+struct Device {
+  // `name` is "cpu", "cuda" or "cuda:1"; null for the fastest that is present.
+  // Throws an Error for a name that is no device, a device that is not there and options that it does not have.
+  Device(const char *name, const incache_device_options &options);
+  static DeviceFacts describe(const char *name);
+
+  std::shared_ptr<Block> allocate(int64_t bytes, Engine::Contents contents) const { return engine->allocate(bytes, contents); }
+
+  Host host;
   const bool bf16;
-  Pool pool;
-  MemoryCounter memory = std::make_shared<std::atomic<uint64_t>>(0);
+  const std::unique_ptr<Engine> engine;
   // Held while a plan runs, weights are packed or a buffer is copied.
   std::mutex mutex;
 };
@@ -25,6 +33,8 @@ struct Device {
 struct Buffer {
   std::shared_ptr<Device> device;
   std::shared_ptr<Block> block;
+  // Of integers: what the host has written, where the host can look at it. Operations never write integers.
+  std::shared_ptr<Block> integers;
   int64_t rows, columns;
   incache_type type;
 
@@ -34,6 +44,8 @@ struct Buffer {
 
  private:
   void requireElements(incache_type other, uint64_t elements) const;
+  void narrow(const float *from);
+  void widen(float *to) const;
 };
 
 inline std::string sizeText(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }

@@ -1,7 +1,5 @@
 #include "executable.h"
 
-#include <algorithm>
-
 #include "error.h"
 
 namespace incache {
@@ -39,12 +37,16 @@ constexpr Member kMembers[] = {
 
 Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
                        const std::map<std::string, const Buffer *> &bindings)
-    : device_(std::move(device)), plan_(plan), bases_(plan.buffers.size(), nullptr) {
+    : device_(std::move(device)), plan_(plan), bases_(plan.buffers.size(), nullptr), integers_(plan.buffers.size(), nullptr) {
   bindBuffers(bindings);
   bindTemporaries();
   bindPlainWeights(weights);
   for (const Op &op : plan_.ops) ops_.push_back(bind(op, weights));
-  reserveScratch();
+  for (const Op &op : plan_.ops) {
+    addCheck(op, "index", op.index, 0, op.table.rows - 1);
+    addCheck(op, "key length", op.keyLengths, 1, op.keyLength);
+  }
+  program_ = device_->engine->prepare(ops_);
 }
 
 void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
@@ -61,12 +63,15 @@ void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindin
                                             "; expected " + sizeText(buffer.rows, buffer.columns) + " of the plan's type");
     bases_[id] = bound.block->at();
     kept_.push_back(bound.block);
+    if (!bound.integers) continue;
+    integers_[id] = reinterpret_cast<const int32_t *>(bound.integers->at());
+    kept_.push_back(bound.integers);
   }
 }
 
 void Executable::bindTemporaries() {
   const Layout layout = layoutTemporaries(plan_);
-  const std::shared_ptr<Block> arena = device_->allocate(layout.bytes);
+  const std::shared_ptr<Block> arena = device_->allocate(layout.bytes, Engine::Contents::undefined);
   for (size_t id = 0; id < plan_.buffers.size(); id++)
     if (layout.offsets[id] >= 0) bases_[id] = arena->at() + layout.offsets[id];
   kept_.push_back(arena);
@@ -112,43 +117,32 @@ BoundOp Executable::bind(const Op &op, const Weights &weights) {
   return b;
 }
 
-// One piece for each thread, large enough for every operation.
-void Executable::reserveScratch() {
-  const int64_t threads = device_->pool.threads();
-  for (const BoundOp &b : ops_)
-    scratchBytes_ = std::max(scratchBytes_, device_->kernels.kernels[static_cast<int>(b.op->kind)].scratch(b, threads));
-  // Whole cache lines, so that threads do not share one.
-  scratchBytes_ = (scratchBytes_ + 63) / 64 * 64;
-  const std::shared_ptr<Block> scratch = device_->allocate(scratchBytes_ * threads);
-  scratch_ = scratch->at();
-  kept_.push_back(scratch);
+void Executable::addCheck(const Op &op, const char *what, const View &v, int64_t first, int64_t last) {
+  if (!v.given()) return;
+  const int64_t stride = plan_.buffers[static_cast<size_t>(v.buffer)].columns;
+  checks_.push_back({&op, what, integers_[static_cast<size_t>(v.buffer)] + v.row * stride + v.column, stride, v.rows, first, last});
 }
 
 // Indices come from the caller at every run; no kernel sees one that is out of range.
-void Executable::checkIndices(const BoundOp &b) const {
-  const auto check = [&](const Matrix &m, int64_t first, int64_t last, const char *what) {
-    const int32_t *values = static_cast<const int32_t *>(m.at);
-    for (int64_t i = 0; m.at && i < m.rows; i++) {
-      const int64_t value = values[i * m.stride];
-      if (value >= first && value <= last) continue;
-      const std::string where = b.op->layer.empty() ? "" : " of " + b.op->layer;
-      throw Error(INCACHE_BAD_VALUE, nameOf(b.op->kind) + where + ": " + what + " " + std::to_string(i) + " is " + std::to_string(value) +
-                                         "; expected one from " + std::to_string(first) + " to " + std::to_string(last));
-    }
-  };
-  check(b.index, 0, b.table.rows - 1, "index");
-  check(b.keyLengths, 1, b.op->keyLength, "key length");
+void Executable::check(const IndexCheck &c) {
+  for (int64_t i = 0; i < c.count; i++) {
+    const int64_t value = c.values[i * c.stride];
+    if (value >= c.first && value <= c.last) continue;
+    const std::string where = c.op->layer.empty() ? "" : " of " + c.op->layer;
+    throw Error(INCACHE_BAD_VALUE, nameOf(c.op->kind) + where + ": " + c.what + " " + std::to_string(i) + " is " + std::to_string(value) +
+                                       "; expected one from " + std::to_string(c.first) + " to " + std::to_string(c.last));
+  }
 }
 
 void Executable::run() {
   std::lock_guard lock(device_->mutex);
-  for (const BoundOp &b : ops_) checkIndices(b);
-  const int64_t threads = device_->pool.threads();
-  for (const BoundOp &b : ops_) {
-    const Kernel &kernel = device_->kernels.kernels[static_cast<int>(b.op->kind)];
-    const int64_t tasks = kernel.tasks(b, threads);
-    device_->pool.run(tasks, [&](int64_t task, int64_t thread) { kernel.run(b, task, tasks, threads, scratch_ + thread * scratchBytes_); });
-  }
+  for (const IndexCheck &c : checks_) check(c);
+  program_->run();
+}
+
+void Executable::wait() {
+  std::lock_guard lock(device_->mutex);
+  program_->wait();
 }
 
 }  // namespace incache

@@ -13,15 +13,27 @@ class Executable {
              const std::map<std::string, const Buffer *> &bindings);
   Executable(const Executable &) = delete;
   void run();
+  void wait();
 
  private:
+  // Integers of an operation that must lie in a range, where the host sees them.
+  struct IndexCheck {
+    const Op *op;
+    const char *what;
+    const int32_t *values;
+    int64_t stride, count, first, last;
+  };
+
   std::shared_ptr<Device> device_;
   Plan plan_;
   std::vector<BoundOp> ops_;
   std::vector<std::shared_ptr<Block>> kept_;
   std::vector<char *> bases_;
-  char *scratch_ = nullptr;
-  int64_t scratchBytes_ = 0;
+  // Of buffers of integers: what the host has written to them.
+  std::vector<const int32_t *> integers_;
+  std::vector<IndexCheck> checks_;
+  // After what it uses: it is destroyed first.
+  std::unique_ptr<Program> program_;
 
   void bindBuffers(const std::map<std::string, const Buffer *> &bindings);
   void bindTemporaries();
@@ -29,8 +41,8 @@ class Executable {
   // Throws an Error for a weight that has not been loaded in that form.
   const std::shared_ptr<Block> &keepWeight(const Weights &weights, const View &view, const WeightForm &form);
   BoundOp bind(const Op &op, const Weights &weights);
-  void reserveScratch();
-  void checkIndices(const BoundOp &op) const;
+  void addCheck(const Op &op, const char *what, const View &view, int64_t first, int64_t last);
+  static void check(const IndexCheck &check);
   Matrix matrix(const View &view) const;
   Panels panels(const Weights &weights, const char *operand, const View &view);
 };

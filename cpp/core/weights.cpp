@@ -77,28 +77,17 @@ void Weights::load(const Plan &plan, size_t place, const Tensor &tensor) {
   requireFinite(buffer, tensor);
   for (const auto &[key, form] : needed) {
     if (find(buffer.name, form)) continue;
-    const std::shared_ptr<Block> block = pack(buffer, form, tensor);
+    const std::shared_ptr<Block> block = make(buffer, form, tensor);
     std::lock_guard lock(mutex_);
     forms_[buffer.name].emplace(key, block);
   }
 }
 
-std::shared_ptr<Block> Weights::pack(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const {
-  const KernelSet &kernels = device_->kernels;
-  if (!form.packed) {
-    const std::shared_ptr<Block> block = device_->allocate(buffer.rows * buffer.columns * 4);
-    kernels.widen({tensor.data, tensor.type, 0}, buffer.rows * buffer.columns, reinterpret_cast<float *>(block->at()));
-    return block;
-  }
+std::shared_ptr<Block> Weights::make(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const {
+  if (!form.packed) return device_->engine->widen({tensor.data, tensor.type, 0}, buffer.rows * buffer.columns);
   const View &v = form.view;
-  const std::shared_ptr<Block> block = device_->allocate(kernels.packedWords(v.rows, v.columns, device_->bf16) * 4);
   const char *first = static_cast<const char *>(tensor.data) + (v.row * buffer.columns + v.column) * bytesOf(tensor.type);
-  const Source source{first, tensor.type, buffer.columns};
-  const int64_t panels = (v.rows + kernels.panel - 1) / kernels.panel;
-  device_->pool.run(panels, [&](int64_t panel, int64_t) {
-    kernels.pack(source, v.rows, v.columns, device_->bf16, panel, panel + 1, reinterpret_cast<Word *>(block->at()));
-  });
-  return block;
+  return device_->engine->pack({first, tensor.type, buffer.columns}, v.rows, v.columns, device_->bf16);
 }
 
 // A weight that is no number would turn every image into noise without a word.
@@ -106,10 +95,10 @@ void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) cons
   constexpr int64_t kPiece = 4096;
   const int64_t count = static_cast<int64_t>(tensor.elements);
   std::atomic<int64_t> worst{count};
-  device_->pool.run((count + kPiece - 1) / kPiece, [&](int64_t piece, int64_t) {
+  device_->host.pool.run((count + kPiece - 1) / kPiece, [&](int64_t piece, int64_t) {
     float values[kPiece];
     const int64_t first = piece * kPiece, some = std::min(kPiece, count - first);
-    device_->kernels.widen({static_cast<const char *>(tensor.data) + first * bytesOf(tensor.type), tensor.type, 0}, some, values);
+    device_->host.kernels.widen({static_cast<const char *>(tensor.data) + first * bytesOf(tensor.type), tensor.type, 0}, some, values);
     for (int64_t i = 0; i < some; i++) {
       if (std::isfinite(values[i])) continue;
       int64_t known = worst;
@@ -120,7 +109,7 @@ void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) cons
   });
   if (worst == count) return;
   float value;
-  device_->kernels.widen({static_cast<const char *>(tensor.data) + worst * bytesOf(tensor.type), tensor.type, 0}, 1, &value);
+  device_->host.kernels.widen({static_cast<const char *>(tensor.data) + worst * bytesOf(tensor.type), tensor.type, 0}, 1, &value);
   const char *text = std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
   throw Error(INCACHE_BAD_VALUE, "weight '" + buffer.name + "' holds " + text + " at element " + std::to_string(worst) + "; expected finite numbers");
 }

@@ -47,7 +47,7 @@ class Weights {
   std::map<std::string, std::map<std::string, std::shared_ptr<Block>>> forms_;
 
   bool has(const std::string &name, const WeightForm &form) const;
-  std::shared_ptr<Block> pack(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const;
+  std::shared_ptr<Block> make(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const;
   void requireFinite(const PlanBuffer &buffer, const Tensor &tensor) const;
 };
 

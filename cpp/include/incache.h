@@ -75,30 +75,46 @@ INCACHE_API const char *incache_last_error(void);
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
 typedef struct incache_device_options {
-  /** 0: as many as the machine has. */
+  /** 0: as many as the machine has. On a GPU they only prepare weights. */
   uint32_t threads;
   /**
    * INCACHE_F32, or INCACHE_BF16: the weights of linears and factors are kept, and their inputs multiplied, as bfloat16,
-   * summed in float32. Twice the arithmetic rate where the processor has AVX-512 BF16, half the memory everywhere.
+   * summed in float32. Twice the arithmetic rate where the processor has AVX-512 BF16, half the memory everywhere. On a
+   * GPU INCACHE_BF16 is the fast mode, by tensor cores; INCACHE_F32 is for comparison.
    */
   incache_type weights;
 } incache_device_options;
 
 /**
- * Opens a device. name: "cpu", or NULL for the fastest one present. options: NULL for the defaults.
- * The environment variable INCACHE_ISA (avx512bf16, avx512, avx2, portable) holds the kernels to a lesser instruction set.
+ * Opens a device. name: "cpu"; "cuda", the first GPU, or "cuda:1" for the second and so on; NULL for the fastest one
+ * present, which is "cuda" if it can be opened and "cpu" if not. options: NULL for the defaults, all of them zero.
+ * INCACHE_ABSENT: there is no such device; the last error has the reason.
+ *
+ * A GPU is reached through a plugin, libincache_cuda.so, that is opened when it is first asked for: the one that the
+ * environment variable INCACHE_CUDA_LIBRARY names, else the one in the folder of this library. The plugin must be of the
+ * same version, the GPU of compute capability 8.0 or more.
+ * INCACHE_ISA (avx512bf16, avx512, avx2, portable) holds the kernels of the processor to a lesser instruction set.
  */
 INCACHE_API incache_status incache_device_open(const char *name, const incache_device_options *options,
                                                incache_device **device);
 INCACHE_API void incache_device_close(incache_device *device);
+
+typedef struct incache_device_info {
+  char description[256]; /**< for people: "CPU, avx512bf16", or the name of the GPU */
+  uint64_t memory;       /**< bytes of it in all; 0 for the processor */
+} incache_device_info;
+
+/** What the device of this name is, without opening it. Fails as opening it would where it is not present. */
+INCACHE_API incache_status incache_device_describe(const char *name, incache_device_info *info);
 INCACHE_API uint32_t incache_device_threads(const incache_device *device);
-/** "avx512bf16", "avx512", "avx2" or "portable". */
+/** "avx512bf16", "avx512", "avx2" or "portable"; of a GPU its architecture, as "sm_90". */
 INCACHE_API const char *incache_device_instruction_set(const incache_device *device);
 /** Bytes in use for weights, buffers and arenas together. */
 INCACHE_API uint64_t incache_device_memory(const incache_device *device);
 /**
  * For benchmarks: `rounds` rounds of multiply-adds of the type (INCACHE_F32 or INCACHE_BF16) on registers alone, on the
  * calling thread. operations: how many floating-point operations they were. The limit that products are held against.
+ * Only of the processor.
  */
 INCACHE_API incache_status incache_device_peak(const incache_device *device, incache_type type, uint64_t rounds,
                                                double *operations);
@@ -207,8 +223,14 @@ typedef struct incache_binding {
 INCACHE_API incache_status incache_executable_create(incache_device *device, const incache_plan *plan,
                                                      const incache_weights *weights, const incache_binding *bindings,
                                                      uint64_t count, incache_executable **executable);
-/** Runs every operation once, in order, on all threads of the device; returns when they have ended. */
+/**
+ * Runs every operation once, in order. On the processor it returns when they have ended. On a GPU it returns when they have
+ * been enqueued: incache_executable_wait and incache_buffer_read wait for them, and fail with INCACHE_INTERNAL when one
+ * has failed.
+ */
 INCACHE_API incache_status incache_executable_run(incache_executable *executable);
+/** Returns when the runs asked for so far have ended; on the processor at once. */
+INCACHE_API incache_status incache_executable_wait(incache_executable *executable);
 INCACHE_API void incache_executable_destroy(incache_executable *executable);
 
 /* ---- Models and samplers ---------------------------------------------------------------------------------------- */

@@ -135,6 +135,12 @@ static void devices(void) {
   incache_device *device = UNTOUCHED;
   const incache_device_options many = {5000, INCACHE_F32}, integers = {1, INCACHE_I32};
   double operations;
+  incache_device_info info;
+  expect_refused(incache_device_describe(NULL, &info), INCACHE_BAD_ARGUMENT, "name is null");
+  expect_refused(incache_device_describe("cpu", NULL), INCACHE_BAD_ARGUMENT, "info is null");
+  expect_refused(incache_device_describe("cuda:x", &info), INCACHE_ABSENT, "device is 'cuda:x'; expected cpu, cuda");
+  expect_refused(incache_device_open("cuda:", NULL, &device), INCACHE_ABSENT, "device is 'cuda:'; expected cpu, cuda");
+  expect_refused(incache_executable_wait(NULL), INCACHE_BAD_ARGUMENT, "executable is null");
   expect_refused(incache_device_open("abacus", NULL, &device), INCACHE_ABSENT, "device is 'abacus'; expected cpu");
   expect_refused(incache_device_open("cpu", &many, &device), INCACHE_BAD_ARGUMENT, "threads is 5000; expected at most 1024");
   expect_refused(incache_device_open("cpu", &integers, &device), INCACHE_BAD_ARGUMENT, "weights is 1; expected INCACHE_F32 or INCACHE_BF16");

@@ -16,10 +16,12 @@ export interface BackendStatus {
 export type WeightPrecision = 'f32' | 'bf16' | 'int8';
 
 export interface DeviceOptions {
-  /** Threads, the calling one included. Default: as many as the machine has. */
+  /** Threads, the calling one included. Default: as many as the machine has. On `cuda` they only prepare weights. */
   readonly threads?: number;
-  /** Default `f32`. */
+  /** Default `f32`; on `cuda` `bf16`, where `f32` is exact and slow. */
   readonly weights?: WeightPrecision;
+  /** Which of several devices of the backend, from 0 (the default). Only `cuda` has more than one. */
+  readonly deviceIndex?: number;
 }
 
 /** A backend: says whether it is present, and opens devices. */

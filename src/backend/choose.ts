@@ -1,12 +1,13 @@
 /** Which backends exist, which are present here, and the choice among them. */
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Backend, BackendStatus, Device, DeviceOptions, WeightPrecision } from './backend.js';
+import { cudaBackend } from './cuda/index.js';
 import { nativeBackend } from './native/index.js';
 import { referenceBackend } from './reference/index.js';
 import { wasmBackend } from './wasm/index.js';
 
 /** In order of preference. The reference backend is the oracle: it serves only when asked for by name. */
-const BACKENDS: readonly Backend[] = [nativeBackend, wasmBackend, referenceBackend];
+const BACKENDS: readonly Backend[] = [cudaBackend, nativeBackend, wasmBackend, referenceBackend];
 
 /** What is present, what is not, and why. */
 export function backends(): BackendStatus[] {
@@ -14,17 +15,24 @@ export function backends(): BackendStatus[] {
 }
 
 /**
- * Opens a device on the named backend, or on the fastest one present that has the precision asked for.
+ * Opens a device on the named backend, or on the fastest one present that has the precision asked for. `cuda:1` is
+ * `cuda` with `deviceIndex` 1.
  * Throws an `ArgumentError` that lists the backends present when the named one is unknown or absent.
  */
 export async function openDevice(name?: string, options: DeviceOptions = {}): Promise<Device> {
-  return findBackend(name, options.weights ?? 'f32').open(options);
+  const [, backend, index] = /^(cuda):(\d{1,3})$/.exec(name ?? '') ?? [];
+  if (index !== undefined) return findBackend(backend).open({ ...options, deviceIndex: Number(index) });
+  const found = findBackend(name, options.weights);
+  if (options.deviceIndex && found !== cudaBackend)
+    throw new ArgumentError('deviceIndex', options.deviceIndex, `0, the one device of ${found.name}`);
+  return found.open(options);
 }
 
-function findBackend(name: string | undefined, precision: WeightPrecision): Backend {
+function findBackend(name: string | undefined, precision?: WeightPrecision): Backend {
   const present = BACKENDS.filter((backend) => backend.status().available);
   if (name === undefined) {
-    const first = present.find(({ precisions }) => precisions.includes(precision)) ?? present[0];
+    const fitting = present.find(({ precisions }) => !precision || precisions.includes(precision));
+    const first = fitting ?? present[0];
     if (first === undefined) throw new IncacheError(`no backend is available: ${reasons()}`);
     return first;
   }

@@ -32,7 +32,7 @@ for (const { name: backend, available, detail } of backends()) {
         test(family, async () => {
           const sequences = golden.tensors.get('x0')!.shape[0]!;
           const { config } = checkpoint;
-          const device = await openDevice(backend);
+          const device = await openDevice(backend, { weights: 'f32' });
           const weights = device.loadWeights(checkpoint);
           const probe = await Probe.create({
             config,

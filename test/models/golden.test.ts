@@ -148,7 +148,7 @@ for (const { name: backend, available, detail } of backends()) {
         });
 
       const run = async (plan: Plan, inputs: Record<string, Float32Array | Int32Array>) => {
-        const device = await openDevice(backend);
+        const device = await openDevice(backend, { weights: 'f32' });
         try {
           return await runPlan(device, plan, checkpoint, inputs);
         } finally {

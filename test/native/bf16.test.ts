@@ -56,11 +56,11 @@ describe('bf16 on native', { skip: SKIP }, () => {
     assert.ok(inBf16 > inFloat - PSNR_MARGIN, `${inBf16} dB; ${inFloat} dB in float32`);
   });
 
-  test('weights in bf16 choose the native backend, activations in bf16 and half the memory', async () => {
+  test('weights in bf16 choose a native backend, activations in bf16 and half the memory', async () => {
     const path = writeTinyModel(join(temporaryFolder(), 'tiny.safetensors'));
     await using narrow = await DiTPipeline.load(path, { weights: 'bf16' });
     await using exact = await DiTPipeline.load(path, { backend: 'native' });
-    assert.equal(narrow.device.backend, 'native');
+    assert.match(narrow.device.backend, /^(cuda|native)$/);
     assert.deepEqual([narrow.device.activations, exact.device.activations], ['bf16', 'f32']);
     const factors = await calibrate(exact, { method: 'svd', rank: 4 });
     for (const policy of ['reuse', 'calibrated'] as const) {
@@ -71,7 +71,7 @@ describe('bf16 on native', { skip: SKIP }, () => {
       for (const pipeline of [narrow, exact]) await pipeline.generate(options);
     }
     const share = narrow.weights.bytes / exact.weights.bytes;
-    assert.ok(share > 0.5 && share < 0.75, `weights take ${share} of what they take in float32`);
+    assert.ok(share > 0.45 && share < 0.75, `weights take ${share} of what they take in float32`);
   });
 });
 

@@ -6,7 +6,9 @@ import { build, cannotBuild, ROOT, run, TINY_MODEL } from './tools.js';
 const folder = join(ROOT, 'build/test-native');
 
 describe('the C interface', { skip: cannotBuild() }, () => {
-  before(() => build(ROOT, folder, { INCACHE_TESTS: 'ON', INCACHE_TEST_MODEL: TINY_MODEL }));
+  before(() =>
+    build(ROOT, folder, { INCACHE_TESTS: 'ON', INCACHE_CUDA: 'OFF', INCACHE_TEST_MODEL: TINY_MODEL }),
+  );
 
   for (const name of ['plan', 'misuse', 'model', 'replay_plan', 'replay_model'])
     for (const instructionSet of ['', 'portable'])

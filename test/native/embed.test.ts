@@ -25,7 +25,7 @@ describe('the installed library', { skip: cannotBuild() }, () => {
   before(() => {
     const library = join(ROOT, 'build/test-embed');
     // The same folder on every system, where some would have lib64.
-    build(ROOT, library, { INCACHE_TESTS: 'OFF', CMAKE_INSTALL_LIBDIR: 'lib' });
+    build(ROOT, library, { INCACHE_TESTS: 'OFF', INCACHE_CUDA: 'OFF', CMAKE_INSTALL_LIBDIR: 'lib' });
     run('cmake', ['--install', library, '--prefix', prefix]);
   });
 

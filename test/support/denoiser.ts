@@ -1,4 +1,4 @@
-import type { Device, WeightSource } from '../../src/backend/backend.js';
+import type { Device, WeightPrecision, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { type StepActions, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
@@ -28,13 +28,18 @@ export interface DenoiserOptions {
   readonly steps: readonly StepActions[];
   readonly form?: CacheForm;
   readonly rank?: number;
+  /** How the device keeps weights; default `f32`. */
+  readonly precision?: WeightPrecision;
   /** Default `f32`. */
   readonly activations?: FloatType;
 }
 
 /** Opens a device of its own and a session on it; every sequence has its own row of conditioning. */
 export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> {
-  const device: Device = await openDevice(options.backend, { threads: options.threads ?? 2 });
+  const device: Device = await openDevice(options.backend, {
+    threads: options.threads ?? 2,
+    weights: options.precision ?? 'f32',
+  });
   const weights = device.loadWeights(options.weights);
   const { sequences, steps } = options;
   const form = options.form ?? 'input';

@@ -13,7 +13,10 @@ export type ExecutableHandle = Handle<'executable'>;
 
 export interface Binding {
   readonly abiVersion: number;
-  openDevice(threads: number, weights: FloatType): DeviceHandle;
+  /** `name` is that of incache_device_open, `cpu` if it is not given. */
+  openDevice(threads: number, weights: FloatType, name?: string): DeviceHandle;
+  /** What the device is, without opening it: for people, and its bytes of memory, 0 for the processor. */
+  describeDevice(name: string): { readonly description: string; readonly memory: number };
   closeDevice(device: DeviceHandle): void;
   deviceThreads(device: DeviceHandle): number;
   deviceInstructionSet(device: DeviceHandle): string;

@@ -1,4 +1,4 @@
-/** A device of the native backend. */
+/** A device of libincache: the processor (backend `native`) or a GPU (`cuda`). */
 import { availableParallelism } from 'node:os';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import { serializePlan } from '../../plan/file.js';
@@ -19,12 +19,25 @@ import { type ExecutionHost, NativeExecutable } from './executable.js';
 import { NativeTensor } from './tensor.js';
 import { NativeWeights } from './weights.js';
 
+interface Disposing {
+  dispose(): void;
+}
+
 const MOST_THREADS = 1024;
 
 export const NATIVE_PRECISIONS = ['f32', 'bf16'] as const;
 
+/** What libincache calls a device, and the backend that it serves. */
+export interface NativeDeviceName {
+  readonly backend: string;
+  /** That of incache_device_open. */
+  readonly device: string;
+  /** Weights where the options do not say. */
+  readonly weights: FloatType;
+}
+
 export class NativeDevice implements Device, ExecutionHost {
-  readonly backend = 'native';
+  readonly backend: string;
   readonly threads: number;
   /** With weights in bfloat16, what lies between products is kept in it too: half the memory to move. */
   readonly activations: FloatType;
@@ -33,16 +46,20 @@ export class NativeDevice implements Device, ExecutionHost {
   /** Ends when the runs asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #open = true;
+  /** What has to go with the device, unless it was dropped before. */
+  readonly #held = new Set<WeakRef<Disposing>>();
+  readonly #dropped = new FinalizationRegistry<WeakRef<Disposing>>((held) => this.#held.delete(held));
 
   /** Throws an `ArgumentError` for a precision that it does not have and for threads outside of 1 to 1024. */
-  constructor(binding: Binding, options: DeviceOptions) {
-    const weights = options.weights ?? 'f32';
+  constructor(binding: Binding, name: NativeDeviceName, options: DeviceOptions) {
+    const weights = options.weights ?? name.weights;
     requireOneOf('weights', weights, NATIVE_PRECISIONS);
     const threads = options.threads ?? availableParallelism();
     requireInteger('threads', threads, 1, MOST_THREADS);
+    this.backend = name.backend;
     this.binding = binding;
     this.activations = weights;
-    this.#handle = native(() => binding.openDevice(threads, weights));
+    this.#handle = native(() => binding.openDevice(threads, weights, name.device));
     this.threads = binding.deviceThreads(this.#handle);
   }
 
@@ -50,7 +67,7 @@ export class NativeDevice implements Device, ExecutionHost {
     return this.#open ? this.binding.deviceMemory(this.#handle) : 0;
   }
 
-  /** Name of the instruction set of its kernels, as `avx512bf16`. */
+  /** Name of the instruction set of its kernels, as `avx512bf16` or `sm_90`. */
   get instructionSet(): string {
     this.requireOpen();
     return this.binding.deviceInstructionSet(this.#handle);
@@ -67,16 +84,13 @@ export class NativeDevice implements Device, ExecutionHost {
     requireInteger('rows', rows, 1);
     requireInteger('columns', columns, 1);
     const handle = native(() => this.binding.createBuffer(this.#handle, rows, columns, type));
-    return new NativeTensor(this, handle, rows, columns, type);
+    return this.#hold(new NativeTensor(this, handle, rows, columns, type));
   }
 
   loadWeights(source: WeightSource): DeviceWeights {
     this.requireOpen();
-    return new NativeWeights(
-      this,
-      native(() => this.binding.createWeights(this.#handle)),
-      source,
-    );
+    const handle = native(() => this.binding.createWeights(this.#handle));
+    return this.#hold(new NativeWeights(this, handle, source));
   }
 
   async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
@@ -98,7 +112,7 @@ export class NativeDevice implements Device, ExecutionHost {
       const handle = native(() =>
         this.binding.createExecutable(this.#handle, parsed, weights.handle, names, buffers),
       );
-      return new NativeExecutable(this, handle, plan.name, uses);
+      return this.#hold(new NativeExecutable(this, handle, plan.name, uses));
     } finally {
       this.binding.destroyPlan(parsed);
     }
@@ -114,11 +128,19 @@ export class NativeDevice implements Device, ExecutionHost {
     if (!this.#open) return;
     this.#open = false;
     await this.#queue;
+    for (const held of this.#held) held.deref()?.dispose();
     this.binding.closeDevice(this.#handle);
   }
 
   requireOpen(): void {
     if (!this.#open) throw new IncacheError('this device has been disposed');
+  }
+
+  #hold<T extends Disposing>(made: T): T {
+    const held = new WeakRef(made);
+    this.#held.add(held);
+    this.#dropped.register(made, held);
+    return made;
   }
 
   #ownWeights(weights: DeviceWeights): NativeWeights {

@@ -28,8 +28,15 @@ function translate(error: unknown): unknown {
   const { status, message } = error as { status?: number; message: string };
   if (status === undefined) return error;
   if (status === BAD_PLAN) return new PlanError(message, { cause: error });
+  return outOfMemory(message) ?? new IncacheError(message, { cause: error });
+}
+
+/** The processor may use all memory there is; a GPU says how much of its own is free. */
+function outOfMemory(message: string): OutOfMemoryError | undefined {
   const [, asked, inUse] = /asked for (\d+) bytes with (\d+) in use/.exec(message) ?? [];
-  if (asked !== undefined)
-    return new OutOfMemoryError(Number(asked), Number(inUse), totalmem(), 'the native backend');
-  return new IncacheError(message, { cause: error });
+  if (asked === undefined) return undefined;
+  const [, device] = /^(cuda:\d+) /.exec(message) ?? [];
+  const [, free] = /in use; (\d+) of/.exec(message) ?? [];
+  const limit = free === undefined ? totalmem() : Number(inUse) + Number(free);
+  return new OutOfMemoryError(Number(asked), Number(inUse), limit, device ?? 'the native backend');
 }

@@ -12,7 +12,7 @@ export const nativeBackend: Backend = {
   async open(options = {}) {
     const binding = loadBinding();
     if ('reason' in binding) throw new IncacheError(`the native backend is absent: ${binding.reason}`);
-    return new NativeDevice(binding, options);
+    return new NativeDevice(binding, { backend: 'native', device: 'cpu', weights: 'f32' }, options);
   },
 };
 
@@ -20,10 +20,12 @@ function status(): BackendStatus {
   const binding = loadBinding();
   if ('reason' in binding) return { name: 'native', available: false, detail: binding.reason };
   try {
-    const device = binding.openDevice(1, 'f32');
-    const detail = `CPU, ${binding.deviceInstructionSet(device)}, up to ${availableParallelism()} threads`;
-    binding.closeDevice(device);
-    return { name: 'native', available: true, detail };
+    const { description } = binding.describeDevice('cpu');
+    return {
+      name: 'native',
+      available: true,
+      detail: `${description}, up to ${availableParallelism()} threads`,
+    };
   } catch (error) {
     return { name: 'native', available: false, detail: (error as Error).message };
   }

@@ -1,0 +1,62 @@
+// What the library and the CUDA plugin (cuda/plugin.cpp) know of each other: a table of functions. The plugin is a shared
+// object of its own, opened at run time, so that the library needs no part of CUDA. Both are built from one source tree by
+// compilers of one ABI, which is checked; so BoundOp and Op cross as they are. No exception crosses.
+#pragma once
+#include "bound.h"
+
+namespace incache {
+
+// Of the plugin; the library only hands them back.
+struct GpuDevice;
+struct GpuProgram;
+
+struct GpuFacts {
+  char name[256];
+  int computeCapability;  // 80, 89, 90, ...
+  uint64_t memory;
+};
+
+// Why a call failed: a sentence without the name of the device. Not INCACHE_OK alone fills it in.
+struct GpuFailure {
+  char text[1024];
+};
+
+struct CudaPlugin {
+  // Of the tree that it was built from; a plugin of another version or layout is not used, and nothing else of it looked at.
+  const char *version;
+  uint64_t layout;
+
+  incache_status (*describe)(int index, GpuFacts *facts, GpuFailure *failure);
+  incache_status (*open)(int index, GpuDevice **device, GpuFailure *failure);
+  // After all that belongs to it has been released.
+  void (*close)(GpuDevice *device);
+
+  // Functions of one device may be called from any thread; they wait for each other. Enqueued work goes on meanwhile.
+  incache_status (*allocate)(GpuDevice *device, int64_t bytes, bool zeros, void **at, GpuFailure *failure);
+  void (*release)(GpuDevice *device, void *at);
+  // `from` may be changed when it returns; the copy may still be on its way.
+  incache_status (*upload)(GpuDevice *device, void *to, const void *from, int64_t bytes, GpuFailure *failure);
+  // Waits for all that was enqueued, and fails when it has failed.
+  incache_status (*wait)(GpuDevice *device, GpuFailure *failure);
+  // Waits too.
+  incache_status (*download)(GpuDevice *device, void *to, const void *from, int64_t bytes, GpuFailure *failure);
+
+  // Elements from one row of a packed weight of this depth to the next.
+  int64_t (*weightStride)(int64_t depth);
+  // Bytes of scratch that the operations need, one after the other.
+  int64_t (*scratch)(GpuDevice *device, const BoundOp *ops, size_t count);
+  // Makes a program of operations; they and the scratch are needed as long as it is.
+  incache_status (*record)(GpuDevice *device, const BoundOp *ops, size_t count, void *scratch, GpuProgram **program, GpuFailure *failure);
+  // Enqueues all operations of a program.
+  incache_status (*run)(GpuProgram *program, GpuFailure *failure);
+  void (*destroy)(GpuProgram *program);
+};
+
+// Changes with the compiler's idea of what crosses.
+constexpr uint64_t cudaPluginLayout() { return sizeof(CudaPlugin) << 48 | sizeof(BoundOp) << 32 | sizeof(Op) << 16 | sizeof(std::string); }
+
+// The one symbol that a plugin exports.
+constexpr const char *kCudaPluginSymbol = "incache_cuda_plugin";
+using CudaPluginEntry = const CudaPlugin *(*)();
+
+}  // namespace incache

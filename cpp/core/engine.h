@@ -1,0 +1,55 @@
+// What holds memory and runs operations: the processor (cpu/engine.h) or a GPU (cuda_engine.h). The rest of core knows
+// only this.
+#pragma once
+#include <string>
+
+#include "../cpu/kernels.h"
+#include "block.h"
+
+namespace incache {
+
+// Operations ready to run, in order.
+class Program {
+ public:
+  virtual ~Program() = default;
+  // Runs them or has them run: `wait`, and the reading of a block, return when they have ended.
+  virtual void run() = 0;
+  // Throws an Error when one has failed.
+  virtual void wait() {}
+};
+
+// Calls that run, copy or load are made one at a time (Device::mutex). Meanwhile others may make and destroy blocks and
+// programs.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // What errors call it, as "cpu" or "cuda:0".
+  virtual const std::string &name() const = 0;
+  // As "avx512bf16" or "sm_90".
+  virtual const char *instructionSet() const = 0;
+  // Runs multiply-adds on registers alone and returns how many floating-point operations they were.
+  virtual double peak(int64_t rounds, bool bf16) const = 0;
+  // Whether blocks are memory of the process.
+  virtual bool onHost() const = 0;
+
+  enum class Contents { zeros, undefined };
+  // Throws an Error (INCACHE_OUT_OF_MEMORY) that tells what was asked for and what is in use.
+  virtual std::shared_ptr<Block> allocate(int64_t bytes, Contents contents) = 0;
+  virtual void upload(Block &to, const void *from, int64_t bytes) = 0;
+  virtual void download(const Block &from, void *to, int64_t bytes) = 0;
+
+  // A weight of rows x depth in the form that products take it in (Panels).
+  virtual std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, bool bf16) = 0;
+  // As it is, in float32.
+  virtual std::shared_ptr<Block> widen(const Source &weight, int64_t count) = 0;
+
+  // The operations and their memory must outlive the program.
+  virtual std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) = 0;
+
+  uint64_t memory() const { return counter_->load(); }
+
+ protected:
+  MemoryCounter counter_ = std::make_shared<std::atomic<uint64_t>>(0);
+};
+
+}  // namespace incache

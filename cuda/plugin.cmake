@@ -1,0 +1,71 @@
+# The CUDA plugin: a shared object of its own, compiled by nvcc and linked with nothing of CUDA that has to be found at run
+# time. nvcc is called by custom commands: CMake's CUDA language would make every configuration without a GPU's compiler fail.
+set(CUDA_FOLDER ${CMAKE_CURRENT_SOURCE_DIR}/cuda)
+file(GLOB CUDA_SOURCES CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cu ${CUDA_FOLDER}/*.cpp ${CUDA_FOLDER}/*/*.cu ${CUDA_FOLDER}/runtime/*.cpp)
+list(APPEND CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cpp/core/plan_fields.cpp)
+
+if(INCACHE_CUDA AND NOT WIN32)
+  find_program(INCACHE_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  if(NOT INCACHE_NVCC)
+    message(STATUS "No nvcc was found: the CUDA plugin is not built")
+  else()
+    execute_process(COMMAND ${INCACHE_NVCC} --version OUTPUT_VARIABLE NVCC_TEXT)
+    string(REGEX MATCH "release ([0-9.]+)" NVCC_RELEASE "${NVCC_TEXT}")
+    if(CMAKE_MATCH_1 VERSION_LESS 12.4)
+      message(STATUS "nvcc is of CUDA ${CMAKE_MATCH_1}, expected 12.4 or later: the CUDA plugin is not built")
+    else()
+      set(BUILD_CUDA_PLUGIN ON)
+    endif()
+  endif()
+endif()
+
+if(BUILD_CUDA_PLUGIN)
+  # What runs on everything since sm_80, and as PTX on what is still to come; sm_90a has instructions that no other has.
+  set(NVCC_FLAGS -std=c++17 -O3 -DNDEBUG -I${CMAKE_CURRENT_SOURCE_DIR}/cpp/include "-DINCACHE_VERSION=\"${PROJECT_VERSION}\""
+    -Xcompiler -fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_89,code=sm_89
+    -gencode=arch=compute_90a,code=sm_90a -gencode=arch=compute_90,code=compute_90)
+  foreach(source ${CUDA_SOURCES})
+    file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR} ${source})
+    string(REPLACE / . name ${name})
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
+    add_custom_command(OUTPUT ${object}
+      COMMAND ${INCACHE_NVCC} ${NVCC_FLAGS} -MD -MF ${object}.d -c ${source} -o ${object}
+      DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling ${name} with nvcc" VERBATIM)
+    list(APPEND CUDA_OBJECTS ${object})
+  endforeach()
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda)
+  # Beside the library, which looks for it there.
+  set(CUDA_PLUGIN ${CMAKE_CURRENT_BINARY_DIR}/libincache_cuda.so)
+  # Symbols of the static runtime stay inside: a process may have another one.
+  add_custom_command(OUTPUT ${CUDA_PLUGIN}
+    COMMAND ${INCACHE_NVCC} -shared -cudart static -Xlinker --exclude-libs=ALL,-z,defs ${CUDA_OBJECTS} -o ${CUDA_PLUGIN}
+    DEPENDS ${CUDA_OBJECTS} COMMENT "Linking libincache_cuda.so" VERBATIM)
+  add_custom_target(incache_cuda ALL DEPENDS ${CUDA_PLUGIN})
+  install(PROGRAMS ${CUDA_PLUGIN} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
+if(INCACHE_CUDA_EMULATED)
+  set_source_files_properties(${CUDA_SOURCES} PROPERTIES LANGUAGE CXX)
+  add_library(incache_cuda_emulated_objects OBJECT ${CUDA_SOURCES})
+  add_library(incache_cuda_emulated MODULE $<TARGET_OBJECTS:incache_cuda_emulated_objects>)
+  target_link_options(incache_cuda_emulated PRIVATE -Wl,-z,defs)
+  set(EMULATED_TARGETS incache_cuda_emulated_objects)
+  # The tests of kernels: each file of cuda/test is a program.
+  file(GLOB CUDA_TESTS CONFIGURE_DEPENDS ${CUDA_FOLDER}/test/*.cpp)
+  foreach(source ${CUDA_TESTS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(incache_cuda_test_${name} EXCLUDE_FROM_ALL ${source} $<TARGET_OBJECTS:incache_cuda_emulated_objects>)
+    set_target_properties(incache_cuda_test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda-tests)
+    list(APPEND EMULATED_TARGETS incache_cuda_test_${name})
+    list(APPEND CUDA_TEST_TARGETS incache_cuda_test_${name})
+  endforeach()
+  if(CUDA_TEST_TARGETS)
+    add_custom_target(incache_cuda_tests DEPENDS ${CUDA_TEST_TARGETS})
+  endif()
+  foreach(target ${EMULATED_TARGETS})
+    target_include_directories(${target} PRIVATE cpp/include)
+    target_compile_definitions(${target} PRIVATE INCACHE_CUDA_EMULATED INCACHE_VERSION="${PROJECT_VERSION}")
+    # Vectors that CUDA C++ has are passed by value: how an older compiler passed them is of no interest.
+    target_compile_options(${target} PRIVATE -O2 -Wno-unknown-pragmas -Wno-psabi)
+  endforeach()
+endif()

@@ -1,0 +1,114 @@
+#include "device.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "check.h"
+#include "find.h"
+
+namespace incache {
+namespace {
+
+// Holds what the host writes in a step many times over, and weights piece by piece.
+constexpr int64_t kStagingBytes = 8 << 20;
+
+cuda::Chip chipOf(const cudaDeviceProp &properties) {
+  return {properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+}
+
+}  // namespace
+
+GpuDevice::GpuDevice(int index) : index_(index), chip_(chipOf(cuda::propertiesOf(index))) {
+  cuda::check("it cannot be opened", cudaSetDevice(index));
+  cuda::check("its stream cannot be made", cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  const cudaError_t error = cudaMallocHost(reinterpret_cast<void **>(&staging_), kStagingBytes);
+  if (error == cudaSuccess) return;
+  cudaStreamDestroy(stream_);
+  cuda::check("page-locked memory cannot be had", error);
+}
+
+GpuDevice::~GpuDevice() {
+  const auto entered = enterAnyway();
+  cudaStreamSynchronize(stream_);
+  cudaFreeHost(staging_);
+  cudaStreamDestroy(stream_);
+  cudaGetLastError();
+}
+
+std::unique_lock<std::mutex> GpuDevice::enter(bool working) {
+  std::unique_lock lock(mutex_);
+  if (working && !lost_.empty()) throw Error(INCACHE_INTERNAL, "it is lost until the process ends, since " + lost_);
+  const cudaError_t error = cudaSetDevice(index_);
+  if (working) require("it cannot be used", error);
+  return lock;
+}
+
+void GpuDevice::require(const char *doing, cudaError_t error) {
+  if (error == cudaSuccess) return;
+  cudaGetLastError();
+  // What a kernel has broken stays broken: every call that follows reports it.
+  if (error != cudaErrorMemoryAllocation && cudaStreamSynchronize(stream_) != cudaSuccess) lost_ = cuda::messageOf(doing, error);
+  cuda::check(doing, error);
+}
+
+void GpuDevice::wait() {
+  require("its work has failed", cudaStreamSynchronize(stream_));
+  staged_ = 0;
+}
+
+void *GpuDevice::allocate(int64_t bytes, bool zeros) {
+  const auto entered = enter();
+  void *at = nullptr;
+  // A plan without temporaries has an arena of no bytes.
+  const size_t size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
+  cudaError_t error = cudaMallocAsync(&at, size, stream_);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    // What was given back has gone once the work before it has ended.
+    wait();
+    error = cudaMallocAsync(&at, size, stream_);
+  }
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw Error(INCACHE_OUT_OF_MEMORY, std::to_string(free) + " of its " + std::to_string(total) + " bytes are free");
+  }
+  require("memory cannot be taken", error);
+  if (zeros) require("memory cannot be cleared", cudaMemsetAsync(at, 0, static_cast<size_t>(bytes), stream_));
+  return at;
+}
+
+// In the order of the stream: work that was enqueued before may still use it.
+void GpuDevice::release(void *at) {
+  const auto entered = enterAnyway();
+  cudaFreeAsync(at, stream_);
+  cudaGetLastError();
+}
+
+void GpuDevice::upload(void *to, const void *from, int64_t bytes) {
+  const auto entered = enter();
+  for (int64_t first = 0; first < bytes;) {
+    if (staged_ == kStagingBytes) wait();
+    const int64_t some = std::min(bytes - first, kStagingBytes - staged_);
+    std::memcpy(staging_ + staged_, static_cast<const char *>(from) + first, static_cast<size_t>(some));
+    require("a copy to it has failed",
+            cudaMemcpyAsync(static_cast<char *>(to) + first, staging_ + staged_, static_cast<size_t>(some), cudaMemcpyHostToDevice, stream_));
+    staged_ += some;
+    first += some;
+  }
+}
+
+void GpuDevice::download(void *to, const void *from, int64_t bytes) {
+  const auto entered = enter();
+  wait();
+  for (int64_t first = 0; first < bytes; first += kStagingBytes) {
+    const int64_t some = std::min(bytes - first, kStagingBytes);
+    require("a copy from it has failed",
+            cudaMemcpyAsync(staging_, static_cast<const char *>(from) + first, static_cast<size_t>(some), cudaMemcpyDeviceToHost, stream_));
+    wait();
+    std::memcpy(static_cast<char *>(to) + first, staging_, static_cast<size_t>(some));
+  }
+}
+
+}  // namespace incache

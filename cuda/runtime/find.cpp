@@ -1,0 +1,50 @@
+#include "find.h"
+
+#include "check.h"
+
+namespace incache::cuda {
+namespace {
+
+constexpr int kLeastCapability = 80;
+
+[[noreturn]] void absent(const std::string &reason) { throw Error(INCACHE_ABSENT, reason); }
+
+// 13020 -> 13.2
+std::string versionText(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+
+// A driver serves every runtime of its own major version and of those before.
+void requireDriver() {
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) absent("there is no CUDA driver");
+  const int least = runtime / 1000 * 1000;
+  if (driver < least) absent("the driver is for CUDA " + versionText(driver) + "; expected " + versionText(least) + " or later");
+}
+
+int countDevices() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess) return count;
+  cudaGetLastError();
+  if (error == cudaErrorNoDevice) return 0;
+  absent(messageOf("GPUs cannot be listed", error));
+}
+
+}  // namespace
+
+cudaDeviceProp propertiesOf(int index) {
+  requireDriver();
+  const int count = countDevices();
+  if (count == 0) absent("the driver finds no GPU");
+  if (count == 1 && index > 0) absent("there is one GPU, cuda:0");
+  if (index >= count) absent("there are " + std::to_string(count) + " GPUs, the last one cuda:" + std::to_string(count - 1));
+  cudaDeviceProp properties;
+  check("its properties cannot be read", cudaGetDeviceProperties(&properties, index));
+  if (properties.major * 10 + properties.minor < kLeastCapability)
+    absent(std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+           "; expected 8.0 or more");
+  return properties;
+}
+
+}  // namespace incache::cuda
