@@ -14,7 +14,7 @@ export interface CheckpointFlags {
 export interface ModelFlags extends CheckpointFlags {
   readonly backend?: string;
   readonly threads?: number;
-  readonly weights: string;
+  readonly weights?: string;
 }
 
 export interface OutputFlags {
@@ -44,7 +44,10 @@ export function addDeviceFlags(command: Command): Command {
   return command
     .option('--backend <name>', 'backend, see incache info (default: the fastest present)')
     .option('--threads <n>', 'threads (default: one for each core)', integer('threads', 1))
-    .option('--weights <precision>', 'weights on the device: f32, bf16 (native) or int8 (wasm)', 'f32');
+    .option(
+      '--weights <precision>',
+      'weights on the device: f32, bf16 (native, cuda) or int8 (wasm) (default: bf16 on cuda, else f32)',
+    );
 }
 
 export function addOutputFlags(command: Command): Command {
@@ -56,9 +59,9 @@ export function addOutputFlags(command: Command): Command {
 
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
   const precisions: readonly WeightPrecision[] = ['f32', 'bf16', 'int8'];
-  requireOneOf('weights', flags.weights, precisions);
+  if (flags.weights !== undefined) requireOneOf('weights', flags.weights, precisions);
   return DiTPipeline.load(flags.model, {
-    weights: flags.weights,
+    ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.heads !== undefined && { heads: flags.heads }),
     ...(flags.backend !== undefined && { backend: flags.backend }),
     ...(flags.threads !== undefined && { threads: flags.threads }),

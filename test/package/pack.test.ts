@@ -63,10 +63,12 @@ describe('npm package', () => {
       'cpp/cpu/linear.inc',
       'cpp/addon/addon.cpp',
       'cpp/cmake/incache-config.cmake.in',
+      'cuda/plugin.cmake',
+      'cuda/linear.cu',
     ])
       assert.ok(files.includes(path), `${path} is missing`);
     assert.deepEqual(
-      files.filter((path) => /^(build|cpp\/(test|fuzz))\/|\.(node|o|a|so)$/.test(path)),
+      files.filter((path) => /^(build|cpp\/(test|fuzz)|cuda\/(test|emulator))\/|\.(node|o|a|so)$/.test(path)),
       [],
     );
   });

@@ -16,6 +16,7 @@ const FOLDERS = [
   ['src/backend/reference', 'ts'],
   ['assembly', 'ts'],
   ['cpp/cpu', 'inc'],
+  ['cuda', 'cu'],
 ];
 
 for (const [folder, extension] of FOLDERS)
