@@ -166,7 +166,7 @@ void testStreams() {
   expect(to == 0, "a copy ran before its stream was waited for");
   cudaStreamSynchronize(stream);
   expect(to == 7, "a copy did not run");
-  launch(passOn, dim3(1), dim3(32), int64_t{200} << 10, context(), static_cast<float *>(nullptr), false);
+  launch(passOn, dim3(1), dim3(32), int64_t{300} << 10, context(), static_cast<float *>(nullptr), false);
   expect(cudaGetLastError() != cudaSuccess, "more shared memory than there is was not refused");
   launch(passOn, dim3(1, 70000), dim3(32), 0, context(), static_cast<float *>(nullptr), false);
   expect(cudaGetLastError() == cudaErrorInvalidConfiguration, "a grid of 70,000 rows was not refused");
