@@ -20,8 +20,10 @@ import { gelu } from './gelu';
 import { wait } from './host';
 import { LayerNormModulateArguments, layerNormModulate } from './layerNormModulate';
 import { LinearArguments, linear } from './linear';
+import { LinearCombinationArguments, linearCombination } from './linearCombination';
 import { LinearInt8Arguments, linearInt8 } from './linearInt8';
 import { PatchArguments, patchify } from './patchify';
+import { RelativeDistanceArguments, relativeDistance } from './relativeDistance';
 import { forgetPacked } from './scratch';
 import { SecondMomentArguments, secondMoment } from './secondMoment';
 import { silu } from './silu';
@@ -177,6 +179,10 @@ function runTile(code: i32, a: usize, tile: i32, scratch: usize): void {
       return channelStatistics(changetype<ChannelStatisticsArguments>(a), tile);
     case 15:
       return secondMoment(changetype<SecondMomentArguments>(a), tile, scratch);
+    case 16:
+      return linearCombination(changetype<LinearCombinationArguments>(a), tile);
+    case 17:
+      return relativeDistance(changetype<RelativeDistanceArguments>(a));
     default:
       unreachable();
   }

@@ -39,6 +39,6 @@ struct CudaKernel {
 
 // In the order of OpKind.
 extern const CudaKernel kLinear, kCalibratedLinear, kCalibratedMlp, kAttention, kLayerNormModulate, kPatchify, kUnpatchify, kTimestepEmbedding,
-    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment;
+    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment, kLinearCombination, kRelativeDistance;
 
 }  // namespace incache::cuda

@@ -35,6 +35,8 @@ struct BoundOp {
   Matrix q, k, v, shift, scale, table, index, keyLengths, previous, out;
   Panels weight;
   std::vector<BoundPair> factors;
+  // In the order of Op::terms, which has their coefficients.
+  std::vector<Matrix> terms;
 };
 
 }  // namespace incache

@@ -114,6 +114,7 @@ BoundOp Executable::bind(const Op &op, const Weights &weights) {
     if ((op.*from).given()) b.*to = matrix(op.*from);
   if (op.weight.given()) b.weight = panels(weights, "weight", op.weight);
   for (const auto &[down, up] : op.factors) b.factors.push_back({panels(weights, "factors", down), panels(weights, "factors", up)});
+  for (const Term &term : op.terms) b.terms.push_back(matrix(term.x));
   return b;
 }
 

@@ -40,13 +40,22 @@ enum class OpKind {
   gateResidual,
   channelStatistics,
   secondMoment,
+  linearCombination,
+  relativeDistance,
 };
-constexpr int kOpKinds = 15;
+constexpr int kOpKinds = 17;
 
 enum class Epilogue { none, gelu, silu, gateResidual };
 
 struct FactorPair {
   View down, up;
+};
+
+constexpr size_t kMostTerms = 4;
+
+struct Term {
+  View x;
+  double coefficient;
 };
 
 // Every operand that some operation has; those it has not stay absent.
@@ -56,10 +65,11 @@ struct Op {
   View x, y, weight, bias, store, gate, residual, cachedInput, cachedHidden, cachedPreActivation, cachedOutput;
   View q, k, v, keyLengths, shift, scale, table, index, previous, out;
   std::vector<FactorPair> factors;
+  std::vector<Term> terms;
   Epilogue epilogue = Epilogue::none;
   double attentionScale = 0, epsilon = 0, maxPeriod = 0;
   int64_t heads = 0, queryLength = 0, keyLength = 0;
-  int64_t channels = 0, height = 0, width = 0, patch = 0;
+  int64_t channels = 0, height = 0, width = 0, patch = 0, norm = 0;
 };
 
 struct Plan {
@@ -79,7 +89,7 @@ struct OpFields {
   std::vector<Field<View>> needed, optional;
   std::vector<Field<int64_t>> counts;
   std::vector<Field<double>> reals;
-  bool factors = false, epilogue = false;
+  bool factors = false, epilogue = false, terms = false;
 };
 const OpFields &fieldsOf(OpKind kind);
 

@@ -50,7 +50,7 @@ constexpr Source kViews[] = {
     {&Op::out, &incache_op::out},
 };
 
-constexpr int64_t Op::*kCounts[] = {&Op::heads, &Op::queryLength, &Op::keyLength, &Op::channels, &Op::height, &Op::width, &Op::patch};
+constexpr int64_t Op::*kCounts[] = {&Op::heads, &Op::queryLength, &Op::keyLength, &Op::channels, &Op::height, &Op::width, &Op::patch, &Op::norm};
 constexpr double Op::*kReals[] = {&Op::attentionScale, &Op::epsilon, &Op::maxPeriod};
 
 // Whether a number is set that is none of the fields.
@@ -74,7 +74,8 @@ void requireFields(const Op &op, const std::string &what) {
   for (const auto &field : fields.optional) expected += (op.*field.at).given() ? 1 : 0;
   size_t given = 0;
   for (const Source &source : kViews) given += (op.*source.to).given() ? 1 : 0;
-  const bool others = (!fields.factors && !op.factors.empty()) || (!fields.epilogue && op.epilogue != Epilogue::none) ||
+  const bool others = (!fields.factors && !op.factors.empty()) || (!fields.terms && !op.terms.empty()) ||
+                      (!fields.epilogue && op.epilogue != Epilogue::none) ||
                       hasOther(op, kCounts, fields.counts) || hasOther(op, kReals, fields.reals);
   if (given != expected || others)
     throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a field that " + fields.name + " does not");
@@ -82,6 +83,7 @@ void requireFields(const Op &op, const std::string &what) {
 
 Op operation(const incache_op &given, const std::string &what) {
   if (!given.op) throw Error(INCACHE_BAD_ARGUMENT, what + ".op is null");
+  if (given.term_count > 0 && !given.terms) throw Error(INCACHE_BAD_ARGUMENT, what + ".terms is null");
   if (given.factor_count > 0 && !given.factors) throw Error(INCACHE_BAD_ARGUMENT, what + ".factors is null");
   Op op;
   op.kind = opNamed(given.op, what + ".op");
@@ -93,6 +95,11 @@ Op operation(const incache_op &given, const std::string &what) {
     if (!pair.down.given() || !pair.up.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a factor of no rows");
     op.factors.push_back(pair);
   }
+  for (uint64_t i = 0; i < given.term_count; i++) {
+    const Term term{view(given.terms[i].x, what + ".terms"), given.terms[i].coefficient};
+    if (!term.x.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a term of no rows");
+    op.terms.push_back(term);
+  }
   op.attentionScale = given.attention_scale;
   op.epsilon = given.epsilon;
   op.maxPeriod = given.max_period;
@@ -103,6 +110,7 @@ Op operation(const incache_op &given, const std::string &what) {
   op.height = bounded(given.height, what + ".height");
   op.width = bounded(given.width, what + ".width");
   op.patch = bounded(given.patch, what + ".patch");
+  op.norm = bounded(given.norm, what + ".norm");
   requireFields(op, what);
   return op;
 }

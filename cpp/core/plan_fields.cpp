@@ -34,6 +34,8 @@ std::vector<OpFields> makeTable() {
       {"gateResidual", {x, gate, residual, out}, {}, {}, {}},
       {"channelStatistics", {x, out}, {previous}, {}, {}},
       {"secondMoment", {x, out}, {previous}, {}, {}},
+      {"linearCombination", {out}, {}, {}, {}, false, false, true},
+      {"relativeDistance", {x, previous, out}, {}, {{"norm", &Op::norm}}, {}},
   };
 }
 
@@ -78,6 +80,7 @@ std::vector<Operand> operandsOf(const Op &op) {
     operands.push_back({name + ".down", op.factors[i].down, false, false});
     operands.push_back({name + ".up", op.factors[i].up, false, false});
   }
+  for (size_t i = 0; i < op.terms.size(); i++) operands.push_back({"terms[" + std::to_string(i) + "].x", op.terms[i].x, false, false});
   return operands;
 }
 

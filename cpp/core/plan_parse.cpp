@@ -60,6 +60,13 @@ Op operation(const Json &json, const std::string &what) {
     }
     taken++;
   }
+  if (known.terms) {
+    for (const Json &term : fields::list(json, "terms", what)) {
+      const std::string name = what + ".terms[" + std::to_string(op.terms.size()) + "]";
+      op.terms.push_back({view(term, "x", name), fields::real(term, "coefficient", name)});
+    }
+    taken++;
+  }
   if (json.members.size() != taken) fields::fail(what + " has a field that " + nameOf(op.kind) + " does not");
   return op;
 }

@@ -1,5 +1,6 @@
 // Checks a plan, whoever made it (src/plan/validate.ts): shapes, types, roles, aliasing, and that nothing is
 // read before it is written. After it the kernels need check nothing but the values of indices.
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -145,6 +146,12 @@ class OpCheck {
       case OpKind::secondMoment:
         shape("previous", op_.previous, op_.x.rows, op_.x.columns);
         return shape("out", op_.out, op_.x.columns, op_.x.columns);
+      case OpKind::linearCombination:
+        return terms();
+      case OpKind::relativeDistance:
+        shape("previous", op_.previous, op_.x.rows, op_.x.columns);
+        shape("out", op_.out, 1, 1);
+        if (op_.norm != 1 && op_.norm != 2) fail("norm is " + std::to_string(op_.norm) + "; expected 1 or 2");
     }
   }
 
@@ -192,6 +199,16 @@ class OpCheck {
     epilogue();
   }
 
+  void terms() const {
+    if (op_.terms.empty() || op_.terms.size() > kMostTerms)
+      fail("terms has " + std::to_string(op_.terms.size()) + " of them; expected 1 to " + std::to_string(kMostTerms));
+    for (size_t i = 0; i < op_.terms.size(); i++) {
+      const std::string name = "terms[" + std::to_string(i) + "]";
+      shape((name + ".x").c_str(), op_.terms[i].x, op_.out.rows, op_.out.columns);
+      if (!std::isfinite(op_.terms[i].coefficient)) fail(name + ".coefficient is not a finite number");
+    }
+  }
+
   void attention() const {
     if (op_.heads < 1 || op_.queryLength < 1 || op_.keyLength < 1)
       fail("heads, queryLength and keyLength must be positive integers");
@@ -230,6 +247,8 @@ class OpCheck {
         return name == "x";
       case OpKind::gateResidual:
         return name == "x" || name == "residual";
+      case OpKind::linearCombination:
+        return true;
       default:
         return false;
     }

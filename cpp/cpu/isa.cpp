@@ -38,6 +38,8 @@ namespace {
 #include "gateResidual.inc"
 #include "channelStatistics.inc"
 #include "secondMoment.inc"
+#include "linearCombination.inc"
+#include "relativeDistance.inc"
 
 template <class K>
 constexpr Kernel kernel() {
@@ -50,7 +52,8 @@ const KernelSet &kernels() {
       INCACHE_TEXT(INCACHE_ISA_NAME), kPanel, packedWords, packPanels, widenSource, peak,
       {kernel<Linear>(), kernel<CalibratedLinear>(), kernel<CalibratedMlp>(), kernel<Attention>(), kernel<LayerNormModulate>(),
        kernel<Patchify>(), kernel<Unpatchify>(), kernel<TimestepEmbedding>(), kernel<GatherRows>(), kernel<Add>(),
-       kernel<Silu>(), kernel<Gelu>(), kernel<GateResidual>(), kernel<ChannelStatistics>(), kernel<SecondMoment>()}};
+       kernel<Silu>(), kernel<Gelu>(), kernel<GateResidual>(), kernel<ChannelStatistics>(), kernel<SecondMoment>(),
+       kernel<LinearCombination>(), kernel<RelativeDistance>()}};
   return set;
 }
 

@@ -153,10 +153,16 @@ typedef struct incache_factors {
   incache_view up;   /**< Wa: outputs x rank */
 } incache_factors;
 
+typedef struct incache_term {
+  incache_view x;
+  double coefficient;
+} incache_term;
+
 /**
  * One operation; fields that it does not have stay zero. docs/plans.md says what each does, and which fields it has:
  * linear, calibratedLinear, calibratedMlp, attention, layerNormModulate, patchify, unpatchify, timestepEmbedding,
- * gatherRows, add, silu, gelu, gateResidual, channelStatistics, secondMoment.
+ * gatherRows, add, silu, gelu, gateResidual, channelStatistics, secondMoment, linearCombination,
+ * relativeDistance.
  */
 typedef struct incache_op {
   const char *op;
@@ -170,6 +176,9 @@ typedef struct incache_op {
   double attention_scale, epsilon, max_period;
   uint64_t heads, query_length, key_length;
   uint64_t channels, height, width, patch;
+  const incache_term *terms;
+  uint64_t term_count;
+  uint64_t norm;
 } incache_op;
 
 /** Makes a plan from a table of buffers, whose places views name, and operations. All that is given is copied. */

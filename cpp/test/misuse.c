@@ -1,4 +1,5 @@
 /* Every kind of misuse is refused with a status and a sentence, and leaves what it was to fill in as it was. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,6 +327,23 @@ static void plans_of_operations(void) {
   refuse_ops(&op, INCACHE_BAD_PLAN, "overlaps");
   op = (incache_op){.op = "silu", .epilogue = "gelu", .x = {0, 0, 3, 0, 5}, .out = {4, 0, 3, 0, 5}};
   refuse_ops(&op, INCACHE_BAD_PLAN, "has a field that silu does not");
+  op = (incache_op){.op = "linearCombination", .term_count = 1, .out = {4, 0, 3, 0, 5}};
+  refuse_ops(&op, INCACHE_BAD_ARGUMENT, "ops[0].terms is null");
+  incache_term terms[5] = {{.coefficient = 1}};
+  op.terms = terms;
+  refuse_ops(&op, INCACHE_BAD_PLAN, "a term of no rows");
+  for (int i = 0; i < 5; i++) terms[i] = (incache_term){{0, 0, 3, 0, 5}, 1};
+  op.term_count = 5;
+  refuse_ops(&op, INCACHE_BAD_PLAN, "terms has 5 of them; expected 1 to 4");
+  op.term_count = 2, terms[1].coefficient = INFINITY;
+  refuse_ops(&op, INCACHE_BAD_PLAN, "terms[1].coefficient is not a finite number");
+  terms[1] = (incache_term){{0, 0, 3, 0, 4}, 1};
+  refuse_ops(&op, INCACHE_BAD_PLAN, "terms[1].x is 3 x 4; expected 3 x 5");
+  op.op = "silu", op.x = (incache_view){0, 0, 3, 0, 5};
+  refuse_ops(&op, INCACHE_BAD_PLAN, "has a field that silu does not");
+  op = (incache_op){.op = "relativeDistance", .x = {0, 0, 3, 0, 5}, .previous = {0, 0, 3, 0, 5}, .norm = 3, .out = {4, 0, 1, 0, 1}};
+  refuse_ops(&op, INCACHE_BAD_PLAN, "norm is 3; expected 1 or 2");
+  op = (incache_op){.op = "silu", .epilogue = "gelu", .x = {0, 0, 3, 0, 5}, .out = {4, 0, 3, 0, 5}};
   op.epilogue = NULL, op.heads = 2;
   refuse_ops(&op, INCACHE_BAD_PLAN, "has a field that silu does not");
   op.heads = 0, op.epsilon = 1e-6;

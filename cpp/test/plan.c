@@ -441,6 +441,26 @@ static void threads_attention(void) {
   compare_threads(&t, &op);
 }
 
+static void threads_combination(void) {
+  table t = {.count = 0};
+  const uint64_t rows = odd(300), columns = odd(700);
+  incache_term terms[3] = {{.coefficient = 1}, {.coefficient = -0.3}, {.coefficient = 7}};
+  incache_op op = {.op = "linearCombination", .terms = terms, .term_count = 3};
+  for (int i = 0; i < 3; i++) terms[i].x = add(&t, INCACHE_INPUT, rows, columns);
+  op.out = add(&t, INCACHE_OUTPUT, rows, columns);
+  compare_threads(&t, &op);
+}
+
+static void threads_distance(void) {
+  table t = {.count = 0};
+  const uint64_t rows = odd(300), columns = odd(700);
+  incache_op op = {.op = "relativeDistance", .norm = 2};
+  op.x = add(&t, INCACHE_INPUT, rows, columns);
+  op.previous = add(&t, INCACHE_STATE, rows, columns);
+  op.out = add(&t, INCACHE_OUTPUT, 1, 1);
+  compare_threads(&t, &op);
+}
+
 int main(void) {
   expect(incache_abi_version() == INCACHE_ABI_VERSION, "the library is of the header's version");
   test_types();
@@ -454,6 +474,8 @@ int main(void) {
     threads_calibrated_linear(i % 2);
     threads_calibrated_mlp(i % 2);
     threads_attention();
+    threads_combination();
+    threads_distance();
   }
   return outcome();
 }

@@ -11,8 +11,9 @@ using namespace cuda;
 
 // In the order of OpKind.
 const CudaKernel *const kKernels[kOpKinds] = {
-    &kLinear,    &kCalibratedLinear, &kCalibratedMlp, &kAttention, &kLayerNormModulate, &kPatchify,          &kUnpatchify,  &kTimestepEmbedding,
-    &kGatherRows, &kAdd,              &kSilu,          &kGelu,      &kGateResidual,      &kChannelStatistics, &kSecondMoment,
+    &kLinear,           &kCalibratedLinear, &kCalibratedMlp,     &kAttention,    &kLayerNormModulate, &kPatchify,
+    &kUnpatchify,       &kTimestepEmbedding, &kGatherRows,       &kAdd,          &kSilu,              &kGelu,
+    &kGateResidual,     &kChannelStatistics, &kSecondMoment,     &kLinearCombination, &kRelativeDistance,
 };
 
 const CudaKernel &kernelOf(const BoundOp &b) { return *kKernels[static_cast<int>(b.op->kind)]; }

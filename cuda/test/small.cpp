@@ -1,5 +1,6 @@
 // The operations that are neither products nor attention, against float64.
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <string>
 
@@ -81,12 +82,13 @@ void checkElementwise(const Form &f, const Size &size) {
 // The output in the place of an operand, as plans may ask for.
 void checkInPlace() {
   Random random(2);
-  Tensor x(10, 50, kHalf, 4), y(5, 50, kHalf, 4), gate(2, 50, kHalf, 4), apart(10, 50, kHalf, 4);
-  x.fill(random), y.fill(random), gate.fill(random);
+  Tensor x(10, 50, kHalf, 4), y(5, 50, kHalf, 4), gate(2, 50, kHalf, 4), residual(10, 50, kHalf, 4), apart(10, 50, kHalf, 4);
+  x.fill(random), y.fill(random), gate.fill(random), residual.fill(random);
   Op op{};
   BoundOp b{};
   b.op = &op, b.x = x.matrix(), b.y = y.matrix(), b.residual = x.matrix(), b.gate = gate.matrix();
-  for (const CudaKernel *kernel : {&kAdd, &kSilu, &kGelu, &kGateResidual}) {
+  op.terms = {{{}, 0.5}, {{}, -1}}, b.terms = {residual.matrix(), x.matrix()};
+  for (const CudaKernel *kernel : {&kAdd, &kSilu, &kGelu, &kGateResidual, &kLinearCombination}) {
     b.out = apart.matrix();
     run(*kernel, b);
     b.out = x.matrix();
@@ -245,11 +247,76 @@ void checkStatistics(const Form &f, int64_t images, int64_t tokens, int64_t colu
     for (int64_t j = 0; j < i; j++) expect(moment.at(i, j) == moment.at(j, i), "secondMoment is not symmetric");
 }
 
+void checkCombination(const Form &f, const Size &size) {
+  Random random(8);
+  const int64_t rows = size.images * size.tokens, columns = size.columns;
+  const double coefficients[] = {-1, 0.375, 2, -0.1};
+  // A tensor cannot be moved.
+  std::deque<Tensor> terms;
+  for (const incache_type type : {f.in, f.other, f.in, f.other}) {
+    terms.emplace_back(rows, columns, type, f.margin);
+    terms.back().fill(random);
+  }
+  Tensor out(rows, columns, f.out, f.margin);
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.out = out.matrix();
+  for (size_t count = 1; count <= kMostTerms; count++) {
+    op.terms.push_back({{}, coefficients[count - 1]});
+    b.terms.push_back(terms[count - 1].matrix());
+    check(kLinearCombination, b, out, nameOf("linearCombination", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) {
+      double sum = 0;
+      for (size_t term = 0; term < count; term++) sum += coefficients[term] * terms[term].at(i, j);
+      return sum;
+    });
+  }
+}
+
+void checkDistance(const Form &f, const Size &size) {
+  Random random(9);
+  const int64_t rows = size.images * size.tokens, columns = size.columns;
+  Tensor x(rows, columns, f.in, f.margin), previous(rows, columns, f.other, f.margin), out(1, 1, f.out, f.margin);
+  previous.fill(random);
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) x.set(i, j, static_cast<float>(previous.at(i, j)) + 0.1f * random.value());
+  Op op{};
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.previous = previous.matrix(), b.out = out.matrix();
+  for (op.norm = 1; op.norm <= 2; op.norm++)
+    check(kRelativeDistance, b, out, nameOf("relativeDistance", f, rows, columns), boundOf(f.out, 1e-5), [&](int64_t, int64_t) {
+      double distance = 0, length = 0;
+      for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+          const double d = (f.other == kHalf ? roundedBf16(x.at(i, j)) : x.at(i, j)) - previous.at(i, j), p = previous.at(i, j);
+          distance += op.norm == 1 ? std::fabs(d) : d * d;
+          length += op.norm == 1 ? std::fabs(p) : p * p;
+        }
+      return op.norm == 1 ? distance / length : std::sqrt(distance / length);
+    });
+}
+
+// What has not changed is at distance 0, from all zeros too; what has is infinitely far from these.
+void checkDistanceFromZero() {
+  Tensor x(3, 5, kFloat, 1), zero(3, 5, kFloat, 1), out(1, 1, kFloat, 1);
+  for (int64_t i = 0; i < 3; i++)
+    for (int64_t j = 0; j < 5; j++) x.set(i, j, 1), zero.set(i, j, 0);
+  Op op{};
+  op.norm = 2;
+  BoundOp b{};
+  b.op = &op, b.previous = zero.matrix(), b.out = out.matrix();
+  b.x = zero.matrix();
+  run(kRelativeDistance, b);
+  expect(out.at(0, 0) == 0, "relativeDistance of zeros from themselves is %g", out.at(0, 0));
+  b.x = x.matrix();
+  run(kRelativeDistance, b);
+  expect(std::isinf(out.at(0, 0)), "relativeDistance from zeros is %g", out.at(0, 0));
+}
+
 }  // namespace
 
 int main() {
   for (const Form &f : kForms) {
-    for (const Size &size : kSizes) checkElementwise(f, size);
+    for (const Size &size : kSizes) checkElementwise(f, size), checkCombination(f, size), checkDistance(f, size);
     for (const int64_t columns : {1, 5, 130, 511, 512, 513, 1152, 1536, 1538, 2500}) checkLayerNorm(f, 2, 3, columns, 0.5f);
     checkLayerNorm(f, 1, 1, 1152, 0);
     checkPatches(f, 4, 5, 3, 2);
@@ -267,6 +334,7 @@ int main() {
   // A mean far from 0, where squares less the square of the mean would lose the variance.
   checkLayerNorm(kForms[0], 2, 3, 1152, 100);
   checkLayerNorm(kForms[0], 2, 3, 2500, 100);
+  checkDistanceFromZero();
   checkInPlace();
   checkTail();
   std::puts("small operations: all passed");

@@ -105,6 +105,8 @@ const OP_FIELDS: Record<Op['op'], Record<string, string>> = {
   gateResidual: { x: 'view', gate: 'view', residual: 'view' },
   channelStatistics: { x: 'view', previous: 'view?' },
   secondMoment: { x: 'view', previous: 'view?' },
+  linearCombination: { terms: 'terms' },
+  relativeDistance: { x: 'view', previous: 'view', norm: 'number' },
 };
 
 /** The names of all operations. */
@@ -138,6 +140,14 @@ function parseField(value: unknown, kind: string, what: string): unknown {
       return list(value, what).map((pair, i) => {
         const { down, up } = record(pair, `${what}[${i}]`);
         return { down: parseView(down, `${what}[${i}].down`), up: parseView(up, `${what}[${i}].up`) };
+      });
+    case 'terms':
+      return list(value, what).map((term, i) => {
+        const { x, coefficient } = record(term, `${what}[${i}]`);
+        return {
+          x: parseView(x, `${what}[${i}].x`),
+          coefficient: number(coefficient, `${what}[${i}].coefficient`),
+        };
       });
     default:
       return parseView(value, what);

@@ -52,7 +52,10 @@ function reads(op: Op): Operand[] {
       return present({ x: op.x, gate: op.gate, residual: op.residual });
     case 'channelStatistics':
     case 'secondMoment':
+    case 'relativeDistance':
       return present({ x: op.x, previous: op.previous });
+    case 'linearCombination':
+      return op.terms.map(({ x }, i) => ({ name: `terms[${i}].x`, view: x }));
     default:
       return [{ name: 'x', view: op.x }];
   }

@@ -28,6 +28,8 @@ function opText(plan: Plan, op: Op): string {
   const settings = Object.entries(op)
     .filter(([key, value]) => key !== 'op' && (typeof value === 'number' || typeof value === 'string'))
     .map(([key, value]) => `${key}: ${value}`);
+  if (op.op === 'linearCombination')
+    settings.push(`coefficients: ${op.terms.map(({ coefficient }) => coefficient).join(' ')}`);
   return `${results.reverse().join(', ')} = ${op.op}(${[...operands, ...settings].join(', ')})`;
 }
 

@@ -230,6 +230,32 @@ export interface SecondMomentOp {
   readonly out: View;
 }
 
+/** One x, of the shape of the result, with its factor. */
+export interface Term {
+  readonly x: View;
+  readonly coefficient: number;
+}
+
+/** out = sum of coefficient * x over 1 to 4 terms, each of the shape of out. Coefficients act as float32. */
+export interface LinearCombinationOp {
+  readonly op: 'linearCombination';
+  readonly terms: readonly Term[];
+  readonly out: View;
+}
+
+/**
+ * out (1 x 1) = |x - previous| / |previous|, with the sum of absolute values (`norm` 1) or the root of the sum of squares
+ * (`norm` 2, Frobenius) of all elements. x, previous: M x C; x is rounded to the type of previous before the difference is
+ * taken. 0 where x and previous are the same, whatever they are; infinite where only previous is all zeros.
+ */
+export interface RelativeDistanceOp {
+  readonly op: 'relativeDistance';
+  readonly x: View;
+  readonly previous: View;
+  readonly norm: number;
+  readonly out: View;
+}
+
 export type Op =
   | LinearOp
   | CalibratedLinearOp
@@ -245,7 +271,9 @@ export type Op =
   | GeluOp
   | GateResidualOp
   | ChannelStatisticsOp
-  | SecondMomentOp;
+  | SecondMomentOp
+  | LinearCombinationOp
+  | RelativeDistanceOp;
 
 export type OpName = Op['op'];
 

@@ -6,6 +6,7 @@ import type {
   CalibratedLinearOp,
   CalibratedMlpOp,
   FactorPair,
+  LinearCombinationOp,
   Op,
   Plan,
   PlanBuffer,
@@ -191,6 +192,14 @@ function checkOp(check: OpCheck, op: Op): void {
       check.shape('previous', op.previous, op.x.rows, op.x.columns);
       check.shape('out', op.out, op.x.columns, op.x.columns);
       return;
+    case 'linearCombination':
+      checkTerms(check, op);
+      return;
+    case 'relativeDistance':
+      check.shape('previous', op.previous, op.x.rows, op.x.columns);
+      check.shape('out', op.out, 1, 1);
+      if (op.norm !== 1 && op.norm !== 2) check.fail(`norm is ${op.norm}; expected 1 or 2`);
+      return;
     default:
       check.fail(`unknown operation '${(op as { op: string }).op}'`);
   }
@@ -252,6 +261,18 @@ function checkCalibratedMlp(check: OpCheck, op: CalibratedMlpOp): void {
   checkEpilogue(check, op);
 }
 
+const MOST_TERMS = 4;
+
+function checkTerms(check: OpCheck, { terms, out }: LinearCombinationOp): void {
+  if (terms.length < 1 || terms.length > MOST_TERMS)
+    check.fail(`terms has ${terms.length} of them; expected 1 to ${MOST_TERMS}`);
+  for (const [i, { x, coefficient }] of terms.entries()) {
+    check.shape(`terms[${i}].x`, x, out.rows, out.columns);
+    if (!Number.isFinite(coefficient))
+      check.fail(`terms[${i}].coefficient is ${coefficient}; expected a finite number`);
+  }
+}
+
 function checkAttention(check: OpCheck, op: Extract<Op, { op: 'attention' }>): void {
   check.count('heads', op.heads);
   check.count('queryLength', op.queryLength);
@@ -288,6 +309,7 @@ const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
   silu: ['x'],
   gelu: ['x'],
   gateResidual: ['x', 'residual'],
+  linearCombination: ['terms[0].x', 'terms[1].x', 'terms[2].x', 'terms[3].x'],
 };
 
 /** A write may coincide exactly with an operand that is read element by element, and overlap no other. */

@@ -294,6 +294,28 @@ const secondMoment: CaseMaker = (random) => {
   return b.finish({ op: 'secondMoment', x, ...previous, out: b.poisoned(x.columns, x.columns) }, 2e-6);
 };
 
+const linearCombination: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const [rows, columns] = [random.integer(1, 40), random.integer(1, 90)];
+  const terms = Array.from({ length: random.integer(1, 4) }, () => ({
+    x: b.state(rows, columns),
+    coefficient: random.normal(),
+  }));
+  const out = random.uniform() < 0.5 ? random.pick(terms).x : b.poisoned(rows, columns);
+  return b.finish({ op: 'linearCombination', terms, out }, 5e-7);
+};
+
+const relativeDistance: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  // Some wider than the segments that a kernel takes at a time.
+  const x = b.state(random.integer(1, 40), random.integer(1, random.pick([90, 1200])));
+  const previous = b.near(x, random.pick([0.1, 0]));
+  return b.finish(
+    { op: 'relativeDistance', x, previous, norm: random.pick([1, 2]), out: b.poisoned(1, 1) },
+    2e-6,
+  );
+};
+
 /** A maker for every operation; the type fails to compile when one is missing. */
 export const CASES: Record<OpName, CaseMaker> = {
   linear,
@@ -311,4 +333,6 @@ export const CASES: Record<OpName, CaseMaker> = {
   gateResidual,
   channelStatistics,
   secondMoment,
+  linearCombination,
+  relativeDistance,
 };

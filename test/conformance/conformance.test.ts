@@ -1,16 +1,32 @@
 /** Every operation on every backend against float64 (the reference backend), on shapes that fit no tile. */
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Device } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
 import type { OpName } from '../../src/plan/types.js';
 import { Random } from '../support/random.js';
+import { runPlan } from '../support/runPlan.js';
 import { inBf16 } from './bf16.js';
 import { CASES, type ConformanceCase } from './cases.js';
 import { compare } from './compare.js';
 import { runCase } from './run.js';
 
 const RUNS_PER_OP = 40;
+
+/** Of a matrix that holds `value` everywhere from one of zeros. */
+async function distanceFromZeros(device: Device, value: number): Promise<number> {
+  const [rows, columns] = [3, 19];
+  const b = new PlanBuilder('distance from zeros');
+  const [x, previous] = [b.input('x', rows, columns), b.input('previous', rows, columns)];
+  b.append({ op: 'relativeDistance', x, previous, norm: 1, out: b.output('distance', 1, 1) });
+  const source = { read: () => assert.fail('the plan has no weights') };
+  const outputs = await runPlan(device, b.build(), source, {
+    x: new Float32Array(rows * columns).fill(value),
+  });
+  return outputs.get('distance')![0]!;
+}
 
 for (const { name, available, detail } of backends()) {
   const skip = name === 'reference' ? 'it is what the others are compared with' : available ? false : detail;
@@ -34,6 +50,14 @@ for (const { name, available, detail } of backends()) {
           }),
           { numRuns: RUNS_PER_OP },
         );
+      for (const [x, expected] of [
+        [0, 0],
+        [1, Number.POSITIVE_INFINITY],
+      ] as const)
+        test(`relativeDistance of all ${x} from zeros`, async () => {
+          const distance = await distanceFromZeros(device, x);
+          assert.equal(distance, expected);
+        });
       for (const op of Object.keys(CASES) as OpName[]) {
         test(op, () => check(CASES[op]));
         test(`${op}, states in bf16`, { skip: name === 'wasm' && 'it has only f32 and i32' }, () =>

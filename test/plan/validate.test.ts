@@ -205,6 +205,40 @@ describe('validation', () => {
       /patch 3 does not divide 2 x 2/,
     ],
     ['a moment that is not square', { op: 'secondMoment', x, out: residual }, /out is 6 x 5; expected 4 x 4/],
+    ['no terms', { op: 'linearCombination', terms: [], out }, /terms has 0 of them; expected 1 to 4/],
+    [
+      'a term of another shape',
+      {
+        op: 'linearCombination',
+        terms: [
+          { x: residual, coefficient: 1 },
+          { x, coefficient: 1 },
+        ],
+        out,
+      },
+      /terms\[1\]\.x is 6 x 4; expected 6 x 5/,
+    ],
+    [
+      'a coefficient that is no number',
+      { op: 'linearCombination', terms: [{ x: residual, coefficient: Number.NaN }], out },
+      /terms\[0\]\.coefficient is NaN; expected a finite number/,
+    ],
+    [
+      'a distance of many numbers',
+      { op: 'relativeDistance', x: residual, previous: residual, norm: 2, out },
+      /out is 6 x 5; expected 1 x 1/,
+    ],
+    [
+      'an unknown norm',
+      {
+        op: 'relativeDistance',
+        x: residual,
+        previous: residual,
+        norm: 3,
+        out: { ...out, rows: 1, columns: 1 },
+      },
+      /norm is 3; expected 1 or 2/,
+    ],
     ['an unknown operation', { op: 'conv', x, out } as unknown as Op, /unknown operation 'conv'/],
     ['a product in place', { op: 'secondMoment', x: square, out: square }, /out overlaps x/],
     [

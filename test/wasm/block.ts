@@ -65,6 +65,15 @@ export function blockPlan(): Plan {
   });
   b.append({ op: 'secondMoment', x: calibrated, out: b.output('moment', WIDTH, WIDTH) });
   b.append({ op: 'channelStatistics', x: hidden, out: b.output('statistics', IMAGES, 4 * WIDTH) });
+  b.append({
+    op: 'linearCombination',
+    terms: [
+      { x: calibrated, coefficient: 0.7 },
+      { x, coefficient: -1.3 },
+    ],
+    out: b.output('combination', ROWS, WIDTH),
+  });
+  b.append({ op: 'relativeDistance', x: calibrated, previous: x, norm: 2, out: b.output('distance', 1, 1) });
   return b.build();
 }
 

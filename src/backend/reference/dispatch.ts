@@ -10,8 +10,10 @@ import { gatherRows } from './gatherRows.js';
 import { gelu } from './gelu.js';
 import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
+import { linearCombination } from './linearCombination.js';
 import type { Matrix } from './matrix.js';
 import { patchify } from './patchify.js';
+import { relativeDistance } from './relativeDistance.js';
 import { secondMoment } from './secondMoment.js';
 import { silu } from './silu.js';
 import { timestepEmbedding } from './timestepEmbedding.js';
@@ -91,5 +93,12 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
       return channelStatistics(at(op.x), maybe(op.previous), at(op.out));
     case 'secondMoment':
       return secondMoment(at(op.x), maybe(op.previous), at(op.out));
+    case 'linearCombination':
+      return linearCombination(
+        op.terms.map(({ x, coefficient }) => ({ x: at(x), coefficient })),
+        at(op.out),
+      );
+    case 'relativeDistance':
+      return relativeDistance(at(op.x), at(op.previous), op.norm, at(op.out));
   }
 }

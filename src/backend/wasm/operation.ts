@@ -19,6 +19,8 @@ const KERNELS = [
   'gateResidual',
   'channelStatistics',
   'secondMoment',
+  'linearCombination',
+  'relativeDistance',
 ] as const;
 
 export type Kernel = (typeof KERNELS)[number];

@@ -11,7 +11,9 @@ import { gatherRows } from './gatherRows.js';
 import { gelu } from './gelu.js';
 import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
+import { linearCombination } from './linearCombination.js';
 import { patchify } from './patchify.js';
+import { relativeDistance } from './relativeDistance.js';
 import { secondMoment } from './secondMoment.js';
 import { silu } from './silu.js';
 import { timestepEmbedding } from './timestepEmbedding.js';
@@ -49,5 +51,9 @@ export function encode(op: Op, at: Placement): Operation {
       return channelStatistics(op, at);
     case 'secondMoment':
       return secondMoment(op, at);
+    case 'linearCombination':
+      return linearCombination(op, at);
+    case 'relativeDistance':
+      return relativeDistance(op, at);
   }
 }
