@@ -4,8 +4,8 @@ import type { NativeDevice } from '../src/backend/native/device.js';
 import { nativeBackend } from '../src/backend/native/index.js';
 import { openWasmDevice } from '../src/backend/wasm/device.js';
 import { detectFeatures } from '../src/backend/wasm/features.js';
-import type { Contender } from './measure.js';
-import { nativePeakLoop, peakLoop } from './peak.js';
+import type { Contender } from '../src/bench/measure.js';
+import { nativePeakLoop, peakLoop } from '../src/bench/peak.js';
 
 export interface Build {
   readonly name: string;

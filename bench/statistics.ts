@@ -1,6 +1,6 @@
 /** What a sample of times says, by Benchmark.js; its harness times one contender after another, so the samples are ours. */
 import Benchmark from 'benchmark';
-import { median, quantile, type Times } from './measure.js';
+import { median, quantile, type Times } from '../src/bench/measure.js';
 
 /** In milliseconds. */
 export interface Statistics {

@@ -4,20 +4,27 @@
  */
 
 import { factors } from './calibrate/svd.js';
+import { ddim50 } from './ddim50/index.js';
+import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
-import { randomModel } from './whole/randomModel.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
-const MEASUREMENTS = { trajectory, randomModel, startUp, int8Error, residentMemory, factors };
+const MEASUREMENTS = { ddim50, trajectory, startUp, int8Error, residentMemory, factors };
 
 const wanted = process.argv[2] ?? '';
-for (const [name, measure] of Object.entries(MEASUREMENTS)) {
-  if (!name.startsWith(wanted)) continue;
-  process.stderr.write(`${name}\n`);
+const chosen = Object.entries(MEASUREMENTS).filter(([name]) => name.startsWith(wanted));
+if (chosen.length === 0) {
+  process.stderr.write(
+    `nothing here is called '${wanted}'; there are ${Object.keys(MEASUREMENTS).join(', ')}\n`,
+  );
+  process.exitCode = 2;
+}
+for (const [what, measure] of chosen) {
+  process.stderr.write(`${what}\n`);
   const figures = await measure();
-  console.log(`${figures.text}\n\nwritten to ${await saveJson(name, figures)}\n`);
+  console.log(`${bodyOf({ what, ...figures })}\n\nwritten to ${await saveJson(what, figures)}\n`);
 }

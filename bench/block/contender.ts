@@ -1,4 +1,5 @@
-import type { Contender } from '../measure.js';
+import type { Contender } from '../../src/bench/measure.js';
+import type { LoopName } from '../loops.js';
 
 /** Something that computes the block. */
 export interface BlockContender extends Contender {
@@ -6,7 +7,7 @@ export interface BlockContender extends Contender {
   /** Name of the full block that a calibrated one replaces; none of a full one. */
   readonly replaces?: string | undefined;
   /** The multiply-add loop that it is held against (`loops.ts`). */
-  readonly loop: 'wasm' | 'native f32' | 'native bf16';
+  readonly loop: LoopName;
   /** Whether one run takes so long that it is timed once, after the others had their rounds. */
   readonly isSlow?: boolean;
   /** The largest relative L2 error of its output that its arithmetic explains. */
@@ -14,12 +15,6 @@ export interface BlockContender extends Contender {
   /** Computes the block once on the problem's own inputs: images * tokens x hidden. */
   output(): Promise<Float32Array>;
   dispose(): Promise<void>;
-}
-
-/** A contender that is not here, with the reason in one sentence. */
-export interface Absent {
-  readonly name: string;
-  readonly absent: string;
 }
 
 export const TOLERANCE = { f32: 1e-4, bf16: 2e-2 } as const;

@@ -2,10 +2,11 @@
  * gpu.js in its cpu mode as a peer: kernels of one thread an output, as its users write them, without any blocking. A block of
  * DiT-XL/2 takes half a minute.
  */
-import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
+import { type Absent, absentPeer, requirePeer } from '../peer.js';
+import { columns, type Tensor } from '../tensor.js';
+import { type BlockContender, TOLERANCE } from './contender.js';
 import { blockFlops } from './ours.js';
-import { absentPeer, requirePeer } from './peer.js';
-import { type BlockProblem, columns, linearOf, type Tensor } from './problem.js';
+import { type BlockProblem, linearOf } from './problem.js';
 
 type Matrix = readonly Float32Array[];
 

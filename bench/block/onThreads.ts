@@ -3,17 +3,19 @@
  * standard output. Nobody is timed before the output is right.
  */
 import { setFlagsFromString } from 'node:v8';
-import { type Contender, interleave, relativeL2, type Times } from '../measure.js';
+import { type Contender, interleave, type Times } from '../../src/bench/measure.js';
+import { differences } from '../agreement.js';
+import { openLoops } from '../loops.js';
+import { present } from '../peer.js';
 import type { BlockContender } from './contender.js';
 import { gpuJs } from './gpuJs.js';
-import { openLoops } from './loops.js';
-import { ONNXRUNTIME_NODE, onnxruntimeNode, onnxruntimeWeb } from './onnxruntime.js';
+import { ONNXRUNTIME_NODE, onnxNodeBlock, onnxWebBlock } from './onnxruntime.js';
 import type { BlockOptions } from './options.js';
 import { ours } from './ours.js';
 import { blockProblem } from './problem.js';
 import { type BlockRow, blockRow, type Timed } from './row.js';
 import { tfjs } from './tfjs.js';
-import { torch } from './torch.js';
+import { torchBlock } from './torch.js';
 
 /** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
 const PAUSE = 60;
@@ -37,38 +39,23 @@ async function open(threads: number): Promise<BlockContender[]> {
     await ours(problem, 'native', { threads, weights: 'bf16' }, kind),
     await ours(problem, 'wasm', { threads, weights: 'f32' }, kind),
   ];
-  const opened = [
+  const contenders = [
     ...(await oursOf('compute')),
-    await onnxruntimeNode(problem, threads),
-    await onnxruntimeWeb(problem, threads),
+    await onnxNodeBlock(problem, threads),
+    await onnxWebBlock(problem, threads),
     await tfjs(problem, threads),
     ...(options.slowPeers ? [await gpuJs(problem, threads)] : []),
-    await torch(problem, threads, 'f32'),
-    await torch(problem, threads, 'bf16'),
+    await torchBlock(problem, threads, 'f32'),
+    await torchBlock(problem, threads, 'bf16'),
     ...(await oursOf('calibrate')),
   ];
-  return opened.filter((contender): contender is BlockContender => {
-    if (!('absent' in contender)) return true;
-    process.stderr.write(`${contender.name} is left out: ${contender.absent}\n`);
-    return false;
-  });
+  return present(contenders);
 }
 
-/**
- * How far each output is from that of the first contender of its kind, full or calibrated. Throws when that is more
- * than the contender's arithmetic explains.
- */
 async function check(contenders: readonly BlockContender[]): Promise<number[]> {
   const outputs: Float32Array[] = [];
   for (const contender of contenders) outputs.push(await contender.output());
-  return contenders.map(({ name, threads, replaces, tolerance }, i) => {
-    const first = contenders.findIndex((other) => !other.replaces === !replaces);
-    const error = relativeL2(outputs[i]!, outputs[first]!);
-    if (error <= tolerance) return error;
-    throw new Error(
-      `${name} (threads: ${threads}) is ${error} from ${contenders[first]!.name} in relative L2; expected at most ${tolerance}`,
-    );
-  });
+  return differences(contenders, outputs);
 }
 
 async function measure(

@@ -1,40 +1,31 @@
-/** onnxruntime as a peer: its native library (onnxruntime-node) and its WebAssembly build (onnxruntime-web). */
-import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
-import { blockModel, MODULATION } from './onnxModel.js';
+/** onnxruntime as a peer. */
+import { MODULATION } from '../onnx/ditGraph.js';
+import { onnxruntimeNode, onnxruntimeWeb, openModel, type Runtime } from '../onnx/runtime.js';
+import { type Absent, absentPeer } from '../peer.js';
+import { columns, type Tensor } from '../tensor.js';
+import { type BlockContender, TOLERANCE } from './contender.js';
+import { blockModel } from './onnxModel.js';
 import { blockFlops } from './ours.js';
-import { absentPeer, requirePeer } from './peer.js';
-import { type BlockProblem, columns } from './problem.js';
-
-/** Both packages have this interface. */
-type Runtime = typeof import('onnxruntime-web');
+import type { BlockProblem } from './problem.js';
 
 export const ONNXRUNTIME_NODE = 'onnxruntime-node';
 
-export async function onnxruntimeNode(
+export async function onnxNodeBlock(
   problem: BlockProblem,
   threads: number,
 ): Promise<BlockContender | Absent> {
   const name = ONNXRUNTIME_NODE;
-  // Since 1.29 it reports sessions and run times to its maker, unless told not to before it is loaded.
-  process.env.ORT_DISABLE_TELEMETRY = '1';
   try {
-    const runtime = requirePeer(name) as Runtime;
-    return await contender(problem, runtime, { name, threads, loop: 'native f32' });
+    return await contender(problem, onnxruntimeNode(), { name, threads, loop: 'native f32' });
   } catch (error) {
     return absentPeer(name, error);
   }
 }
 
-/** Its threads are fixed for good when the first session is made: one number of them a process. */
-export async function onnxruntimeWeb(
-  problem: BlockProblem,
-  threads: number,
-): Promise<BlockContender | Absent> {
+export async function onnxWebBlock(problem: BlockProblem, threads: number): Promise<BlockContender | Absent> {
   const name = 'onnxruntime-web';
   try {
-    const runtime = await import('onnxruntime-web');
-    runtime.env.wasm.numThreads = threads;
-    return await contender(problem, runtime, { name, threads, loop: 'wasm' });
+    return await contender(problem, await onnxruntimeWeb(threads), { name, threads, loop: 'wasm' });
   } catch (error) {
     return absentPeer(name, error, 'npm ci');
   }
@@ -45,30 +36,12 @@ async function contender(
   runtime: Runtime,
   own: Pick<BlockContender, 'name' | 'threads' | 'loop'>,
 ): Promise<BlockContender> {
-  const session = await runtime.InferenceSession.create(blockModel(problem), {
-    intraOpNumThreads: own.threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-  });
-  const feeds = inputs(problem, runtime);
-  return {
-    ...own,
-    flops: blockFlops(problem, 'compute'),
-    tolerance: TOLERANCE.f32,
-    run: async () => {
-      await session.run(feeds);
-    },
-    output: async () => (await session.run(feeds)).y!.data as Float32Array,
-    dispose: () => session.release(),
-  };
+  const model = await openModel(runtime, blockModel(problem), inputs(problem), own.threads);
+  return { ...own, flops: blockFlops(problem, 'compute'), tolerance: TOLERANCE.f32, ...model };
 }
 
-function inputs({ config, images, tokens, x, modulation }: BlockProblem, { Tensor }: Runtime) {
+function inputs({ config, images, tokens, x, modulation }: BlockProblem): Record<string, Tensor> {
   const c = config.hiddenSize;
-  const inputs = MODULATION.map((name, i) => {
-    const { data, shape } = columns(modulation, images, i * c, c);
-    return [name, new Tensor('float32', data, [...shape])];
-  });
-  return { x: new Tensor('float32', x.data, [images, tokens, c]), ...Object.fromEntries(inputs) };
+  const vectors = MODULATION.map((name, i) => [name, columns(modulation, images, i * c, c)]);
+  return { x: { data: x.data, shape: [images, tokens, c] }, ...Object.fromEntries(vectors) };
 }

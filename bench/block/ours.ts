@@ -1,13 +1,14 @@
 /** The block as incache runs it in a step: the plan of the real graph builder, on one backend. */
 import type { DeviceOptions, DeviceTensor, Executable } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
-import { type LinearAction, uniformActions } from '../../src/models/actions.js';
-import { emitBlock } from '../../src/models/block.js';
-import { PlanBuilder } from '../../src/plan/builder.js';
+import { blocksPlan } from '../../src/bench/blocksPlan.js';
+import type { LinearAction } from '../../src/models/actions.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
-import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
-import { type BlockProblem, RANK, type Tensor } from './problem.js';
+import type { Absent } from '../peer.js';
+import type { Tensor } from '../tensor.js';
+import { type BlockContender, TOLERANCE } from './contender.js';
+import { type BlockProblem, RANK } from './problem.js';
 
 type Options = DeviceOptions & { readonly threads: number; readonly weights: 'f32' | 'bf16' };
 
@@ -65,25 +66,6 @@ export function blockFlops(problem: BlockProblem, kind: Kind): number {
   return 2 * planCost(blockPlan(problem, kind, 'f32')).macs;
 }
 
-/**
- * The tokens are a state that the block updates in place, as in a step; what one run leaves, the next begins with. They
- * grow by no more than a step's worth each time, and no time here depends on values.
- */
-function blockPlan(
-  { config, images, tokens }: BlockProblem,
-  action: LinearAction,
-  activations: FloatType,
-): Plan {
-  const builder = new PlanBuilder('block');
-  const cache = {
-    form: 'input',
-    splitQkv: [false],
-    fusedMlp: [action !== 'compute'],
-    rank: () => RANK,
-    factorPrefix: '',
-  } as const;
-  const x = builder.state('x', images * tokens, config.hiddenSize);
-  const modulation = builder.input('modulation', images, 6 * config.hiddenSize);
-  emitBlock({ builder, config, cache, activations }, 0, uniformActions(action), x, modulation);
-  return builder.build();
+function blockPlan({ config, images }: BlockProblem, action: LinearAction, activations: FloatType): Plan {
+  return blocksPlan({ ...config, depth: 1 }, { images, action, rank: RANK, activations });
 }

@@ -2,12 +2,7 @@
 import { normals } from '../../src/diffusion/philox.js';
 import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
 import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/config.js';
-
-export interface Tensor {
-  readonly shape: readonly number[];
-  /** Row-major. */
-  readonly data: Float32Array;
-}
+import type { Tensor } from '../tensor.js';
 
 export interface BlockProblem {
   readonly config: DiTConfig;
@@ -73,14 +68,4 @@ export function linearOf({ weights }: BlockProblem, name: string): { weight: Ten
     weight: weights.get(`blocks.0.${name}.weight`)!,
     bias: weights.get(`blocks.0.${name}.bias`)!,
   };
-}
-
-/** Some columns of a matrix of one row an image, as images x 1 x count. */
-export function columns({ shape, data }: Tensor, images: number, first: number, count: number): Tensor {
-  const values = new Float32Array(images * count);
-  for (let image = 0; image < images; image++) {
-    const start = image * shape[1]! + first;
-    values.set(data.subarray(start, start + count), image * count);
-  }
-  return { shape: [images, 1, count], data: values };
 }

@@ -1,5 +1,5 @@
 /** What is said of a contender, and the table of it. */
-import { type Contender, median, medianRatio, type Times } from '../measure.js';
+import { type Contender, median, medianRatio, type Times } from '../../src/bench/measure.js';
 import { type Statistics, statisticsOf, type Verdict, verdict } from '../statistics.js';
 import { type Columns, markdownTable, percent, ratioWithVerdict, shares, spread } from '../table.js';
 import type { BlockContender } from './contender.js';

@@ -1,8 +1,9 @@
 /** TensorFlow.js on its WebAssembly backend as a peer: its fused products, and single operations where it has no fused one. */
-import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
+import { type Absent, absentPeer, requirePeer } from '../peer.js';
+import { columns, type Tensor } from '../tensor.js';
+import { type BlockContender, TOLERANCE } from './contender.js';
 import { blockFlops } from './ours.js';
-import { absentPeer, requirePeer } from './peer.js';
-import { type BlockProblem, columns, linearOf, type Tensor } from './problem.js';
+import { type BlockProblem, linearOf } from './problem.js';
 
 /** What is used of a tensor and of the package, which is not installed where this is compiled. */
 interface TfTensor {

@@ -1,43 +1,28 @@
-/** PyTorch as a peer: a process that computes the block when it is told to (`torch_block.py`). */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { writeSafetensors } from '../../src/weights/safetensors.js';
-import { type Absent, type BlockContender, TOLERANCE } from './contender.js';
+/** PyTorch as a peer. */
+import type { Absent } from '../peer.js';
+import { openTorch } from '../torch/process.js';
+import { type BlockContender, TOLERANCE } from './contender.js';
 import { blockFlops } from './ours.js';
 import type { BlockProblem } from './problem.js';
 
-const SCRIPT = fileURLToPath(new URL('../../../bench/block/torch_block.py', import.meta.url));
-/** Where distributions put theirs, the one that a package of PyTorch goes with. */
-const PYTHON = process.env.INCACHE_PYTHON ?? '/usr/bin/python3';
-
-export async function torch(
+export async function torchBlock(
   problem: BlockProblem,
   threads: number,
   precision: 'f32' | 'bf16',
 ): Promise<BlockContender | Absent> {
-  const name = `PyTorch ${precision}`;
-  const folder = mkdtempSync(join(tmpdir(), 'incache-bench-'));
-  const path = join(folder, 'problem.safetensors');
-  writeProblem(path, problem);
-  const { images, config } = problem;
-  const server = new LineServer(PYTHON, [SCRIPT, path, images, config.heads, threads, precision].map(String));
-  const dispose = async () => {
-    await server.close();
-    rmSync(folder, { recursive: true });
-  };
-  const [word, said] = split(await server.answer().catch((error: Error) => `absent ${error.message}`));
-  if (word === 'absent') {
-    await dispose();
-    return { name, absent: said };
-  }
-  const timedRun = async () => Number(await server.ask('run'));
+  const { images, config, weights, x, modulation } = problem;
+  const tensors = new Map([...weights, ['x', x], ['modulation', modulation]]);
+  const torch = await openTorch(tensors, {
+    what: 'block',
+    images,
+    heads: config.heads,
+    threads,
+    precision,
+  });
+  if (typeof torch === 'string') return { name: `PyTorch ${precision}`, absent: torch };
+  const { version, timedRun, output, dispose } = torch;
   return {
-    name: `PyTorch ${said} ${precision}`,
+    name: `PyTorch ${version} ${precision}`,
     threads,
     loop: `native ${precision}`,
     flops: blockFlops(problem, 'compute'),
@@ -46,64 +31,7 @@ export async function torch(
     run: async () => {
       await timedRun();
     },
-    output: async () => {
-      const output = join(folder, 'output.f32');
-      await server.ask(`write ${output}`);
-      return new Float32Array(Uint8Array.from(readFileSync(output)).buffer);
-    },
+    output,
     dispose,
   };
-}
-
-/** The first word of an answer, and the rest. */
-function split(answer: string): [string, string] {
-  const [word = ''] = answer.split(' ', 1);
-  return [word, answer.slice(word.length + 1)];
-}
-
-function writeProblem(path: string, { weights, x, modulation }: BlockProblem): void {
-  const tensors = [...weights, ['x', x] as const, ['modulation', modulation] as const];
-  writeSafetensors(
-    path,
-    tensors.map(([name, { shape, data }]) => ({ name, dtype: 'F32', shape, data })),
-  );
-}
-
-/** A process that answers a line with a line. */
-class LineServer {
-  readonly #process: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
-  readonly #program: string;
-  #failure = 'it has ended';
-
-  constructor(program: string, args: readonly string[]) {
-    this.#program = program;
-    const { PATH, HOME } = process.env;
-    // Without the variables by which a library's kernels can be forced: the peer chooses its own. Waiting threads of
-    // OpenMP would otherwise spin on the cores that those of OpenBLAS want: a tenth slower on two threads.
-    const env = { PATH, HOME, OMP_WAIT_POLICY: 'passive' };
-    this.#process = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#process.on('error', (error) => {
-      this.#failure = error.message;
-    });
-    this.#answers = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
-  }
-
-  ask(line: string): Promise<string> {
-    this.#process.stdin!.write(`${line}\n`);
-    return this.answer();
-  }
-
-  /** The next line. Throws when the process has ended. */
-  async answer(): Promise<string> {
-    const { value, done } = await this.#answers.next();
-    if (done) throw new Error(`${this.#program}: ${this.#failure}`);
-    return value;
-  }
-
-  async close(): Promise<void> {
-    if (this.#process.pid === undefined || this.#process.exitCode !== null) return;
-    this.#process.stdin!.end();
-    await once(this.#process, 'exit');
-  }
 }

@@ -1,14 +1,22 @@
 /** Times a case on every build that has a mode for it, between the limits and the rivals. */
+
+import { type Compiled, compileOnRandom } from '../../src/bench/compile.js';
+import { type CopyLoop, copyLoop } from '../../src/bench/limits.js';
+import {
+  type Contender,
+  interleave,
+  median,
+  medianRatio,
+  type Times,
+  type Turns,
+} from '../../src/bench/measure.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { Plan } from '../../src/plan/types.js';
 import type { Build } from '../builds.js';
-import { type CopyLoop, copyLoop } from '../limits.js';
-import { type Contender, interleave, median, medianRatio, type Times, type Turns } from '../measure.js';
-import { openRivals, type Rival } from '../onnx.js';
 import { statisticsOf, verdict } from '../statistics.js';
 import { movedBytes } from './bytes.js';
 import type { KernelCase } from './case.js';
-import { type Compiled, compileOnRandom } from './compile.js';
+import { openRivals, type Rival } from './rivals.js';
 import type { KernelRow } from './row.js';
 
 /** A contender, with what is known of it beside its time. */

@@ -2,7 +2,9 @@
 import { bytes, float, integer, message, text } from './protobuf.js';
 
 /** A number is an integer attribute, `{ float }` one of float32. */
-export type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
+export type Attributes = Readonly<
+  Record<string, number | string | readonly number[] | { readonly float: number }>
+>;
 
 const FLOAT = 1;
 const INT64 = 7;
@@ -12,12 +14,12 @@ const OPSET = 20;
 export const CONTRIB = 'com.microsoft';
 
 /** AttributeProto.AttributeType */
-const ATTRIBUTE = { float: 1, integer: 2, string: 3 };
+const ATTRIBUTE = { float: 1, integer: 2, string: 3, integers: 7 };
 
 /** Builds a model node by node; tensors go by name. */
 export class OnnxGraph {
   readonly #fields: Uint8Array[] = [];
-  #nodes = 0;
+  #temporaries = 0;
 
   constructor(readonly name: string) {}
 
@@ -47,16 +49,16 @@ export class OnnxGraph {
     attributes: Attributes = {},
     options: { readonly domain?: string; readonly output?: string } = {},
   ): string {
-    const { domain = '', output = `t${this.#nodes++}` } = options;
-    const fields = [
-      ...inputs.map((name) => text(1, name)),
-      text(2, output),
-      text(4, operator),
-      ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
-      text(7, domain),
-    ];
-    this.#fields.push(bytes(1, message(...fields)));
+    const { domain = '', output = this.#fresh() } = options;
+    this.#append(operator, inputs, attributes, [output], domain);
     return output;
+  }
+
+  /** `count` equal parts of `x` along an axis. */
+  split(x: string, axis: number, count: number): string[] {
+    const outputs = Array.from({ length: count }, () => this.#fresh());
+    this.#append('Split', [x], { axis, num_outputs: count }, outputs, '');
+    return outputs;
   }
 
   /** The ModelProto. */
@@ -64,6 +66,27 @@ export class OnnxGraph {
     const graph = message(text(2, this.name), ...this.#fields);
     const domains = [integer(2, OPSET), message(text(1, CONTRIB), integer(2, 1))];
     return message(integer(1, IR_VERSION), bytes(7, graph), ...domains.map((domain) => bytes(8, domain)));
+  }
+
+  #fresh(): string {
+    return `t${this.#temporaries++}`;
+  }
+
+  #append(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Attributes,
+    outputs: readonly string[],
+    domain: string,
+  ): void {
+    const fields = [
+      ...inputs.map((name) => text(1, name)),
+      ...outputs.map((name) => text(2, name)),
+      text(4, operator),
+      ...Object.entries(attributes).map(([name, value]) => bytes(5, attribute(name, value))),
+      text(7, domain),
+    ];
+    this.#fields.push(bytes(1, message(...fields)));
   }
 }
 
@@ -78,5 +101,7 @@ function attribute(name: string, value: Attributes[string]): Uint8Array {
   if (typeof value === 'string') return message(text(1, name), text(4, value), integer(20, ATTRIBUTE.string));
   if (typeof value === 'number')
     return message(text(1, name), integer(3, value), integer(20, ATTRIBUTE.integer));
-  return message(text(1, name), float(2, value.float), integer(20, ATTRIBUTE.float));
+  if ('float' in value) return message(text(1, name), float(2, value.float), integer(20, ATTRIBUTE.float));
+  const integers = value.map((item) => integer(8, item));
+  return message(text(1, name), ...integers, integer(20, ATTRIBUTE.integers));
 }

@@ -12,8 +12,10 @@ interface Bar {
   readonly who: 'incache' | 'peer';
 }
 
-/** Times of the block in full, by threads; calibrated ones beside, which no peer has. */
-export function blockChart(rows: readonly BlockRow[]): TopLevelSpec | undefined {
+/** Times of all contenders, by threads; calibrated ones beside full ones, which no peer has. */
+export function contendersChart(
+  rows: readonly Pick<BlockRow, 'contender' | 'threads' | 'times'>[],
+): TopLevelSpec | undefined {
   return chart(
     rows.map(({ contender, threads, times }) =>
       bar(

@@ -1,9 +1,10 @@
 /** A result as a section: where it comes from, a table, and the charts that go with it. */
 import type { TopLevelSpec } from 'vega-lite';
 import { type BlockRow, blockTable } from '../block/row.js';
+import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
-import { blockChart, linearChart } from './bars.js';
+import { contendersChart, linearChart } from './bars.js';
 import type { NamedResult } from './files.js';
 import { rooflineChart } from './roofline.js';
 import { scalingChart } from './scalingChart.js';
@@ -40,11 +41,17 @@ function sourceOf({ name, date, commit, machine, versions }: NamedResult): strin
   return `${facts.join(', ')} (\`bench/results/${name}\`)`;
 }
 
-function bodyOf({ what, rows = [], text = '' }: NamedResult): string {
+/** The text and the tables of figures. */
+export function bodyOf({ what, rows = [], text = '' }: Pick<NamedResult, 'what' | 'rows' | 'text'>): string {
   if (what === 'kernels') return kernelTable(rows as KernelRow[]);
   if (what === 'block') return blockBody(rows as BlockRow[], text);
   if (what === 'scaling') return [text, sweepTable(rows as Sweep[])].filter(Boolean).join('\n\n');
+  if (what === 'ddim50') return runBody(rows as RunRow[], text);
   return text;
+}
+
+function runBody(rows: readonly RunRow[], text: string): string {
+  return [text, answer(rows), runTable(rows)].filter(Boolean).join('\n\n');
 }
 
 /** The table anew, so that all have its present columns, under the first line of the stored text. */
@@ -62,7 +69,9 @@ function chartsOf({ what, rows = [] }: NamedResult): Chart[] {
       ],
       ['Linears beside onnxruntime, one thread', linearChart(rows as KernelRow[])],
     );
-  if (what === 'block') charts.push(['A block beside its peers', blockChart(rows as BlockRow[])]);
+  if (what === 'block') charts.push(['A block beside its peers', contendersChart(rows as BlockRow[])]);
+  if (what === 'ddim50')
+    charts.push(['Whole runs beside peers without a cache', contendersChart(rows as RunRow[])]);
   if (what === 'scaling') charts.push(['Scaling, with the fitted lines', scalingChart(rows as Sweep[])]);
   return charts.flatMap(([title, spec]) => (spec ? [{ title, spec }] : []));
 }

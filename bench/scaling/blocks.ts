@@ -1,12 +1,10 @@
 /** Some DiT blocks on random values on one device: what the scaling is measured on. */
 import type { Device } from '../../src/backend/backend.js';
-import { type LinearAction, uniformActions } from '../../src/models/actions.js';
-import { emitBlock } from '../../src/models/block.js';
-import { type DiTConfig, namedConfig } from '../../src/models/config.js';
-import { PlanBuilder } from '../../src/plan/builder.js';
+import { blocksPlan } from '../../src/bench/blocksPlan.js';
+import { type Compiled, compileOnRandom } from '../../src/bench/compile.js';
+import { namedConfig } from '../../src/models/config.js';
 import { planCost } from '../../src/plan/cost.js';
-import type { Plan } from '../../src/plan/types.js';
-import { type Compiled, compileOnRandom } from '../kernels/compile.js';
+import type { FloatType, Plan } from '../../src/plan/types.js';
 
 export interface BlocksShape {
   readonly images: number;
@@ -25,7 +23,7 @@ export interface Blocks extends Compiled {
 const SIZE = 'DiT-S/2';
 
 export async function openBlocks(device: Device, shape: BlocksShape): Promise<Blocks> {
-  const plan = blocksPlan(shape, device);
+  const plan = planOf(shape, device.activations);
   const compiled = await compileOnRandom(device, plan);
   return {
     macs: planCost(plan).macs,
@@ -34,28 +32,12 @@ export async function openBlocks(device: Device, shape: BlocksShape): Promise<Bl
   };
 }
 
-export function blocksPlan(
-  { images, tokens, depth, rank }: BlocksShape,
-  { activations }: Pick<Device, 'activations'>,
-): Plan {
-  const config = configOf(tokens, depth);
-  const builder = new PlanBuilder('blocks');
-  const action: LinearAction = rank === undefined ? 'compute' : 'calibrate';
-  const cache = {
-    form: 'input',
-    splitQkv: Array(depth).fill(false),
-    fusedMlp: Array(depth).fill(rank !== undefined),
-    rank: () => rank ?? 0,
-    factorPrefix: '',
-  } as const;
-  const x = builder.state('x', images * tokens, config.hiddenSize);
-  const modulation = builder.input('modulation', images, 6 * config.hiddenSize);
-  for (let block = 0; block < depth; block++)
-    emitBlock({ builder, config, cache, activations }, block, uniformActions(action), x, modulation);
-  return builder.build();
-}
-
-function configOf(tokens: number, depth: number): DiTConfig {
+export function planOf({ images, tokens, depth, rank }: BlocksShape, activations: FloatType): Plan {
   const config = namedConfig(SIZE);
-  return { ...config, depth, inputSize: Math.sqrt(tokens) * config.patchSize };
+  const inputSize = Math.sqrt(tokens) * config.patchSize;
+  const action = rank === undefined ? 'compute' : 'calibrate';
+  return blocksPlan(
+    { ...config, depth, inputSize },
+    { images, action, activations, ...(rank !== undefined && { rank }) },
+  );
 }

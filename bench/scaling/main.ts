@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { openDevice } from '../../src/backend/choose.js';
-import { type Contender, interleave } from '../measure.js';
+import { type Contender, interleave } from '../../src/bench/measure.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
 import { type Blocks, openBlocks } from './blocks.js';

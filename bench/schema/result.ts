@@ -99,6 +99,31 @@ const blockRow: JsonSchema = {
   additionalProperties: false,
 };
 
+const runRow: JsonSchema = {
+  type: 'object',
+  properties: {
+    contender: text,
+    threads: count,
+    isPeer: { type: 'boolean' },
+    turnSteps: count,
+    times: statistics,
+    uninterrupted: positive,
+    flops: positive,
+    loop: text,
+    loopGflops: positive,
+    ofLoop: positive,
+    overOnnx: positive,
+    fastestPeer: text,
+    overFastest: positive,
+    verdict: text,
+    timeShare: positive,
+    macShare: positive,
+    error: positive,
+  },
+  required: ['contender', 'threads', 'isPeer', 'turnSteps', 'times', 'flops', 'error'],
+  additionalProperties: false,
+};
+
 const sweep: JsonSchema = {
   type: 'object',
   properties: {
@@ -122,7 +147,12 @@ const sweep: JsonSchema = {
   additionalProperties: false,
 };
 
-const rowsOf: Readonly<Record<string, JsonSchema>> = { kernels: kernelRow, block: blockRow, scaling: sweep };
+const rowsOf: Readonly<Record<string, JsonSchema>> = {
+  kernels: kernelRow,
+  block: blockRow,
+  ddim50: runRow,
+  scaling: sweep,
+};
 
 /** Of a file of what is measured; of other kinds than these only the header has a form. */
 export function resultSchema(what: string): JsonSchema {

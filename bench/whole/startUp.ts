@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { median } from '../measure.js';
+import { median } from '../../src/bench/measure.js';
 
 const ROUNDS = 11;
 

@@ -1,3 +1,4 @@
+import { type Contender, interleave, median, medianRatio } from '../../src/bench/measure.js';
 import {
   type CacheOptions,
   calibrate,
@@ -8,7 +9,6 @@ import {
   loadCalibrationImages,
   meanPsnr,
 } from '../../src/index.js';
-import { type Contender, interleave, median, medianRatio } from '../measure.js';
 
 const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const ROUNDS = 7;

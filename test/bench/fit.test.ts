@@ -1,7 +1,7 @@
 /** Fitted exponents, and what the sweeps expect of theirs. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { blocksPlan } from '../../bench/scaling/blocks.js';
+import { planOf } from '../../bench/scaling/blocks.js';
 import { fitPower } from '../../bench/scaling/fit.js';
 import { sweepOf, sweepTable } from '../../bench/scaling/sweep.js';
 import { powersOfTwo, sweepPlans } from '../../bench/scaling/sweeps.js';
@@ -54,7 +54,7 @@ describe('sweeps', () => {
     const plan = sweepPlans(4, false).find((sweep) => sweep.name === name)!;
     return plan.values.map((x): [number, number] => {
       const { threads: _, ...shape } = plan.at(x, 2);
-      return [x, planCost(blocksPlan(shape, { activations: 'f32' })).macs];
+      return [x, planCost(planOf(shape, 'f32')).macs];
     });
   };
 

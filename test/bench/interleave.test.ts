@@ -1,7 +1,7 @@
 /** In which order contenders run, and what counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Contender, interleave } from '../../bench/measure.js';
+import { type Contender, interleave } from '../../src/bench/measure.js';
 
 /** Contenders with clocks of their own, that write down whose turn it was. */
 function contenders(names: string, log: string[]): Contender[] {

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-web';
-import { blockModel, MODULATION } from '../../bench/block/onnxModel.js';
+import { blockModel } from '../../bench/block/onnxModel.js';
 import { ours } from '../../bench/block/ours.js';
-import { type BlockProblem, blockProblem, columns } from '../../bench/block/problem.js';
-import { relativeL2 } from '../../bench/measure.js';
+import { type BlockProblem, blockProblem } from '../../bench/block/problem.js';
+import { MODULATION } from '../../bench/onnx/ditGraph.js';
 import { OnnxGraph } from '../../bench/onnx/graph.js';
 import { bytes, float, integer, message, text } from '../../bench/onnx/protobuf.js';
+import { columns } from '../../bench/tensor.js';
+import { relativeL2 } from '../../src/evaluate/relativeL2.js';
 
 test('protobuf fields', () => {
   assert.deepEqual([...integer(1, 150)], [0x08, 0x96, 0x01]);

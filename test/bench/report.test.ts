@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { blockChart, linearChart } from '../../bench/report/bars.js';
+import { contendersChart, linearChart } from '../../bench/report/bars.js';
 import { newestResults } from '../../bench/report/files.js';
 import { markdownHtml, reportHtml } from '../../bench/report/html.js';
 import { renderSvg } from '../../bench/report/render.js';
@@ -57,7 +57,7 @@ describe('roofline', () => {
 describe('bars and lines', { concurrency: true }, () => {
   test('of a block have every contender', async () => {
     const row = (contender: string) => ({ contender, threads: 1, times, flops: 1, error: 0 });
-    const svg = await renderSvg(blockChart([row('incache wasm f32'), row('PyTorch f32')])!);
+    const svg = await renderSvg(contendersChart([row('incache wasm f32'), row('PyTorch f32')])!);
     assert.match(svg, /incache wasm f32/);
     assert.match(svg, /PyTorch f32/);
   });
@@ -76,7 +76,10 @@ describe('bars and lines', { concurrency: true }, () => {
   });
 
   test('of nothing are left out', () => {
-    assert.deepEqual([blockChart([]), linearChart([]), scalingChart([])], [undefined, undefined, undefined]);
+    assert.deepEqual(
+      [contendersChart([]), linearChart([]), scalingChart([])],
+      [undefined, undefined, undefined],
+    );
   });
 });
 

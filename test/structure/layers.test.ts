@@ -14,6 +14,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   evaluate: ['calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   models: ['plan'],
   backend: ['plan'],
+  bench: ['backend', 'models', 'plan'],
   cache: ['models'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'diffusion', 'engine', 'models', 'plan', 'weights'],

@@ -1,17 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { Device, DeviceTensor, Executable, WeightPrecision } from '../../backend/backend.js';
+import type { Device, WeightPrecision } from '../../backend/backend.js';
 import { backends, openDevice } from '../../backend/choose.js';
-import { NativeDevice } from '../../backend/native/device.js';
-import { detectFeatures } from '../../backend/wasm/features.js';
-import { normals } from '../../diffusion/philox.js';
+import { copyLoop } from '../../bench/limits.js';
+import { type Contender, interleave, median } from '../../bench/measure.js';
+import { type Operation, openOperations } from '../../bench/operations.js';
+import { peakLoopOf } from '../../bench/peak.js';
 import { requireInteger, requireOneOf } from '../../errors.js';
-import { type LinearAction, uniformActions } from '../../models/actions.js';
-import { emitBlock } from '../../models/block.js';
-import { type DiTConfig, namedConfig, tokensOf } from '../../models/config.js';
-import { PlanBuilder } from '../../plan/builder.js';
-import { opCost } from '../../plan/cost.js';
-import type { FloatType, Plan, PlanStep } from '../../plan/types.js';
+import { namedConfig } from '../../models/config.js';
 import { interruptSignal } from '../exit.js';
 import { integer } from '../parse.js';
 import { startProgress } from '../progress.js';
@@ -24,14 +19,6 @@ interface BenchFlags extends OutputFlags {
   readonly threads?: number;
   readonly rank: number;
   readonly rounds: number;
-}
-
-/** An operation on one device, or a limit. */
-interface Timed {
-  readonly name: string;
-  readonly macs: number;
-  readonly bytes: number;
-  run(): Promise<void> | void;
 }
 
 interface BenchRow {
@@ -58,7 +45,8 @@ const CANDIDATES: readonly (readonly [backend: string, weights: WeightPrecision]
   ['wasm', 'f32'],
 ];
 const WARM_UP = 2;
-const IMAGES = 1;
+/** Milliseconds: threads of our pools look for work for some microseconds after a run. */
+const PAUSE = 5;
 
 export function registerBench(program: Command): void {
   const command = program
@@ -91,13 +79,12 @@ async function runBench(flags: BenchFlags): Promise<void> {
         ...(flags.threads !== undefined && { threads: flags.threads }),
       });
       try {
-        const timed = await openOperations(device, config, flags.rank);
-        const loop = multiplyAddLoop(device);
-        const times = await inTurn([memoryCopy(), ...(loop ? [loop] : []), ...timed], flags.rounds, () => {
+        const onRound = () => {
           signal.throwIfAborted();
           progress.advance();
-        });
-        rows.push(...rowsOf(device, weights, loop, timed, times));
+        };
+        const operations = await openOperations(device, config, flags.rank);
+        rows.push(...(await timeOperations(device, weights, operations, { rounds: flags.rounds, onRound })));
       } finally {
         await device.dispose();
       }
@@ -112,153 +99,35 @@ function isPresent(name: string): boolean {
   return backends().some((backend) => backend.name === name && backend.available);
 }
 
-/** Every operation of the block in full, and what takes its place when it is calibrated. */
-async function openOperations(device: Device, config: DiTConfig, rank: number): Promise<Timed[]> {
-  const full = await openPlan(device, blockPlan(config, 'compute', rank, device.activations));
-  const calibrated = await openPlan(device, blockPlan(config, 'calibrate', rank, device.activations));
-  const known = new Set(full.map(({ name }) => name));
-  return [...full, ...calibrated.filter(({ name }) => !known.has(name))];
-}
-
-function blockPlan(config: DiTConfig, action: LinearAction, rank: number, activations: FloatType): Plan {
-  const builder = new PlanBuilder(`block.${action}`);
-  const cache = {
-    form: 'input',
-    splitQkv: [false],
-    fusedMlp: [action === 'calibrate'],
-    rank: () => rank,
-    factorPrefix: '',
-  } as const;
-  const x = builder.state('x', IMAGES * tokensOf(config), config.hiddenSize);
-  const modulation = builder.input('modulation', IMAGES, 6 * config.hiddenSize);
-  emitBlock({ builder, config, cache, activations }, 0, uniformActions(action), x, modulation);
-  return builder.build();
-}
-
-/** Each operation as a plan of its own on the buffers of the whole, what lies between two of them kept. */
-async function openPlan(device: Device, plan: Plan): Promise<Timed[]> {
-  const buffers = plan.buffers.map((buffer) =>
-    buffer.role === 'temporary' ? { ...buffer, role: 'state' as const } : buffer,
-  );
-  const sizes = new Map(buffers.map(({ name, rows, columns }) => [name, rows * columns]));
-  let stream = 0;
-  const random = (count: number) => normals(0, stream++, 0, count).map((value) => value * 0.05);
-  const weights = device.loadWeights({ read: (name) => random(sizes.get(name)!) });
-  const tensors = new Map<string, DeviceTensor>();
-  for (const { name, role, rows, columns, type } of buffers) {
-    if (role === 'weight') continue;
-    const tensor = device.allocate(rows, columns, type);
-    tensor.write(random(rows * columns));
-    tensors.set(name, tensor);
-  }
-  const timed = new Map<string, Timed>();
-  for (const step of plan.ops) {
-    const name = nameOf(step);
-    if (timed.has(name)) continue;
-    const one: Plan = { name, buffers, ops: [step] };
-    const executable: Executable = await device.compile(one, { weights, tensors });
-    timed.set(name, { name, ...opCost(step.op, buffers), run: () => executable.run() });
-  }
-  return [...timed.values()];
-}
-
-function nameOf({ layer, op }: PlanStep): string {
-  const place = layer.split('.').at(-1)!;
-  return op.op === 'linear' || op.op === 'calibratedLinear' ? `${op.op} ${place}` : op.op;
-}
-
-/** Milliseconds of each in each round. A run that does not count comes before the one that does: a step follows a step. */
-async function inTurn(
-  all: readonly Timed[],
-  rounds: number,
-  onRound: () => void,
-): Promise<Map<Timed, number[]>> {
-  const times = new Map(all.map((timed): [Timed, number[]] => [timed, []]));
-  for (let round = -WARM_UP; round < rounds; round++) {
-    onRound();
-    for (const [timed, taken] of times) {
-      await timed.run();
-      const start = performance.now();
-      await timed.run();
-      if (round >= 0) taken.push(performance.now() - start);
-    }
-  }
-  return times;
-}
-
-function multiplyAddLoop(device: Device): Timed | undefined {
-  if (device.backend === 'wasm') return wasmLoop(detectFeatures().relaxed ? 'relaxed' : 'simd');
-  if (device.backend === 'native' && device instanceof NativeDevice)
-    return nativeLoop(device, device.activations);
-  return undefined;
-}
-
-/** The loop of one build, on one thread, as in bench/peak.ts, which is not part of the package. */
-function wasmLoop(build: 'simd' | 'relaxed'): Timed {
-  // Several calls: one alone would stay in the baseline compiler's code to its end.
-  const [macsOfRound, rounds, calls] = [32, 50_000, 4];
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const bytes = readFileSync(new URL(`../../../wasm/peak-${build}.wasm`, import.meta.url));
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-  const peak = exports.peak as (rounds: number, factors: number) => number;
-  return {
-    name: `multiply-add loop, ${build}`,
-    macs: macsOfRound * rounds * calls,
-    bytes: 0,
-    run: () => {
-      for (let i = 0; i < calls; i++) peak(rounds, 64);
-    },
-  };
-}
-
-/** The loop of the native kernels' instruction set, on one thread: about 20 ms, as long as what is held against it. */
-function nativeLoop(device: NativeDevice, type: FloatType): Timed {
-  const rounds = 10_000_000;
-  return {
-    name: `multiply-add loop, ${device.instructionSet} ${type}`,
-    macs: (device.peak(type, 1) / 2) * rounds,
-    bytes: 0,
-    run: () => void device.peak(type, rounds),
-  };
-}
-
-/** On one thread, of more than caches hold. */
-function memoryCopy(): Timed {
-  const size = 64 * 2 ** 20;
-  const [source, target] = [new Uint8Array(size).fill(1), new Uint8Array(size)];
-  return { name: 'copy', macs: 0, bytes: 2 * size, run: () => target.set(source) };
-}
-
-function rowsOf(
-  { backend, threads }: Device,
+/** Each of them in turn with the limits. */
+async function timeOperations(
+  device: Device,
   weights: string,
-  loop: Timed | undefined,
-  operations: readonly Timed[],
-  times: ReadonlyMap<Timed, readonly number[]>,
-): BenchRow[] {
-  const milliseconds = (timed: Timed) => median(times.get(timed)!);
-  const copy = [...times.keys()].find(({ name }) => name === 'copy')!;
-  const loopGflops = loop ? (2 * loop.macs) / milliseconds(loop) / 1e6 : null;
-  return operations.map((timed) => {
-    const gflops = timed.macs > 0 ? (2 * timed.macs) / milliseconds(timed) / 1e6 : null;
+  operations: readonly Operation[],
+  turns: { readonly rounds: number; readonly onRound: () => void },
+): Promise<BenchRow[]> {
+  const [copy, loop] = [copyLoop('memory'), peakLoopOf(device)];
+  const contenders = [copy, ...(loop ? [loop] : []), ...operations];
+  const times = await interleave(contenders, { ...turns, warmUp: WARM_UP, pause: PAUSE });
+  const milliseconds = (contender: Contender) => median(times[contenders.indexOf(contender)]!);
+  const { backend, threads } = device;
+  const loopGflops = loop ? loop.flops / milliseconds(loop) / 1e6 : null;
+  return operations.map((operation) => {
+    const { name, flops, bytes } = operation;
+    const gflops = flops > 0 ? flops / milliseconds(operation) / 1e6 : null;
     return {
       backend,
       weights,
       threads,
-      operation: timed.name,
-      milliseconds: milliseconds(timed),
+      operation: name,
+      milliseconds: milliseconds(operation),
       gflops,
       loopGflops,
       ofLoop: gflops !== null && loopGflops !== null ? gflops / (loopGflops * threads) : null,
-      gigabytes: timed.bytes / milliseconds(timed) / 1e6,
+      gigabytes: bytes / milliseconds(operation) / 1e6,
       copyGigabytes: copy.bytes / milliseconds(copy) / 1e6,
     };
   });
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 function print({ size, json }: BenchFlags, rows: readonly BenchRow[]): void {

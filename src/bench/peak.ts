@@ -1,7 +1,9 @@
 /** The loops of nothing but multiply-adds, as contenders. */
 import { readFileSync } from 'node:fs';
-import type { NativeDevice } from '../src/backend/native/device.js';
-import type { FloatType } from '../src/plan/types.js';
+import type { Device } from '../backend/backend.js';
+import { NativeDevice } from '../backend/native/device.js';
+import { detectFeatures } from '../backend/wasm/features.js';
+import type { FloatType } from '../plan/types.js';
 import type { Contender } from './measure.js';
 
 /** As in `assembly/bench/peak.ts`. */
@@ -9,9 +11,15 @@ const FLOPS_A_ROUND = 64;
 const ROUNDS = 50_000;
 const CALLS = 4;
 
+/** That of a device's kernels and activations on one thread; undefined where there is no such loop. */
+export function peakLoopOf(device: Device): Contender | undefined {
+  if (device.backend === 'wasm') return peakLoop(detectFeatures().relaxed ? 'relaxed' : 'simd');
+  return device instanceof NativeDevice ? nativePeakLoop(device, device.activations) : undefined;
+}
+
 export function peakLoop(build: 'simd' | 'relaxed'): Contender {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const bytes = readFileSync(new URL(`../wasm/peak-${build}.wasm`, import.meta.url));
+  const bytes = readFileSync(new URL(`../../wasm/peak-${build}.wasm`, import.meta.url));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const peak = exports.peak as (rounds: number, factors: number) => number;
   return {

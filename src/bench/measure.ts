@@ -25,6 +25,8 @@ export interface Turns {
   readonly pause?: number;
   /** Ends sooner, once the rounds have taken this long and there are enough of them for a median. */
   readonly seconds?: number;
+  /** Called before every round; what it throws ends the measurement. */
+  readonly onRound?: () => void;
 }
 
 /** Fewer have no median worth the name. */
@@ -35,12 +37,13 @@ const MOST_CALLS = 50;
 
 /** Runs every contender once a round, in the order given. */
 export async function interleave(contenders: readonly Contender[], turns: Turns): Promise<Times[]> {
-  const { rounds, warmUp, pause = 0, seconds = Number.POSITIVE_INFINITY } = turns;
+  const { rounds, warmUp, pause = 0, seconds = Number.POSITIVE_INFINITY, onRound } = turns;
   const times: number[][] = contenders.map(() => []);
   const calls = contenders.map(() => 1);
   const start = performance.now();
   for (let round = -warmUp; round < rounds; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > 1000 * seconds) break;
+    onRound?.();
     for (const [i, contender] of contenders.entries()) {
       if (pause > 0) {
         await setTimeout(pause);
@@ -86,14 +89,4 @@ export function median(values: readonly number[]): number {
 export function medianRatio(a: Times, b: Times): number {
   if (a.length !== b.length) return median(a) / median(b);
   return median(a.map((time, round) => time / b[round]!));
-}
-
-/** |a - b| / |b|, both taken as vectors. */
-export function relativeL2(actual: Float32Array, expected: Float32Array): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i]! - expected[i]!) ** 2;
-    norm += expected[i]! ** 2;
-  }
-  return Math.sqrt(difference / norm);
 }

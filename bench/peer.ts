@@ -1,8 +1,13 @@
 /** Packages that are installed for the benchmark alone, in `bench/peers`. */
 import { createRequire } from 'node:module';
-import type { Absent } from './contender.js';
 
-const PEERS = createRequire(new URL('../../../bench/peers/package.json', import.meta.url));
+/** A contender that is not here, with the reason in one sentence. */
+export interface Absent {
+  readonly name: string;
+  readonly absent: string;
+}
+
+const PEERS = createRequire(new URL('../../bench/peers/package.json', import.meta.url));
 
 /** Throws with code MODULE_NOT_FOUND where it is not installed. */
 export function requirePeer(name: string): unknown {
@@ -14,4 +19,13 @@ export function absentPeer(name: string, error: unknown, install = 'npm run benc
   const { code } = error as { code?: string };
   if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') throw error;
   return { name, absent: `it is not installed (${install})` };
+}
+
+/** Those that are here; says of the others why they are not. */
+export function present<T extends { readonly name: string }>(contenders: readonly (T | Absent)[]): T[] {
+  return contenders.filter((contender): contender is T => {
+    if (!('absent' in contender)) return true;
+    process.stderr.write(`${contender.name} is left out: ${contender.absent}\n`);
+    return false;
+  });
 }

@@ -1,6 +1,6 @@
-/** Plans of one operation on random values, ready to be timed. */
-import type { Device, DeviceTensor } from '../../src/backend/backend.js';
-import type { Plan } from '../../src/plan/types.js';
+/** Plans on random values, ready to be timed. */
+import type { Device, DeviceTensor, PlanBindings } from '../backend/backend.js';
+import type { Plan } from '../plan/types.js';
 
 export interface Compiled extends Disposable {
   run(): Promise<void>;
@@ -8,20 +8,32 @@ export interface Compiled extends Disposable {
 
 /** What it holds on the device is gone at `dispose`: of a hundred cases the buffers would fill the memory, and be paged out. */
 export async function compileOnRandom(device: Device, plan: Plan): Promise<Compiled> {
-  const sizes = new Map(plan.buffers.map(({ name, rows, columns }) => [name, rows * columns]));
+  const bindings = bindRandom(device, plan);
+  const executable = await device.compile(plan, bindings);
+  return {
+    run: () => executable.run(),
+    [Symbol.dispose]: () => {
+      executable.dispose();
+      bindings[Symbol.dispose]();
+    },
+  };
+}
+
+/** Random weights, inputs and states for every buffer of a plan that has one. */
+export function bindRandom(device: Device, { buffers }: Plan): PlanBindings & Disposable {
+  const sizes = new Map(buffers.map(({ name, rows, columns }) => [name, rows * columns]));
   const weights = device.loadWeights({ read: (name) => randomValues(sizes.get(name)!) });
   const tensors = new Map<string, DeviceTensor>();
-  for (const { name, role, rows, columns, type } of plan.buffers) {
+  for (const { name, role, rows, columns, type } of buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
     tensor.write(randomValues(rows * columns));
     tensors.set(name, tensor);
   }
-  const executable = await device.compile(plan, { weights, tensors });
   return {
-    run: () => executable.run(),
+    weights,
+    tensors,
     [Symbol.dispose]: () => {
-      executable.dispose();
       for (const tensor of tensors.values()) tensor.dispose();
       weights.dispose();
     },

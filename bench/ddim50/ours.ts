@@ -1,0 +1,109 @@
+/** The run as incache takes it: the sampler's loop of the pipeline, with guidance, under each cache policy. */
+import type { Device, DeviceOptions, DeviceWeights } from '../../src/backend/backend.js';
+import { openDevice } from '../../src/backend/choose.js';
+import { createSampler } from '../../src/diffusion/sampler.js';
+import { DenoisingSession } from '../../src/engine/session.js';
+import { modulationWidth } from '../../src/models/index.js';
+import { denoiseBatch } from '../../src/pipeline/batch.js';
+import type { SampleStep } from '../../src/pipeline/result.js';
+import type { Absent } from '../peer.js';
+import { type Opened, type RunContender, TOLERANCE } from './contender.js';
+import {
+  GUIDANCE_SCALE,
+  type Policy,
+  type RunProblem,
+  runPlan,
+  STEPS,
+  type StepInputs,
+  secondStep,
+} from './problem.js';
+
+const FULL: Policy = { policy: 'none', period: 1 };
+
+/** In the order of the table. */
+export const POLICIES: readonly Policy[] = [
+  FULL,
+  { policy: 'reuse', period: 2 },
+  { policy: 'calibrated', period: 2 },
+  { policy: 'calibrated', period: 3 },
+];
+
+type Options = DeviceOptions & { readonly threads: number; readonly weights: 'f32' | 'bf16' };
+
+/** On one device, with each policy. */
+export async function ours(
+  problem: RunProblem,
+  backend: 'native' | 'wasm',
+  options: Options,
+): Promise<Opened | Absent> {
+  const name = `incache ${backend} ${options.weights}`;
+  const device = await openDevice(backend, options).catch((error: Error) => error);
+  if (device instanceof Error) return { name, absent: device.message };
+  const weights = device.loadWeights({ read: (tensor) => problem.tensor(tensor).data });
+  const contenders: RunContender[] = [];
+  for (const policy of POLICIES) {
+    const session = await openSession(problem, policy, device, weights);
+    const { plan } = session;
+    const take = (steps: number) => takeSteps(problem, session, steps);
+    contenders.push({
+      name: policy === FULL ? name : `${name}, ${policy.policy} p = ${policy.period}`,
+      threads: device.threads,
+      isPeer: false,
+      replaces: policy === FULL ? undefined : name,
+      loop: backend === 'wasm' ? 'wasm' : `native ${options.weights}`,
+      flops: 2 * (plan.stepMacs + plan.conditioningMacs),
+      planOfStep: plan.planOfStep,
+      tolerance: TOLERANCE[options.weights],
+      take: async (steps) => (await take(steps)).map(({ milliseconds }) => milliseconds),
+      prediction: async () => {
+        await take(2);
+        return session.read('prediction');
+      },
+    });
+  }
+  return { name, contenders, [Symbol.asyncDispose]: () => device.dispose() };
+}
+
+/** What peers are given for the second step, from a run in WebAssembly, which is always there. */
+export async function secondStepInputs(problem: RunProblem): Promise<StepInputs> {
+  const device = await openDevice('wasm', {});
+  try {
+    const weights = device.loadWeights({ read: (name) => problem.tensor(name).data });
+    const session = await openSession(problem, FULL, device, weights);
+    const [first] = await takeSteps(problem, session, 1);
+    const width = modulationWidth(problem.config);
+    return secondStep(problem, first!.latents, session.read('modulation'), width);
+  } finally {
+    await device.dispose();
+  }
+}
+
+function openSession(problem: RunProblem, policy: Policy, device: Device, weights: DeviceWeights) {
+  return DenoisingSession.create(device, weights, runPlan(problem, policy, device.activations));
+}
+
+interface TakenStep extends Pick<SampleStep, 'milliseconds'> {
+  /** Of the images, after it. */
+  readonly latents: Float32Array;
+}
+
+async function takeSteps(
+  { config, labels, noise }: RunProblem,
+  session: DenoisingSession,
+  count: number,
+): Promise<TakenStep[]> {
+  const run = denoiseBatch({
+    config,
+    session,
+    sampler: createSampler('ddim', { steps: STEPS }),
+    labels,
+    guidanceScale: GUIDANCE_SCALE,
+    guidanceChannels: config.inChannels,
+    latents: noise.slice(),
+    noise: () => new Float32Array(noise.length),
+  });
+  const taken: TakenStep[] = [];
+  for await (const { milliseconds, latents } of run)
+    if (taken.push({ milliseconds, latents: latents() }) === count) break;
+  return taken;
+}

@@ -1,0 +1,118 @@
+/** What every contender runs: DDIM-50 of a DiT of random weights on two images with guidance. */
+import { type CachePolicy, stepActions } from '../../src/cache/policy.js';
+import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { bothBranches } from '../../src/diffusion/guidance.js';
+import { normals } from '../../src/diffusion/philox.js';
+import { planSession, type SessionPlan } from '../../src/engine/sessionPlan.js';
+import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
+import { type DiTConfig, tensorShapes } from '../../src/models/config.js';
+import { sequencesOf } from '../../src/pipeline/batch.js';
+import type { FloatType } from '../../src/plan/types.js';
+import { sizeOf, type Tensor } from '../tensor.js';
+
+export const STEPS = 50;
+export const GUIDANCE_SCALE = 4;
+
+export interface RunProblem {
+  readonly config: DiTConfig;
+  /** Of the images. */
+  readonly labels: readonly number[];
+  /** Of all factors. */
+  readonly rank: number;
+  /** Images x channels x height x width. */
+  readonly noise: Float32Array;
+  /** By its name in a checkpoint, or of a factor (`factors.blocks.0.fc1.down`); made once. */
+  tensor(name: string): Tensor;
+}
+
+const SEED = 1;
+
+/** Weights and factors that keep the variance of what they are given, as `blockProblem`'s. */
+export function runProblem(config: DiTConfig, images: number, rank: number): RunProblem {
+  const shapes = new Map([...tensorShapes(config), ...factorShapes(config, rank)]);
+  const known = new Map<string, Tensor>();
+  const names = [...shapes.keys()];
+  const make = (name: string): Tensor => {
+    const shape = shapes.get(name)!;
+    const deviation = shape.length > 1 ? (sizeOf(shape) / shape[0]!) ** -0.5 : 0.1;
+    const values = normals(SEED, 1 + names.indexOf(name), 0, sizeOf(shape));
+    return { shape, data: values.map((value) => value * deviation) };
+  };
+  return {
+    config,
+    labels: Array.from({ length: images }, (_, i) => i % config.classes),
+    rank,
+    noise: normals(SEED, 0, 0, images * config.inChannels * config.inputSize ** 2),
+    tensor: (name) => {
+      const tensor = known.get(name) ?? make(name);
+      known.set(name, tensor);
+      return tensor;
+    },
+  };
+}
+
+function factorShapes(config: DiTConfig, rank: number): [string, readonly number[]][] {
+  return Array.from({ length: config.depth }, (_, block) =>
+    BLOCK_LINEARS.flatMap((linear): [string, readonly number[]][] => {
+      const { inputs, outputs } = linearShape(linear, config);
+      const name = `factors.${layerName(block, linear)}`;
+      return [
+        [`${name}.down`, [rank, inputs]],
+        [`${name}.up`, [outputs, rank]],
+      ];
+    }),
+  ).flat();
+}
+
+export interface Policy {
+  readonly policy: CachePolicy;
+  readonly period: number;
+}
+
+export function runPlan(
+  { config, labels, rank }: RunProblem,
+  { policy, period }: Policy,
+  activations: FloatType,
+): SessionPlan {
+  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'linear'), STEPS, period);
+  const scatter = policy === 'reuse' ? 'reuse' : 'calibrate';
+  const sequences = sequencesOf(labels, true, config.classes);
+  return planSession(config, {
+    sequences: sequences.labels.length,
+    labels: sequences.distinct.length,
+    steps: stepActions(schedule, config.depth, () => scatter),
+    rank: () => rank,
+    activations,
+  });
+}
+
+/** What a step is given. */
+export interface StepInputs {
+  /** Sequences x channels x height x width. */
+  readonly latents: Tensor;
+  /** Sequences x columns of the modulation table. */
+  readonly modulation: Tensor;
+}
+
+/** Of the second step: `latents` of the images after the first, `table` the modulation of the whole run. */
+export function secondStep(
+  { config, labels }: RunProblem,
+  latents: Float32Array,
+  table: Float32Array,
+  width: number,
+): StepInputs {
+  const sequences = sequencesOf(labels, true, config.classes);
+  const modulation = new Float32Array(sequences.labels.length * width);
+  for (const [sequence, label] of sequences.labels.entries()) {
+    const row = sequences.distinct.length + sequences.distinct.indexOf(label);
+    modulation.set(table.subarray(row * width, (row + 1) * width), sequence * width);
+  }
+  const { inChannels, inputSize } = config;
+  return {
+    latents: {
+      shape: [sequences.labels.length, inChannels, inputSize, inputSize],
+      data: bothBranches(latents),
+    },
+    modulation: { shape: [sequences.labels.length, width], data: modulation },
+  };
+}
