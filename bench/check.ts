@@ -19,6 +19,7 @@ export interface Comparison {
   readonly missing: readonly string[];
 }
 
+/** A row of kernels, of a block or of whole runs. */
 interface ComparableRow {
   readonly contender: string;
   readonly kernel?: string;
@@ -31,9 +32,13 @@ interface ComparableRow {
 /**
  * Shares of the limit loop, which carry over from one machine and its load to another as times do not; of kernels without
  * products shares of the memory copy. Peers are left out: that they got slower is no fault of ours.
- * Throws a `FormatError` when the two have nothing in common.
+ * Throws a `FormatError` when the two are of different things or have nothing in common.
  */
 export function compareResults(baseline: ResultFile, run: ResultFile, tolerance: number): Comparison {
+  if (baseline.what !== run.what || baseline.model !== run.model)
+    throw new FormatError(
+      `the stored result is of ${nameOfFile(baseline)} and this run of ${nameOfFile(run)}`,
+    );
   const [stored, now] = [comparableRows(baseline), comparableRows(run)];
   const changes: Change[] = [];
   for (const [name, row] of now) {
@@ -42,7 +47,7 @@ export function compareResults(baseline: ResultFile, run: ResultFile, tolerance:
     if (change) changes.push(change);
   }
   if (changes.length === 0)
-    throw new FormatError(`the stored ${baseline.what} and this run's ${run.what} have no row in common`);
+    throw new FormatError(`the stored result and this run, both of ${run.what}, have no row in common`);
   const bound = tolerance / 100;
   return {
     compared: changes.length,
@@ -50,6 +55,10 @@ export function compareResults(baseline: ResultFile, run: ResultFile, tolerance:
     faster: changes.filter(({ before, after }) => after * (1 - bound) > before),
     missing: [...stored.keys()].filter((name) => !now.has(name)),
   };
+}
+
+function nameOfFile({ what, model }: ResultFile): string {
+  return model === undefined ? what : `${what} ${model}`;
 }
 
 function comparableRows({ rows = [] }: ResultFile): Map<string, ComparableRow> {

@@ -1,15 +1,14 @@
 /** Times the kernels and prints a table, beside the limits of the same rounds: `npm run bench [-- name] [options]`. */
 import { setFlagsFromString } from 'node:v8';
 import { IncacheError } from '../src/errors.js';
+import { runBenchmark } from './benchmark.js';
 import { openBuilds } from './builds.js';
-import { compareResults, comparisonText } from './check.js';
 import type { LEVELS } from './kernels/case.js';
 import { chooseCases, kernelCases } from './kernels/index.js';
 import { type KernelRow, kernelTable } from './kernels/row.js';
 import { timeCase } from './kernels/time.js';
 import { type BenchOptions, parseOptions, USAGE } from './options.js';
 import { saveJson } from './results.js';
-import { readResult } from './schema/read.js';
 
 /** A case ends after that many rounds, or that many seconds. */
 const TURNS = {
@@ -21,21 +20,7 @@ const TURNS = {
 // Node.js 20 has relaxed SIMD behind a flag; later ones have it anyway.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
 
-try {
-  const options = parseOptions(process.argv.slice(2));
-  // Read first: a name that is wrong should be found before the minutes that a run takes.
-  const baseline = options.check === undefined ? undefined : readResult(options.check);
-  const path = options.run ?? (await measure(options));
-  if (baseline) {
-    const comparison = compareResults(baseline, readResult(path), options.tolerance);
-    console.log(comparisonText(comparison, options.tolerance));
-    if (comparison.slower.length > 0) process.exitCode = 1;
-  }
-} catch (error) {
-  if (!(error instanceof IncacheError || error instanceof TypeError)) throw error;
-  process.stderr.write(`${error.message}\n\n${USAGE}`);
-  process.exitCode = 2;
-}
+await runBenchmark(USAGE, () => parseOptions(process.argv.slice(2)), measure);
 
 /** Returns where the result was written. */
 async function measure({ level, filter, builds: wanted, out }: BenchOptions): Promise<string> {

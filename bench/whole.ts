@@ -1,8 +1,10 @@
 /**
- * What a user feels: a whole trajectory with each cache policy, the start of a process, the memory that
- * DiT-XL/2 takes, and what int8 weights cost in error. `npm run bench:whole [-- name]` runs those named.
+ * What a user feels: a whole run with each cache policy beside peers without one, the start of a process, the memory that
+ * DiT-XL/2 takes, and what int8 weights cost in error. `npm run bench:whole [-- name] [--check file]` runs those named.
  */
-
+import { parseArgs } from 'node:util';
+import { ArgumentError } from '../src/errors.js';
+import { CHECK_FLAGS, CHECK_USAGE, type CheckOptions, checkOptions, runBenchmark } from './benchmark.js';
 import { factors } from './calibrate/svd.js';
 import { ddim50 } from './ddim50/index.js';
 import { bodyOf } from './report/sections.js';
@@ -15,16 +17,35 @@ import { trajectory } from './whole/trajectory.js';
 /** Each returns lines for people and figures for the file. */
 const MEASUREMENTS = { ddim50, trajectory, startUp, int8Error, residentMemory, factors };
 
-const wanted = process.argv[2] ?? '';
-const chosen = Object.entries(MEASUREMENTS).filter(([name]) => name.startsWith(wanted));
-if (chosen.length === 0) {
-  process.stderr.write(
-    `nothing here is called '${wanted}'; there are ${Object.keys(MEASUREMENTS).join(', ')}\n`,
-  );
-  process.exitCode = 2;
+const USAGE = `npm run bench:whole -- [name] [options]
+
+  name                   ${Object.keys(MEASUREMENTS).join(', ')}, or how some begin (all)
+${CHECK_USAGE}`;
+
+interface WholeOptions extends CheckOptions {
+  readonly names: readonly (keyof typeof MEASUREMENTS)[];
 }
-for (const [what, measure] of chosen) {
-  process.stderr.write(`${what}\n`);
-  const figures = await measure();
-  console.log(`${bodyOf({ what, ...figures })}\n\nwritten to ${await saveJson(what, figures)}\n`);
+
+await runBenchmark(USAGE, parseWholeOptions, measure);
+
+function parseWholeOptions(): WholeOptions {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: CHECK_FLAGS });
+  const all = Object.keys(MEASUREMENTS) as (keyof typeof MEASUREMENTS)[];
+  const names = all.filter((name) => name.startsWith(positionals[0] ?? ''));
+  if (names.length === 0) throw new ArgumentError('name', positionals[0], `one of ${all.join(', ')}`);
+  if (values.check !== undefined && names.length > 1)
+    throw new ArgumentError('name', positionals[0], 'one measurement alone, to compare it with --check');
+  return { names, ...checkOptions(values) };
+}
+
+/** Returns where the last result was written. */
+async function measure({ names }: WholeOptions): Promise<string> {
+  let path = '';
+  for (const what of names) {
+    process.stderr.write(`${what}\n`);
+    const figures = await MEASUREMENTS[what]();
+    path = await saveJson(what, figures);
+    console.log(`${bodyOf({ what, ...figures })}\n\nwritten to ${path}\n`);
+  }
+  return path;
 }

@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util';
 import { ArgumentError } from '../../src/errors.js';
 import { namedConfig } from '../../src/models/config.js';
+import { CHECK_FLAGS, CHECK_USAGE, type CheckOptions, checkOptions } from '../benchmark.js';
 
-export interface BlockOptions {
+export interface BlockOptions extends CheckOptions {
   /** A size of the DiT paper. */
   readonly model: string;
   readonly threads: readonly number[];
@@ -16,6 +17,15 @@ export interface BlockOptions {
 const MODEL = 'DiT-XL/2';
 const THREADS = '1,2';
 
+export const USAGE = `npm run bench:block -- [options]
+
+  --model <name>         a size of the DiT paper (${MODEL})
+  --threads <list>       numbers of threads (${THREADS})
+  --quick                few rounds: to see that it works
+  --slow-peers           with peers of which one block takes half a minute
+${CHECK_USAGE}`;
+
+/** Throws an `ArgumentError`, or a `TypeError` of an option that there is not. */
 export function parseBlockOptions(args: readonly string[]): BlockOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -24,13 +34,20 @@ export function parseBlockOptions(args: readonly string[]): BlockOptions {
       threads: { type: 'string', default: THREADS },
       quick: { type: 'boolean', default: false },
       'slow-peers': { type: 'boolean', default: false },
+      ...CHECK_FLAGS,
     },
   });
   namedConfig(values.model);
   const threads = values.threads.split(',').map(Number);
   if (!threads.every((count) => Number.isInteger(count) && count >= 1))
     throw new ArgumentError('--threads', values.threads, 'numbers of threads, as in 1,2');
-  return { model: values.model, threads, quick: values.quick, slowPeers: values['slow-peers'] };
+  return {
+    model: values.model,
+    threads,
+    quick: values.quick,
+    slowPeers: values['slow-peers'],
+    ...checkOptions(values),
+  };
 }
 
 /** Whether the run is another than the one that is stored. */

@@ -1,12 +1,15 @@
-/** `npm run bench -- --check`: what counts as slower, and the exit code. */
+/** `--check`: what counts as slower, and the exit code. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compareResults, comparisonText } from '../../bench/check.js';
+import type { ResultFile } from '../../bench/schema/read.js';
 import { temporaryFolder } from '../support/folder.js';
-import { kernelRow, resultFile } from './samples.js';
+import { blockRow, kernelRow, resultFile } from './samples.js';
 
 describe('comparison with a stored run', () => {
   test('a share of the limit that fell by more than the tolerance is slower', () => {
@@ -51,53 +54,111 @@ describe('comparison with a stored run', () => {
     assert.equal(comparison.slower.length, 0);
     assert.equal(comparison.faster.length, 1);
     assert.deepEqual(comparison.missing, ['linear, other, simd f32, 1 thread']);
-    const text = comparisonText(comparison, 10);
-    assert.match(text, /^faster: linear, XL\/2 fc1 .*: 95 % of the loop, was 80 % \(19 %\)$/m);
-    assert.match(text, /^1 compared: 0 slower and 1 faster by more than 10 %$/m);
-    assert.match(text, /^1 of the stored rows were not run$/m);
+    const said = comparisonText(comparison, 10);
+    assert.match(said, /^faster: linear, XL\/2 fc1 .*: 95 % of the loop, was 80 % \(19 %\)$/m);
+    assert.match(said, /^1 compared: 0 slower and 1 faster by more than 10 %$/m);
+    assert.match(said, /^1 of the stored rows were not run$/m);
   });
 
   test('runs with nothing in common are refused', () => {
     const other = resultFile([kernelRow({ shape: 'other' })]);
     assert.throws(() => compareResults(resultFile([kernelRow()]), other, 10), /have no row in common/);
   });
+
+  test('so are results of different kinds, and blocks of different models', () => {
+    const block = (model: string) => resultFile([blockRow()], { what: 'block', model });
+    assert.throws(
+      () => compareResults(resultFile([kernelRow()]), block('DiT-S/2'), 10),
+      /stored result is of kernels and this run of block DiT-S\/2$/,
+    );
+    assert.throws(() => compareResults(block('DiT-XL/2'), block('DiT-S/2'), 10), /of block DiT-XL\/2 and/);
+  });
+
+  test('rows of a block are those of one contender and number of threads', () => {
+    const rows = (one: number, two: number, peer: number) =>
+      resultFile(
+        [
+          blockRow({ ofLoop: one }),
+          blockRow({ threads: 2, ofLoop: two }),
+          blockRow({ contender: 'tfjs-backend-wasm', ofLoop: peer }),
+        ],
+        { what: 'block', model: 'DiT-XL/2' },
+      );
+    const { compared, slower, faster } = compareResults(rows(0.8, 0.6, 0.5), rows(0.79, 0.5, 0.1), 10);
+    assert.equal(compared, 2);
+    assert.deepEqual(slower, [
+      { name: 'incache native f32, threads: 2', before: 0.6, after: 0.5, limit: 'loop' },
+    ]);
+    assert.deepEqual(faster, []);
+  });
 });
 
-describe('the command', () => {
-  const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+describe('the commands', { concurrency: 2 }, () => {
   const folder = temporaryFolder();
-  const file = (name: string, ofLoop: number) => {
+  const file = (name: string, result: ResultFile) => {
     const path = `${folder}/${name}.json`;
-    writeFileSync(path, JSON.stringify(resultFile([kernelRow({ ofLoop })])));
+    writeFileSync(path, JSON.stringify(result));
     return path;
   };
-  const [baseline, slower, same] = [file('baseline', 0.8), file('slower', 0.5), file('same', 0.79)];
-  const bench = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  const kernels = (name: string, ofLoop: number) => file(name, resultFile([kernelRow({ ofLoop })]));
+  const block = (name: string, ofLoop: number) =>
+    file(name, resultFile([blockRow({ ofLoop })], { what: 'block', model: 'DiT-XL/2' }));
+  const run = async (program: string, ...args: string[]) => {
+    const path = fileURLToPath(new URL(`../../bench/${program}.js`, import.meta.url));
+    const child = spawn(process.execPath, [path, ...args]);
+    const [stdout, stderr, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ]);
+    return { status, stdout, stderr };
+  };
 
-  test('exits with 1 and names what got slower', () => {
-    const { status, stdout } = bench('--check', baseline, '--run', slower);
-    assert.equal(status, 1);
-    assert.match(stdout, /^slower: linear, XL\/2 fc1/m);
-  });
+  for (const [program, stored] of [
+    ['main', kernels],
+    ['block/main', block],
+    ['whole', kernels],
+  ] as const) {
+    const name = program.replace('/', '-');
+    const files = [
+      stored(`${name}-stored`, 0.8),
+      stored(`${name}-slower`, 0.5),
+      stored(`${name}-same`, 0.79),
+    ];
+    const [baseline, slower, same] = files as [string, string, string];
+    const first = program === 'whole' ? ['ddim50'] : [];
 
-  test('exits with 0 where nothing did, or within the tolerance asked for', () => {
-    assert.equal(bench('--check', baseline, '--run', same).status, 0);
-    assert.equal(bench('--check', baseline, '--run', slower, '--tolerance', '50').status, 0);
-  });
+    test(`${program} exits with 1 and names what got slower`, async () => {
+      const { status, stdout } = await run(program, ...first, '--check', baseline, '--run', slower);
+      assert.equal(status, 1);
+      assert.match(stdout, /^slower: .*: 50 % of the loop, was 80 %/m);
+    });
 
-  test('exits with 2 on bad input, before anything is measured', () => {
-    for (const args of [
-      ['--check', `${folder}/none.json`],
-      ['--run', same],
-      ['--tolerance', 'x'],
-      ['--quick', '--full'],
-      ['--unknown'],
-      ['no such kernel'],
-    ]) {
-      const { status, stdout, stderr } = bench(...args);
-      assert.equal(status, 2, `${args.join(' ')}: ${stderr}`);
+    test(`${program} exits with 0 where nothing did, or within the tolerance asked for`, async () => {
+      const check = [...first, '--check', baseline, '--run'];
+      assert.equal((await run(program, ...check, same)).status, 0);
+      assert.equal((await run(program, ...check, slower, '--tolerance', '50')).status, 0);
+    });
+  }
+
+  const same = kernels('same', 0.79);
+  for (const [program, args] of [
+    ['main', ['--check', `${folder}/none.json`]],
+    ['main', ['--run', same]],
+    ['main', ['--tolerance', 'x']],
+    ['main', ['--quick', '--full']],
+    ['main', ['--unknown']],
+    ['main', ['no such kernel']],
+    ['block/main', ['--check', `${folder}/none.json`]],
+    ['block/main', ['--threads', '0']],
+    ['block/main', ['--model', 'DiT-Q/2']],
+    ['whole', ['none']],
+    ['whole', ['--check', same]],
+  ] as const)
+    test(`${program} ${args.join(' ').replace(folder, '')} is bad input`, async () => {
+      const { status, stdout, stderr } = await run(program, ...args);
+      assert.equal(status, 2, stderr);
       assert.equal(stdout, '');
-      assert.match(stderr, /npm run bench/);
-    }
-  });
+      assert.match(stderr, /\n\nnpm run bench/);
+    });
 });

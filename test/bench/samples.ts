@@ -1,4 +1,5 @@
 /** Results that nobody has measured. */
+import type { BlockRow } from '../../bench/block/row.js';
 import type { KernelRow } from '../../bench/kernels/row.js';
 import type { ResultFile } from '../../bench/schema/read.js';
 import { SCHEMA_VERSION } from '../../bench/schema/result.js';
@@ -21,6 +22,12 @@ export function kernelRow(changes: Partial<KernelRow> = {}): KernelRow {
     ofCopy: 0.2,
     ...changes,
   };
+}
+
+export function blockRow(changes: Partial<BlockRow> = {}): BlockRow {
+  const { threads, flops, times, loop, loopGflops, ofLoop } = kernelRow();
+  const measured = { threads, flops, times, loop, loopGflops, ofLoop };
+  return { contender: 'incache native f32', error: 0, ...measured, ...changes };
 }
 
 export function resultFile(rows: readonly unknown[], changes: Partial<ResultFile> = {}): ResultFile {

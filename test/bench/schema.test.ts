@@ -95,6 +95,7 @@ describe('result files', () => {
       'block-chip-2-2025-01-02.json',
     );
     assert.equal((block.rows as BlockRow[])[0]!.times.median, 4);
+    assert.equal(block.model, 'DiT-XL/2');
   });
 
   test('are written as they can be read, with the machine and without what names its owner', async () => {
