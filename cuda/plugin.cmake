@@ -19,19 +19,29 @@ if(INCACHE_CUDA AND NOT WIN32)
   endif()
 endif()
 
+# The tests of kernels: each file of cuda/test is a program. The package has none.
+file(GLOB CUDA_TESTS CONFIGURE_DEPENDS ${CUDA_FOLDER}/test/*.cpp)
+
 if(BUILD_CUDA_PLUGIN)
   # What runs on everything since sm_80, and as PTX on what is still to come; sm_90a has instructions that no other has.
   set(NVCC_FLAGS -std=c++17 -O3 -DNDEBUG -I${CMAKE_CURRENT_SOURCE_DIR}/cpp/include "-DINCACHE_VERSION=\"${PROJECT_VERSION}\""
-    -Xcompiler -fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden -gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_89,code=sm_89
-    -gencode=arch=compute_90a,code=sm_90a -gencode=arch=compute_90,code=compute_90)
-  foreach(source ${CUDA_SOURCES})
+    -Xcompiler -fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden)
+  foreach(target ${INCACHE_CUDA_TARGETS})
+    list(APPEND NVCC_FLAGS -gencode=arch=compute_${target},code=sm_${target})
+  endforeach()
+  list(APPEND NVCC_FLAGS -gencode=arch=compute_90,code=compute_90)
+  # Compiles a source with nvcc; `objects` gets the object. What follows are further options.
+  function(add_nvcc_object objects source)
     file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR} ${source})
     string(REPLACE / . name ${name})
     set(object ${CMAKE_CURRENT_BINARY_DIR}/cuda/${name}.o)
     add_custom_command(OUTPUT ${object}
-      COMMAND ${INCACHE_NVCC} ${NVCC_FLAGS} -MD -MF ${object}.d -c ${source} -o ${object}
+      COMMAND ${INCACHE_NVCC} ${NVCC_FLAGS} ${ARGN} -MD -MF ${object}.d -c ${source} -o ${object}
       DEPENDS ${source} DEPFILE ${object}.d COMMENT "Compiling ${name} with nvcc" VERBATIM)
-    list(APPEND CUDA_OBJECTS ${object})
+    set(${objects} ${${objects}} ${object} PARENT_SCOPE)
+  endfunction()
+  foreach(source ${CUDA_SOURCES})
+    add_nvcc_object(CUDA_OBJECTS ${source})
   endforeach()
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda)
   # Beside the library, which looks for it there.
@@ -44,14 +54,37 @@ if(BUILD_CUDA_PLUGIN)
   install(PROGRAMS ${CUDA_PLUGIN} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 
+if(INCACHE_CUDA_TESTS AND NOT BUILD_CUDA_PLUGIN)
+  message(FATAL_ERROR "INCACHE_CUDA_TESTS is ON; the tests need INCACHE_CUDA and nvcc")
+elseif(INCACHE_CUDA_TESTS)
+  enable_testing()
+  foreach(source ${CUDA_TESTS})
+    get_filename_component(name ${source} NAME_WE)
+    # The emulator is not there on a GPU.
+    if(NOT name STREQUAL emulator)
+      set(program ${CMAKE_CURRENT_BINARY_DIR}/gpu-tests/incache_cuda_test_${name})
+      set(object)
+      add_nvcc_object(object ${source} -x cu)
+      add_custom_command(OUTPUT ${program} COMMAND ${INCACHE_NVCC} -cudart static ${object} ${CUDA_OBJECTS} -o ${program}
+        DEPENDS ${object} ${CUDA_OBJECTS} COMMENT "Linking incache_cuda_test_${name}" VERBATIM)
+      list(APPEND GPU_TESTS ${program})
+      add_test(NAME cuda_${name} COMMAND ${program})
+      # What a test ends with that is for another GPU.
+      set_tests_properties(cuda_${name} PROPERTIES SKIP_RETURN_CODE 77)
+    endif()
+  endforeach()
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/gpu-tests)
+  add_custom_target(incache_gpu_tests ALL DEPENDS ${GPU_TESTS})
+  # Both are made of the same objects, which would otherwise be compiled twice at once.
+  add_dependencies(incache_gpu_tests incache_cuda)
+endif()
+
 if(INCACHE_CUDA_EMULATED)
   set_source_files_properties(${CUDA_SOURCES} PROPERTIES LANGUAGE CXX)
   add_library(incache_cuda_emulated_objects OBJECT ${CUDA_SOURCES})
   add_library(incache_cuda_emulated MODULE $<TARGET_OBJECTS:incache_cuda_emulated_objects>)
   target_link_options(incache_cuda_emulated PRIVATE -Wl,-z,defs)
   set(EMULATED_TARGETS incache_cuda_emulated_objects)
-  # The tests of kernels: each file of cuda/test is a program.
-  file(GLOB CUDA_TESTS CONFIGURE_DEPENDS ${CUDA_FOLDER}/test/*.cpp)
   foreach(source ${CUDA_TESTS})
     get_filename_component(name ${source} NAME_WE)
     add_executable(incache_cuda_test_${name} EXCLUDE_FROM_ALL ${source} $<TARGET_OBJECTS:incache_cuda_emulated_objects>)

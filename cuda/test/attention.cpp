@@ -109,7 +109,7 @@ class Trial {
  public:
   explicit Trial(const Case &c)
       : case_(c), columns_(c.heads * c.width), out_(c.images * c.queries, columns_, c.outType, c.margin),
-        lengths_(static_cast<size_t>(2 * c.images), -1) {
+        lengths_(2 * c.images) {
     Random random(5);
     op_.heads = c.heads, op_.queryLength = c.queries, op_.keyLength = c.keys;
     op_.attentionScale = 1 / std::sqrt(static_cast<double>(c.width));
@@ -140,7 +140,7 @@ class Trial {
     return values;
   }
   // A length that no plan should give: held to what is there.
-  void setLength(int64_t image, int32_t length) { lengths_[static_cast<size_t>(2 * image)] = length; }
+  void setLength(int64_t image, int32_t length) { lengths_[2 * image] = length; }
   void fillAllKeys() {
     Random random(6);
     k_->fill(random), v_->fill(random);
@@ -162,7 +162,7 @@ class Trial {
   }
 
   int64_t lengthOf(int64_t image) const {
-    const int64_t given = case_.lengths ? lengths_[static_cast<size_t>(2 * image)] : case_.keys;
+    const int64_t given = case_.lengths ? lengths_[2 * image] : case_.keys;
     return std::max<int64_t>(1, std::min(given, case_.keys));
   }
 
@@ -197,7 +197,7 @@ class Trial {
   const int64_t columns_;
   std::unique_ptr<Tensor> q_, k_, v_;
   Tensor out_;
-  std::vector<int32_t> lengths_;  // every second one
+  Array<int32_t> lengths_;  // every second one
   Op op_{};
   BoundOp bound_{};
 };
@@ -234,7 +234,7 @@ Case with(Case c, incache_type type, incache_type keyType, incache_type outType,
 int main() {
   checkSoftmax();
 
-  // Enough blocks for the large tiles on any emulated device, then too few.
+  // Enough blocks for the large tiles on three multiprocessors, then too few.
   for (const int64_t width : {64, 72, 96, 128, 256}) {
     check({"large tiles", 2, 3, width, 131, 70});
     check({"small tiles", 1, 2, width, 67, 150});

@@ -1,27 +1,14 @@
 // What the tests of calibratedLinear and calibratedMlp share.
 #pragma once
+#include <memory>
+
 #include "check.h"
 
 namespace incache::cuda::test {
 
-// As `run`, on a chip of so many multiprocessors: how many there are decides which kernels an operation is made of.
-inline void runOn(int multiprocessors, int64_t sharedBytes, const CudaKernel &kernel, const BoundOp &b) {
-  const Chip chip{80, multiprocessors, sharedBytes};
-  cudaStream_t stream;
-  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  void *scratch = nullptr;
-  const int64_t bytes = kernel.scratch(b, chip);
-  if (bytes > 0) {
-    scratch = allocate(bytes);
-    std::memset(scratch, 0xff, static_cast<size_t>(bytes));
-  }
-  kernel.launch(b, {chip, stream, static_cast<char *>(scratch)});
-  const cudaError_t error = cudaGetLastError();
-  expect(error == cudaSuccess, "launch: %s", cudaGetErrorString(error));
-  const cudaError_t ended = cudaStreamSynchronize(stream);
-  expect(ended == cudaSuccess, "run: %s", cudaGetErrorString(ended));
-  cudaStreamDestroy(stream);
-  cudaFree(scratch);
+// As `run`, by kernels that every chip has; so many multiprocessors decide which of them.
+inline void runOn(int multiprocessors, const CudaKernel &kernel, const BoundOp &b) {
+  runOn(Chip{80, multiprocessors, presentChip().sharedBytes}, kernel, b);
 }
 
 // Every value of a tensor, in its order.

@@ -200,8 +200,8 @@ void testBudget() {
 }  // namespace
 
 int main() {
-  setenv("INCACHE_EMULATED_CAPABILITY", "90", 1);
   testBudget();
+  requireHopper("calibratedHopper");
   testRefusals();
   check({"qkv", 130, 200, {40, 64, 17}, {72, 132, 60}});
   check({"128 ranks", 33, 64, {128}, {136}, Epilogue::gateResidual});

@@ -66,7 +66,7 @@ class Trial {
     }
   }
 
-  void runOnce() { runOn(case_.multiprocessors, 163 << 10, kCalibratedLinear, bound_); }
+  void runOnce() { runOn(case_.multiprocessors, kCalibratedLinear, bound_); }
 
   std::vector<double> expected() const {
     const std::vector<double> d = incrementOf(x_, case_.rankForm ? nullptr : &cachedInput_);

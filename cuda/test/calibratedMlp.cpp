@@ -56,7 +56,7 @@ class Trial {
     bound_.factors = {{down1_.panels(), up1_.panels()}, {down2_.panels(), up2_.panels()}};
   }
 
-  void runOnce() { runOn(case_.multiprocessors, 99 << 10, kCalibratedMlp, bound_); }
+  void runOnce() { runOn(case_.multiprocessors, kCalibratedMlp, bound_); }
 
   std::vector<double> expected() const {
     const int64_t rows = case_.rows;

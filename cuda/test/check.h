@@ -1,7 +1,7 @@
 // What the tests of kernels share: random numbers, poisoned memory, errors against float64.
 //
-// A test is one source for both: built by a C++ compiler it runs on the emulator, built by nvcc (-x cu) on a GPU, where
-// operands lie in managed memory. On the host it therefore uses nothing that only exists on the device.
+// A test is one source for both: built by a C++ compiler it runs on the emulator, built by nvcc (-x cu) on a GPU. Whatever a
+// kernel touches is allocated here, in managed memory there.
 #pragma once
 #include <cmath>
 #include <cstdarg>
@@ -55,6 +55,22 @@ inline void *allocate(int64_t bytes) {
   expect(error == cudaSuccess, "allocation of %lld bytes: %s", static_cast<long long>(bytes), cudaGetErrorString(error));
   return at;
 }
+
+// Elements that both sides can touch.
+template <class T>
+class Array {
+ public:
+  explicit Array(int64_t count) : at_(static_cast<T *>(allocate(count * static_cast<int64_t>(sizeof(T))))) {
+    std::memset(at_, 0xff, static_cast<size_t>(count) * sizeof(T));
+  }
+  ~Array() { cudaFree(at_); }
+  Array(const Array &) = delete;
+  T *data() const { return at_; }
+  T &operator[](int64_t place) const { return at_[place]; }
+
+ private:
+  T *at_;
+};
 
 inline double elementAt(const void *at, int64_t place, bool half) {
   return half ? widenOne(static_cast<const uint16_t *>(at)[place]) : static_cast<const float *>(at)[place];
@@ -150,11 +166,26 @@ inline double roundedBf16(double value) { return widenOne(narrowOne(static_cast<
 inline double geluExact(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 inline double siluExact(double x) { return x / (1 + std::exp(-x)); }
 
-// Runs an operation as the plugin would: scratch poisoned, launched, waited for.
-inline void run(const CudaKernel &kernel, const BoundOp &b) {
+// The device, as if it had three multiprocessors: how many there are decides which kernels an operation is made of, and so few
+// have enough to do with small shapes.
+inline Chip presentChip() {
   cudaDeviceProp properties;
-  cudaGetDeviceProperties(&properties, 0);
-  const Chip chip{properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+  const cudaError_t error = cudaGetDeviceProperties(&properties, 0);
+  expect(error == cudaSuccess, "device 0: %s", cudaGetErrorString(error));
+  return {properties.major * 10 + properties.minor, 3, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+}
+
+// Ends the test program as ctest wants it of a test that has to be left out, where there is another GPU than of sm_90.
+inline void requireHopper(const char *name) {
+  setenv("INCACHE_EMULATED_CAPABILITY", "90", 1);
+  const int capability = presentChip().computeCapability;
+  if (capability == 90) return;
+  std::printf("%s: left out, the GPU is sm_%d\n", name, capability);
+  std::exit(77);
+}
+
+// Runs an operation as the plugin would: scratch poisoned, launched, waited for.
+inline void runOn(const Chip &chip, const CudaKernel &kernel, const BoundOp &b) {
   cudaStream_t stream;
   cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
   void *scratch = nullptr;
@@ -171,5 +202,6 @@ inline void run(const CudaKernel &kernel, const BoundOp &b) {
   cudaStreamDestroy(stream);
   cudaFree(scratch);
 }
+inline void run(const CudaKernel &kernel, const BoundOp &b) { runOn(presentChip(), kernel, b); }
 
 }  // namespace incache::cuda::test

@@ -60,15 +60,10 @@ class Trial {
   }
 
   void run() {
-    cudaStream_t stream;
-    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-    const LaunchContext context{{80, case_.multiprocessors, 99 << 10}, stream, nullptr};
-    expect(kLinear.scratch(bound_, context.chip) == 0, "linear asks for scratch");
-    kLinear.launch(bound_, context);
-    const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(stream);
-    expect(error == cudaSuccess, "launch: %s", cudaGetErrorString(error));
-    expect(ended == cudaSuccess, "run: %s", cudaGetErrorString(ended));
-    cudaStreamDestroy(stream);
+    // By kernels that every chip has.
+    const Chip chip{80, case_.multiprocessors, presentChip().sharedBytes};
+    expect(kLinear.scratch(bound_, chip) == 0, "linear asks for scratch");
+    runOn(chip, kLinear, bound_);
   }
 
   // x W^T + bias of the inputs as the products take them.
