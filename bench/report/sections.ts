@@ -4,6 +4,8 @@ import { type BlockRow, blockTable } from '../block/row.js';
 import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
+import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
+import { type StartUpRow, startUpTable } from '../whole/startUp.js';
 import { contendersChart, linearChart } from './bars.js';
 import type { NamedResult } from './files.js';
 import { rooflineChart } from './roofline.js';
@@ -41,22 +43,22 @@ function sourceOf({ name, date, commit, machine, versions }: NamedResult): strin
   return `${facts.join(', ')} (\`bench/results/${name}\`)`;
 }
 
-/** The text and the tables of figures. */
+/** Tables of rows, anew, so that all files have the present columns. */
+const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
+  kernels: (rows: readonly KernelRow[]) => kernelTable(rows),
+  block: (rows: readonly BlockRow[]) => blockTable(rows),
+  ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
+  scaling: (rows: readonly Sweep[]) => sweepTable(rows),
+  startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
+  residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
+};
+
+/** The text, and a table of the rows where they have one; older texts of such have theirs below the first line. */
 export function bodyOf({ what, rows = [], text = '' }: Pick<NamedResult, 'what' | 'rows' | 'text'>): string {
-  if (what === 'kernels') return kernelTable(rows as KernelRow[]);
-  if (what === 'block') return blockBody(rows as BlockRow[], text);
-  if (what === 'scaling') return [text, sweepTable(rows as Sweep[])].filter(Boolean).join('\n\n');
-  if (what === 'ddim50') return runBody(rows as RunRow[], text);
-  return text;
-}
-
-function runBody(rows: readonly RunRow[], text: string): string {
-  return [text, answer(rows), runTable(rows)].filter(Boolean).join('\n\n');
-}
-
-/** The table anew, so that all have its present columns, under the first line of the stored text. */
-function blockBody(rows: readonly BlockRow[], text: string): string {
-  return `${text.split('\n', 1)[0]}\n\n${blockTable(rows)}`;
+  const table = TABLES[what];
+  if (!table) return text;
+  const introduction = text.split('\n\n', 1)[0];
+  return [introduction, table(rows as never[])].filter(Boolean).join('\n\n');
 }
 
 function chartsOf({ what, rows = [] }: NamedResult): Chart[] {

@@ -44,12 +44,19 @@ export function parseResult(value: unknown, name: string): ResultFile {
   return current as ResultFile;
 }
 
+/** The model whose block it timed, without saying so in a field. */
+const MODEL1 = 'DiT-XL/2';
+
 interface Version1 {
   readonly machine: string;
   readonly date: string;
   readonly node: string;
   readonly v8: string;
   readonly rows?: readonly Row1[];
+  /** Of the start of a process, and of its memory. */
+  readonly milliseconds?: number;
+  readonly fileBytes?: number;
+  readonly peakBytes?: number;
 }
 
 interface Row1 {
@@ -63,18 +70,11 @@ interface Row1 {
   readonly shape?: string;
 }
 
-/** The model whose block it timed, without saying so in a field. */
-const MODEL1 = 'DiT-XL/2';
-
 /** It kept medians alone, no bytes, and of kernels the share of one thread's loop whatever the threads. */
-function fromVersion1({ machine, date, node, v8, ...figures }: Version1, name: string): object {
+function fromVersion1(file: Version1, name: string): object {
+  const { machine, date, node, v8, ...figures } = file;
   const what = name.split('-')[0]!;
-  const rows =
-    what === 'kernels'
-      ? figures.rows?.map(kernelRow)
-      : what === 'block'
-        ? figures.rows?.map(blockRow)
-        : figures.rows;
+  const rows = rowsOf(what, file);
   const cores = Number(/-(\d+)$/.exec(machine)?.[1] ?? 0);
   return {
     ...figures,
@@ -86,6 +86,14 @@ function fromVersion1({ machine, date, node, v8, ...figures }: Version1, name: s
     machine: { name: machine, chip: machine, cores, clocks: [0, 0], instructionSets: [] },
     versions: { node, v8 },
   };
+}
+
+function rowsOf(what: string, { rows, milliseconds, fileBytes, peakBytes }: Version1): unknown[] | undefined {
+  if (what === 'kernels') return rows?.map(kernelRow);
+  if (what === 'block') return rows?.map(blockRow);
+  if (what === 'startUp') return [{ contender: 'incache', times: medianOnly(milliseconds!) }];
+  if (what === 'residentMemory') return [{ contender: 'incache', fileBytes, peakBytes }];
+  return rows && [...rows];
 }
 
 function kernelRow({ milliseconds, gflops, overOnnx, ...row }: Row1): KernelRow {

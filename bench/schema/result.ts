@@ -124,6 +124,20 @@ const runRow: JsonSchema = {
   additionalProperties: false,
 };
 
+const startUpRow: JsonSchema = {
+  type: 'object',
+  properties: { contender: text, times: statistics },
+  required: ['contender', 'times'],
+  additionalProperties: false,
+};
+
+const memoryRow: JsonSchema = {
+  type: 'object',
+  properties: { contender: text, fileBytes: count, peakBytes: count },
+  required: ['contender', 'fileBytes', 'peakBytes'],
+  additionalProperties: false,
+};
+
 const sweep: JsonSchema = {
   type: 'object',
   properties: {
@@ -152,6 +166,8 @@ const rowsOf: Readonly<Record<string, JsonSchema>> = {
   block: blockRow,
   ddim50: runRow,
   scaling: sweep,
+  startUp: startUpRow,
+  residentMemory: memoryRow,
 };
 
 /** Of a file of what is measured; of other kinds than these only the header has a form. */

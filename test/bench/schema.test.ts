@@ -8,6 +8,7 @@ import type { KernelRow } from '../../bench/kernels/row.js';
 import { saveJson } from '../../bench/results.js';
 import { parseResult, readResult } from '../../bench/schema/read.js';
 import { violations } from '../../bench/schema/validate.js';
+import type { StartUpRow } from '../../bench/whole/startUp.js';
 import { temporaryFolder } from '../support/folder.js';
 import { kernelRow, resultFile } from './samples.js';
 
@@ -96,6 +97,10 @@ describe('result files', () => {
     );
     assert.equal((block.rows as BlockRow[])[0]!.times.median, 4);
     assert.equal(block.model, 'DiT-XL/2');
+    const startUp = parseResult({ ...head, text: '', milliseconds: 269 }, 'startUp-chip-2-2025-01-02.json');
+    assert.equal((startUp.rows as StartUpRow[])[0]!.times.median, 269);
+    const memory = parseResult({ ...head, fileBytes: 4, peakBytes: 5 }, 'residentMemory-c-2-2025-01-02.json');
+    assert.deepEqual(memory.rows, [{ contender: 'incache', fileBytes: 4, peakBytes: 5 }]);
   });
 
   test('are written as they can be read, with the machine and without what names its owner', async () => {
