@@ -1,15 +1,19 @@
-/** Writes `docs/performance.md` and `docs/performance.html` from the files in `bench/results`: `npm run bench:report`. */
-import { writeFileSync } from 'node:fs';
+/**
+ * Writes `docs/performance.md` and `docs/performance.html` from the files in `bench/results`, and renews the figures that
+ * README.md and the hand-written part quote: `npm run bench:report`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { refreshClaims } from './report/claims.js';
 import { newestResults } from './report/files.js';
 import { reportHtml } from './report/html.js';
-import { INTRODUCTION } from './report/introduction.js';
+import { INTRODUCTION_PATH, introduction } from './report/introduction.js';
+import { reportMarkdown } from './report/markdown.js';
 import { sectionOf } from './report/sections.js';
 import { RESULTS } from './results.js';
 
-/** Another folder for trying it out. */
-const folder = process.argv[2] ?? 'docs';
+for (const path of ['README.md', INTRODUCTION_PATH])
+  writeFileSync(path, refreshClaims(readFileSync(path, 'utf8'), RESULTS));
 
 const sections = newestResults(RESULTS).map(sectionOf);
-const parts = sections.map(({ title, source, body }) => `## ${title}\n\n${source}\n\n${body}\n`);
-writeFileSync(`${folder}/performance.md`, [INTRODUCTION, ...parts].join('\n'));
-writeFileSync(`${folder}/performance.html`, await reportHtml(INTRODUCTION, sections));
+writeFileSync('docs/performance.md', reportMarkdown(introduction(), sections));
+writeFileSync('docs/performance.html', await reportHtml(introduction(), sections));

@@ -1,6 +1,7 @@
 /** One block of DiT-XL/2 on incache and on its peers, the same weights and inputs, in turn: `npm run bench:block`. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { runBenchmark } from '../benchmark.js';
 import { saveJson } from '../results.js';
 import { type BlockOptions, isPartial, parseBlockOptions, USAGE } from './options.js';
@@ -8,6 +9,9 @@ import { type BlockRow, blockTable } from './row.js';
 
 /** A process for each number of threads: onnxruntime-web cannot change its own. */
 const PROGRAM = fileURLToPath(new URL('onThreads.js', import.meta.url));
+
+// As those processes have it: the result says what the machine can do.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 await runBenchmark(USAGE, () => parseBlockOptions(process.argv.slice(2)), measure);
 

@@ -41,7 +41,7 @@ async function sectionHtml({ title, source, body, charts }: Section): Promise<st
   ].join('\n');
 }
 
-/** Of what our own texts have in them: headings, tables, paragraphs and code. */
+/** Of what our own texts have in them: headings, tables, lists, paragraphs, links and code. */
 export function markdownHtml(markdown: string): string {
   return markdown
     .split(/\n{2,}/)
@@ -54,7 +54,12 @@ export function markdownHtml(markdown: string): string {
 function blockHtml(block: string): string {
   const [, marks, heading] = /^(#{1,3}) (.*)$/.exec(block) ?? [];
   if (marks) return `<h${marks.length}>${inline(heading!)}</h${marks.length}>`;
+  if (block.startsWith('- ')) return listHtml(block.slice(2).split('\n- '));
   return block.startsWith('|') ? tableHtml(block.split('\n')) : `<p>${inline(block)}</p>`;
+}
+
+function listHtml(items: readonly string[]): string {
+  return `<ul>${items.map((item) => `<li>${inline(item)}</li>`).join('\n')}</ul>`;
 }
 
 function tableHtml([header, , ...rows]: readonly string[]): string {
@@ -74,7 +79,9 @@ function tableHtml([header, , ...rows]: readonly string[]): string {
 }
 
 function inline(text: string): string {
-  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+  return escapeHtml(text)
+    .replace(/`([^`]+)`/g, '<code>$1</code>')
+    .replace(/\[([^\]]+)\]\(([^)\s]+)\)/g, '<a href="$2">$1</a>');
 }
 
 function escapeHtml(text: string): string {

@@ -100,6 +100,13 @@ describe('page', () => {
     assert.doesNotMatch(text, /https?:|<script|<link|src=|@import|url\((?!#)/);
   });
 
+  test('knows lists and links', () => {
+    assert.equal(
+      markdownHtml('- one\n  and on\n- [1.5 times](../a.json#/rows/0)'),
+      '<ul><li>one\n  and on</li>\n<li><a href="../a.json#/rows/0">1.5 times</a></li></ul>',
+    );
+  });
+
   test('escapes cells and knows headings', () => {
     assert.equal(
       markdownHtml('## A\n\n| x |\n| --- |\n| <b> |'),

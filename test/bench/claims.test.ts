@@ -1,0 +1,87 @@
+/** Figures in texts are those of the result files that they link to, and the report is made of what is stored. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { claimsOf, figureOf, refreshClaims } from '../../bench/report/claims.js';
+import { newestResults } from '../../bench/report/files.js';
+import { introduction } from '../../bench/report/introduction.js';
+import { reportMarkdown } from '../../bench/report/markdown.js';
+import { sectionOf } from '../../bench/report/sections.js';
+import { readResult } from '../../bench/schema/read.js';
+import { temporaryFolder } from '../support/folder.js';
+import { blockRow, resultFile } from './samples.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const stored = `${root}bench/results`;
+
+describe('our own texts', () => {
+  for (const [path, text] of [
+    ['README.md', readFileSync(`${root}README.md`, 'utf8')],
+    ['bench/report/introduction.md', introduction()],
+  ] as const)
+    test(`${path} quotes what its results say`, () => {
+      const claims = claimsOf(text);
+      assert.ok(claims.length >= 5, `${claims.length} claims`);
+      for (const claim of claims) {
+        const given = figureOf(claim, readResult(`${stored}/${claim.file}`));
+        assert.equal(claim.figure, given, `${claim.file}#${claim.pointer}; npm run bench:report renews it`);
+      }
+    });
+
+  test('README.md has no figure of speed that is not such a link', () => {
+    const prose = readFileSync(`${root}README.md`, 'utf8')
+      .replace(/```[\s\S]*?```/g, '')
+      .replace(/\[[^\]]*\]\([^)]*\)/g, '');
+    assert.deepEqual(prose.match(/\d[\d.]*\s?(?:ms|s|x|times|%|GFLOP\/s|GB\/s)(?!\w)/g), null);
+  });
+
+  test('docs/performance.md is the report of what is stored', () => {
+    const report = reportMarkdown(introduction(), newestResults(stored).map(sectionOf));
+    assert.equal(readFileSync(`${root}docs/performance.md`, 'utf8'), report, 'npm run bench:report');
+  });
+});
+
+describe('claims', () => {
+  const claim = (figure: string, pointer = '/rows/0/ofLoop') =>
+    `so [${figure}](../bench/results/block-chip-2-2026-01-02.json#${pointer}) it is`;
+
+  test('are rounded as they are written, in the unit that they are in', () => {
+    const result = resultFile([blockRow({ ofLoop: 0.756 })]);
+    const given = (text: string) => figureOf(claimsOf(text)[0]!, result);
+    assert.equal(given(claim('0.7')), '0.8');
+    assert.equal(given(claim('0.123 times')), '0.756');
+    assert.equal(given(claim('1 % of it')), '76');
+    assert.equal(given(claim('0.0000 s')), '0.0008');
+  });
+
+  test('that point at no number are refused', () => {
+    const result = resultFile([blockRow()]);
+    for (const pointer of ['/rows/1/ofLoop', '/rows/0/contender', '/none'])
+      assert.throws(
+        () => figureOf(claimsOf(claim('1', pointer))[0]!, result),
+        new RegExp(`block-chip-2-2026-01-02.json has no number at ${pointer}`),
+      );
+  });
+
+  test('are renewed from the newest file, in which their row is found by its name', () => {
+    const folder = temporaryFolder();
+    const write = (date: string, contenders: readonly string[], ofLoop: number) => {
+      const rows = contenders.map((contender, i) => blockRow({ contender, ofLoop: ofLoop + i / 100 }));
+      const file = JSON.stringify(resultFile(rows, { what: 'block', date }));
+      writeFileSync(`${folder}/block-chip-2-${date}.json`, file);
+    };
+    write('2026-01-02', ['a', 'b'], 0.5);
+    write('2026-03-04', ['c', 'b', 'a'], 0.7);
+    assert.equal(
+      refreshClaims(claim('0.50'), folder),
+      'so [0.72](../bench/results/block-chip-2-2026-03-04.json#/rows/2/ofLoop) it is',
+    );
+    write('2026-05-06', ['b'], 0.9);
+    assert.throws(() => refreshClaims(claim('0.50'), folder), /2026-05-06.json has no row .*"contender":"a"/);
+    assert.throws(
+      () => refreshClaims(claim('1'), temporaryFolder()),
+      /there is no result of the kind of block/,
+    );
+  });
+});
