@@ -19,15 +19,17 @@ export {
   Schedule,
   scheduleLayers,
 } from './cache/schedule.js';
-export {
-  type CalibrateOptions,
-  calibrate,
-  type LoadedModel,
-  type RankChoice,
-} from './calibrate/calibrate.js';
+export { type CalibrateOptions, calibrate, type RankChoice } from './calibrate/calibrate.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
 export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';
 export { type CalibrationImages, loadCalibrationImages } from './calibrate/images.js';
+export {
+  type LoadedModel,
+  type MeasureOptions,
+  measureStatistics,
+  type Statistics,
+} from './calibrate/measureStatistics.js';
+export type { LayerStatistics } from './calibrate/probe.js';
 export {
   type CalibrationSource,
   type ImageSourceOptions,
@@ -82,7 +84,15 @@ export { loadReference, measureReference, type Reference } from './evaluate/refe
 export { RelativeL2, relativeL2 } from './evaluate/relativeL2.js';
 export { type PictureSize, ssim } from './evaluate/ssim.js';
 export { readStatistics, type SetStatistics, writeStatistics } from './evaluate/statisticsFile.js';
-export { type TrajectoryStepError, trajectoryError } from './evaluate/trajectory.js';
+export { type TrajectoryOptions, type TrajectoryStepError, trajectoryError } from './evaluate/trajectory.js';
+export type { Cell, Judge, Row, Tables } from './experiment/experiment.js';
+export type { ExperimentProgress } from './experiment/progressEstimate.js';
+export {
+  EXPERIMENT_NAMES,
+  type ExperimentName,
+  type ExperimentOptions,
+  runExperiment,
+} from './experiment/runExperiment.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export type { CacheForm } from './models/actions.js';

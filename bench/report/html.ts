@@ -1,5 +1,5 @@
 /** The report as one page that needs nothing else: no script, no font, no picture from elsewhere. */
-import { renderSvg } from './render.js';
+import { loadSvgRenderer, type SvgRenderer } from '../../src/experiment/chart/renderSvg.js';
 import type { Section } from './sections.js';
 
 const STYLE = `
@@ -13,7 +13,8 @@ svg { max-width: 100%; height: auto; }
 
 /** `introduction`: markdown that starts with the title of the page. */
 export async function reportHtml(introduction: string, sections: readonly Section[]): Promise<string> {
-  const parts = await Promise.all(sections.map(sectionHtml));
+  const renderSvg = await loadSvgRenderer();
+  const parts = await Promise.all(sections.map((section) => sectionHtml(section, renderSvg)));
   const title = /^# (.*)$/m.exec(introduction)?.[1] ?? 'Report';
   return [
     '<!doctype html>',
@@ -26,7 +27,10 @@ export async function reportHtml(introduction: string, sections: readonly Sectio
   ].join('\n');
 }
 
-async function sectionHtml({ title, source, body, charts }: Section): Promise<string> {
+async function sectionHtml(
+  { title, source, body, charts }: Section,
+  renderSvg: SvgRenderer,
+): Promise<string> {
   const figures = await Promise.all(
     charts.map(
       async ({ title, spec }) =>

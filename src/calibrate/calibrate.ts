@@ -1,5 +1,4 @@
 /** From a model to the factors of its linears. */
-import type { Device, DeviceWeights } from '../backend/backend.js';
 import { requireFinite } from '../backend/finite.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
@@ -13,15 +12,9 @@ import {
   scaledFactors,
   whitenedFactors,
 } from './factors.js';
-import { type LayerStatistics, Probe } from './probe.js';
+import { type LoadedModel, measureStatistics, type Statistics } from './measureStatistics.js';
+import type { LayerStatistics } from './probe.js';
 import type { CalibrationSource } from './sources.js';
-
-/** A model with its weights on a device; a `DiTPipeline` is one. */
-export interface LoadedModel {
-  readonly checkpoint: DiTCheckpoint;
-  readonly device: Device;
-  readonly weights: DeviceWeights;
-}
 
 /** One rank for all layers, or one for each; 0 leaves a layer without an increment (reuse). */
 export type RankChoice = number | ((layer: string) => number);
@@ -42,9 +35,6 @@ export interface CalibrateOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Statistics of the linears of a model, by layer. */
-export type Statistics = ReadonlyMap<string, LayerStatistics>;
-
 /**
  * The factors of all linears of all blocks by METHOD: Factors (paper, equations 5 and 6).
  * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
@@ -54,7 +44,7 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
   requireOneOf('method', options.method, FACTOR_METHODS);
   requireNumber('ridge', options.ridge ?? 0, 0);
   requireRanks(config, options.rank);
-  const statistics = options.method === 'svd' ? undefined : await measure(model, options);
+  const statistics = options.method === 'svd' ? undefined : await statisticsOf(model, options);
   const layers = await factorLayers(model, options, statistics);
   return new FactorSet(
     {
@@ -76,42 +66,17 @@ export function calibrationWork(config: DiTConfig, source: CalibrationSource | u
   return (source?.batches ?? 0) + config.depth * BLOCK_LINEARS.length;
 }
 
-async function measure(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
-  const { method, source, signal } = options;
+async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
+  const { method, source, signal, onProgress } = options;
   if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
-  const increments = method !== 'ca';
-  using probe = await Probe.create({
-    config: model.checkpoint.config,
-    device: model.device,
-    weights: model.weights,
-    sequences: source.sequences,
-    increments,
-    secondMoments: method === 'whitened',
-  });
   const total = calibrationWork(model.checkpoint.config, source);
-  for (let batch = 0; batch < source.batches; batch++) {
-    await source.run(batch, stoppable(probe, signal), increments);
-    options.onProgress?.(batch + 1, total);
-  }
-  return probe.finish();
-}
-
-/** The probe, letting signals and timers through before every evaluation. */
-function stoppable(probe: Probe, signal: AbortSignal | undefined): Pick<Probe, 'store' | 'measure'> {
-  const pause = async () => {
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
-  };
-  return {
-    store: async (...args) => {
-      await pause();
-      return probe.store(...args);
-    },
-    measure: async (...args) => {
-      await pause();
-      return probe.measure(...args);
-    },
-  };
+  return measureStatistics(model, {
+    source,
+    increments: method !== 'ca',
+    secondMoments: method === 'whitened',
+    signal,
+    onBatch: (done) => onProgress?.(done, total),
+  });
 }
 
 async function factorLayers(

@@ -21,6 +21,9 @@ export interface LayerStatistics {
   /** Sensitivities of input and output channels (METHOD: Sensitivity of one channel), before the +1e-6. */
   readonly input: Float64Array;
   readonly output: Float64Array;
+  /** The mean over images and tokens of |value| (or |increment|) of every channel. */
+  readonly inputMagnitudes: Float64Array;
+  readonly outputMagnitudes: Float64Array;
   /** Sum over tokens of d d^T for the values (or increments) d of one side; present when asked for. */
   readonly moment?: { readonly side: MomentSide; readonly sum: Float64Array };
 }
@@ -96,10 +99,17 @@ export class Probe implements Disposable {
     for (const { linears, input, output, moments } of this.#sites) {
       const [inputs] = input.finish() as [Float64Array];
       const outputs = output.finish(linears.length);
+      const [inputMagnitudes] = input.magnitudes() as [Float64Array];
+      const outputMagnitudes = output.magnitudes(linears.length);
       for (const [part, { layer, linear }] of linears.entries()) {
         const sum = moments.get(layer);
-        const moment = sum && { moment: { side: momentSide(linear, this.#options.config), sum } };
-        statistics.set(layer, { input: inputs, output: outputs[part]!, ...moment });
+        statistics.set(layer, {
+          input: inputs,
+          output: outputs[part]!,
+          inputMagnitudes,
+          outputMagnitudes: outputMagnitudes[part]!,
+          ...(sum && { moment: { side: momentSide(linear, this.#options.config), sum } }),
+        });
       }
     }
     return statistics;

@@ -13,11 +13,14 @@ const LARGEST_RATIO = 1000;
  */
 export class SensitivityAccumulator {
   readonly #sum: Float64Array;
+  readonly #magnitudes: Float64Array;
   #batches = 0;
+  #images = 0;
 
   constructor(readonly channels: number) {
     requireInteger('channels', channels, 1);
     this.#sum = new Float64Array(channels);
+    this.#magnitudes = new Float64Array(channels);
   }
 
   /**
@@ -32,6 +35,16 @@ export class SensitivityAccumulator {
     requireFiniteMeans(means, this.channels);
     for (let image = 0; image < images; image++) this.#addImage(means, image * this.channels, 1 / images);
     this.#batches++;
+    this.#images += images;
+  }
+
+  /** The mean over images and tokens of a channel's |value|, before anything is done with it. @throws as `finish`. */
+  magnitudes(parts = 1): Float64Array[] {
+    this.#requireMeasured();
+    return this.#split(
+      parts,
+      this.#magnitudes.map((sum) => sum / this.#images),
+    );
   }
 
   /**
@@ -41,16 +54,22 @@ export class SensitivityAccumulator {
    * @throws IncacheError before the first batch; ArgumentError unless `parts` divides the channels.
    */
   finish(parts = 1): Float64Array[] {
+    this.#requireMeasured();
+    const powers = this.#sum.map((sum) => (sum / this.#batches) ** POWER);
+    return this.#split(parts, powers).map(clamped);
+  }
+
+  #requireMeasured(): void {
+    if (this.#batches === 0)
+      throw new IncacheError('no batch has been measured; nothing is known of the channels');
+  }
+
+  #split(parts: number, values: Float64Array): Float64Array[] {
     requireInteger('parts', parts, 1);
     if (this.channels % parts !== 0)
       throw new ArgumentError('parts', parts, `a divisor of ${this.channels} channels`);
-    if (this.#batches === 0)
-      throw new IncacheError('no batch has been measured; nothing is known of the channels');
-    const powers = this.#sum.map((sum) => (sum / this.#batches) ** POWER);
     const size = this.channels / parts;
-    return Array.from({ length: parts }, (_, part) =>
-      clamped(powers.subarray(part * size, (part + 1) * size)),
-    );
+    return Array.from({ length: parts }, (_, part) => values.subarray(part * size, (part + 1) * size));
   }
 
   /** Adds `weight` times the image's means, moved to the range 0 (just above it) to 1. */
@@ -62,8 +81,10 @@ export class SensitivityAccumulator {
       most = Math.max(most, means[start + c]!);
     }
     const range = most - least + EPSILON;
-    for (let c = 0; c < this.channels; c++)
+    for (let c = 0; c < this.channels; c++) {
       this.#sum[c]! += (weight * (means[start + c]! - least + EPSILON)) / range;
+      this.#magnitudes[c]! += means[start + c]!;
+    }
   }
 }
 

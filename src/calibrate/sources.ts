@@ -27,7 +27,7 @@ export interface CalibrationSource {
 export interface SourceOptions {
   /** Images in all. Default 256, as in the paper. */
   readonly count?: number;
-  /** Images evaluated together. Default 16; must divide `count`. */
+  /** Images evaluated together, a divisor of `count`. Default: the largest up to 16. */
   readonly batch?: number;
   /** Steps of the DDIM sampler whose timesteps are visited. Default 50. */
   readonly steps?: number;
@@ -39,6 +39,8 @@ export interface ImageSourceOptions extends SourceOptions {
   readonly images: Float32Array;
   readonly labels: readonly number[];
 }
+
+const LARGEST_DEFAULT_BATCH = 16;
 
 /** Share of labels replaced by the null class, as in training. */
 const LABEL_DROPOUT = 0.1;
@@ -169,9 +171,10 @@ function noFreshNoise(): Float32Array {
 }
 
 function resolve(options: SourceOptions): Required<SourceOptions> {
+  const count = options.count ?? 256;
   const resolved = {
-    count: options.count ?? 256,
-    batch: options.batch ?? 16,
+    count,
+    batch: options.batch ?? largestBatch(count),
     steps: options.steps ?? 50,
     seed: options.seed ?? 0,
   };
@@ -182,6 +185,12 @@ function resolve(options: SourceOptions): Required<SourceOptions> {
   if (resolved.count % resolved.batch !== 0)
     throw new ArgumentError('batch', resolved.batch, `a divisor of the ${resolved.count} calibration images`);
   return resolved;
+}
+
+function largestBatch(count: number): number {
+  let batch = Math.min(LARGEST_DEFAULT_BATCH, count);
+  while (count % batch !== 0) batch--;
+  return batch;
 }
 
 function geometryOf(config: DiTConfig, images: number): PredictionGeometry {

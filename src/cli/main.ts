@@ -6,6 +6,7 @@ import { registerBench } from './commands/bench.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
+import { registerExperiment } from './commands/experiment.js';
 import { registerExport } from './commands/export.js';
 import { registerInfo } from './commands/info.js';
 import { registerSample } from './commands/sample.js';
@@ -23,6 +24,7 @@ const program = speakAsIncache(
 registerSample(program);
 registerCalibrate(program);
 registerEvaluate(program);
+registerExperiment(program);
 registerExport(program);
 registerInfo(program);
 registerDemo(program);

@@ -15,6 +15,7 @@ import type { Reference } from './reference.js';
 import type { RowFile } from './rowFile.js';
 import { runKey } from './runKey.js';
 import { RunOutputs } from './runOutputs.js';
+import { readSamples } from './samplesFile.js';
 import { type RunKey, SavedRun } from './savedRun.js';
 import type { PictureSize } from './ssim.js';
 import { writeStatistics } from './statisticsFile.js';
@@ -23,8 +24,11 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' 
   readonly images: number;
   /** Image i gets label i modulo their number. Default: every class in turn. */
   readonly labels?: readonly number[];
-  /** Also sample every image without a cache, and measure the difference. */
-  readonly compare?: boolean;
+  /**
+   * Measure the difference to uncached images: sample every image without a cache too, or read those of an earlier
+   * run from its `samples`, which must be of the same seed and labels but may have more steps.
+   */
+  readonly compare?: boolean | string;
   readonly extractor?: FeatureExtractor;
   /** What the Frechet distances are to; needs an extractor, and more images than it has features. */
   readonly reference?: Reference;
@@ -32,6 +36,8 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' 
   readonly precisionRecall?: boolean;
   /** Splits of the inception score. Default 10. */
   readonly splits?: number;
+  /** Where to write the samples as they are, as `compare` reads them. */
+  readonly samples?: string;
   /** Where to write the images for ADM's evaluator. */
   readonly npz?: string;
   /** Where to write the statistics of the images. */
@@ -77,7 +83,7 @@ export async function evaluateModel(
   requireInteger('images', options.images, 1);
   requireOptions(options, size);
   const plan = pipeline.plan(sampling(0, batch));
-  const { extractor, compare, splits, folder, reference } = options;
+  const { extractor, compare = false, splits, folder, reference, samples } = options;
   const evaluation = new Evaluation({
     images: options.images,
     ...size,
@@ -87,12 +93,12 @@ export async function evaluateModel(
   const key = runKey(pipeline, sampling(0, batch), extractor, ownKey(pipeline, options));
   const saved = folder === undefined ? undefined : new SavedRun(folder, key);
   const keptFeatures = options.precisionRecall ? extractor!.features : 0;
-  using outputs = new RunOutputs({ size, npz: options.npz, features: keptFeatures, folder });
+  using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
   const { macs, milliseconds, files } = await evaluateRun({
     evaluation,
     images: options.images,
     batch,
-    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), compare === true, options.onStep),
+    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), compare, options.onStep),
     outputs: outputs.all,
     ...(saved && { saved }),
   });
@@ -150,7 +156,8 @@ function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
   return {
     images: options.images,
     labels: labelsOf(options, pipeline.config.classes, 0, options.labels?.length ?? pipeline.config.classes),
-    compare: options.compare === true,
+    compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
+    samples: options.samples !== undefined,
     splits: options.splits,
     npz: options.npz !== undefined,
     precisionRecall: options.precisionRecall === true,
@@ -161,13 +168,20 @@ function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
 async function sampleBatch(
   pipeline: DiTPipeline,
   sampling: SampleOptions,
-  compare: boolean,
+  compare: boolean | string,
   onStep: (() => void) | undefined,
 ): Promise<SampledBatch> {
   const { latents, report } = await pipeline.generate(sampling, onStep);
   const { macs, milliseconds } = report;
   const sampled = { samples: latents, labels: sampling.labels, macs, milliseconds };
-  if (!compare) return sampled;
+  if (compare === false) return sampled;
+  if (typeof compare === 'string') {
+    const { labels, firstImage = 0 } = sampling;
+    return {
+      ...sampled,
+      uncached: readSamples(compare, latents.length / labels.length, firstImage, labels.length),
+    };
+  }
   const uncached = await pipeline.generate({ ...sampling, cache: { policy: 'none' } }, onStep);
   return { ...sampled, uncached: uncached.latents };
 }

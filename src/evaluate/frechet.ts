@@ -53,3 +53,8 @@ function traceOfRoot(s1: Float64Array, s2: Float64Array, size: number): number {
   for (const value of symmetricEigen(product, 0).values) trace += Math.sqrt(Math.max(0, value));
   return trace;
 }
+
+/** A distance is named after its features: FID is what InceptionV3 gives, and who passes that model knows it. */
+export function frechetName(extractor: string): string {
+  return extractor === 'digits' ? 'digits Frechet distance' : `Frechet distance (${extractor})`;
+}

@@ -7,9 +7,11 @@ import type { RowOutput } from './evaluateRun.js';
 import { encodeImages, imageBytes } from './imagesNpz.js';
 import type { PictureSize } from './ssim.js';
 
-/** Pixels as of `encodeImages`, and features as float32: there when they are asked for. */
+/** Samples as of `readSamples`, pixels as of `encodeImages`, and features as float32: there when they are asked for. */
 export interface OutputChoice {
   readonly size: PictureSize;
+  /** Path of the samples. */
+  readonly samples: string | undefined;
   /** Path of the images' .npz, whose pixels lie beside it until it is written. */
   readonly npz: string | undefined;
   /** Features of an image, when all are to be kept; 0 when not. */
@@ -19,16 +21,23 @@ export interface OutputChoice {
 }
 
 export class RunOutputs implements Disposable {
+  readonly samples: RowOutput | undefined;
   readonly images: RowOutput | undefined;
   readonly features: RowOutput | undefined;
   readonly #temporary: string | undefined;
 
-  constructor({ size, npz, features, folder }: OutputChoice) {
+  constructor({ size, samples, npz, features, folder }: OutputChoice) {
     const wanted = npz !== undefined || features > 0;
     if (wanted && folder === undefined)
       this.#temporary = makeTemporary(npz === undefined ? tmpdir() : dirname(npz));
     const place = folder ?? this.#temporary ?? '';
     const { channels, height, width } = size;
+    if (samples !== undefined)
+      this.samples = {
+        path: samples,
+        rowBytes: 4 * channels * height * width,
+        rows: (batch) => bytesOf(batch.samples),
+      };
     if (npz !== undefined)
       this.images = {
         path: join(place, 'images.bytes'),
@@ -43,17 +52,21 @@ export class RunOutputs implements Disposable {
       this.features = {
         path: join(place, 'features.float32'),
         rowBytes: 4 * features,
-        rows: (_, values) => new Uint8Array(values!.buffer, values!.byteOffset, values!.byteLength),
+        rows: (_, values) => bytesOf(values!),
       };
   }
 
   get all(): RowOutput[] {
-    return [this.images, this.features].filter((output) => output !== undefined);
+    return [this.samples, this.images, this.features].filter((output) => output !== undefined);
   }
 
   [Symbol.dispose](): void {
     if (this.#temporary !== undefined) rmSync(this.#temporary, { recursive: true, force: true });
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function makeTemporary(folder: string): string {

@@ -50,7 +50,7 @@ export class SavedRun {
   load(restore: (saved: (name: string) => Float64Array | undefined) => void): boolean {
     if (!existsSync(this.path(STATE))) return false;
     using file = SafetensorsFile.open(this.path(STATE));
-    this.#requireSame(this.#savedKey(file));
+    requireSameRun('resume', this.folder, this.#key, this.#savedKey(file));
     restore((name) => (file.tensors.has(name) ? file.readFloat64(name) : undefined));
     return true;
   }
@@ -62,16 +62,20 @@ export class SavedRun {
       throw new FormatError(`${file.path} is not the state of an evaluation`, { cause: error });
     }
   }
+}
 
-  #requireSame(saved: RunKey): void {
-    for (const name of new Set([...Object.keys(this.#key), ...Object.keys(saved)])) {
-      const [mine, theirs] = [this.#key, saved].map((key) => JSON.stringify(key[name]) ?? 'not given');
-      if (mine !== theirs)
-        throw new ArgumentError(
-          'resume',
-          this.folder,
-          `the folder of this run; in it ${name} is ${theirs}, not ${mine}`,
-        );
-    }
+/**
+ * Throws an `ArgumentError` that names the first part in which the key of the run in `folder` is another than
+ * this run's; `option` is what the folder was given as.
+ */
+export function requireSameRun(option: string, folder: string, mine: RunKey, saved: RunKey): void {
+  for (const name of new Set([...Object.keys(mine), ...Object.keys(saved)])) {
+    const [here, there] = [mine, saved].map((key) => JSON.stringify(key[name]) ?? 'not given');
+    if (here !== there)
+      throw new ArgumentError(
+        option,
+        folder,
+        `the folder of this run; in it ${name} is ${there}, not ${here}`,
+      );
   }
 }

@@ -6,15 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { contendersChart, linearChart } from '../../bench/report/bars.js';
 import { newestResults } from '../../bench/report/files.js';
 import { markdownHtml, reportHtml } from '../../bench/report/html.js';
-import { renderSvg } from '../../bench/report/render.js';
 import { rooflineChart, rooflinePoints, roofs } from '../../bench/report/roofline.js';
 import { scalingChart } from '../../bench/report/scalingChart.js';
 import { sectionOf } from '../../bench/report/sections.js';
 import { sweepOf } from '../../bench/scaling/sweep.js';
+import { loadSvgRenderer } from '../../src/experiment/chart/renderSvg.js';
 import { temporaryFolder } from '../support/folder.js';
 import { kernelRow, resultFile } from './samples.js';
 
 const { times } = kernelRow();
+const renderSvg = await loadSvgRenderer();
 
 describe('roofline', () => {
   const rows = [

@@ -91,3 +91,13 @@ test('a refused batch leaves no trace', () => {
   assert.throws(() => accumulator.addBatch([2, 1, Number.NaN, 1], 2), IncacheError);
   assert.deepEqual(accumulator.finish()[0]!, before);
 });
+
+test('magnitudes are plain means over images, also of batches of unequal size', () => {
+  const accumulator = new SensitivityAccumulator(4);
+  assert.throws(() => accumulator.magnitudes(), IncacheError);
+  accumulator.addBatch([1, 2, 3, 4, 5, 6, 7, 8], 2);
+  accumulator.addBatch([6, 1, 2, 0], 1);
+  assert.deepEqual(accumulator.magnitudes(), [Float64Array.of(4, 3, 4, 4)]);
+  assert.deepEqual(accumulator.magnitudes(2), [Float64Array.of(4, 3), Float64Array.of(4, 4)]);
+  assert.throws(() => accumulator.magnitudes(3), ArgumentError);
+});

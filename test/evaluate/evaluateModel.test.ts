@@ -116,6 +116,27 @@ describe('evaluating a model', () => {
     }
   });
 
+  test('uncached images of an earlier run serve as well as their own', async () => {
+    const { cache: _, compare: __, ...plain } = options;
+    const samples = path('uncached.float32');
+    await evaluateModel(pipeline(), { ...plain, samples });
+    assert.equal(readFileSync(samples).length, 40 * PIXELS * 4);
+    const own = untimed(await evaluateModel(pipeline(), options));
+    assert.deepEqual(untimed(await evaluateModel(pipeline(), { ...options, compare: samples })), own);
+    assert.ok(own.relativeL2! > 0);
+    // Fewer steps against them, and more images than there are.
+    const fewer = await evaluateModel(pipeline(), { ...plain, steps: 2, compare: samples });
+    assert.ok(fewer.relativeL2! > 0);
+    await assert.rejects(
+      evaluateModel(pipeline(), { ...options, images: 41, compare: samples }),
+      /uncached\.float32 ends before sample 40/,
+    );
+    await assert.rejects(
+      evaluateModel(pipeline(), { ...options, compare: path('nothing') }),
+      /cannot read samples: .*nothing/,
+    );
+  });
+
   test('the batch makes no difference', async () => {
     const [one, other] = [6, 9].map((batch) => evaluateModel(pipeline(), { ...options, batch }));
     const { bytesPerImage: _, macsPerImage: __, ...report } = untimed(await one!);
@@ -184,5 +205,31 @@ describe('evaluating a model', () => {
     const cached = await pipeline().generate({ ...run, cache });
     const whole = await pipeline().generate(run);
     assert.ok(Math.abs(errors[3]!.latents / relativeL2(cached.latents, whole.latents) - 1) < 1e-9);
+  });
+
+  test('the error along a trajectory, stopped in the midst of a batch and taken up again', async () => {
+    const run = {
+      labels: [0, 1, 2, 1, 0],
+      steps: 4,
+      batch: 2,
+      cache: { policy: 'reuse', period: 2 },
+    } as const;
+    const whole = await trajectoryError(pipeline(), run);
+    const kept = { ...run, folder: path('trajectory') };
+    let steps = 0;
+    for (const stopAfter of [2, 6, 9]) {
+      const controller = new AbortController();
+      const onStep = () => {
+        steps++;
+        if (steps === stopAfter) controller.abort();
+      };
+      await assert.rejects(trajectoryError(pipeline(), { ...kept, signal: controller.signal, onStep }), {
+        name: 'AbortError',
+      });
+    }
+    assert.deepEqual(await trajectoryError(pipeline(), kept), whole);
+    const done = { ...kept, onStep: () => assert.fail('it was done already') };
+    assert.deepEqual(await trajectoryError(pipeline(), done), whole);
+    await assert.rejects(trajectoryError(pipeline(), { ...kept, batch: 3 }), /in it batch is 2, not 3/);
   });
 });

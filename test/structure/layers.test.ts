@@ -18,6 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   cache: ['models'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'diffusion', 'engine', 'models', 'plan', 'weights'],
+  experiment: ['calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
   export: ['calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan'],
 };

@@ -28,7 +28,6 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
 }
 
 const DEFAULT_COUNT = 256;
-const LARGEST_DEFAULT_BATCH = 16;
 
 export function registerCalibrate(program: Command): void {
   const command = program
@@ -107,21 +106,14 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
 
 function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
   const { steps, seed, guidanceScale } = flags;
+  const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
     const count = flags.count ?? DEFAULT_COUNT;
-    const batch = flags.batch ?? defaultBatch(count);
-    return trajectorySource(config, { count, batch, steps, seed, guidanceScale });
+    return trajectorySource(config, { count, ...batch, steps, seed, guidanceScale });
   }
   const data = loadCalibrationImages(flags.images, config);
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
-  return imageSource(config, { ...data, count, batch: flags.batch ?? defaultBatch(count), steps, seed });
-}
-
-/** The largest divisor of `count` that is a usual batch. */
-function defaultBatch(count: number): number {
-  let batch = Math.min(LARGEST_DEFAULT_BATCH, count);
-  while (count % batch !== 0) batch--;
-  return batch;
+  return imageSource(config, { ...data, count, ...batch, steps, seed });
 }
 
 function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {

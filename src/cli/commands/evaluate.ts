@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { ArgumentError, requireOneOf } from '../../errors.js';
+import { ArgumentError } from '../../errors.js';
 import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
 import { type EvaluateOptions, type EvaluationReport, evaluateModel } from '../../evaluate/evaluateModel.js';
 import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
+import { frechetName } from '../../evaluate/frechet.js';
 import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
 import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
-import type { OnnxExtractorOptions } from '../../evaluate/onnxExtractor.js';
 import { openExtractor } from '../../evaluate/openExtractor.js';
 import { loadReference, type Reference } from '../../evaluate/reference.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
+import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, integerList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
@@ -17,15 +18,11 @@ import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../sampli
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
 
-interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
+interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags, FeatureFlags {
   readonly images: number;
   readonly labels?: number[];
   readonly seed: number;
   readonly batch: number;
-  readonly features?: string;
-  readonly featureOutputs?: Pick<OnnxExtractorOptions, 'features' | 'logits' | 'spatial'>;
-  readonly featureRange?: readonly [number, number];
-  readonly against?: string;
   readonly compare?: boolean;
   readonly precisionRecall?: boolean;
   readonly splits: number;
@@ -33,8 +30,6 @@ interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFla
   readonly statistics?: string;
   readonly resume?: string;
 }
-
-const FEATURE_OUTPUTS = ['features', 'logits', 'spatial'] as const;
 
 export function registerEvaluate(program: Command): void {
   const command = program
@@ -48,23 +43,11 @@ export function registerEvaluate(program: Command): void {
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
-  addModelFlags(addCacheFlags(command))
-    .option('--compare', 'also sample every image without a cache: PSNR, SSIM and relative L2 to it')
-    .option('--features <model>', 'digits, an .onnx file or none (default: digits for pictures of its size)')
-    .option(
-      '--feature-outputs <list>',
-      'outputs of the .onnx file, as in features=pool,logits=fc,spatial=mixed (default: those of these names)',
-      featureOutputs,
-    )
-    .option(
-      '--feature-range <low,high>',
-      'what black and white are to the .onnx file (default: 0,1)',
-      featureRange,
-    )
-    .option(
-      '--against <file>',
-      'statistics (.npz of mu and sigma) or reference images (.npz, .safetensors) for the Frechet distance (default for digits: their training set)',
-    )
+  addModelFlags(addCacheFlags(command)).option(
+    '--compare',
+    'also sample every image without a cache: PSNR, SSIM and relative L2 to it',
+  );
+  addFeatureFlags(command)
     .option('--precision-recall', 'improved precision and recall, against reference images')
     .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
     .option('--npz <file>', "write the images for ADM's evaluator: arr_0, uint8, channels last")
@@ -115,10 +98,6 @@ function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
   if (resume !== undefined) requireFolderPath('resume', resume);
 }
 
-function onnxOptions({ featureOutputs, featureRange }: EvaluateFlags): OnnxExtractorOptions {
-  return { ...featureOutputs, ...(featureRange && { range: featureRange }) };
-}
-
 /** The named one; else, for digits, the classifier's own where there are enough images. */
 async function referenceOf(
   { against, images, precisionRecall }: EvaluateFlags,
@@ -163,7 +142,7 @@ function print(
 ): void {
   if (flags.json) {
     const { model, policy, steps, seed, splits } = flags;
-    const features = extractor && { features: extractor.name, frechetName: frechetName(extractor) };
+    const features = extractor && { features: extractor.name, frechetName: frechetName(extractor.name) };
     const run = { model, policy, steps, seed, splits, backend, threads, ...features };
     process.stdout.write(`${JSON.stringify({ ...run, ...report })}\n`);
     return;
@@ -171,11 +150,6 @@ function print(
   process.stdout.write(
     table([`${report.images} images, ${flags.policy}`, ''], rowsOf(flags, report, extractor)),
   );
-}
-
-/** A distance is named after its features: FID is what InceptionV3 gives, and who passes that model knows it. */
-function frechetName({ name }: FeatureExtractor): string {
-  return name === 'digits' ? 'digits Frechet distance' : `Frechet distance (${name})`;
 }
 
 function rowsOf(
@@ -200,7 +174,7 @@ function rowsOf(
 }
 
 function distanceRows(report: EvaluationReport, extractor: FeatureExtractor): [string, string | undefined][] {
-  const name = frechetName(extractor);
+  const name = frechetName(extractor.name);
   const least = imagesForCovariance(extractor.features);
   const few = report.images < least ? `needs ${least} images` : undefined;
   return [
@@ -213,22 +187,4 @@ function inceptionText({ inceptionScore }: EvaluationReport): string | undefined
   return (
     inceptionScore && `${inceptionScore.mean.toFixed(4)} +- ${inceptionScore.standardDeviation.toFixed(4)}`
   );
-}
-
-function featureOutputs(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split(',').map((part) => {
-      const [, kind, name] = /^\s*(\w+)=(.+)$/.exec(part) ?? [];
-      if (kind === undefined) throw new ArgumentError('feature-outputs', text, 'pairs as in features=pool');
-      requireOneOf('feature-outputs', kind, FEATURE_OUTPUTS);
-      return [kind, name!];
-    }),
-  );
-}
-
-function featureRange(text: string): [number, number] {
-  const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (values.length !== 2 || !values.every(Number.isFinite))
-    throw new ArgumentError('feature-range', text, 'two numbers, as in 0,1 or -1,1');
-  return [values[0]!, values[1]!];
 }

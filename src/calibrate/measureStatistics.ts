@@ -1,0 +1,62 @@
+/** From calibration data to what is known of the channels of every linear. */
+import type { Device, DeviceWeights } from '../backend/backend.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { type LayerStatistics, Probe } from './probe.js';
+import type { CalibrationSource } from './sources.js';
+
+/** A model with its weights on a device; a `DiTPipeline` is one. */
+export interface LoadedModel {
+  readonly checkpoint: DiTCheckpoint;
+  readonly device: Device;
+  readonly weights: DeviceWeights;
+}
+
+/** Statistics of the linears of a model, by layer. */
+export type Statistics = ReadonlyMap<string, LayerStatistics>;
+
+export interface MeasureOptions {
+  readonly source: CalibrationSource;
+  /** Of the change between two steps instead of the values themselves. */
+  readonly increments: boolean;
+  readonly secondMoments?: boolean;
+  /** Stops between two evaluations. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the number of batches measured. */
+  readonly onBatch?: (done: number) => void;
+}
+
+/** Shows all batches of the source to the model. */
+export async function measureStatistics(model: LoadedModel, options: MeasureOptions): Promise<Statistics> {
+  const { source, increments, secondMoments = false, signal, onBatch } = options;
+  using probe = await Probe.create({
+    config: model.checkpoint.config,
+    device: model.device,
+    weights: model.weights,
+    sequences: source.sequences,
+    increments,
+    secondMoments,
+  });
+  for (let batch = 0; batch < source.batches; batch++) {
+    await source.run(batch, stoppable(probe, signal), increments);
+    onBatch?.(batch + 1);
+  }
+  return probe.finish();
+}
+
+/** The probe, letting signals and timers through before every evaluation. */
+function stoppable(probe: Probe, signal: AbortSignal | undefined): Pick<Probe, 'store' | 'measure'> {
+  const pause = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  };
+  return {
+    store: async (...args) => {
+      await pause();
+      return probe.store(...args);
+    },
+    measure: async (...args) => {
+      await pause();
+      return probe.measure(...args);
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { type Command, Option } from 'commander';
+import { type CalibrationImages, loadCalibrationImages } from '../../calibrate/images.js';
+import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
+import { ArgumentError, requireOneOf } from '../../errors.js';
+import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
+import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
+import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
+import { openExtractor } from '../../evaluate/openExtractor.js';
+import { loadReference, measureReference, type Reference } from '../../evaluate/reference.js';
+import {
+  EXPERIMENT_NAMES,
+  EXPERIMENTS,
+  type ExperimentOptions,
+  runExperiment,
+} from '../../experiment/runExperiment.js';
+import type { DiTConfig } from '../../models/config.js';
+import { interruptSignal } from '../exit.js';
+import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
+import { requireFolderPath } from '../outputPath.js';
+import { integer, MOST_ITEMS } from '../parse.js';
+import { startEstimatedProgress } from '../progress.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+
+interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, FeatureFlags {
+  readonly out?: string;
+  readonly images: number;
+  readonly seeds: number;
+  readonly batch: number;
+  readonly calibrationImages?: string;
+}
+
+const MOST_SEEDS = 1000;
+
+export function registerExperiment(program: Command): void {
+  const command = program
+    .command('experiment')
+    .description(
+      'Do an experiment on a model: a page, a chart, JSON and CSV in a folder. Called again, it goes on where it was stopped.',
+    )
+    .argument('<name>', EXPERIMENT_NAMES.join(', '))
+    .option('-o, --out <folder>', 'folder of the results (default: the name)')
+    .option('-n, --images <n>', 'images of a configuration and seed', integer('images', 1, MOST_ITEMS), 100)
+    .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1);
+  addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
+  addFeatureFlags(addModelFlags(command)).addOption(
+    new Option(
+      '--calibration-images <file>',
+      'images and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
+    ),
+  );
+  addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
+}
+
+function listing(): string {
+  const width = Math.max(...EXPERIMENT_NAMES.map((name) => name.length));
+  return EXPERIMENT_NAMES.map((name) => `  ${name.padEnd(width)}  ${EXPERIMENTS[name].about}`).join('\n');
+}
+
+async function run(name: string, flags: ExperimentFlags): Promise<void> {
+  requireOneOf('experiment', name, EXPERIMENT_NAMES);
+  const out = flags.out ?? name;
+  requireFolderPath('out', out);
+  const sampling = { ...samplingOptions(flags), steps: flags.steps };
+  const signal = interruptSignal();
+  await using pipeline = await loadPipeline(flags);
+  const calibrationImages = imagesOf(flags, pipeline.config);
+  const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
+  const progress = startEstimatedProgress(name, flags.json === true);
+  try {
+    const reference = await referenceOf(flags, extractor, calibrationImages);
+    const options: ExperimentOptions = {
+      out,
+      images: flags.images,
+      seeds: flags.seeds,
+      batch: flags.batch,
+      sampling,
+      command: ['incache', ...process.argv.slice(2)].join(' '),
+      key: { weights: flags.weights ?? pipeline.device.activations },
+      signal,
+      ...(calibrationImages && { calibrationImages }),
+      ...(extractor && { judge: { extractor, ...(reference && { reference }) } }),
+    };
+    const tables = await runExperiment(pipeline, name, {
+      ...options,
+      onProgress: ({ share, secondsLeft, name }) => progress.set(share, secondsLeft, name),
+    });
+    progress.stop();
+    const report = {
+      out,
+      tables: Object.fromEntries([...tables].map(([table, { length }]) => [table, length])),
+    };
+    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${out}/README.md\n`);
+  } finally {
+    progress.stop();
+    await extractor?.dispose();
+  }
+}
+
+function imagesOf(
+  { calibrationImages, model }: ExperimentFlags,
+  config: DiTConfig,
+): CalibrationImages | undefined {
+  const path = calibrationImages ?? (model === EMBEDDED_MODEL ? EMBEDDED_CALIBRATION_IMAGES : undefined);
+  return path === undefined ? undefined : loadCalibrationImages(path, config);
+}
+
+/**
+ * The named one; else, for digits, the classifier's own statistics where there are enough images, with the features
+ * of the calibration images for precision and recall.
+ */
+async function referenceOf(
+  { against, images }: ExperimentFlags,
+  extractor: FeatureExtractor | undefined,
+  calibrationImages: CalibrationImages | undefined,
+): Promise<Reference | undefined> {
+  if (against !== undefined) {
+    if (!extractor) throw new ArgumentError('features', 'none', 'a feature model, since --against is given');
+    requireImages(images, extractor.features);
+    return loadReference(against, extractor);
+  }
+  if (!(extractor instanceof DigitsClassifier) || images < imagesForCovariance(extractor.features))
+    return undefined;
+  // They are few: for a distance there are better statistics of the same.
+  if (!calibrationImages || calibrationImages.labels.length < imagesForCovariance(extractor.features))
+    return { features: extractor.reference };
+  const { rows } = await measureReference(
+    { data: calibrationImages.images, shape: [calibrationImages.labels.length, 1, 32, 32] },
+    extractor,
+  );
+  return { features: extractor.reference, ...(rows && { rows }) };
+}

@@ -1,0 +1,54 @@
+/** The options that say who judges images, and against what. */
+import type { Command } from 'commander';
+import { ArgumentError, requireOneOf } from '../errors.js';
+import type { OnnxExtractorOptions } from '../evaluate/onnxExtractor.js';
+
+export interface FeatureFlags {
+  readonly features?: string;
+  readonly featureOutputs?: Pick<OnnxExtractorOptions, 'features' | 'logits' | 'spatial'>;
+  readonly featureRange?: readonly [number, number];
+  readonly against?: string;
+}
+
+const FEATURE_OUTPUTS = ['features', 'logits', 'spatial'] as const;
+
+export function addFeatureFlags(command: Command): Command {
+  return command
+    .option('--features <model>', 'digits, an .onnx file or none (default: digits for pictures of its size)')
+    .option(
+      '--feature-outputs <list>',
+      'outputs of the .onnx file, as in features=pool,logits=fc,spatial=mixed (default: those of these names)',
+      featureOutputs,
+    )
+    .option(
+      '--feature-range <low,high>',
+      'what black and white are to the .onnx file (default: 0,1)',
+      featureRange,
+    )
+    .option(
+      '--against <file>',
+      'statistics (.npz of mu and sigma) or reference images (.npz, .safetensors) for the Frechet distance (default for digits: their training set)',
+    );
+}
+
+export function onnxOptions({ featureOutputs, featureRange }: FeatureFlags): OnnxExtractorOptions {
+  return { ...featureOutputs, ...(featureRange && { range: featureRange }) };
+}
+
+function featureOutputs(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const [, kind, name] = /^\s*(\w+)=(.+)$/.exec(part) ?? [];
+      if (kind === undefined) throw new ArgumentError('feature-outputs', text, 'pairs as in features=pool');
+      requireOneOf('feature-outputs', kind, FEATURE_OUTPUTS);
+      return [kind, name!];
+    }),
+  );
+}
+
+function featureRange(text: string): [number, number] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (values.length !== 2 || !values.every(Number.isFinite))
+    throw new ArgumentError('feature-range', text, 'two numbers, as in 0,1 or -1,1');
+  return [values[0]!, values[1]!];
+}

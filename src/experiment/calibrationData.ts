@@ -1,0 +1,76 @@
+/** What the factors of a configuration are calibrated on. */
+import type { CalibrationImages } from '../calibrate/images.js';
+import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
+import { normals } from '../diffusion/philox.js';
+import { ArgumentError } from '../errors.js';
+import type { ExperimentContext } from './experiment.js';
+
+/**
+ * - `images`: those of the experiment, as in the paper
+ * - `inverted`: the same with black and white exchanged, which no training image looks like
+ * - `noise`: normal deviates in the place of images
+ * - `trajectories`: the model's own, from noise to image
+ */
+export type CalibrationData = 'images' | 'inverted' | 'noise' | 'trajectories';
+
+export interface CalibrationChoice {
+  readonly data: CalibrationData;
+  readonly count: number;
+}
+
+/** The paper's. */
+const DEFAULT_COUNT = 256;
+
+/** A stream of the counter-based generator that nothing else draws images from. */
+const NOISE_IMAGE_STREAM = 2;
+
+/** 256 images, or all where there are fewer; without images as many trajectories. */
+export function defaultCalibration({ calibrationImages }: ExperimentContext): CalibrationChoice {
+  return calibrationImages
+    ? { data: 'images', count: Math.min(DEFAULT_COUNT, calibrationImages.labels.length) }
+    : { data: 'trajectories', count: DEFAULT_COUNT };
+}
+
+/** Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
+export function calibrationSource(
+  context: ExperimentContext,
+  { data, count }: CalibrationChoice,
+  seed: number,
+): CalibrationSource {
+  const { pipeline, sampling } = context;
+  const { steps, guidanceScale } = sampling;
+  if (data === 'trajectories')
+    return trajectorySource(pipeline.config, {
+      count,
+      steps,
+      seed,
+      ...(guidanceScale !== undefined && { guidanceScale }),
+    });
+  return imageSource(pipeline.config, { ...imagesOf(context, { data, count }), count, steps, seed });
+}
+
+/** Evaluations of the network for one image that a calibration takes. */
+export function calibrationWork({ data, count }: CalibrationChoice, steps: number): number {
+  return data === 'trajectories' ? count * steps : 2 * count;
+}
+
+function imagesOf(context: ExperimentContext, { data, count }: CalibrationChoice): CalibrationImages {
+  if (data === 'noise') return noiseImages(context, count);
+  const { calibrationImages } = context;
+  if (!calibrationImages)
+    throw new ArgumentError(
+      'calibration-images',
+      undefined,
+      `a file of at least ${count} images, to calibrate on`,
+    );
+  if (data === 'images') return calibrationImages;
+  return { ...calibrationImages, images: calibrationImages.images.map((value) => -value) };
+}
+
+function noiseImages({ pipeline }: ExperimentContext, count: number): CalibrationImages {
+  const { inChannels, inputSize, classes } = pipeline.config;
+  const size = inChannels * inputSize ** 2;
+  const images = new Float32Array(count * size);
+  for (let i = 0; i < count; i++) images.set(normals(0, NOISE_IMAGE_STREAM, i, size), i * size);
+  return { images, labels: Array.from({ length: count }, (_, i) => i % classes) };
+}

@@ -1,0 +1,65 @@
+/** Configurations that experiments compare, as data. */
+import type { FactorMethod } from '../calibrate/factors.js';
+import type { DiTConfig } from '../models/config.js';
+import type { CacheOptions } from '../pipeline/options.js';
+import type { CalibrationChoice } from './calibrationData.js';
+import type { Row, SamplingChoice } from './experiment.js';
+
+export interface FactorChoice {
+  readonly method: FactorMethod;
+  readonly rank: number;
+  /** Default: see `defaultCalibration`. */
+  readonly calibration?: CalibrationChoice;
+}
+
+export interface Configuration {
+  /** Unique in its experiment. */
+  readonly name: string;
+  /** Configurations of one family are joined by a line in charts. */
+  readonly family: string;
+  /** Denoising steps; default: those of the experiment. */
+  readonly steps?: number;
+  /** Default: no cache. */
+  readonly cache?: Omit<CacheOptions, 'factors' | 'rule'>;
+  readonly factors?: FactorChoice;
+  /** Columns of its own in the results. */
+  readonly parameters?: Row;
+}
+
+/** The family of runs without a cache and with fewer steps: what any cache must beat. */
+export const FEWER_STEPS = 'fewer steps';
+
+/** The run that the others are compared with. */
+export function uncached(sampling: SamplingChoice): Configuration {
+  return { name: stepsName(sampling, sampling.steps), family: 'uncached' };
+}
+
+/** Runs without a cache that take a share of the experiment's steps; shares that round to the same are one. */
+export function fewerSteps(sampling: SamplingChoice, shares: readonly number[]): Configuration[] {
+  const counts = new Set(shares.map((share) => Math.max(1, Math.round(share * sampling.steps))));
+  counts.delete(sampling.steps);
+  return [...counts].map((steps) => ({ name: stepsName(sampling, steps), family: FEWER_STEPS, steps }));
+}
+
+export function reuse(period: number): Configuration {
+  return { name: `reuse p=${period}`, family: 'reuse', cache: { policy: 'reuse', period } };
+}
+
+export function calibrated(method: FactorMethod, rank: number, period: number): Configuration {
+  return {
+    name: `calibrated ${method} r=${rank} p=${period}`,
+    family: `calibrated ${method} r=${rank}`,
+    cache: { policy: 'calibrated', period },
+    factors: { method, rank },
+  };
+}
+
+/** Ranks as shares of the hidden size, which mean the same for models of any width. */
+export function ranksOf({ hiddenSize }: DiTConfig, shares: readonly number[]): number[] {
+  return [...new Set(shares.map((share) => Math.max(1, Math.round(share * hiddenSize))))];
+}
+
+/** `DDIM-50`, as the field writes it. */
+function stepsName({ sampler = 'ddim' }: SamplingChoice, steps: number): string {
+  return `${sampler.toUpperCase()}-${steps}`;
+}

@@ -1,0 +1,107 @@
+/** Measures the quality and the cost of configurations, all against the same uncached images. */
+import { join } from 'node:path';
+import { type EvaluationReport, evaluateModel } from '../evaluate/evaluateModel.js';
+import type { CacheOptions } from '../pipeline/options.js';
+import { type Configuration, uncached } from './configuration.js';
+import type { Advance, ExperimentContext, Measurement, Row } from './experiment.js';
+import { FactorStore } from './factorStore.js';
+import { fileName } from './measurementStore.js';
+
+export const EVALUATIONS = 'evaluations';
+
+/** For every seed the uncached run, whose samples are kept, and then every configuration. */
+export function evaluationMeasurements(
+  context: ExperimentContext,
+  configurations: readonly Configuration[],
+): Measurement[] {
+  const factors = new FactorStore(context);
+  const all = [uncached(context.sampling), ...configurations];
+  return context.seeds.flatMap((seed) =>
+    all.map((configuration) => evaluationMeasurement(context, factors, configuration, seed)),
+  );
+}
+
+function evaluationMeasurement(
+  context: ExperimentContext,
+  factors: FactorStore,
+  configuration: Configuration,
+  seed: number,
+): Measurement {
+  const steps = configuration.steps ?? context.sampling.steps;
+  const name = `${configuration.name} seed ${seed}`;
+  return {
+    name,
+    table: EVALUATIONS,
+    key: { ...configuration, seed },
+    work: context.images * steps + (configuration.factors ? factors.work(configuration.factors) : 0),
+    measure: (advance) =>
+      withCache(configuration, factors, seed, advance, async (cache) => {
+        const report = await evaluate(context, configuration, seed, cache, advance);
+        return [rowOf(configuration, seed, steps, report)];
+      }),
+  };
+}
+
+/** Calls `action` with the cache options of the configuration, factors included. */
+export function withCache<T>(
+  { cache, factors: choice }: Configuration,
+  factors: FactorStore,
+  seed: number,
+  advance: Advance,
+  action: (cache: CacheOptions) => Promise<T>,
+): Promise<T> {
+  if (!choice) return action(cache ?? {});
+  return factors.use(choice, seed, advance, (set) => action({ ...cache, factors: set }));
+}
+
+async function evaluate(
+  context: ExperimentContext,
+  configuration: Configuration,
+  seed: number,
+  cache: CacheOptions,
+  advance: Advance,
+): Promise<EvaluationReport> {
+  const { pipeline, images, batch, sampling, judge, folder, signal } = context;
+  const samples = join(folder, `uncached-seed${seed}.float32`);
+  return evaluateModel(pipeline, {
+    ...sampling,
+    ...(configuration.steps !== undefined && { steps: configuration.steps }),
+    images,
+    seed,
+    batch,
+    cache,
+    ...(configuration.family === 'uncached' ? { samples } : { compare: samples }),
+    ...(judge && { extractor: judge.extractor }),
+    ...(judge?.reference && { reference: judge.reference }),
+    ...(judge?.reference?.rows && { precisionRecall: true }),
+    folder: join(folder, 'runs', fileName(`${configuration.name} seed ${seed}`)),
+    ...(signal && { signal }),
+    onStep: () => advance(batch),
+  });
+}
+
+function rowOf(
+  { name, family, parameters }: Configuration,
+  seed: number,
+  steps: number,
+  report: EvaluationReport,
+): Row {
+  return {
+    configuration: name,
+    family,
+    ...parameters,
+    seed,
+    steps,
+    gmac: report.macsPerImage / 1e9,
+    gigabytes: report.bytesPerImage / 1e9,
+    psnr: report.psnr ?? null,
+    ssim: report.ssim ?? null,
+    relativeL2: report.relativeL2 ?? null,
+    frechet: report.frechet ?? null,
+    spatialFrechet: report.spatialFrechet ?? null,
+    inceptionScore: report.inceptionScore?.mean ?? null,
+    accuracy: report.accuracy ?? null,
+    precision: report.precision ?? null,
+    recall: report.recall ?? null,
+  };
+}

@@ -1,0 +1,85 @@
+/** What an experiment is: measurements that are taken one at a time and kept, and what is made of them in the end. */
+import type { TopLevelSpec } from 'vega-lite';
+import type { CalibrationImages } from '../calibrate/images.js';
+import type { FeatureExtractor } from '../evaluate/featureExtractor.js';
+import type { Reference } from '../evaluate/reference.js';
+import type { RunKey } from '../evaluate/savedRun.js';
+import type { SampleOptions } from '../pipeline/options.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
+
+export type Cell = string | number | null;
+
+/** A row of a table, by column. */
+export type Row = Readonly<Record<string, Cell>>;
+
+/** By name. */
+export type Tables = ReadonlyMap<string, readonly Row[]>;
+
+/** How every image is sampled, whatever the configuration. */
+export type SamplingChoice = Pick<
+  SampleOptions,
+  'sampler' | 'eta' | 'variance' | 'guidanceScale' | 'guidanceChannels'
+> & { readonly steps: number };
+
+/** Who judges the images, and against what. */
+export interface Judge {
+  readonly extractor: FeatureExtractor;
+  readonly reference?: Reference;
+}
+
+export interface ExperimentContext {
+  readonly pipeline: DiTPipeline;
+  /** Images of a configuration and seed. Image i has class i modulo their number. */
+  readonly images: number;
+  /** Seeds 0, 1, ... of the noise and of calibration. */
+  readonly seeds: readonly number[];
+  /** Images denoised together. */
+  readonly batch: number;
+  readonly sampling: SamplingChoice;
+  /** Without them the model is calibrated on its own trajectories. */
+  readonly calibrationImages?: CalibrationImages;
+  readonly judge?: Judge;
+  /** Where the state of the experiment is kept. */
+  readonly folder: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Calls back with work done since the last call. */
+export type Advance = (work: number) => void;
+
+export interface Measurement {
+  /** Unique in its experiment; for people and for the name of its file. */
+  readonly name: string;
+  /** The table that its rows belong to. */
+  readonly table: string;
+  /** What decides its numbers, beside what is the same for the whole experiment. */
+  readonly key: RunKey;
+  /** Share in the whole experiment, in evaluations of the network for one image. */
+  readonly work: number;
+  /** Goes on where it was killed, or starts anew. */
+  measure(advance: Advance): Promise<Row[]>;
+}
+
+/** A table for people. */
+export interface Section {
+  readonly title: string;
+  readonly text?: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface Report {
+  readonly title: string;
+  /** Markdown: what was done, and how to read it. */
+  readonly introduction: string;
+  readonly chart: TopLevelSpec;
+  readonly sections: readonly Section[];
+}
+
+export interface Experiment {
+  /** What it shows, in a line. */
+  readonly about: string;
+  /** Throws an `ArgumentError` for a context that it cannot be done in. */
+  measurements(context: ExperimentContext): Measurement[];
+  report(tables: Tables, context: ExperimentContext): Report;
+}

@@ -1,0 +1,108 @@
+/** Every cache policy against fewer steps: the paper's tables 1 and 2 in shape. */
+import { frechetName } from '../evaluate/frechet.js';
+import type { Panel, Point } from './chart/scatter.js';
+import { scatter } from './chart/scatter.js';
+import { type Configuration, calibrated, FEWER_STEPS, fewerSteps, ranksOf, reuse } from './configuration.js';
+import { withGain } from './equalMacs.js';
+import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
+import type { Experiment, ExperimentContext, Row, Section } from './experiment.js';
+import { qualityTable } from './qualityTable.js';
+import { common, groupBy, median, spread } from './summary.js';
+import { machineOf, TIMES, timeMeasurements } from './times.js';
+
+const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
+const PERIODS = [2, 3, 4];
+
+/** A new policy is a line here. */
+function configurations({ pipeline, sampling }: ExperimentContext): Configuration[] {
+  const [low, high] = ranksOf(pipeline.config, [1 / 8, 1 / 4]) as [number, number];
+  return [
+    ...fewerSteps(sampling, SHARES_OF_STEPS),
+    ...PERIODS.map((period) => reuse(period)),
+    ...PERIODS.map((period) => calibrated('ca', low, period)),
+    ...PERIODS.map((period) => calibrated('ca', high, period)),
+    ...PERIODS.map((period) => calibrated('cd', low, period)),
+    ...PERIODS.map((period) => calibrated('cd', high, period)),
+    ...PERIODS.map((period) => calibrated('whitened', high, period)),
+  ];
+}
+
+export const policies: Experiment = {
+  about:
+    'quality of every cache policy against MACs and against time; fewer steps is what any cache must beat',
+
+  measurements: (context) => [
+    ...evaluationMeasurements(context, configurations(context)),
+    ...timeMeasurements(context, configurations(context)),
+  ],
+
+  report(tables, context) {
+    const rows = withGain(tables.get(EVALUATIONS)!);
+    const times = relativeTimes(tables.get(TIMES)!);
+    const frechet = frechetName(context.judge?.extractor.name ?? '');
+    const gmac = (group: readonly Row[]) => spread(group, 'gmac')!.mean;
+    const time = (group: readonly Row[]) => times.get(String(common(group, 'configuration')))!;
+    const panel = (x: string, xOf: (group: readonly Row[]) => number, y: string, column: string): Panel => ({
+      x,
+      y,
+      points: pointsOf(rows, xOf, column),
+    });
+    return {
+      title: 'Cache policies',
+      introduction: `Every configuration samples the same ${context.images} images of a seed (noise and classes); PSNR, SSIM and relative L2 are to the run without a cache.
+MACs count both branches of guidance. **Gain** is the PSNR above that of ${FEWER_STEPS} at the same MACs (between two step counts on a straight line): a policy
+without a gain is better replaced by a shorter schedule. ± is the standard deviation over seeds.`,
+      chart: scatter([
+        panel('GMAC an image', gmac, 'PSNR to uncached, dB', 'psnr'),
+        panel('time, uncached = 1', time, 'PSNR to uncached, dB', 'psnr'),
+        panel('GMAC an image', gmac, frechet, 'frechet'),
+      ]),
+      sections: [
+        qualityTable(rows, context, 'Quality', [{ column: 'gain', title: 'gain, dB', digits: 2 }]),
+        timeTable(tables.get(TIMES)!, times, context),
+      ],
+    };
+  },
+};
+
+/** A point a configuration. */
+function pointsOf(rows: readonly Row[], xOf: (group: readonly Row[]) => number, column: string): Point[] {
+  return groupBy(rows, ['configuration']).flatMap((group): Point[] => {
+    const found = spread(group, column);
+    if (!found) return [];
+    const { mean, ...rest } = found;
+    return [{ family: String(common(group, 'family')), x: xOf(group), y: mean, ...rest }];
+  });
+}
+
+/** Medians over rounds of the time over that of the uncached run of the same round, by configuration. */
+function relativeTimes(rows: readonly Row[]): Map<string, number> {
+  const whole = new Map(
+    rows
+      .filter(({ family }) => family === 'uncached')
+      .map(({ round, milliseconds }) => [round, Number(milliseconds)]),
+  );
+  return new Map(
+    groupBy(rows, ['configuration']).map((group) => [
+      String(common(group, 'configuration')),
+      median(group.map(({ round, milliseconds }) => Number(milliseconds) / whole.get(round!)!)),
+    ]),
+  );
+}
+
+function timeTable(
+  rows: readonly Row[],
+  relative: ReadonlyMap<string, number>,
+  context: ExperimentContext,
+): Section {
+  return {
+    title: 'Time',
+    text: `On ${machineOf(context)}. Medians of ${new Set(rows.map(({ round }) => round)).size} rounds, in each of which every configuration sampled one batch; set-up apart.`,
+    header: ['configuration', 'ms an image', 'uncached = 1'],
+    rows: groupBy(rows, ['configuration']).map((group) => {
+      const name = String(common(group, 'configuration'));
+      const milliseconds = median(group.map((row) => Number(row.milliseconds)));
+      return [name, milliseconds.toFixed(1), relative.get(name)!.toFixed(3)];
+    }),
+  };
+}

@@ -1,0 +1,166 @@
+/** Takes the measurements of an experiment that have not been taken yet, and writes what is made of all. */
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import type { CalibrationImages } from '../calibrate/images.js';
+import { requireInteger, requireOneOf } from '../errors.js';
+import type { RunKey } from '../evaluate/savedRun.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
+import { VERSION } from '../version.js';
+import { defaultCalibration } from './calibrationData.js';
+import { calibrationSize } from './calibrationSize.js';
+import { loadSvgRenderer } from './chart/renderSvg.js';
+import type { Experiment, ExperimentContext, Judge, Row, SamplingChoice, Tables } from './experiment.js';
+import { rounded, writeFiles } from './files.js';
+import { MeasurementStore } from './measurementStore.js';
+import { outliers } from './outliers.js';
+import { policies } from './policies.js';
+import { type ExperimentProgress, ProgressEstimate } from './progressEstimate.js';
+import { ranks } from './ranks.js';
+import { trajectory } from './trajectory.js';
+
+export const EXPERIMENTS = {
+  policies,
+  ranks,
+  outliers,
+  'calibration-size': calibrationSize,
+  trajectory,
+} as const satisfies Record<string, Experiment>;
+
+export type ExperimentName = keyof typeof EXPERIMENTS;
+
+export const EXPERIMENT_NAMES = Object.keys(EXPERIMENTS) as ExperimentName[];
+
+export interface ExperimentOptions {
+  /** Folder of the results; its `work` keeps the measurements. */
+  readonly out: string;
+  /** Images of a configuration and seed. Default 100. */
+  readonly images?: number;
+  /** Seeds 0, 1, ..., each a measurement of its own. Default 1. */
+  readonly seeds?: number;
+  /** Default 16. */
+  readonly batch?: number;
+  readonly sampling?: Partial<SamplingChoice>;
+  readonly calibrationImages?: CalibrationImages;
+  readonly judge?: Judge;
+  /** For the results: how they were asked for. */
+  readonly command?: string;
+  /** What else decides the numbers, such as the precision of the weights. */
+  readonly key?: RunKey;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ExperimentProgress) => void;
+}
+
+/**
+ * Does the experiment and writes `README.md`, `chart.svg`, `results.json` and a CSV for each of its tables into
+ * `out`. Killed at any time and called again with the same options it goes on and gives the same numbers, times
+ * apart; with more seeds it adds theirs. Throws an `ArgumentError` for an unknown name or a folder of another
+ * experiment, an `IncacheError` where Vega-Lite is not installed, all before any work.
+ */
+export async function runExperiment(
+  pipeline: DiTPipeline,
+  name: string,
+  options: ExperimentOptions,
+): Promise<Tables> {
+  requireOneOf('experiment', name, EXPERIMENT_NAMES);
+  const context = contextOf(pipeline, options);
+  const experiment: Experiment = EXPERIMENTS[name];
+  const renderSvg = await loadSvgRenderer();
+  const store = new MeasurementStore(context.folder, experimentKey(name, context, options));
+  const tables = await takeMeasurements(experiment, context, store, options.onProgress);
+  const report = experiment.report(tables, context);
+  const provenance = {
+    experiment: name,
+    command: options.command ?? `runExperiment(pipeline, '${name}', ...)`,
+    incache: VERSION,
+    model: `${basename(pipeline.checkpoint.path)} (${pipeline.checkpoint.hash.slice(0, 12)})`,
+    settings: settingsOf(context, options),
+  };
+  writeFiles(options.out, provenance, tables, report, await renderSvg(report.chart));
+  return tables;
+}
+
+async function takeMeasurements(
+  experiment: Experiment,
+  context: ExperimentContext,
+  store: MeasurementStore,
+  onProgress: ExperimentOptions['onProgress'],
+): Promise<Tables> {
+  const measurements = experiment.measurements(context);
+  const stored = measurements.map((measurement) => store.load(measurement));
+  const progress = new ProgressEstimate(
+    measurements.reduce((sum, { work }) => sum + work, 0),
+    measurements.reduce((sum, { work }, i) => sum + (stored[i] ? work : 0), 0),
+  );
+  const tables = new Map<string, Row[]>();
+  for (const [i, measurement] of measurements.entries()) {
+    context.signal?.throwIfAborted();
+    const advance = (work: number) => onProgress?.(progress.advance(measurement, work));
+    const rows = stored[i] ?? (await measurement.measure(advance)).map(rounded);
+    if (!stored[i]) {
+      store.save(measurement, rows);
+      onProgress?.(progress.finish(measurement));
+    }
+    tables.set(measurement.table, [...(tables.get(measurement.table) ?? []), ...rows]);
+  }
+  return tables;
+}
+
+function contextOf(pipeline: DiTPipeline, options: ExperimentOptions): ExperimentContext {
+  const { images = 100, seeds = 1, batch = 16, calibrationImages, judge, signal } = options;
+  requireInteger('images', images, 1);
+  requireInteger('seeds', seeds, 1);
+  requireInteger('batch', batch, 1);
+  return {
+    pipeline,
+    images,
+    seeds: Array.from({ length: seeds }, (_, seed) => seed),
+    batch,
+    sampling: { steps: 50, guidanceScale: 1.5, ...options.sampling },
+    folder: join(options.out, 'work'),
+    ...(calibrationImages && { calibrationImages }),
+    ...(judge && { judge }),
+    ...(signal && { signal }),
+  };
+}
+
+/** Seeds and batch are not in it: seeds are measured one by one, and the batch changes no bit of an image. */
+function experimentKey(name: string, context: ExperimentContext, { key }: ExperimentOptions): RunKey {
+  const { pipeline, images, sampling, calibrationImages, judge } = context;
+  return {
+    experiment: name,
+    incache: VERSION,
+    model: pipeline.checkpoint.hash,
+    backend: pipeline.device.backend,
+    activations: pipeline.device.activations,
+    images,
+    sampling,
+    calibrationImages: calibrationImages ? hashOf(calibrationImages.images) : 'none',
+    features: judge?.extractor.fingerprint ?? 'none',
+    reference: judge?.reference ? hashOf(judge.reference.features.mean) : 'none',
+    ...key,
+  };
+}
+
+function settingsOf(context: ExperimentContext, { key }: ExperimentOptions): Record<string, unknown> {
+  const { pipeline, images, seeds, sampling, judge } = context;
+  const { steps, sampler = 'ddim', guidanceScale, ...rest } = sampling;
+  const { data, count } = defaultCalibration(context);
+  return {
+    backend: pipeline.device.backend,
+    ...key,
+    images,
+    seeds: seeds.length,
+    sampler,
+    steps,
+    guidance: guidanceScale,
+    ...rest,
+    features: judge?.extractor.name ?? 'none',
+    calibration: `on ${count} ${data}`,
+  };
+}
+
+function hashOf({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): string {
+  return createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
+}

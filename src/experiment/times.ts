@@ -1,0 +1,76 @@
+/** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
+import { cpus } from 'node:os';
+import { type Configuration, uncached } from './configuration.js';
+import { withCache } from './evaluations.js';
+import type { ExperimentContext, Measurement, Row } from './experiment.js';
+import { FactorStore } from './factorStore.js';
+
+export const TIMES = 'times';
+
+const ROUNDS = 5;
+
+/** A measurement a round, of one batch of each configuration. */
+export function timeMeasurements(
+  context: ExperimentContext,
+  configurations: readonly Configuration[],
+): Measurement[] {
+  const factors = new FactorStore(context);
+  const all = [uncached(context.sampling), ...configurations];
+  const work = (configuration: Configuration) =>
+    batchOf(context) * (configuration.steps ?? context.sampling.steps);
+  return Array.from({ length: ROUNDS }, (_, round): Measurement => {
+    return {
+      name: `times round ${round}`,
+      table: TIMES,
+      key: { machine: machineOf(context), batch: batchOf(context), round, configurations: all },
+      work: all.reduce((sum, configuration) => sum + work(configuration), 0),
+      async measure(advance) {
+        const rows: Row[] = [];
+        for (const configuration of all) {
+          rows.push(await timeOf(context, factors, configuration, round));
+          advance(work(configuration));
+        }
+        return rows;
+      },
+    };
+  });
+}
+
+/** For people: times mean nothing without it. */
+export function machineOf({ pipeline }: ExperimentContext): string {
+  const { backend, threads } = pipeline.device;
+  return `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${backend}, ${threads} threads`;
+}
+
+async function timeOf(
+  context: ExperimentContext,
+  factors: FactorStore,
+  configuration: Configuration,
+  round: number,
+): Promise<Row> {
+  const { pipeline, sampling, signal } = context;
+  const images = batchOf(context);
+  // Factors of the first seed: what they hold does not matter here, and they are there already.
+  const milliseconds = await withCache(
+    configuration,
+    factors,
+    context.seeds[0]!,
+    () => {},
+    async (cache) => {
+      const { report } = await pipeline.generate({
+        ...sampling,
+        ...(configuration.steps !== undefined && { steps: configuration.steps }),
+        labels: Array.from({ length: images }, (_, i) => i % pipeline.config.classes),
+        cache,
+        ...(signal && { signal }),
+      });
+      return report.milliseconds / images;
+    },
+  );
+  const { name, family } = configuration;
+  return { configuration: name, family, round, milliseconds };
+}
+
+function batchOf({ batch, images }: ExperimentContext): number {
+  return Math.min(batch, images);
+}

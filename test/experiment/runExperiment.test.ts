@@ -1,0 +1,177 @@
+/** Whole experiments on a tiny model: what they write, and that being stopped changes nothing. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { Cell, Row, Tables } from '../../src/experiment/experiment.js';
+import { csv } from '../../src/experiment/files.js';
+import {
+  EXPERIMENT_NAMES,
+  type ExperimentOptions,
+  runExperiment,
+} from '../../src/experiment/runExperiment.js';
+import type { SampleOptions } from '../../src/pipeline/options.js';
+import { sharedPipeline } from '../pipeline/tinyPipeline.js';
+import { relativeL2 } from '../support/compare.js';
+import { temporaryFolder } from '../support/folder.js';
+import { Random } from '../support/random.js';
+
+const IMAGES = 5;
+const STEPS = 4;
+const PIXELS = 64;
+const CALIBRATION = 16;
+
+describe('experiments', () => {
+  const pipeline = sharedPipeline('wasm');
+  const folder = temporaryFolder();
+  const calibrationImages = {
+    images: new Random(3).normals(CALIBRATION * PIXELS),
+    labels: Array.from({ length: CALIBRATION }, (_, i) => i % 3),
+  };
+  const optionsFor = (out: string, more: Partial<ExperimentOptions> = {}): ExperimentOptions => ({
+    out: join(folder, out),
+    images: IMAGES,
+    batch: 3,
+    sampling: { steps: STEPS, guidanceScale: 2 },
+    calibrationImages,
+    command: 'the command',
+    ...more,
+  });
+  const file = (out: string, name: string) => readFileSync(join(folder, out, name), 'utf8');
+
+  for (const name of EXPERIMENT_NAMES)
+    test(`${name}: stopped again and again, the same numbers; files agree`, async () => {
+      const whole = await runExperiment(pipeline(), name, optionsFor(`${name}-whole`, { seeds: 2 }));
+      let stops = 0;
+      for (;;) {
+        const controller = new AbortController();
+        // Here and there within a measurement; each attempt gets further than the one before.
+        let left = 3 * 2 ** stops;
+        const onProgress = () => {
+          if (--left === 0) controller.abort();
+        };
+        const stopped = optionsFor(`${name}-stopped`, { seeds: 2, signal: controller.signal, onProgress });
+        try {
+          await runExperiment(pipeline(), name, stopped);
+          break;
+        } catch (error) {
+          assert.equal((error as Error).name, 'AbortError');
+          assert.ok(!readdirSync(stopped.out).includes('results.json'));
+          stops++;
+        }
+      }
+      assert.ok(stops > 0);
+      const kept = await runExperiment(pipeline(), name, optionsFor(`${name}-stopped`, { seeds: 2 }));
+      assert.deepEqual(untimed(kept), untimed(whole));
+      assert.deepEqual(
+        readdirSync(join(folder, `${name}-whole`)).sort(),
+        [
+          'README.md',
+          'chart.svg',
+          ...[...whole.keys()].map((table) => `${table}.csv`),
+          'results.json',
+          'work',
+        ].sort(),
+      );
+      const results = JSON.parse(file(`${name}-whole`, 'results.json'));
+      assert.deepEqual(
+        [results.experiment, results.command, typeof results.incache],
+        [name, 'the command', 'string'],
+      );
+      for (const [table, rows] of whole) {
+        const { columns, rows: cells } = results.tables[table] as { columns: string[]; rows: Cell[][] };
+        assert.deepEqual(
+          cells,
+          rows.map((row) => columns.map((column) => row[column] ?? null)),
+        );
+        assert.equal(file(`${name}-whole`, `${table}.csv`), csv(rows));
+        assert.equal(csv(rows).split('\n').length, rows.length + 2);
+      }
+      assert.match(file(`${name}-whole`, 'chart.svg'), /^<svg [\s\S]*<\/svg>$/);
+      assert.match(file(`${name}-whole`, 'README.md'), /^# [\s\S]*the command[\s\S]*!\[[\s\S]* ± /);
+      assert.doesNotMatch(file(`${name}-whole`, 'README.md'), /NaN|undefined|Infinity/);
+    });
+
+  test('numbers are those of the runs themselves', async () => {
+    const tables = await runExperiment(pipeline(), 'policies', optionsFor('policies'));
+    const sample = async (options: Partial<SampleOptions>) => {
+      const run = { guidanceScale: 2, steps: STEPS, ...options };
+      const first = await pipeline().generate({ ...run, labels: [0, 1, 2] });
+      const rest = await pipeline().generate({ ...run, labels: [0, 1], firstImage: 3 });
+      return { latents: [...first.latents, ...rest.latents], macs: first.report.macs + rest.report.macs };
+    };
+    const whole = await sample({});
+    const cases = [
+      ['DDIM-3', { steps: 3 }],
+      ['reuse p=3', { cache: { policy: 'reuse', period: 3 } }],
+    ] as const;
+    for (const [name, options] of cases) {
+      const { latents, macs } = await sample(options);
+      const row = tables.get('evaluations')!.find(({ configuration }) => configuration === name)!;
+      close(row.relativeL2, relativeL2(latents, whole.latents));
+      close(row.gmac, macs / IMAGES / 1e9);
+    }
+  });
+
+  test('more seeds are added to those that are there', async () => {
+    await runExperiment(pipeline(), 'outliers', optionsFor('seeds'));
+    const measured = new Set<string>();
+    const onProgress = ({ name }: { name: string }) => measured.add(name);
+    const tables = await runExperiment(pipeline(), 'outliers', optionsFor('seeds', { seeds: 2, onProgress }));
+    assert.deepEqual([...measured], ['magnitudes of values seed 1', 'magnitudes of increments seed 1']);
+    assert.deepEqual([...new Set(tables.get('magnitudes')!.map(({ seed }) => seed))], [0, 1]);
+  });
+
+  test('outliers: every site of every block, quantiles in order', async () => {
+    const rows = (await runExperiment(pipeline(), 'outliers', optionsFor('sites'))).get('magnitudes')!;
+    assert.equal(rows.length, 2 * 2 * 10);
+    for (const { p10, p90, p99, largest, median } of rows)
+      assert.ok(
+        Number(median) > 0 &&
+          Number(p10) <= 1 &&
+          1 <= Number(p90) &&
+          Number(p90) <= Number(p99) &&
+          Number(p99) <= Number(largest),
+      );
+  });
+
+  test('progress goes from nothing to all, with an estimate of the rest', async () => {
+    const shares: number[] = [];
+    const onProgress: ExperimentOptions['onProgress'] = ({ share, secondsLeft }) => {
+      shares.push(share);
+      assert.ok(secondsLeft !== undefined && secondsLeft >= 0);
+    };
+    await runExperiment(pipeline(), 'trajectory', optionsFor('progress', { onProgress }));
+    assert.deepEqual(
+      shares,
+      [...shares].sort((a, b) => a - b),
+    );
+    assert.ok(shares.length > 20 && shares[0]! > 0 && Math.abs(shares.at(-1)! - 1) < 1e-12);
+  });
+
+  test('what cannot be done is refused before any work', async () => {
+    const onProgress = () => assert.fail('work was done');
+    const refused = (name: string, more: Partial<ExperimentOptions>, message: RegExp) =>
+      assert.rejects(
+        runExperiment(pipeline(), name, optionsFor('refused', { onProgress, ...more })),
+        message,
+      );
+    await refused('rank', {}, /experiment is 'rank'; expected one of policies, ranks, outliers, calib/);
+    await refused('ranks', { images: 0 }, /images is 0; expected an integer of at least 1/);
+    await refused('ranks', { seeds: 0 }, /seeds is 0/);
+    assert.ok(!readdirSync(folder).includes('refused'));
+    await runExperiment(pipeline(), 'outliers', optionsFor('taken'));
+    await refused('ranks', { out: join(folder, 'taken') }, /in it experiment is "outliers", not "ranks"/);
+    await refused('outliers', { out: join(folder, 'taken'), images: 7 }, /in it images is 5, not 7/);
+  });
+});
+
+/** Without what is never the same twice. */
+function untimed(tables: Tables): [string, Row[]][] {
+  return [...tables].map(([name, rows]) => [name, rows.map(({ milliseconds: _, ...row }) => row)]);
+}
+
+/** Cells are rounded to six figures. */
+function close(cell: Cell | undefined, expected: number): void {
+  assert.ok(Math.abs(Number(cell) / expected - 1) < 1e-5, `${cell}, expected ${expected}`);
+}
