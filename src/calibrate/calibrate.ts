@@ -94,7 +94,8 @@ async function factorLayers(
       const layer = layerName(block, linear);
       const weight = readLinear(checkpoint, block, linear);
       const rank = rankOf(options.rank, layer);
-      layers.set(layer, { rank, ...weight, ...factorLayer(weight, rank, options, statistics?.get(layer)) });
+      const { up, down } = factorLayer(weight, rank, options, statistics?.get(layer));
+      layers.set(layer, { rank, up, down, rows: weight.rows, columns: weight.columns });
       options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
     }
   return layers;

@@ -70,6 +70,17 @@ export class FactorSet {
     return this.requireLayer(name).rank;
   }
 
+  /**
+   * The same factors cut down to a rank that no layer may be under: bit for bit what calibration with that rank gives, since
+   * the columns of Wa and the rows of Wb are those of the largest singular values, in order.
+   */
+  truncated(rank: number): FactorSet {
+    const layers = [...this.layers].map(
+      ([name, layer]) => [name, truncatedLayer(name, layer, rank)] as const,
+    );
+    return new FactorSet(this.info, new Map(layers));
+  }
+
   /** The tensor `<layer>.up` (Co x r) or `<layer>.down` (r x Ci). @throws IncacheError if there is none. */
   read(name: string): Float32Array {
     const [, layer, side] = /^(.+)\.(up|down)$/.exec(name) ?? [];
@@ -84,6 +95,14 @@ export class FactorSet {
       `the factors were made for the model with hash ${this.info.modelHash}, not for this one with hash ${hash}`,
     );
   }
+}
+
+function truncatedLayer(name: string, layer: LayerFactors, rank: number): LayerFactors {
+  requireInteger(`rank of ${name}`, rank, 0, layer.rank);
+  const up = new Float32Array(layer.rows * rank);
+  for (let row = 0; row < layer.rows; row++)
+    up.set(layer.up.subarray(row * layer.rank, row * layer.rank + rank), row * rank);
+  return { ...layer, rank, up, down: layer.down.slice(0, rank * layer.columns) };
 }
 
 function requireInfo(info: FactorSetInfo): void {

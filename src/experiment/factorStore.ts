@@ -1,5 +1,5 @@
-/** The factors of an experiment: each made once, kept in its folder, and on the device only while it is used. */
-import { existsSync, mkdirSync } from 'node:fs';
+/** The factors of an experiment: made once for all ranks, kept in its folder, and on the device only while they are used. */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../calibrate/calibrate.js';
 import { FactorSet } from '../calibrate/factorSet.js';
@@ -28,9 +28,7 @@ export class FactorStore {
     advance: Advance,
     action: (factors: FactorSet) => Promise<T>,
   ): Promise<T> {
-    const path = this.#path(choice, seed);
-    const factors = existsSync(path) ? FactorSet.load(path) : await this.#make(choice, seed, advance);
-    if (!existsSync(path)) factors.save(path);
+    const factors = this.#stored(choice, seed) ?? (await this.#make(choice, seed, advance));
     try {
       return await action(factors);
     } finally {
@@ -38,11 +36,24 @@ export class FactorStore {
     }
   }
 
+  /** The factors as they are kept, or cut down from some of a larger rank. */
+  #stored(choice: FactorChoice, seed: number): FactorSet | undefined {
+    const name = nameOf(choice, seed);
+    const ranks = this.#files().flatMap((file) => {
+      const [, stem, rank] = /^(.+)-r(\d+)\.safetensors$/.exec(file) ?? [];
+      return stem === name && Number(rank) >= choice.rank ? [Number(rank)] : [];
+    });
+    if (ranks.length === 0) return undefined;
+    const rank = Math.min(...ranks);
+    const factors = FactorSet.load(this.#path(choice, rank, seed));
+    return rank === choice.rank ? factors : factors.truncated(choice.rank);
+  }
+
   async #make(choice: FactorChoice, seed: number, advance: Advance): Promise<FactorSet> {
     const { pipeline, sampling, signal } = this.#context;
     const { method, rank, calibration = defaultCalibration(this.#context) } = choice;
     const source = method === 'svd' ? undefined : calibrationSource(this.#context, calibration, seed);
-    return calibrate(pipeline, {
+    const factors = await calibrate(pipeline, {
       method,
       rank,
       seed,
@@ -51,12 +62,26 @@ export class FactorStore {
       ...(signal && { signal }),
       onProgress: (_, total) => advance(this.work(choice) / total),
     });
+    mkdirSync(this.#folder, { recursive: true });
+    factors.save(this.#path(choice, rank, seed));
+    return factors;
   }
 
-  #path({ method, rank, calibration }: FactorChoice, seed: number): string {
-    const folder = join(this.#context.folder, 'factors');
-    mkdirSync(folder, { recursive: true });
-    const data = calibration ? `-${calibration.data}-${calibration.count}` : '';
-    return join(folder, `${method}-r${rank}${data}-seed${seed}.safetensors`);
+  get #folder(): string {
+    return join(this.#context.folder, 'factors');
   }
+
+  #files(): string[] {
+    return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
+  }
+
+  #path(choice: FactorChoice, rank: number, seed: number): string {
+    return join(this.#folder, `${nameOf(choice, seed)}-r${rank}.safetensors`);
+  }
+}
+
+/** What makes factors the same but for their rank. */
+function nameOf({ method, calibration }: FactorChoice, seed: number): string {
+  const data = calibration ? `-${calibration.data}-${calibration.count}` : '';
+  return `${method}${data}-seed${seed}`;
 }

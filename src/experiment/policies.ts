@@ -15,14 +15,14 @@ const PERIODS = [2, 3, 4];
 
 /** A new policy is a line here. */
 function configurations({ pipeline, sampling }: ExperimentContext): Configuration[] {
-  const [low, high] = ranksOf(pipeline.config, [1 / 8, 1 / 4]) as [number, number];
+  const [high, low] = ranksOf(pipeline.config, [1 / 4, 1 / 8]) as [number, number];
   return [
     ...fewerSteps(sampling, SHARES_OF_STEPS),
     ...PERIODS.map((period) => reuse(period)),
-    ...PERIODS.map((period) => calibrated('ca', low, period)),
     ...PERIODS.map((period) => calibrated('ca', high, period)),
-    ...PERIODS.map((period) => calibrated('cd', low, period)),
+    ...PERIODS.map((period) => calibrated('ca', low, period)),
     ...PERIODS.map((period) => calibrated('cd', high, period)),
+    ...PERIODS.map((period) => calibrated('cd', low, period)),
     ...PERIODS.map((period) => calibrated('whitened', high, period)),
   ];
 }

@@ -88,6 +88,17 @@ describe('calibrate', () => {
     for (const { name } of LAYERS) assert.equal(factors.rank(name), rank(name), name);
   });
 
+  for (const method of FACTOR_METHODS)
+    test(`${method}: cut down to a rank, the factors are those of that rank`, async () => {
+      const large = await make({ method, rank: 11 });
+      for (const rank of [0, 1, 4, 11])
+        assert.deepEqual(large.truncated(rank), await make({ method, rank }), `rank ${rank}`);
+      assert.throws(
+        () => large.truncated(12),
+        /rank of blocks\.0\.q is 12; expected an integer from 0 to 11/,
+      );
+    });
+
   test('the same request gives the same factors, whatever the backend has done before', async () => {
     const source = () => imageSource(TINY, { ...OPTIONS, images, labels });
     const first = await make({ source: source() });
