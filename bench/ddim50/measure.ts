@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Contender, interleave, median, type Times } from '../../src/bench/measure.js';
 import { differences } from '../agreement.js';
-import { openLoops } from '../loops.js';
+import { type Loops, openLoops } from '../loops.js';
 import type { RunContender } from './contender.js';
 import { ONNXRUNTIME } from './peers.js';
 import { STEPS } from './problem.js';
@@ -18,42 +18,50 @@ export interface RunTurns {
 /** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
 const PAUSE = 60;
 
+/** Of the contenders, and of the loops. */
+type AllTimes = ReadonlyMap<RunContender | Contender, Times>;
+
 /** Throws when a prediction is wrong. */
 export async function measureRuns(contenders: readonly RunContender[], turns: RunTurns): Promise<RunRow[]> {
   const predictions: Float32Array[] = [];
   for (const contender of contenders) predictions.push(await contender.prediction());
   const errors = differences(contenders, predictions);
   const loops = await openLoops();
-  const loopList = Object.values(loops);
-  const { rounds, turnSteps } = turns;
-  const inTurn = [...loopList, ...contenders.map((contender) => turnOf(contender, turnSteps))];
-  // The predictions have been the warm-up.
-  const all = await interleave(inTurn, { rounds, warmUp: 0 });
-  const timesOf = (contender: RunContender | undefined): Times | undefined =>
-    contender && all[loopList.length + contenders.indexOf(contender)];
-  const fastestOf = (contender: RunContender) => fastestPeer(contenders, contender, timesOf);
-  const uninterrupted = await takeInOneGo(contenders, fastestOf);
+  const times = await timeInTurn(contenders, loops, turns);
+  const uninterrupted = await takeInOneGo(contenders, times);
   return Promise.all(
     contenders.map((contender, i) => {
       const loop = loops[contender.loop];
-      const { threads, replaces } = contender;
       const find = (name: string | undefined) =>
-        contenders.find((other) => other.name === name && other.threads === threads);
-      const full = find(replaces);
-      const fastest = fastestOf(contender);
+        contenders.find((other) => other.name === name && other.threads === contender.threads);
+      const onnx = find(contender.loop === 'wasm' ? ONNXRUNTIME.wasm : ONNXRUNTIME.native);
+      const fastest = fastestPeer(contenders, contender.threads, times);
+      const full = find(contender.replaces);
       return runRow({
         contender,
-        times: timesOf(contender)!,
-        turnSteps,
+        times: times.get(contender)!,
+        turnSteps: turns.turnSteps,
         uninterrupted: uninterrupted.get(contender),
         error: errors[i]!,
-        loop: loop && { contender: loop, times: all[loopList.indexOf(loop)]! },
-        onnx: timesOf(find(contender.loop === 'wasm' ? ONNXRUNTIME.wasm : ONNXRUNTIME.native)),
-        fastest: fastest && { name: fastest.name, times: timesOf(fastest)! },
-        full: full && { flops: full.flops, times: timesOf(full)! },
+        loop: loop && { contender: loop, times: times.get(loop)! },
+        onnx: onnx && times.get(onnx),
+        fastest: fastest && { name: fastest.name, times: times.get(fastest)! },
+        full: full && { flops: full.flops, times: times.get(full)! },
       });
     }),
   );
+}
+
+/** The predictions have been the warm-up. */
+async function timeInTurn(
+  contenders: readonly RunContender[],
+  loops: Loops,
+  { rounds, turnSteps }: RunTurns,
+): Promise<AllTimes> {
+  const timed = [...Object.values(loops), ...contenders];
+  const turns = timed.map((one) => ('take' in one ? turnOf(one, turnSteps) : one));
+  const times = await interleave(turns, { rounds, warmUp: 0 });
+  return new Map(timed.map((one, i) => [one, times[i]!]));
 }
 
 function turnOf(contender: RunContender, turnSteps: number): Contender {
@@ -64,14 +72,13 @@ function turnOf(contender: RunContender, turnSteps: number): Contender {
   return { name: contender.name, flops: contender.flops, timedRun, run: () => timedRun().then(() => {}) };
 }
 
-/** On as many threads as `than`. */
 function fastestPeer(
   contenders: readonly RunContender[],
-  than: RunContender,
-  timesOf: (contender: RunContender) => Times | undefined,
+  threads: number,
+  times: AllTimes,
 ): RunContender | undefined {
-  const time = (contender: RunContender) => median(timesOf(contender)!);
-  const peers = contenders.filter(({ isPeer, threads }) => isPeer && threads === than.threads);
+  const time = (contender: RunContender) => median(times.get(contender)!);
+  const peers = contenders.filter((contender) => contender.isPeer && contender.threads === threads);
   return peers.sort((a, b) => time(a) - time(b))[0];
 }
 
@@ -81,19 +88,22 @@ function fastestPeer(
  */
 async function takeInOneGo(
   contenders: readonly RunContender[],
-  fastestOf: (contender: RunContender) => RunContender | undefined,
+  times: AllTimes,
 ): Promise<Map<RunContender, number>> {
   const most = Math.max(...contenders.map(({ threads }) => threads));
-  const times = new Map<RunContender, number>();
-  for (const contender of contenders) {
-    const { threads, loop, name } = contender;
-    if (threads < most || loop === 'wasm') continue;
-    if (!name.includes('calibrated') && contender !== fastestOf(contender)) continue;
+  const fastest = fastestPeer(contenders, most, times);
+  const chosen = contenders.filter(
+    (contender) =>
+      contender === fastest ||
+      (contender.threads === most && contender.loop !== 'wasm' && contender.name.includes('calibrated')),
+  );
+  const taken = new Map<RunContender, number>();
+  for (const contender of chosen) {
     await setTimeout(PAUSE);
-    times.set(
+    taken.set(
       contender,
       (await contender.take(STEPS)).reduce((sum, time) => sum + time, 0),
     );
   }
-  return times;
+  return taken;
 }
