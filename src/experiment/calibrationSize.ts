@@ -4,7 +4,7 @@ import type { FactorMethod } from '../calibrate/factors.js';
 import { frechetName } from '../evaluate/frechet.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import { type Point, scatter } from './chart/scatter.js';
-import { type Configuration, calibrated, ranksOf, reuse } from './configuration.js';
+import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
 import type { Experiment, ExperimentContext, Row } from './experiment.js';
 import { qualityTable } from './qualityTable.js';
@@ -17,9 +17,9 @@ const COUNTS = [16, 32, 64, 128, 256, 512];
 /** Of the data that is not images of the domain. */
 const OTHER_COUNT = 256;
 
-function configurations(context: ExperimentContext): Configuration[] {
+function configurations(context: ExperimentContext): readonly Configuration[] {
   const [rank] = ranksOf(context.pipeline.config, [SHARE_OF_WIDTH]) as [number];
-  return [
+  const all = [
     reuse(PERIOD),
     ...METHODS.flatMap((method) =>
       choices(context).map((calibration): Configuration => {
@@ -27,13 +27,14 @@ function configurations(context: ExperimentContext): Configuration[] {
         const { data, count } = calibration;
         return {
           ...plain,
-          name: `${method} r=${rank}, ${count} ${data}`,
+          name: `${method} r=${rank} on ${count} ${data}`,
           factors: { method, rank, calibration },
           parameters: { method, rank, data, count },
         };
       }),
     ),
   ];
+  return chosen(all, context);
 }
 
 /** As many images as there are, then other data. */

@@ -1,9 +1,10 @@
 /** Configurations that experiments compare, as data. */
 import type { FactorMethod } from '../calibrate/factors.js';
+import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import type { CacheOptions } from '../pipeline/options.js';
 import type { CalibrationChoice } from './calibrationData.js';
-import type { Row, SamplingChoice } from './experiment.js';
+import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';
 
 export interface FactorChoice {
   readonly method: FactorMethod;
@@ -24,6 +25,25 @@ export interface Configuration {
   readonly factors?: FactorChoice;
   /** Columns of its own in the results. */
   readonly parameters?: Row;
+}
+
+/**
+ * The configurations that the experiment is to do. Throws an `ArgumentError` that lists them for a text that is in no
+ * name.
+ */
+export function chosen(
+  configurations: readonly Configuration[],
+  { only }: ExperimentContext,
+): readonly Configuration[] {
+  if (!only) return configurations;
+  for (const text of only)
+    if (!configurations.some(({ name }) => name.includes(text)))
+      throw new ArgumentError(
+        'only',
+        text,
+        `a part of one of these: ${configurations.map(({ name }) => name).join(', ')}`,
+      );
+  return configurations.filter(({ name }) => only.some((text) => name.includes(text)));
 }
 
 /** The family of runs without a cache and with fewer steps: what any cache must beat. */

@@ -36,6 +36,8 @@ export interface ExperimentContext {
   /** Images denoised together. */
   readonly batch: number;
   readonly sampling: SamplingChoice;
+  /** Only configurations whose names contain one of these; all are without it. */
+  readonly only?: readonly string[];
   /** Without them the model is calibrated on its own trajectories. */
   readonly calibrationImages?: CalibrationImages;
   readonly judge?: Judge;

@@ -1,6 +1,7 @@
 /** Magnitudes of channels by layer: the outliers that make plain SVD a poor choice (the paper's figure 4). */
 import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
+import { ArgumentError } from '../errors.js';
 import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/actions.js';
 import { calibrationSource, calibrationWork, defaultCalibration } from './calibrationData.js';
 import type { Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
@@ -14,8 +15,11 @@ const QUANTILES = { p10: 0.1, p90: 0.9, p99: 0.99, largest: 1 } as const;
 export const outliers: Experiment = {
   about: 'magnitudes of the channels of every linear, of its values and of their change between two steps',
 
-  measurements: (context) =>
-    context.seeds.flatMap((seed) => KINDS.map((kind) => magnitudeMeasurement(context, kind, seed))),
+  measurements(context) {
+    if (context.only)
+      throw new ArgumentError('only', context.only, 'nothing for outliers, which compares no configurations');
+    return context.seeds.flatMap((seed) => KINDS.map((kind) => magnitudeMeasurement(context, kind, seed)));
+  },
 
   report(tables) {
     const rows = tables.get(MAGNITUDES)!;

@@ -2,7 +2,15 @@
 import { frechetName } from '../evaluate/frechet.js';
 import type { Panel, Point } from './chart/scatter.js';
 import { scatter } from './chart/scatter.js';
-import { type Configuration, calibrated, FEWER_STEPS, fewerSteps, ranksOf, reuse } from './configuration.js';
+import {
+  type Configuration,
+  calibrated,
+  chosen,
+  FEWER_STEPS,
+  fewerSteps,
+  ranksOf,
+  reuse,
+} from './configuration.js';
 import { withGain } from './equalMacs.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
 import type { Experiment, ExperimentContext, Row, Section } from './experiment.js';
@@ -14,9 +22,10 @@ const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 const PERIODS = [2, 3, 4];
 
 /** A new policy is a line here. */
-function configurations({ pipeline, sampling }: ExperimentContext): Configuration[] {
+function configurations(context: ExperimentContext): readonly Configuration[] {
+  const { pipeline, sampling } = context;
   const [high, low] = ranksOf(pipeline.config, [1 / 4, 1 / 8]) as [number, number];
-  return [
+  const all = [
     ...fewerSteps(sampling, SHARES_OF_STEPS),
     ...PERIODS.map((period) => reuse(period)),
     ...PERIODS.map((period) => calibrated('ca', high, period)),
@@ -25,16 +34,17 @@ function configurations({ pipeline, sampling }: ExperimentContext): Configuratio
     ...PERIODS.map((period) => calibrated('cd', low, period)),
     ...PERIODS.map((period) => calibrated('whitened', high, period)),
   ];
+  return chosen(all, context);
 }
 
 export const policies: Experiment = {
   about:
     'quality of every cache policy against MACs and against time; fewer steps is what any cache must beat',
 
-  measurements: (context) => [
-    ...evaluationMeasurements(context, configurations(context)),
-    ...timeMeasurements(context, configurations(context)),
-  ],
+  measurements(context) {
+    const all = configurations(context);
+    return [...evaluationMeasurements(context, all), ...timeMeasurements(context, all)];
+  },
 
   report(tables, context) {
     const rows = withGain(tables.get(EVALUATIONS)!);

@@ -3,7 +3,7 @@
 import { FACTOR_METHODS } from '../calibrate/factors.js';
 import { frechetName } from '../evaluate/frechet.js';
 import { type Point, scatter } from './chart/scatter.js';
-import { type Configuration, calibrated, ranksOf, reuse } from './configuration.js';
+import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
 import type { Experiment, ExperimentContext, Row, Section } from './experiment.js';
 import { qualityTable } from './qualityTable.js';
@@ -13,16 +13,17 @@ const PERIOD = 2;
 /** The largest first: the others are cut from its factors. */
 const SHARES_OF_WIDTH = [1 / 2, 3 / 8, 1 / 4, 1 / 8, 1 / 16, 1 / 32];
 
-function configurations({ pipeline: { config } }: ExperimentContext): Configuration[] {
-  return [
+function configurations(context: ExperimentContext): readonly Configuration[] {
+  const all = [
     { ...reuse(PERIOD), parameters: { method: 'reuse', rank: 0 } },
     ...FACTOR_METHODS.flatMap((method) =>
-      ranksOf(config, SHARES_OF_WIDTH).map((rank) => ({
+      ranksOf(context.pipeline.config, SHARES_OF_WIDTH).map((rank) => ({
         ...calibrated(method, rank, PERIOD),
         parameters: { method, rank },
       })),
     ),
   ];
+  return chosen(all, context);
 }
 
 export const ranks: Experiment = {

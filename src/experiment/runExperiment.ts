@@ -9,7 +9,15 @@ import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';
 import { calibrationSize } from './calibrationSize.js';
 import { loadSvgRenderer } from './chart/renderSvg.js';
-import type { Experiment, ExperimentContext, Judge, Row, SamplingChoice, Tables } from './experiment.js';
+import type {
+  Experiment,
+  ExperimentContext,
+  Judge,
+  Measurement,
+  Row,
+  SamplingChoice,
+  Tables,
+} from './experiment.js';
 import { rounded, writeFiles } from './files.js';
 import { MeasurementStore } from './measurementStore.js';
 import { outliers } from './outliers.js';
@@ -40,6 +48,8 @@ export interface ExperimentOptions {
   /** Default 16. */
   readonly batch?: number;
   readonly sampling?: Partial<SamplingChoice>;
+  /** Only configurations whose names contain one of these. Others can be added later. */
+  readonly only?: readonly string[];
   readonly calibrationImages?: CalibrationImages;
   readonly judge?: Judge;
   /** For the results: how they were asked for. */
@@ -65,8 +75,10 @@ export async function runExperiment(
   const context = contextOf(pipeline, options);
   const experiment: Experiment = EXPERIMENTS[name];
   const renderSvg = await loadSvgRenderer();
+  // Before the folder is made: a refusal leaves none.
+  const measurements = experiment.measurements(context);
   const store = new MeasurementStore(context.folder, experimentKey(name, context, options));
-  const tables = await takeMeasurements(experiment, context, store, options.onProgress);
+  const tables = await takeMeasurements(measurements, store, options);
   const report = experiment.report(tables, context);
   const provenance = {
     experiment: name,
@@ -80,12 +92,10 @@ export async function runExperiment(
 }
 
 async function takeMeasurements(
-  experiment: Experiment,
-  context: ExperimentContext,
+  measurements: readonly Measurement[],
   store: MeasurementStore,
-  onProgress: ExperimentOptions['onProgress'],
+  { signal, onProgress }: ExperimentOptions,
 ): Promise<Tables> {
-  const measurements = experiment.measurements(context);
   const stored = measurements.map((measurement) => store.load(measurement));
   const progress = new ProgressEstimate(
     measurements.reduce((sum, { work }) => sum + work, 0),
@@ -93,7 +103,7 @@ async function takeMeasurements(
   );
   const tables = new Map<string, Row[]>();
   for (const [i, measurement] of measurements.entries()) {
-    context.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const advance = (work: number) => onProgress?.(progress.advance(measurement, work));
     const rows = stored[i] ?? (await measurement.measure(advance)).map(rounded);
     if (!stored[i]) {
@@ -106,7 +116,7 @@ async function takeMeasurements(
 }
 
 function contextOf(pipeline: DiTPipeline, options: ExperimentOptions): ExperimentContext {
-  const { images = 100, seeds = 1, batch = 16, calibrationImages, judge, signal } = options;
+  const { images = 100, seeds = 1, batch = 16, only, calibrationImages, judge, signal } = options;
   requireInteger('images', images, 1);
   requireInteger('seeds', seeds, 1);
   requireInteger('batch', batch, 1);
@@ -117,15 +127,16 @@ function contextOf(pipeline: DiTPipeline, options: ExperimentOptions): Experimen
     batch,
     sampling: { steps: 50, guidanceScale: 1.5, ...options.sampling },
     folder: join(options.out, 'work'),
+    ...(only && { only }),
     ...(calibrationImages && { calibrationImages }),
     ...(judge && { judge }),
     ...(signal && { signal }),
   };
 }
 
-/** Seeds and batch are not in it: seeds are measured one by one, and the batch changes no bit of an image. */
+/** Seeds and configurations are not in it, since they are measured one by one. */
 function experimentKey(name: string, context: ExperimentContext, { key }: ExperimentOptions): RunKey {
-  const { pipeline, images, sampling, calibrationImages, judge } = context;
+  const { pipeline, images, batch, sampling, calibrationImages, judge } = context;
   return {
     experiment: name,
     incache: VERSION,
@@ -133,6 +144,7 @@ function experimentKey(name: string, context: ExperimentContext, { key }: Experi
     backend: pipeline.device.backend,
     activations: pipeline.device.activations,
     images,
+    batch,
     sampling,
     calibrationImages: calibrationImages ? hashOf(calibrationImages.images) : 'none',
     features: judge?.extractor.fingerprint ?? 'none',

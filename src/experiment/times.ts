@@ -1,4 +1,5 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
+import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
 import { type Configuration, uncached } from './configuration.js';
 import { withCache } from './evaluations.js';
@@ -18,11 +19,14 @@ export function timeMeasurements(
   const all = [uncached(context.sampling), ...configurations];
   const work = (configuration: Configuration) =>
     batchOf(context) * (configuration.steps ?? context.sampling.steps);
+  // Rounds of something else, as on another machine, are not continued: these have a name of their own.
+  const key = { machine: machineOf(context), batch: batchOf(context), configurations: all };
+  const hash = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 8);
   return Array.from({ length: ROUNDS }, (_, round): Measurement => {
     return {
-      name: `times round ${round}`,
+      name: `times ${hash} round ${round}`,
       table: TIMES,
-      key: { machine: machineOf(context), batch: batchOf(context), round, configurations: all },
+      key: { ...key, round },
       work: all.reduce((sum, configuration) => sum + work(configuration), 0),
       async measure(advance) {
         const rows: Row[] = [];

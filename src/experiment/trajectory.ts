@@ -4,7 +4,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { sublayers } from '../evaluate/exposeResidual.js';
 import { trajectoryError } from '../evaluate/trajectory.js';
 import { type Point, scatter } from './chart/scatter.js';
-import { type Configuration, calibrated, ranksOf, reuse } from './configuration.js';
+import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import { withCache } from './evaluations.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
 import { FactorStore } from './factorStore.js';
@@ -13,9 +13,9 @@ import { common, groupBy, spread, spreadOf, spreadText } from './summary.js';
 
 const ERRORS = 'errors';
 
-function configurations({ pipeline: { config } }: ExperimentContext): Configuration[] {
-  const [low, high] = ranksOf(config, [1 / 8, 1 / 4]) as [number, number];
-  return [
+function configurations(context: ExperimentContext): readonly Configuration[] {
+  const [low, high] = ranksOf(context.pipeline.config, [1 / 8, 1 / 4]) as [number, number];
+  const all = [
     reuse(2),
     reuse(3),
     calibrated('ca', low, 2),
@@ -23,6 +23,7 @@ function configurations({ pipeline: { config } }: ExperimentContext): Configurat
     calibrated('cd', high, 2),
     calibrated('cd', high, 3),
   ];
+  return chosen(all, context);
 }
 
 export const trajectory: Experiment = {

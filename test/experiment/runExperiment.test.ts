@@ -122,6 +122,20 @@ describe('experiments', () => {
     assert.deepEqual([...new Set(tables.get('magnitudes')!.map(({ seed }) => seed))], [0, 1]);
   });
 
+  test('chosen configurations, and others later', async () => {
+    const names = (tables: Tables) => [
+      ...new Set(tables.get('evaluations')!.map(({ configuration }) => configuration)),
+    ];
+    const some = await runExperiment(pipeline(), 'ranks', optionsFor('only', { only: ['svd r=4', 'reuse'] }));
+    assert.deepEqual(names(some), ['DDIM-4', 'reuse p=2', 'calibrated svd r=4 p=2']);
+    const measured = new Set<string>();
+    const onProgress = ({ name }: { name: string }) => measured.add(name);
+    await runExperiment(pipeline(), 'ranks', optionsFor('only', { only: ['reuse', 'ca r=4'], onProgress }));
+    assert.deepEqual([...measured], ['calibrated ca r=4 p=2 seed 0']);
+    const timed = await runExperiment(pipeline(), 'policies', optionsFor('timed', { only: ['reuse'] }));
+    assert.equal(timed.get('times')!.length, 4 * 5);
+  });
+
   test('outliers: every site of every block, quantiles in order', async () => {
     const rows = (await runExperiment(pipeline(), 'outliers', optionsFor('sites'))).get('magnitudes')!;
     assert.equal(rows.length, 2 * 2 * 10);
@@ -160,6 +174,12 @@ describe('experiments', () => {
     await refused('ranks', { images: 0 }, /images is 0; expected an integer of at least 1/);
     await refused('ranks', { seeds: 0 }, /seeds is 0/);
     assert.ok(!readdirSync(folder).includes('refused'));
+    await refused(
+      'ranks',
+      { only: ['q=2'] },
+      /only is 'q=2'; expected a part of one of these: reuse p=2, cal/,
+    );
+    await refused('outliers', { only: ['reuse'] }, /compares no configurations/);
     await runExperiment(pipeline(), 'outliers', optionsFor('taken'));
     await refused('ranks', { out: join(folder, 'taken') }, /in it experiment is "outliers", not "ranks"/);
     await refused('outliers', { out: join(folder, 'taken'), images: 7 }, /in it images is 5, not 7/);

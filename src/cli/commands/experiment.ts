@@ -27,6 +27,7 @@ interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, Featur
   readonly images: number;
   readonly seeds: number;
   readonly batch: number;
+  readonly only?: string;
   readonly calibrationImages?: string;
 }
 
@@ -41,7 +42,8 @@ export function registerExperiment(program: Command): void {
     .argument('<name>', EXPERIMENT_NAMES.join(', '))
     .option('-o, --out <folder>', 'folder of the results (default: the name)')
     .option('-n, --images <n>', 'images of a configuration and seed', integer('images', 1, MOST_ITEMS), 100)
-    .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1);
+    .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1)
+    .option('--only <list>', 'only configurations whose names contain one of these, as in "DDIM,r=16 p=2"');
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
   addFeatureFlags(addModelFlags(command)).addOption(
     new Option(
@@ -74,6 +76,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       images: flags.images,
       seeds: flags.seeds,
       batch: flags.batch,
+      ...(flags.only !== undefined && { only: flags.only.split(',') }),
       sampling,
       command: ['incache', ...process.argv.slice(2)].join(' '),
       key: { weights: flags.weights ?? pipeline.device.activations },
