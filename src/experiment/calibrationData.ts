@@ -24,6 +24,14 @@ const DEFAULT_COUNT = 256;
 /** A stream of the counter-based generator that nothing else draws images from. */
 const NOISE_IMAGE_STREAM = 2;
 
+/** Between a seed of images and that of what is calibrated for them. */
+const SEED_DISTANCE = 1_000_000;
+
+/** The seed of a calibration: of another noise than any image that is sampled with the factors. */
+export function calibrationSeed(seed: number): number {
+  return SEED_DISTANCE + seed;
+}
+
 /** 256 images, or all where there are fewer; without images as many trajectories. */
 export function defaultCalibration({ calibrationImages }: ExperimentContext): CalibrationChoice {
   return calibrationImages
@@ -31,7 +39,7 @@ export function defaultCalibration({ calibrationImages }: ExperimentContext): Ca
     : { data: 'trajectories', count: DEFAULT_COUNT };
 }
 
-/** Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
+/** `seed` is of the calibration. Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
 export function calibrationSource(
   context: ExperimentContext,
   { data, count }: CalibrationChoice,

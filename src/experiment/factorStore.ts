@@ -3,7 +3,12 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../calibrate/calibrate.js';
 import { FactorSet } from '../calibrate/factorSet.js';
-import { calibrationSource, calibrationWork, defaultCalibration } from './calibrationData.js';
+import {
+  calibrationSeed,
+  calibrationSource,
+  calibrationWork,
+  defaultCalibration,
+} from './calibrationData.js';
 import type { FactorChoice } from './configuration.js';
 import type { Advance, ExperimentContext } from './experiment.js';
 
@@ -52,11 +57,12 @@ export class FactorStore {
   async #make(choice: FactorChoice, seed: number, advance: Advance): Promise<FactorSet> {
     const { pipeline, sampling, signal } = this.#context;
     const { method, rank, calibration = defaultCalibration(this.#context) } = choice;
-    const source = method === 'svd' ? undefined : calibrationSource(this.#context, calibration, seed);
+    const ownSeed = calibrationSeed(seed);
+    const source = method === 'svd' ? undefined : calibrationSource(this.#context, calibration, ownSeed);
     const factors = await calibrate(pipeline, {
       method,
       rank,
-      seed,
+      seed: ownSeed,
       steps: sampling.steps,
       ...(source && { source }),
       ...(signal && { signal }),

@@ -3,7 +3,12 @@ import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
 import { ArgumentError } from '../errors.js';
 import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/actions.js';
-import { calibrationSource, calibrationWork, defaultCalibration } from './calibrationData.js';
+import {
+  calibrationSeed,
+  calibrationSource,
+  calibrationWork,
+  defaultCalibration,
+} from './calibrationData.js';
 import type { Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
 import { common, groupBy, median, spread, spreadText } from './summary.js';
 
@@ -47,7 +52,7 @@ function magnitudeMeasurement(
     key: { kind, seed, calibration },
     work,
     async measure(advance) {
-      const source = calibrationSource(context, calibration, seed);
+      const source = calibrationSource(context, calibration, calibrationSeed(seed));
       const options: MeasureOptions = {
         source,
         increments: kind === 'increments',
