@@ -81,6 +81,8 @@ export interface Report {
 export interface Experiment {
   /** What it shows, in a line. */
   readonly about: string;
+  /** Calibrates and samples nothing, so that the number of images and who judges them do not matter. */
+  readonly samplesNothing?: boolean;
   /** Throws an `ArgumentError` for a context that it cannot be done in. */
   measurements(context: ExperimentContext): Measurement[];
   report(tables: Tables, context: ExperimentContext): Report;

@@ -20,6 +20,8 @@ const QUANTILES = { p10: 0.1, p90: 0.9, p99: 0.99, largest: 1 } as const;
 export const outliers: Experiment = {
   about: 'magnitudes of the channels of every linear, of its values and of their change between two steps',
 
+  samplesNothing: true,
+
   measurements(context) {
     if (context.only)
       throw new ArgumentError('only', context.only, 'nothing for outliers, which compares no configurations');

@@ -85,7 +85,7 @@ export async function runExperiment(
     command: options.command ?? `runExperiment(pipeline, '${name}', ...)`,
     incache: VERSION,
     model: `${basename(pipeline.checkpoint.path)} (${pipeline.checkpoint.hash.slice(0, 12)})`,
-    settings: settingsOf(context, options),
+    settings: settingsOf(experiment, context, options),
   };
   writeFiles(options.out, provenance, tables, report, await renderSvg(report.chart));
   return tables;
@@ -153,20 +153,23 @@ function experimentKey(name: string, context: ExperimentContext, { key }: Experi
   };
 }
 
-function settingsOf(context: ExperimentContext, { key }: ExperimentOptions): Record<string, unknown> {
+function settingsOf(
+  { samplesNothing }: Experiment,
+  context: ExperimentContext,
+  { key }: ExperimentOptions,
+): Record<string, unknown> {
   const { pipeline, images, seeds, sampling, judge } = context;
   const { steps, sampler = 'ddim', guidanceScale, ...rest } = sampling;
   const { data, count } = defaultCalibration(context);
   return {
     backend: pipeline.device.backend,
     ...key,
-    images,
+    ...(!samplesNothing && { images, features: judge?.extractor.name ?? 'none' }),
     seeds: seeds.length,
     sampler,
     steps,
     guidance: guidanceScale,
     ...rest,
-    features: judge?.extractor.name ?? 'none',
     calibration: `on ${count} ${data}`,
   };
 }
