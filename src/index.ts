@@ -11,7 +11,8 @@ export type {
   WeightSource,
 } from './backend/backend.js';
 export { backends, openDevice } from './backend/choose.js';
-export { CACHE_POLICIES, type CachePolicy } from './cache/policy.js';
+export { CACHE_POLICIES, type CachePolicyName } from './cache/cachePolicy.js';
+export { loadRouterTable, type RouterTable } from './cache/routerTable.js';
 export {
   type BinaryMatrix,
   GRANULARITIES,

@@ -1,5 +1,6 @@
 /** What every contender runs: DDIM-50 of a DiT of random weights on two images with guidance. */
-import { type CachePolicy, stepActions } from '../../src/cache/policy.js';
+import type { CachePolicyName } from '../../src/cache/cachePolicy.js';
+import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { bothBranches } from '../../src/diffusion/guidance.js';
 import { normals } from '../../src/diffusion/philox.js';
@@ -65,7 +66,7 @@ function factorShapes(config: DiTConfig, rank: number): [string, readonly number
 }
 
 export interface Policy {
-  readonly policy: CachePolicy;
+  readonly policy: CachePolicyName;
   readonly period: number;
 }
 

@@ -1,4 +1,4 @@
-/** What is done on a scattered layer, and from it what every step does with every linear. */
+/** From a schedule and what scattered layers do to what every step does with every linear. */
 import {
   BLOCK_LINEARS,
   type BlockActions,
@@ -9,15 +9,10 @@ import {
 import type { Schedule } from './schedule.js';
 
 /**
- * - `none`: no cache, every step in full
- * - `reuse`: a scattered layer returns its stored output (FORA, arXiv 2407.01425)
- * - `calibrated`: the stored output plus Wa Wb (x - C(x)) (ICC, arXiv 2505.05829, equation 4)
+ * What a layer does at a step at which it does not gather. It may change from step to step: a store serves reuse and
+ * calibration alike.
  */
-export const CACHE_POLICIES = ['none', 'reuse', 'calibrated'] as const;
-export type CachePolicy = (typeof CACHE_POLICIES)[number];
-
-/** What a scattered layer does; a rank of 0 leaves no increment, which is reuse. */
-export type ScatterAction = (layer: string) => 'reuse' | 'calibrate';
+export type ScatterAction = (layer: string, step: number) => 'reuse' | 'calibrate';
 
 /** The actions of every step, each a list by block. */
 export type StepActions = readonly BlockActions[];
@@ -52,8 +47,9 @@ function linearActions(
   scatter: ScatterAction,
 ): LinearAction[] {
   const end = SUBLAYER_END[linear];
-  const reused = scatter(layerName(block, linear)) === 'reuse';
-  const endReused = scatter(layerName(block, end)) === 'reuse';
+  const [layer, endLayer] = [layerName(block, linear), layerName(block, end)];
+  const bypassed = (step: number) =>
+    linear !== end && !schedule.gathers(step, block, end) && scatter(endLayer, step) === 'reuse';
   const actions: LinearAction[] = [];
   // What the next gather met on the way back has to store.
   let need: LinearAction = 'compute';
@@ -61,27 +57,35 @@ function linearActions(
     if (schedule.gathers(step, block, linear)) {
       actions.push(need);
       need = 'compute';
-      continue;
-    }
-    const bypassed = linear !== end && endReused && !schedule.gathers(step, block, end);
-    if (bypassed) {
+    } else if (bypassed(step)) {
       actions.push('reuse');
-      continue;
+    } else if (scatter(layer, step) === 'calibrate') {
+      actions.push('calibrate');
+      need = 'store';
+    } else {
+      actions.push('reuse');
+      if (need !== 'store') need = 'storeOutput';
     }
-    actions.push(reused ? 'reuse' : 'calibrate');
-    need = reused ? 'storeOutput' : 'store';
   }
   return actions.reverse();
 }
 
 /**
- * Blocks whose fc1 and fc2 do the same at every step, so that a calibrated MLP is one operation and the input of fc2
- * needs no cache.
+ * Blocks in which fc1 and fc2 are always calibrated together and against the same step, so that a calibrated MLP is
+ * one operation and the input of fc2 needs no cache. At other steps they may differ: where the MLP is reused, fc1
+ * has nothing to store.
  */
 export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[] {
-  return Array.from({ length: depth }, (_, block) =>
-    steps.every((actions) => actions[block]!.fc1 === actions[block]!.fc2),
-  );
+  return Array.from({ length: depth }, (_, block) => {
+    const stored = { fc1: -1, fc2: -1 };
+    return steps.every((actions, step) => {
+      const { fc1, fc2 } = actions[block]!;
+      if (fc1 === 'store') stored.fc1 = step;
+      if (fc2 === 'store') stored.fc2 = step;
+      if (fc1 !== 'calibrate' && fc2 !== 'calibrate') return true;
+      return fc1 === fc2 && stored.fc1 === stored.fc2;
+    });
+  });
 }
 
 /** Blocks in which q, k and v do different things at some step, so that each needs a cache of its own. */

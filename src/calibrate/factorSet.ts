@@ -1,4 +1,5 @@
 /** The factors of all layers of one model, with where they come from. */
+import { createHash } from 'node:crypto';
 import { ArgumentError, IncacheError, requireInteger, requireOneOf } from '../errors.js';
 import { readFactorFile, writeFactorFile } from './factorFile.js';
 import { FACTOR_METHODS, type FactorMethod } from './factors.js';
@@ -39,6 +40,7 @@ export class FactorSet {
   readonly info: FactorSetInfo;
   /** By name, as in `blocks.0.fc1`. */
   readonly layers: ReadonlyMap<string, LayerFactors>;
+  #hash: string | undefined;
 
   /** @throws ArgumentError or IncacheError naming the field or the layer that is not what it must be. */
   constructor(info: FactorSetInfo, layers: ReadonlyMap<string, LayerFactors>) {
@@ -57,6 +59,12 @@ export class FactorSet {
   /** Writes the file whole or not at all. @throws IncacheError naming the path. */
   save(path: string): void {
     writeFactorFile(path, this.info, this.layers);
+  }
+
+  /** sha256 over the ranks and numbers of all layers: says what was measured with which factors. */
+  get hash(): string {
+    this.#hash ??= hashLayers(this.layers);
+    return this.#hash;
   }
 
   /** @throws IncacheError when there are no factors for the layer. */
@@ -103,6 +111,17 @@ function truncatedLayer(name: string, layer: LayerFactors, rank: number): LayerF
   for (let row = 0; row < layer.rows; row++)
     up.set(layer.up.subarray(row * layer.rank, row * layer.rank + rank), row * rank);
   return { ...layer, rank, up, down: layer.down.slice(0, rank * layer.columns) };
+}
+
+function hashLayers(layers: ReadonlyMap<string, LayerFactors>): string {
+  const hash = createHash('sha256');
+  for (const name of [...layers.keys()].sort()) {
+    const { rank, up, down } = layers.get(name)!;
+    hash.update(JSON.stringify([name, rank]));
+    for (const { buffer, byteOffset, byteLength } of [up, down])
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('hex');
 }
 
 function requireInfo(info: FactorSetInfo): void {

@@ -2,12 +2,19 @@
 
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { CACHE_POLICIES } from '../cache/policy.js';
+import {
+  CACHE_POLICIES,
+  type CacheParameter,
+  type CachePolicyName,
+  POLICY_PARAMETERS,
+} from '../cache/cachePolicy.js';
+import { DEFAULT_THETA } from '../cache/learningToCache.js';
+import { loadRouterTable } from '../cache/routerTable.js';
 import { Schedule } from '../cache/schedule.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
-import { integer, integerList } from './parse.js';
+import { decimal, integer, integerList } from './parse.js';
 
 export interface CacheFlags {
   readonly policy: string;
@@ -15,6 +22,8 @@ export interface CacheFlags {
   readonly gatherSteps?: number[];
   readonly schedule?: string;
   readonly factors?: string;
+  readonly table?: string;
+  readonly theta?: number;
   readonly cacheForm: string;
 }
 
@@ -35,42 +44,74 @@ export function addCacheFlags(command: Command): Command {
       '--schedule <file>',
       'G and S instead of --period, as JSON: {"layers": ["blocks.0.q", ...], "G": [[1, ...], ...], "S": [[0, ...], ...]}, a row a step',
     )
-    .option('--factors <file>', 'factors for policy calibrated, made by incache calibrate')
     .option(
-      '--cache-form <form>',
-      'what policy calibrated keeps: inputs (input) or Wb times them (rank)',
-      'input',
-    );
+      '--factors <file>',
+      'made by incache calibrate: calibrate what would be reused (needed by policy calibrated)',
+    )
+    .option('--table <file>', 'logits of the router of policy learning-to-cache, .safetensors')
+    .option(
+      '--theta <x>',
+      `policy learning-to-cache recomputes a sublayer where its router gives more (default: ${DEFAULT_THETA})`,
+      decimal('theta', 0, 1),
+    )
+    .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input');
 }
+
+/** Parameters of policies that options of the command line stand for, as those are spelled. */
+const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
+  period: 'period',
+  gatherSteps: 'gather-steps',
+  schedule: 'schedule',
+  factors: 'factors',
+  table: 'table',
+  theta: 'theta',
+};
+
+/** What a parameter that is needed has to be. */
+const EXPECTED: Partial<Record<CacheParameter, string>> = {
+  factors: 'a file made by incache calibrate',
+  table: 'a .safetensors file with the logits of a router',
+};
 
 /** Reads the files that the options name. Options that the policy would not use are refused, not ignored. */
 export function cacheOptions(flags: CacheFlags): CacheOptions {
-  requireOneOf('policy', flags.policy, CACHE_POLICIES);
-  requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
-  requireUsed(flags);
+  const { policy, cacheForm: form, period, gatherSteps, schedule, factors, table, theta } = flags;
+  requireOneOf('policy', policy, CACHE_POLICIES);
+  requireOneOf('cache-form', form, ['input', 'rank']);
+  requireUsed(policy, flags);
   return {
-    policy: flags.policy,
-    form: flags.cacheForm,
-    ...(flags.period !== undefined && { period: flags.period }),
-    ...(flags.gatherSteps && { gatherSteps: flags.gatherSteps }),
-    ...(flags.schedule !== undefined && { schedule: readSchedule(flags.schedule) }),
-    ...(flags.factors !== undefined && { factors: FactorSet.load(flags.factors) }),
+    policy,
+    form,
+    ...(period !== undefined && { period }),
+    ...(gatherSteps && { gatherSteps }),
+    ...(schedule !== undefined && { schedule: readSchedule(schedule) }),
+    ...(factors !== undefined && { factors: FactorSet.load(factors) }),
+    ...(table !== undefined && { table: loadRouterTable(table) }),
+    ...(theta !== undefined && { theta }),
   };
 }
 
-function requireUsed({ policy, period, gatherSteps, schedule, factors }: CacheFlags): void {
-  if (policy === 'calibrated' && factors === undefined)
-    throw new ArgumentError(
-      'factors',
-      factors,
-      'a file made by incache calibrate, which policy calibrated needs',
-    );
-  if (policy !== 'calibrated' && factors !== undefined)
-    throw new ArgumentError('policy', policy, 'calibrated, since --factors is given');
-  if (policy !== 'none') return;
-  for (const [option, value] of Object.entries({ period, 'gather-steps': gatherSteps, schedule }))
-    if (value !== undefined)
-      throw new ArgumentError('policy', policy, `reuse or calibrated, since --${option} is given`);
+function requireUsed(policy: CachePolicyName, flags: CacheFlags): void {
+  const { needs, takes } = POLICY_PARAMETERS[policy];
+  for (const parameter of needs)
+    if (flags[parameter] === undefined)
+      throw new ArgumentError(
+        OPTION_OF[parameter],
+        undefined,
+        `${EXPECTED[parameter]}, which policy ${policy} needs`,
+      );
+  for (const [parameter, option] of Object.entries(OPTION_OF) as [CacheParameter, string][])
+    if (flags[parameter] !== undefined && !needs.includes(parameter) && !takes.includes(parameter))
+      throw new ArgumentError('policy', policy, `${usersOf(parameter)}, since --${option} is given`);
+}
+
+/** The policies that take a parameter, as in `a, b or c`. */
+function usersOf(parameter: CacheParameter): string {
+  const users = CACHE_POLICIES.filter((name) => {
+    const { needs, takes } = POLICY_PARAMETERS[name];
+    return needs.includes(parameter) || takes.includes(parameter);
+  });
+  return [users.slice(0, -1).join(', '), users.at(-1)].filter(Boolean).join(' or ');
 }
 
 function readSchedule(path: string): Schedule {

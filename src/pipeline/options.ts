@@ -1,18 +1,19 @@
 /** What a caller may ask of a sampling run, checked and with its defaults filled in. */
 
-import { CACHE_POLICIES, type CachePolicy } from '../cache/policy.js';
-import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from '../cache/schedule.js';
+import type { CachePolicyName } from '../cache/cachePolicy.js';
+import type { RouterTable } from '../cache/routerTable.js';
+import type { Granularity, Schedule } from '../cache/schedule.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
-import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
+import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 import type { CacheForm } from '../models/actions.js';
 import type { DiTConfig } from '../models/config.js';
 
-/** Which steps and layers are gathered, and what is done on the others. */
+/** Which steps and layers are gathered, and what is done on the others. What a policy does not take is ignored. */
 export interface CacheOptions {
   /** Default `none`. */
-  readonly policy?: CachePolicy;
-  /** Gather everything at every `period`-th step. Default 2. */
+  readonly policy?: CachePolicyName;
+  /** Of `reuse` and `calibrated`: gather everything at every `period`-th step. Default 2. */
   readonly period?: number;
   /** Gather everything at these steps instead, step 0 among them. */
   readonly gatherSteps?: readonly number[];
@@ -22,8 +23,12 @@ export interface CacheOptions {
   readonly granularity?: Granularity;
   /** G and S as given, instead. */
   readonly schedule?: Schedule;
-  /** The factors of `calibrated`. */
+  /** Of `calibrated`; with them the others calibrate too what they would reuse. */
   readonly factors?: FactorSet;
+  /** Of `learning-to-cache`, see `loadRouterTable`. */
+  readonly table?: RouterTable;
+  /** Of `learning-to-cache`: sublayers above it are recomputed. Default 0.1. */
+  readonly theta?: number;
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
 }
@@ -95,38 +100,4 @@ export function resolveOptions(options: SampleOptions, config: DiTConfig): Resol
   const bad = options.noise?.findIndex((value) => !Number.isFinite(value)) ?? -1;
   if (bad >= 0) throw new ArgumentError(`noise[${bad}]`, options.noise![bad], 'a finite number');
   return resolved;
-}
-
-/** The schedule of `steps` steps that the cache options describe. */
-export function scheduleOf(cache: CacheOptions, steps: number, depth: number): Schedule {
-  const policy = cache.policy ?? 'none';
-  requireOneOf('policy', policy, CACHE_POLICIES);
-  requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
-  const granularity = cache.granularity ?? 'linear';
-  requireOneOf('granularity', granularity, GRANULARITIES);
-  const layers = scheduleLayers(depth, granularity);
-  if (policy === 'none') return Schedule.fromPeriod(layers, steps, 1);
-  if (cache.schedule) {
-    requireLayers(cache.schedule.layers, depth);
-    if (cache.schedule.steps !== steps)
-      throw new ArgumentError(
-        'schedule',
-        `${cache.schedule.steps} steps long`,
-        `${steps} steps, as the sampler takes`,
-      );
-    return cache.schedule;
-  }
-  if (cache.gatherSteps) return Schedule.fromSteps(layers, steps, cache.gatherSteps);
-  if (cache.rule) return Schedule.fromRule(layers, steps, cache.rule);
-  return Schedule.fromPeriod(layers, steps, cache.period ?? 2);
-}
-
-/** A column of no layer would be ignored, and so would all but one of the same name. */
-function requireLayers(names: readonly string[], depth: number): void {
-  const known = new Set(GRANULARITIES.flatMap((granularity) => scheduleLayers(depth, granularity)));
-  for (const [column, name] of names.entries()) {
-    const expected = known.has(name) ? 'no layer twice' : `a layer of this model of ${depth} blocks`;
-    if (!known.has(name) || names.indexOf(name) !== column)
-      throw new ArgumentError(`schedule.layers[${column}]`, name, expected);
-  }
 }

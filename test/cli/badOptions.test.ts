@@ -65,6 +65,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['variance', 'learned', "variance is 'learned'; expected no variance: ddim has none"],
   ['policy', 'lru', "policy is 'lru'; expected one of none, reuse, calibrated"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
+  ['theta', '2', 'theta is 2; expected a finite number from 0 to 1'],
   ['cache-form', 'output', "cache-form is 'output'; expected one of input, rank"],
   ['weights', 'f16', "weights is 'f16'; expected one of f32, bf16, int8"],
   ['backend', 'abacus', `backend is 'abacus'; expected one of ${present.join(', ')}`],
@@ -100,6 +101,26 @@ const OTHERS: BadInput[] = [
     name: 'factors without their policy',
     args: sample('--policy', 'reuse', '--factors', 'f.safetensors'),
     says: ["policy is 'reuse'", 'calibrated', '--factors'],
+  },
+  {
+    name: 'a router table without its policy',
+    args: sample('--policy', 'reuse', '--table', 't.safetensors'),
+    says: ["policy is 'reuse'", 'learning-to-cache', '--table'],
+  },
+  {
+    name: 'learning-to-cache without a table',
+    args: sample('--policy', 'learning-to-cache'),
+    says: ['table is missing', 'logits of a router', 'learning-to-cache'],
+  },
+  {
+    name: 'a period for a policy with a schedule of its own',
+    args: sample('--policy', 'learning-to-cache', '--table', 't.safetensors', '--period', '2'),
+    says: ["policy is 'learning-to-cache'", 'reuse or calibrated', '--period'],
+  },
+  {
+    name: 'a router table that is not there',
+    args: sample('--policy', 'learning-to-cache', '--table', 'nowhere.safetensors'),
+    says: ['cannot read nowhere.safetensors'],
   },
   {
     name: 'two schedules',

@@ -15,7 +15,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   models: ['plan'],
   backend: ['plan'],
   bench: ['backend', 'models', 'plan'],
-  cache: ['models'],
+  cache: ['models', 'weights'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'diffusion', 'engine', 'models', 'plan', 'weights'],
   experiment: ['calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],

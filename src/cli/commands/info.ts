@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { backends } from '../../backend/choose.js';
-import { CACHE_POLICIES, type CachePolicy, stepActions } from '../../cache/policy.js';
-import { Schedule, scheduleLayers } from '../../cache/schedule.js';
+import { policyActions } from '../../cache/cachePolicy.js';
+import { SCHEDULED_POLICIES, Scheduled } from '../../cache/scheduled.js';
 import { DiTCheckpoint } from '../../engine/checkpoint.js';
 import { planSession, type SessionPlan } from '../../engine/sessionPlan.js';
 import { ArgumentError, formatBytes, requireInteger, requireOneOf } from '../../errors.js';
@@ -46,7 +46,7 @@ export function registerInfo(program: Command): void {
       2,
     )
     .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
-    .option('--policy <name>', `cache policy: ${CACHE_POLICIES.join(', ')}`, 'calibrated')
+    .option('--policy <name>', `cache policy: ${SCHEDULED_POLICIES.join(', ')}`, 'calibrated')
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
     .option(
       '-r, --rank <r>',
@@ -91,23 +91,18 @@ function configOf({ model, size, heads }: InfoFlags): DiTConfig {
 }
 
 function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
-  requireOneOf('policy', flags.policy, CACHE_POLICIES);
+  requireOneOf('policy', flags.policy, SCHEDULED_POLICIES);
   requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
   const { sequences, steps } = flags;
   const largest = Math.min(config.hiddenSize, config.mlpSize);
   const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
   requireInteger('rank', rank, 1, largest);
-  const policy: CachePolicy = flags.policy;
-  const period = policy === 'none' ? 1 : flags.period;
-  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'sublayer'), steps, period);
-  const actions = stepActions(schedule, config.depth, () =>
-    policy === 'calibrated' ? 'calibrate' : 'reuse',
-  );
+  const policy = new Scheduled(flags.policy, { period: flags.period });
   const form: CacheForm = flags.cacheForm;
   return planSession(config, {
     sequences,
     labels: Math.min(sequences, 2),
-    steps: actions,
+    steps: policyActions(policy, { config, steps, rank: () => rank }),
     form,
     rank: () => rank,
   });

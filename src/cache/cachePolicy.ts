@@ -1,0 +1,56 @@
+/** What a cache policy is: parameters from which, before the first step, everything that is cached is decided. */
+import type { DiTConfig } from '../models/config.js';
+import { type ScatterAction, type StepActions, stepActions } from './policy.js';
+import type { Schedule } from './schedule.js';
+
+/** Each has a file of its own in this folder, which names its source. */
+export const CACHE_POLICIES = ['none', 'reuse', 'calibrated', 'learning-to-cache'] as const;
+export type CachePolicyName = (typeof CACHE_POLICIES)[number];
+
+/** Parameters of policies, as `CacheOptions` has them. */
+export type CacheParameter = 'period' | 'gatherSteps' | 'schedule' | 'factors' | 'table' | 'theta';
+
+/**
+ * The parameters that each policy needs, and those that it takes beside them. With `factors` the layers that do not
+ * gather are calibrated, without they are reused.
+ */
+export const POLICY_PARAMETERS: Readonly<
+  Record<
+    CachePolicyName,
+    { readonly needs: readonly CacheParameter[]; readonly takes: readonly CacheParameter[] }
+  >
+> = {
+  none: { needs: [], takes: [] },
+  reuse: { needs: [], takes: ['period', 'gatherSteps', 'schedule'] },
+  calibrated: { needs: ['factors'], takes: ['period', 'gatherSteps', 'schedule'] },
+  'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
+};
+
+/** The run that is to be cached. */
+export interface CachedRun {
+  readonly config: DiTConfig;
+  readonly steps: number;
+  /** Rank of a layer's increment; 0 where there is none. */
+  readonly rank: (layer: string) => number;
+}
+
+export interface CacheDecision {
+  readonly schedule: Schedule;
+  /** For the layers that do not gather. A layer without an increment is reused, whatever is said here. */
+  readonly scatter: ScatterAction;
+}
+
+/** A policy with its parameters. */
+export interface CachePolicy {
+  readonly name: CachePolicyName;
+  /** Throws an `ArgumentError` when its parameters do not fit the run. */
+  decide(run: CachedRun): CacheDecision;
+}
+
+/** What every step does with every linear under a policy. */
+export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
+  const { schedule, scatter } = policy.decide(run);
+  return stepActions(schedule, run.config.depth, (layer, step) =>
+    run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
+  );
+}

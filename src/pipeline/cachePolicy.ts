@@ -1,0 +1,69 @@
+/** From the cache options of a run to its policy, and to what every step does with every linear. */
+import {
+  CACHE_POLICIES,
+  type CacheParameter,
+  type CachePolicy,
+  POLICY_PARAMETERS,
+  policyActions,
+} from '../cache/cachePolicy.js';
+import { LearningToCache } from '../cache/learningToCache.js';
+import type { StepActions } from '../cache/policy.js';
+import { Scheduled } from '../cache/scheduled.js';
+import type { FactorSet } from '../calibrate/factorSet.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { ArgumentError, requireOneOf } from '../errors.js';
+import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import type { CacheOptions } from './options.js';
+
+export interface CachedSteps {
+  readonly actions: readonly StepActions[];
+  /** Undefined where nothing may be calibrated. */
+  readonly factors: FactorSet | undefined;
+}
+
+/**
+ * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
+ * an `IncacheError` for factors of another model.
+ */
+export function cachedSteps(checkpoint: DiTCheckpoint, cache: CacheOptions, steps: number): CachedSteps {
+  const policy = policyOf(cache);
+  const factors = factorsOf(checkpoint, cache);
+  const rank = (layer: string) => factors?.rank(layer) ?? 0;
+  return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
+}
+
+function policyOf(cache: CacheOptions): CachePolicy {
+  const name = cache.policy ?? 'none';
+  requireOneOf('policy', name, CACHE_POLICIES);
+  requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
+  if (name === 'learning-to-cache') return new LearningToCache(needed(cache, 'table'), cache.theta);
+  return new Scheduled(name, cache);
+}
+
+/** The factors of a run, checked to belong to this model; none for a policy that takes none. */
+function factorsOf(checkpoint: DiTCheckpoint, cache: CacheOptions): FactorSet | undefined {
+  const { needs, takes } = POLICY_PARAMETERS[cache.policy ?? 'none'];
+  if (!needs.includes('factors') && !takes.includes('factors')) return undefined;
+  const factors = needs.includes('factors') ? needed(cache, 'factors') : cache.factors;
+  if (!factors) return undefined;
+  factors.requireModel(checkpoint.hash);
+  for (let block = 0; block < checkpoint.config.depth; block++)
+    for (const linear of BLOCK_LINEARS) factors.requireLayer(layerName(block, linear));
+  return factors;
+}
+
+/** What is missing when a policy lacks a parameter that it needs. */
+const NEEDED = {
+  factors: 'the factors of this model',
+  table: 'the table of a router',
+} as const satisfies Partial<Record<CacheParameter, string>>;
+
+function needed<K extends keyof typeof NEEDED>(
+  cache: CacheOptions,
+  parameter: K,
+): NonNullable<CacheOptions[K]> {
+  const value = cache[parameter];
+  if (value === undefined)
+    throw new ArgumentError(parameter, value, `${NEEDED[parameter]}, for policy ${cache.policy}`);
+  return value as NonNullable<CacheOptions[K]>;
+}
