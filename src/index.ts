@@ -21,6 +21,7 @@ export {
   scheduleLayers,
 } from './cache/schedule.js';
 export { type CalibrateOptions, calibrate, type RankChoice } from './calibrate/calibrate.js';
+export { ErrorTable, type ErrorTableInfo, type KindErrors } from './calibrate/errorTable.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
 export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';
 export { type CalibrationImages, loadCalibrationImages } from './calibrate/images.js';
@@ -76,6 +77,7 @@ export {
   type InceptionScoreResult,
   softmax,
 } from './evaluate/inceptionScore.js';
+export { type MeasureErrorsOptions, measureErrors } from './evaluate/measureErrors.js';
 export { OnnxExtractor, type OnnxExtractorOptions } from './evaluate/onnxExtractor.js';
 export type { OnnxRuntime } from './evaluate/onnxRuntime.js';
 export type { Pictures } from './evaluate/pictures.js';

@@ -4,15 +4,30 @@ import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
 
 /** Each has a file of its own in this folder, which names its source. */
-export const CACHE_POLICIES = ['none', 'reuse', 'calibrated', 'learning-to-cache'] as const;
+export const CACHE_POLICIES = [
+  'none',
+  'reuse',
+  'calibrated',
+  'learning-to-cache',
+  'searched',
+  'mixed',
+] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
 
 /** Parameters of policies, as `CacheOptions` has them. */
-export type CacheParameter = 'period' | 'gatherSteps' | 'schedule' | 'factors' | 'table' | 'theta';
+export type CacheParameter =
+  | 'period'
+  | 'gatherSteps'
+  | 'schedule'
+  | 'factors'
+  | 'table'
+  | 'theta'
+  | 'errors'
+  | 'budget';
 
 /**
  * The parameters that each policy needs, and those that it takes beside them. With `factors` the layers that do not
- * gather are calibrated, without they are reused.
+ * gather are calibrated (or may be, for `searched` and `mixed`), without they are reused.
  */
 export const POLICY_PARAMETERS: Readonly<
   Record<
@@ -24,6 +39,8 @@ export const POLICY_PARAMETERS: Readonly<
   reuse: { needs: [], takes: ['period', 'gatherSteps', 'schedule'] },
   calibrated: { needs: ['factors'], takes: ['period', 'gatherSteps', 'schedule'] },
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
+  searched: { needs: ['errors', 'budget'], takes: ['factors'] },
+  mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
 };
 
 /** The run that is to be cached. */

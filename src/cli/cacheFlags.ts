@@ -11,6 +11,7 @@ import {
 import { DEFAULT_THETA } from '../cache/learningToCache.js';
 import { loadRouterTable } from '../cache/routerTable.js';
 import { Schedule } from '../cache/schedule.js';
+import { ErrorTable } from '../calibrate/errorTable.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
@@ -24,6 +25,8 @@ export interface CacheFlags {
   readonly factors?: string;
   readonly table?: string;
   readonly theta?: number;
+  readonly errors?: string;
+  readonly budget?: number;
   readonly cacheForm: string;
 }
 
@@ -54,6 +57,12 @@ export function addCacheFlags(command: Command): Command {
       `policy learning-to-cache recomputes a sublayer where its router gives more (default: ${DEFAULT_THETA})`,
       decimal('theta', 0, 1),
     )
+    .option('--errors <file>', 'made by incache measure, for policies searched and mixed')
+    .option(
+      '--budget <x>',
+      'MACs of the steps as a share of those without a cache, for policies searched and mixed',
+      decimal('budget', 0, 1),
+    )
     .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input');
 }
 
@@ -65,17 +74,32 @@ const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
   factors: 'factors',
   table: 'table',
   theta: 'theta',
+  errors: 'errors',
+  budget: 'budget',
 };
 
 /** What a parameter that is needed has to be. */
 const EXPECTED: Partial<Record<CacheParameter, string>> = {
   factors: 'a file made by incache calibrate',
   table: 'a .safetensors file with the logits of a router',
+  errors: 'a file made by incache measure',
+  budget: 'a share of the MACs of a run without a cache',
 };
 
 /** Reads the files that the options name. Options that the policy would not use are refused, not ignored. */
 export function cacheOptions(flags: CacheFlags): CacheOptions {
-  const { policy, cacheForm: form, period, gatherSteps, schedule, factors, table, theta } = flags;
+  const {
+    policy,
+    cacheForm: form,
+    period,
+    gatherSteps,
+    schedule,
+    factors,
+    table,
+    theta,
+    errors,
+    budget,
+  } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
   requireUsed(policy, flags);
@@ -88,6 +112,8 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     ...(factors !== undefined && { factors: FactorSet.load(factors) }),
     ...(table !== undefined && { table: loadRouterTable(table) }),
     ...(theta !== undefined && { theta }),
+    ...(errors !== undefined && { errors: ErrorTable.load(errors) }),
+    ...(budget !== undefined && { budget }),
   };
 }
 

@@ -9,6 +9,7 @@ import { registerEvaluate } from './commands/evaluate.js';
 import { registerExperiment } from './commands/experiment.js';
 import { registerExport } from './commands/export.js';
 import { registerInfo } from './commands/info.js';
+import { registerMeasure } from './commands/measure.js';
 import { registerSample } from './commands/sample.js';
 import { EXIT, endQuietlyOnClosedPipe, reportError, speakAsIncache } from './exit.js';
 
@@ -23,6 +24,7 @@ const program = speakAsIncache(
 );
 registerSample(program);
 registerCalibrate(program);
+registerMeasure(program);
 registerEvaluate(program);
 registerExperiment(program);
 registerExport(program);

@@ -100,7 +100,11 @@ async function conditionChunk(
   );
 }
 
-function predictionOf(options: BatchOptions, output: Float32Array): Prediction {
+/** The guided prediction in an output of the network. */
+export function predictionOf(
+  options: Pick<BatchOptions, 'config' | 'labels' | 'guidanceScale' | 'guidanceChannels'>,
+  output: Float32Array,
+): Prediction {
   const { config, labels, guidanceScale, guidanceChannels } = options;
   const geometry = {
     images: labels.length,

@@ -7,8 +7,10 @@ import {
   policyActions,
 } from '../cache/cachePolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
+import { Mixed } from '../cache/mixed.js';
 import type { StepActions } from '../cache/policy.js';
 import { Scheduled } from '../cache/scheduled.js';
+import { Searched } from '../cache/searched.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
@@ -23,11 +25,12 @@ export interface CachedSteps {
 
 /**
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
- * an `IncacheError` for factors of another model.
+ * an `IncacheError` for factors of another model, or errors of another model or other factors.
  */
 export function cachedSteps(checkpoint: DiTCheckpoint, cache: CacheOptions, steps: number): CachedSteps {
   const policy = policyOf(cache);
   const factors = factorsOf(checkpoint, cache);
+  requireErrorsFit(checkpoint, cache, factors);
   const rank = (layer: string) => factors?.rank(layer) ?? 0;
   return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
 }
@@ -36,8 +39,16 @@ function policyOf(cache: CacheOptions): CachePolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
-  if (name === 'learning-to-cache') return new LearningToCache(needed(cache, 'table'), cache.theta);
-  return new Scheduled(name, cache);
+  switch (name) {
+    case 'learning-to-cache':
+      return new LearningToCache(needed(cache, 'table'), cache.theta);
+    case 'searched':
+      return new Searched(needed(cache, 'errors'), needed(cache, 'budget'));
+    case 'mixed':
+      return new Mixed(needed(cache, 'errors'), needed(cache, 'budget'));
+    default:
+      return new Scheduled(name, cache);
+  }
 }
 
 /** The factors of a run, checked to belong to this model; none for a policy that takes none. */
@@ -52,10 +63,23 @@ function factorsOf(checkpoint: DiTCheckpoint, cache: CacheOptions): FactorSet | 
   return factors;
 }
 
+/** Errors of another model or of other factors would be believed without a sign. */
+function requireErrorsFit(
+  checkpoint: DiTCheckpoint,
+  { policy = 'none', errors }: CacheOptions,
+  factors: FactorSet | undefined,
+): void {
+  if (!errors || !POLICY_PARAMETERS[policy].needs.includes('errors')) return;
+  errors.requireModel(checkpoint.hash);
+  if (factors) errors.requireFactors(factors);
+}
+
 /** What is missing when a policy lacks a parameter that it needs. */
 const NEEDED = {
   factors: 'the factors of this model',
   table: 'the table of a router',
+  errors: 'measured errors of this model',
+  budget: 'a budget',
 } as const satisfies Partial<Record<CacheParameter, string>>;
 
 function needed<K extends keyof typeof NEEDED>(

@@ -3,6 +3,7 @@
 import type { CachePolicyName } from '../cache/cachePolicy.js';
 import type { RouterTable } from '../cache/routerTable.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
+import type { ErrorTable } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
@@ -29,6 +30,10 @@ export interface CacheOptions {
   readonly table?: RouterTable;
   /** Of `learning-to-cache`: sublayers above it are recomputed. Default 0.1. */
   readonly theta?: number;
+  /** Of `searched` and `mixed`, see `measureErrors`. */
+  readonly errors?: ErrorTable;
+  /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
+  readonly budget?: number;
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
 }

@@ -66,6 +66,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['policy', 'lru', "policy is 'lru'; expected one of none, reuse, calibrated"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
   ['theta', '2', 'theta is 2; expected a finite number from 0 to 1'],
+  ['budget', '1.5', 'budget is 1.5; expected a finite number from 0 to 1'],
   ['cache-form', 'output', "cache-form is 'output'; expected one of input, rank"],
   ['weights', 'f16', "weights is 'f16'; expected one of f32, bf16, int8"],
   ['backend', 'abacus', `backend is 'abacus'; expected one of ${present.join(', ')}`],
@@ -121,6 +122,31 @@ const OTHERS: BadInput[] = [
     name: 'a router table that is not there',
     args: sample('--policy', 'learning-to-cache', '--table', 'nowhere.safetensors'),
     says: ['cannot read nowhere.safetensors'],
+  },
+  {
+    name: 'a budget without errors',
+    args: sample('--policy', 'searched', '--budget', '0.5'),
+    says: ['errors is missing', 'a file made by incache measure', 'searched'],
+  },
+  {
+    name: 'errors without a budget',
+    args: sample('--policy', 'mixed', '--errors', 'e.safetensors'),
+    says: ['budget is missing', 'a share of the MACs', 'mixed'],
+  },
+  {
+    name: 'errors without their policy',
+    args: sample('--policy', 'reuse', '--errors', 'e.safetensors'),
+    says: ["policy is 'reuse'", 'searched or mixed', '--errors'],
+  },
+  {
+    name: 'measure: factors that are none',
+    args: ['measure', '--model', tiny, '--steps', '3', '--factors', tiny],
+    says: ['is not a file of factors'],
+  },
+  {
+    name: 'measure: a gap as long as the run',
+    args: ['measure', '--model', tiny, '--steps', '3', '--gaps', '3'],
+    says: ['gaps is 3', 'from 1 to 2'],
   },
   {
     name: 'two schedules',

@@ -4,6 +4,8 @@ import { before, describe, test } from 'node:test';
 import type { RouterTable } from '../../src/cache/routerTable.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { FactorSet } from '../../src/calibrate/factorSet.js';
+import { measureErrors } from '../../src/evaluate/measureErrors.js';
+import { relativeL2 } from '../../src/evaluate/relativeL2.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { TINY } from '../support/tinyModel.js';
 import { assertDiffer, assertSame, PRESENT, sharedPipeline } from './tinyPipeline.js';
@@ -47,6 +49,23 @@ for (const backend of PRESENT)
       assertSame(await run({ ...table, theta: 0 }), await run({ policy: 'none' }));
       assertDiffer(reused, calibrated);
     });
+
+    test('searched and mixed spend their budget, and with all of it compute everything', async () => {
+      const errors = await measureErrors(pipeline(), { images: 1, gaps: 2, steps: STEPS, factors });
+      const whole = await run({ policy: 'none' });
+      const macs = (cache: CacheOptions) => pipeline().plan({ labels: [0], steps: STEPS, cache }).stepMacs;
+      for (const policy of ['searched', 'mixed'] as const) {
+        assertSame(await run({ policy, errors, budget: 1 }), whole);
+        for (const given of [{}, { factors }]) {
+          const cache = { policy, errors, budget: 0.7, ...given };
+          const share = macs(cache) / macs({ policy: 'none' });
+          assert.ok(share <= 0.7 && share > 0.5, `${share} of the MACs`);
+          const latents = await run(cache);
+          assertDiffer(latents, whole);
+          assert.ok(relativeL2(latents, whole) < 1, 'worse than nothing');
+        }
+      }
+    });
   });
 
 describe('what a policy needs', () => {
@@ -61,6 +80,8 @@ describe('what a policy needs', () => {
     refused({ policy: 'lru' }, /policy is 'lru'; expected one of none, reuse, calibrated, learning-to-cache/);
     refused({ policy: 'calibrated' }, /factors is missing; .* for policy calibrated/);
     refused({ policy: 'learning-to-cache' }, /table is missing; .* for policy learning-to-cache/);
+    refused({ policy: 'searched' }, /errors is missing; .* for policy searched/);
+    refused({ policy: 'mixed', budget: 1 }, /errors is missing; .* for policy mixed/);
     refused({ policy: 'reuse', form: 'output' }, /cache form is 'output'; expected one of input, rank/);
   });
 });

@@ -1,0 +1,85 @@
+/** What the policies that choose by measured errors under a budget of MACs have in common. */
+import { ArgumentError, requireNumber } from '../errors.js';
+import type { CacheDecision, CachedRun } from './cachePolicy.js';
+import { type CacheKind, type MeasuredErrors, requireCalibrated, requireErrors } from './measuredErrors.js';
+import { mix } from './mixture.js';
+import { Schedule, scheduleLayers } from './schedule.js';
+import { fixedMacs, type PartMacs, sublayerMacs } from './sublayerMacs.js';
+
+/** The sublayers of a network in groups that are cached together, and what caching a group costs in error. */
+export interface Parts {
+  /** For every sublayer, its part; parts are counted from 0. */
+  readonly partOf: readonly number[];
+  readonly error: (kind: CacheKind, step: number, gap: number, part: number) => number;
+}
+
+/** Throws an `ArgumentError` unless `budget` is from 0 to 1. */
+export function requireBudget(budget: number): void {
+  requireNumber('budget', budget, 0, 1);
+}
+
+/**
+ * The decision of least error whose steps take at most `budget` of the MACs of a run without a cache. Throws an
+ * `ArgumentError` for errors of another run, and for a budget that nothing can meet, saying the least possible.
+ */
+export function decideWithin(
+  budget: number,
+  errors: MeasuredErrors,
+  run: CachedRun,
+  { partOf, error }: Parts,
+): CacheDecision {
+  requireErrors(errors, run);
+  const { config, steps } = run;
+  const sublayers = sublayerMacs(config, run.rank);
+  if (sublayers.some(({ calibrate }) => calibrate !== undefined)) requireCalibrated(errors);
+  const macs = addedUp(sublayers, partOf);
+  const fixed = steps * fixedMacs(config);
+  const whole = fixed + steps * macs.reduce((sum, { compute }) => sum + compute, 0);
+  const choices = mix({
+    steps,
+    gaps: errors.gaps,
+    macs,
+    // Rounding must not take the last step from a budget of 1.
+    budget: budget * whole * (1 + 1e-12) - fixed,
+    error,
+    refuse: (cheapest) => refuse(budget, (cheapest + fixed) / whole, errors.gaps),
+  });
+  const layers = scheduleLayers(config.depth, 'sublayer');
+  const choiceOf = (sublayer: number, step: number) => choices[partOf[sublayer]!]![step]!;
+  return {
+    schedule: Schedule.fromRule(
+      layers,
+      steps,
+      (step, layer) => choiceOf(layers.indexOf(layer), step) === 'compute',
+    ),
+    scatter: (layer, step) => (choiceOf(sublayerOf(layer), step) === 'calibrate' ? 'calibrate' : 'reuse'),
+  };
+}
+
+/** A part may be calibrated when one of its sublayers may; the others are reused then. */
+function addedUp(sublayers: readonly PartMacs[], partOf: readonly number[]): PartMacs[] {
+  return Array.from({ length: Math.max(...partOf) + 1 }, (_, part) => {
+    const own = sublayers.filter((_, sublayer) => partOf[sublayer] === part);
+    const increments = own.flatMap(({ calibrate }) => calibrate ?? []);
+    const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+    return {
+      compute: sum(own.map(({ compute }) => compute)),
+      calibrate: increments.length > 0 ? sum(increments) : undefined,
+    };
+  });
+}
+
+function refuse(budget: number, least: number, gaps: number): never {
+  const rounded = Math.ceil(least * 1e4) / 1e4;
+  throw new ArgumentError(
+    'budget',
+    budget,
+    `at least ${rounded} of the MACs of a run without a cache, the cheapest possible with errors measured up to ${gaps} ${gaps === 1 ? 'step' : 'steps'} apart`,
+  );
+}
+
+/** The place of a linear's sublayer among all. */
+function sublayerOf(layer: string): number {
+  const [, block, linear] = layer.split('.');
+  return 2 * Number(block) + (linear!.startsWith('fc') ? 1 : 0);
+}

@@ -1,0 +1,135 @@
+/** The uncached trajectory of one batch, single steps of which can be taken in another way. */
+import { bothBranches } from '../diffusion/guidance.js';
+import { normals } from '../diffusion/philox.js';
+import type { Prediction, Sampler, SamplerRun } from '../diffusion/sampler.js';
+import { DenoisingSession } from '../engine/session.js';
+import { isGuided, predictionOf, sequencesOf } from '../pipeline/batch.js';
+import {
+  type CacheOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type SampleOptions,
+} from '../pipeline/options.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
+import { samplerOf } from '../pipeline/planBatch.js';
+
+/** Of `cache` over two steps, the second of which is the one of interest; without a cache it is the first. */
+export type Place = 0 | 1;
+
+/** The network with the two plans of a cache, for any step of a trajectory. */
+export class StepNetwork implements Disposable {
+  #conditioned = -1;
+
+  private constructor(
+    readonly trajectory: Trajectory,
+    readonly session: DenoisingSession,
+  ) {}
+
+  static async create(trajectory: Trajectory, cache: CacheOptions): Promise<StepNetwork> {
+    const { pipeline, options } = trajectory;
+    const { labels } = options;
+    const plan = pipeline.plan({ ...options, steps: 2, batch: labels.length, cache });
+    const session = await DenoisingSession.create(pipeline.device, pipeline.weights, plan);
+    return new StepNetwork(trajectory, session);
+  }
+
+  /** What is predicted for latents at a step of the trajectory. */
+  async predict(place: Place, step: number, latents: Float32Array): Promise<Prediction> {
+    const { pipeline, options, sampler } = this.trajectory;
+    options.signal?.throwIfAborted();
+    const guided = isGuided(options.guidanceScale);
+    const { labels, distinct } = sequencesOf(options.labels, guided, pipeline.config.classes);
+    if (this.#conditioned !== step)
+      await this.session.condition(distinct.map((label) => ({ timestep: sampler.timesteps[step]!, label })));
+    this.#conditioned = step;
+    const rows = Int32Array.from(labels, (label) => distinct.indexOf(label));
+    const output = await this.session.evaluate(place, guided ? bothBranches(latents) : latents, rows);
+    // The network runs on this thread too: let signals and timers through.
+    await new Promise((resolve) => setImmediate(resolve));
+    return predictionOf({ ...options, config: pipeline.config }, output);
+  }
+
+  [Symbol.dispose](): void {
+    this.session.dispose();
+  }
+}
+
+export class Trajectory {
+  readonly options: ResolvedOptions;
+  readonly sampler: Sampler;
+  /** Before every step, and behind the last one. */
+  readonly latents: Float32Array[];
+  readonly predictions: Prediction[] = [];
+
+  /** All images of `options` are one batch. */
+  constructor(
+    readonly pipeline: DiTPipeline,
+    options: SampleOptions,
+  ) {
+    this.options = resolveOptions(options, pipeline.config);
+    this.sampler = samplerOf(this.options, pipeline.config);
+    this.latents = [this.#noise(0)];
+  }
+
+  get steps(): number {
+    return this.sampler.timesteps.length;
+  }
+
+  get final(): Float32Array {
+    return this.latents[this.steps]!;
+  }
+
+  /** Takes all steps. `network` is one without a cache. */
+  async sample(network: StepNetwork, onStep: () => void): Promise<void> {
+    const run = this.#start();
+    for (let step = 0; step < this.steps; step++) {
+      const prediction = await network.predict(0, step, this.latents[step]!);
+      this.predictions.push(prediction);
+      this.latents.push(advanced(run, step, this.latents[step]!, prediction));
+      onStep();
+    }
+  }
+
+  /** The final latents when step `step` had another prediction and nothing else were cached. */
+  async finish(
+    network: StepNetwork,
+    step: number,
+    prediction: Prediction,
+    onStep: () => void,
+  ): Promise<Float32Array> {
+    const run = this.#start();
+    // A multistep sampler knows of the steps before.
+    for (let past = 0; past < step; past++) advanced(run, past, this.latents[past]!, this.predictions[past]!);
+    let latents = advanced(run, step, this.latents[step]!, prediction);
+    for (let next = step + 1; next < this.steps; next++) {
+      latents = advanced(run, next, latents, await network.predict(0, next, latents));
+      onStep();
+    }
+    return latents;
+  }
+
+  #start(): SamplerRun {
+    return this.sampler.start((step) => this.#noise(1 + step));
+  }
+
+  /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
+  #noise(stream: number): Float32Array {
+    const { inChannels, inputSize } = this.pipeline.config;
+    const { labels, seed, firstImage } = this.options;
+    const size = inChannels * inputSize ** 2;
+    const values = new Float32Array(labels.length * size);
+    for (const i of labels.keys()) values.set(normals(seed, stream, firstImage + i, size), i * size);
+    return values;
+  }
+}
+
+function advanced(
+  run: SamplerRun,
+  step: number,
+  latents: Float32Array,
+  prediction: Prediction,
+): Float32Array {
+  const next = latents.slice();
+  run.advance(step, next, prediction);
+  return next;
+}
