@@ -9,12 +9,12 @@ import { openLoops } from '../loops.js';
 import { present } from '../peer.js';
 import type { BlockContender } from './contender.js';
 import { gpuJs } from './gpuJs.js';
-import { ONNXRUNTIME_NODE, onnxNodeBlock, onnxWebBlock } from './onnxruntime.js';
+import { ONNXRUNTIME_NODE, ONNXRUNTIME_WEB, onnxNodeBlock, onnxWebBlock } from './onnxruntime.js';
 import type { BlockOptions } from './options.js';
 import { ours } from './ours.js';
 import { blockProblem } from './problem.js';
-import { type BlockRow, blockRow, type Timed } from './row.js';
-import { tfjs } from './tfjs.js';
+import { type BlockRow, blockRow, type Rivals, type Timed } from './row.js';
+import { TFJS, tfjs } from './tfjs.js';
 import { torchBlock } from './torch.js';
 
 /** Longer than the threads of onnxruntime-node spin after a run (measured: 28 ms). */
@@ -58,6 +58,19 @@ async function check(contenders: readonly BlockContender[]): Promise<number[]> {
   return differences(contenders, outputs);
 }
 
+/** They compute the block in full: of a calibrated one there are none. */
+function rivalsOf(
+  { loop, replaces }: BlockContender,
+  contenders: readonly BlockContender[],
+  named: (name: string | undefined) => Timed | undefined,
+): Rivals {
+  if (replaces) return {};
+  const overOnnx = named(ONNXRUNTIME_NODE);
+  if (loop === 'wasm') return { overOnnx, overWeb: named(ONNXRUNTIME_WEB), overTfjs: named(TFJS) };
+  const torch = contenders.find((other) => other.name.startsWith('PyTorch') && other.loop === loop);
+  return { overOnnx, overTorch: named(torch?.name) };
+}
+
 async function measure(
   contenders: readonly BlockContender[],
   errors: readonly number[],
@@ -81,8 +94,7 @@ async function measure(
       times: taken.get(contender)!,
       error: errors[i]!,
       loop: loop && { contender: loop, times: taken.get(loop)! },
-      // It computes the block in full: no rival of a calibrated one.
-      onnx: contender.replaces ? undefined : named(ONNXRUNTIME_NODE),
+      rivals: rivalsOf(contender, contenders, named),
       full: named(contender.replaces),
     });
   });

@@ -9,6 +9,7 @@ import { blockFlops } from './ours.js';
 import type { BlockProblem } from './problem.js';
 
 export const ONNXRUNTIME_NODE = 'onnxruntime-node';
+export const ONNXRUNTIME_WEB = 'onnxruntime-web';
 
 export async function onnxNodeBlock(
   problem: BlockProblem,
@@ -23,7 +24,7 @@ export async function onnxNodeBlock(
 }
 
 export async function onnxWebBlock(problem: BlockProblem, threads: number): Promise<BlockContender | Absent> {
-  const name = 'onnxruntime-web';
+  const name = ONNXRUNTIME_WEB;
   try {
     return await contender(problem, await onnxruntimeWeb(threads), { name, threads, loop: 'wasm' });
   } catch (error) {

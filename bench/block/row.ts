@@ -20,6 +20,10 @@ export interface BlockRow {
   readonly overOnnx?: number | undefined;
   /** Whether it could be told. */
   readonly verdict?: Verdict | undefined;
+  /** The same over peers of its kind: in WebAssembly onnxruntime-web and tfjs, of native code PyTorch in its type. */
+  readonly overWeb?: number | undefined;
+  readonly overTfjs?: number | undefined;
+  readonly overTorch?: number | undefined;
   /** Of a calibrated block: time over that of the full one, round by round, and its share of the multiply-adds. */
   readonly timeShare?: number | undefined;
   readonly macShare?: number | undefined;
@@ -32,18 +36,25 @@ export interface Timed {
   readonly times: Times;
 }
 
+/** Whom a contender is held against, by the field that says so. */
+export type Rivals = Readonly<
+  Partial<Record<'overOnnx' | 'overWeb' | 'overTfjs' | 'overTorch', Timed | undefined>>
+>;
+
 /** A contender with its times, and what it is compared with in the same rounds. */
 export interface Measured extends Timed {
   readonly contender: BlockContender;
   readonly error: number;
   readonly loop: Timed | undefined;
-  readonly onnx: Timed | undefined;
+  readonly rivals: Rivals;
   readonly full: Timed | undefined;
 }
 
-export async function blockRow({ contender, times, error, loop, onnx, full }: Measured): Promise<BlockRow> {
+export async function blockRow({ contender, times, error, loop, rivals, full }: Measured): Promise<BlockRow> {
   const { name, threads, flops } = contender;
   const loopFlops = loop?.contender.flops ?? 0;
+  const onnx = rivals.overOnnx;
+  const over = (rival: Timed | undefined) => rival && medianRatio(rival.times, times);
   return {
     contender: name,
     threads,
@@ -52,8 +63,11 @@ export async function blockRow({ contender, times, error, loop, onnx, full }: Me
     loop: loop?.contender.name,
     loopGflops: loop && loopFlops / median(loop.times) / 1e6,
     ofLoop: loop && (medianRatio(loop.times, times) * flops) / (loopFlops * threads),
-    overOnnx: onnx && medianRatio(onnx.times, times),
+    overOnnx: over(onnx),
     verdict: onnx && onnx.times !== times ? await verdict(times, onnx.times) : undefined,
+    overWeb: over(rivals.overWeb),
+    overTfjs: over(rivals.overTfjs),
+    overTorch: over(rivals.overTorch),
     timeShare: full && medianRatio(times, full.times),
     macShare: full && flops / full.contender.flops,
     error,
@@ -68,6 +82,9 @@ const COLUMNS: Columns<BlockRow> = [
   ['GFLOP/s', ({ flops, times }) => (flops / times.median / 1e6).toFixed(0)],
   ['of loop', ({ ofLoop, loopGflops }) => percent(ofLoop, loopGflops)],
   ['x onnxruntime-node', ({ overOnnx, verdict }) => ratioWithVerdict(overOnnx, verdict)],
+  ['x onnxruntime-web', ({ overWeb }) => overWeb?.toFixed(2) ?? ''],
+  ['x tfjs', ({ overTfjs }) => overTfjs?.toFixed(2) ?? ''],
+  ['x PyTorch', ({ overTorch }) => overTorch?.toFixed(2) ?? ''],
   ['time share / MAC share', shares],
   ['difference', ({ error }) => error.toExponential(1)],
 ];

@@ -37,10 +37,12 @@ interface Tf {
   tidy<T>(compute: () => T): T;
 }
 
+export const TFJS = 'tfjs-backend-wasm';
+
 const EPSILON = 1e-6;
 
 export async function tfjs(problem: BlockProblem, threads: number): Promise<BlockContender | Absent> {
-  const name = 'tfjs-backend-wasm';
+  const name = TFJS;
   if (threads > 1) return { name, absent: 'in Node.js it has one thread' };
   let tf: Tf;
   try {
