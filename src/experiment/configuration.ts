@@ -21,8 +21,10 @@ export interface Configuration {
   /** Denoising steps; default: those of the experiment. */
   readonly steps?: number;
   /** Default: no cache. */
-  readonly cache?: Omit<CacheOptions, 'factors' | 'rule'>;
+  readonly cache?: Omit<CacheOptions, 'factors' | 'errors' | 'rule'>;
   readonly factors?: FactorChoice;
+  /** Whether the policy chooses by measured errors. */
+  readonly errors?: boolean;
   /** Columns of its own in the results. */
   readonly parameters?: Row;
 }
@@ -71,6 +73,22 @@ export function calibrated(method: FactorMethod, rank: number, period: number): 
     family: `calibrated ${method} r=${rank}`,
     cache: { policy: 'calibrated', period },
     factors: { method, rank },
+  };
+}
+
+/** Policies that choose by measured errors, under a share of the MACs of the uncached run. */
+export function budgeted(
+  policy: 'searched' | 'mixed',
+  budget: number,
+  factors?: FactorChoice,
+): Configuration {
+  const name = `${policy}${factors ? ` ${factors.method} r=${factors.rank}` : ''}`;
+  return {
+    name: `${name} budget ${budget}`,
+    family: name,
+    cache: { policy, budget },
+    errors: true,
+    ...(factors && { factors }),
   };
 }
 

@@ -4,8 +4,8 @@ import { type EvaluationReport, evaluateModel } from '../evaluate/evaluateModel.
 import type { CacheOptions } from '../pipeline/options.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { Advance, ExperimentContext, Measurement, Row } from './experiment.js';
-import { FactorStore } from './factorStore.js';
 import { fileName } from './measurementStore.js';
+import { Preparation } from './preparation.js';
 
 export const EVALUATIONS = 'evaluations';
 
@@ -14,16 +14,16 @@ export function evaluationMeasurements(
   context: ExperimentContext,
   configurations: readonly Configuration[],
 ): Measurement[] {
-  const factors = new FactorStore(context);
+  const preparation = new Preparation(context);
   const all = [uncached(context.sampling), ...configurations];
   return context.seeds.flatMap((seed) =>
-    all.map((configuration) => evaluationMeasurement(context, factors, configuration, seed)),
+    all.map((configuration) => evaluationMeasurement(context, preparation, configuration, seed)),
   );
 }
 
 function evaluationMeasurement(
   context: ExperimentContext,
-  factors: FactorStore,
+  preparation: Preparation,
   configuration: Configuration,
   seed: number,
 ): Measurement {
@@ -33,25 +33,13 @@ function evaluationMeasurement(
     name,
     table: EVALUATIONS,
     key: { ...configuration, seed },
-    work: context.images * steps + (configuration.factors ? factors.work(configuration.factors) : 0),
+    work: context.images * steps + preparation.work(configuration),
     measure: (advance) =>
-      withCache(configuration, factors, seed, advance, async (cache) => {
+      preparation.use(configuration, seed, advance, async (cache) => {
         const report = await evaluate(context, configuration, seed, cache, advance);
         return [rowOf(configuration, seed, steps, report)];
       }),
   };
-}
-
-/** Calls `action` with the cache options of the configuration, factors included. */
-export function withCache<T>(
-  { cache, factors: choice }: Configuration,
-  factors: FactorStore,
-  seed: number,
-  advance: Advance,
-  action: (cache: CacheOptions) => Promise<T>,
-): Promise<T> {
-  if (!choice) return action(cache ?? {});
-  return factors.use(choice, seed, advance, (set) => action({ ...cache, factors: set }));
 }
 
 async function evaluate(

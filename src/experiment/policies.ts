@@ -3,6 +3,7 @@ import { frechetName } from '../evaluate/frechet.js';
 import type { Panel, Point } from './chart/scatter.js';
 import { scatter } from './chart/scatter.js';
 import {
+  budgeted,
   type Configuration,
   calibrated,
   chosen,
@@ -20,6 +21,8 @@ import { machineOf, TIMES, timeMeasurements } from './times.js';
 
 const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 const PERIODS = [2, 3, 4];
+/** Of MACs: what periods of about 2 and 3 leave, and more where increments are added. */
+const BUDGETS = [0.4, 0.5, 0.65];
 
 /** A new policy is a line here. */
 function configurations(context: ExperimentContext): readonly Configuration[] {
@@ -33,6 +36,10 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => calibrated('cd', high, period)),
     ...PERIODS.map((period) => calibrated('cd', low, period)),
     ...PERIODS.map((period) => calibrated('whitened', high, period)),
+    ...BUDGETS.map((budget) => budgeted('searched', budget)),
+    ...BUDGETS.map((budget) => budgeted('searched', budget, { method: 'cd', rank: low })),
+    ...BUDGETS.map((budget) => budgeted('mixed', budget)),
+    ...BUDGETS.map((budget) => budgeted('mixed', budget, { method: 'cd', rank: low })),
   ];
   return chosen(all, context);
 }

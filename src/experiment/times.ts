@@ -2,9 +2,8 @@
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
 import { type Configuration, uncached } from './configuration.js';
-import { withCache } from './evaluations.js';
 import type { ExperimentContext, Measurement, Row } from './experiment.js';
-import { FactorStore } from './factorStore.js';
+import { Preparation } from './preparation.js';
 
 export const TIMES = 'times';
 
@@ -15,7 +14,7 @@ export function timeMeasurements(
   context: ExperimentContext,
   configurations: readonly Configuration[],
 ): Measurement[] {
-  const factors = new FactorStore(context);
+  const preparation = new Preparation(context);
   const all = [uncached(context.sampling), ...configurations];
   const work = (configuration: Configuration) =>
     batchOf(context) * (configuration.steps ?? context.sampling.steps);
@@ -31,7 +30,7 @@ export function timeMeasurements(
       async measure(advance) {
         const rows: Row[] = [];
         for (const configuration of all) {
-          rows.push(await timeOf(context, factors, configuration, round));
+          rows.push(await timeOf(context, preparation, configuration, round));
           advance(work(configuration));
         }
         return rows;
@@ -48,16 +47,15 @@ export function machineOf({ pipeline }: ExperimentContext): string {
 
 async function timeOf(
   context: ExperimentContext,
-  factors: FactorStore,
+  preparation: Preparation,
   configuration: Configuration,
   round: number,
 ): Promise<Row> {
   const { pipeline, sampling, signal } = context;
   const images = batchOf(context);
-  // Factors of the first seed: what they hold does not matter here, and they are there already.
-  const milliseconds = await withCache(
+  // Factors and errors of the first seed, which are there already.
+  const milliseconds = await preparation.use(
     configuration,
-    factors,
     context.seeds[0]!,
     () => {},
     async (cache) => {

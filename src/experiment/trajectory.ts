@@ -5,10 +5,9 @@ import { sublayers } from '../evaluate/exposeResidual.js';
 import { trajectoryError } from '../evaluate/trajectory.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
-import { withCache } from './evaluations.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
-import { FactorStore } from './factorStore.js';
 import { fileName } from './measurementStore.js';
+import { Preparation } from './preparation.js';
 import { common, groupBy, spread, spreadOf, spreadText } from './summary.js';
 
 const ERRORS = 'errors';
@@ -30,9 +29,11 @@ export const trajectory: Experiment = {
   about: 'relative L2 to the uncached run by step and by layer',
 
   measurements(context) {
-    const factors = new FactorStore(context);
+    const preparation = new Preparation(context);
     return context.seeds.flatMap((seed) =>
-      configurations(context).map((configuration) => errorMeasurement(context, factors, configuration, seed)),
+      configurations(context).map((configuration) =>
+        errorMeasurement(context, preparation, configuration, seed),
+      ),
     );
   },
 
@@ -51,19 +52,18 @@ all of a step taken as one vector. Where the curves are flat, errors die out; wh
 
 function errorMeasurement(
   context: ExperimentContext,
-  factors: FactorStore,
+  preparation: Preparation,
   configuration: Configuration,
   seed: number,
 ): Measurement {
   const { images, sampling } = context;
-  const own = configuration.factors ? factors.work(configuration.factors) : 0;
   return {
     name: `${configuration.name} seed ${seed}`,
     table: ERRORS,
     key: { ...configuration, seed },
-    work: 2 * images * sampling.steps + own,
+    work: 2 * images * sampling.steps + preparation.work(configuration),
     measure: (advance) =>
-      withCache(configuration, factors, seed, advance, (cache) =>
+      preparation.use(configuration, seed, advance, (cache) =>
         measureErrors(context, configuration, seed, { cache }, advance),
       ),
   };

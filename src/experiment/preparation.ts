@@ -1,0 +1,37 @@
+/** What a configuration needs before it can be sampled. */
+import type { FactorSet } from '../calibrate/factorSet.js';
+import type { CacheOptions } from '../pipeline/options.js';
+import type { Configuration } from './configuration.js';
+import { ErrorStore } from './errorStore.js';
+import type { Advance, ExperimentContext } from './experiment.js';
+import { FactorStore } from './factorStore.js';
+
+export class Preparation {
+  readonly #factors: FactorStore;
+  readonly #errors: ErrorStore;
+
+  constructor(context: ExperimentContext) {
+    this.#factors = new FactorStore(context);
+    this.#errors = new ErrorStore(context);
+  }
+
+  /** Evaluations of the network for one image that it takes at most. */
+  work({ factors, errors }: Configuration): number {
+    return (factors ? this.#factors.work(factors) : 0) + (errors ? this.#errors.work : 0);
+  }
+
+  /** Calls `action` with the cache options of the configuration, with the factors and errors of a seed. */
+  async use<T>(
+    configuration: Configuration,
+    seed: number,
+    advance: Advance,
+    action: (cache: CacheOptions) => Promise<T>,
+  ): Promise<T> {
+    const { cache = {}, factors: choice, errors: chooses } = configuration;
+    const withFactors = async (factors?: FactorSet) => {
+      const errors = chooses && (await this.#errors.get(seed, advance, choice, factors));
+      return action({ ...cache, ...(factors && { factors }), ...(errors && { errors }) });
+    };
+    return choice ? this.#factors.use(choice, seed, advance, withFactors) : withFactors();
+  }
+}
