@@ -1,7 +1,13 @@
-/** What a cache policy is: parameters from which, before the first step, everything that is cached is decided. */
+/**
+ * What a cache policy is: parameters from which, before the first step, everything that is cached is decided. Those of
+ * `GATED_POLICIES` decide while they run instead (gatedPolicy.ts).
+ */
 import type { DiTConfig } from '../models/config.js';
 import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
+import { withSeries } from './series.js';
+
+export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache'] as const;
 
 /** Each has a file of its own in this folder, which names its source. */
 export const CACHE_POLICIES = [
@@ -11,6 +17,8 @@ export const CACHE_POLICIES = [
   'learning-to-cache',
   'searched',
   'mixed',
+  'taylorseer',
+  ...GATED_POLICIES,
 ] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
 
@@ -23,7 +31,14 @@ export type CacheParameter =
   | 'table'
   | 'theta'
   | 'errors'
-  | 'budget';
+  | 'budget'
+  | 'order'
+  | 'threshold'
+  | 'warmup'
+  | 'polynomial'
+  | 'firstBlocks'
+  | 'lastBlocks'
+  | 'maxCached';
 
 /**
  * The parameters that each policy needs, and those that it takes beside them. With `factors` the layers that do not
@@ -41,6 +56,13 @@ export const POLICY_PARAMETERS: Readonly<
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
+  taylorseer: { needs: [], takes: ['period', 'order', 'warmup'] },
+  teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'factors'] },
+  'first-block': {
+    needs: ['threshold'],
+    takes: ['firstBlocks', 'lastBlocks', 'warmup', 'maxCached', 'factors'],
+  },
+  fastcache: { needs: ['threshold'], takes: ['warmup', 'factors'] },
 };
 
 /** The run that is to be cached. */
@@ -55,6 +77,8 @@ export interface CacheDecision {
   readonly schedule: Schedule;
   /** For the layers that do not gather. A layer without an increment is reused, whatever is said here. */
   readonly scatter: ScatterAction;
+  /** Extrapolate what is reused as a Taylor series of this order over the steps. */
+  readonly order?: number;
 }
 
 /** A policy with its parameters. */
@@ -66,8 +90,9 @@ export interface CachePolicy {
 
 /** What every step does with every linear under a policy. */
 export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
-  const { schedule, scatter } = policy.decide(run);
-  return stepActions(schedule, run.config.depth, (layer, step) =>
+  const { schedule, scatter, order } = policy.decide(run);
+  const actions = stepActions(schedule, run.config.depth, (layer, step) =>
     run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
   );
+  return order === undefined ? actions : withSeries(actions, schedule, order);
 }

@@ -15,9 +15,10 @@ import { ErrorTable } from '../calibrate/errorTable.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
+import { addGateFlags, type GateFlags, gateOptions } from './gateFlags.js';
 import { decimal, integer, integerList } from './parse.js';
 
-export interface CacheFlags {
+export interface CacheFlags extends GateFlags {
   readonly policy: string;
   readonly period?: number;
   readonly gatherSteps?: number[];
@@ -31,10 +32,10 @@ export interface CacheFlags {
 }
 
 export function addCacheFlags(command: Command): Command {
-  return command
+  return addGateFlags(command)
     .option('--policy <name>', `cache policy: ${CACHE_POLICIES.join(', ')}`, 'none')
     .addOption(
-      new Option('--period <p>', 'compute every p-th step in full (default: 2)')
+      new Option('--period <p>', 'compute every p-th step in full (default: 2, of taylorseer 3)')
         .argParser(integer('period', 1))
         .conflicts(['gatherSteps', 'schedule']),
     )
@@ -76,6 +77,13 @@ const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
   theta: 'theta',
   errors: 'errors',
   budget: 'budget',
+  order: 'order',
+  threshold: 'threshold',
+  warmup: 'warmup',
+  polynomial: 'polynomial',
+  firstBlocks: 'first-blocks',
+  lastBlocks: 'last-blocks',
+  maxCached: 'max-cached',
 };
 
 /** What a parameter that is needed has to be. */
@@ -84,6 +92,7 @@ const EXPECTED: Partial<Record<CacheParameter, string>> = {
   table: 'a .safetensors file with the logits of a router',
   errors: 'a file made by incache measure',
   budget: 'a share of the MACs of a run without a cache',
+  threshold: 'a relative change',
 };
 
 /** Reads the files that the options name. Options that the policy would not use are refused, not ignored. */
@@ -114,6 +123,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     ...(theta !== undefined && { theta }),
     ...(errors !== undefined && { errors: ErrorTable.load(errors) }),
     ...(budget !== undefined && { budget }),
+    ...gateOptions(flags),
   };
 }
 

@@ -43,6 +43,15 @@ export function integerList(option: string): (text: string) => number[] {
   };
 }
 
+/** `1,0` or `-3.5e2,0.1`. */
+export function decimalList(option: string): (text: string) => number[] {
+  return (text) => {
+    const values = text.split(',').map(toNumber);
+    if (!values.every(Number.isFinite)) throw new ArgumentError(option, text, 'numbers, as in -3.5,0.1');
+    return values;
+  };
+}
+
 function toNumber(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text);
 }

@@ -1,8 +1,9 @@
 /** A session on a device: compiled plans, caches and modulation table for one batch of one trajectory. */
 import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } from '../backend/backend.js';
+import type { Gate } from '../cache/gatedPolicy.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
-import type { SessionPlan } from './sessionPlan.js';
+import type { GatedSteps, SessionPlan } from './sessionPlan.js';
 
 /** A timestep (may be fractional) and a label, the null class included. */
 export interface Condition {
@@ -10,11 +11,21 @@ export interface Condition {
   readonly label: number;
 }
 
+/** What was run of a step. */
+export interface StepCourse {
+  /** Places in `SessionPlan.plans`. */
+  readonly plans: readonly number[];
+  /** Blocks that a gate has left to the cache. */
+  readonly cachedBlocks: number;
+}
+
 export class DenoisingSession implements Disposable {
   readonly plan: SessionPlan;
   readonly #tensors = new Map<string, DeviceTensor>();
   #conditioning: Executable | undefined;
   readonly #steps: Executable[] = [];
+  #gate: Gate | undefined;
+  #course: StepCourse = { plans: [], cachedBlocks: 0 };
 
   private constructor(plan: SessionPlan) {
     this.plan = plan;
@@ -53,8 +64,19 @@ export class DenoisingSession implements Disposable {
   async evaluate(step: number, latents: Float32Array, rows: Int32Array): Promise<Float32Array> {
     this.#tensor('latents').write(latents);
     this.#tensor('rows').write(rows);
-    await this.#steps[this.plan.planOfStep[step]!]!.run();
+    const { gated, planOfStep } = this.plan;
+    if (gated) this.#course = await this.#runGated(gated, step);
+    else {
+      const place = planOfStep[step]!;
+      await this.#steps[place]!.run();
+      this.#course = { plans: [place], cachedBlocks: 0 };
+    }
     return this.read('prediction');
+  }
+
+  /** What the last step ran. */
+  get course(): StepCourse {
+    return this.#course;
   }
 
   /** The contents of an output of the last step. */
@@ -72,6 +94,22 @@ export class DenoisingSession implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Section by section, each as its gate decides by what was measured just before it. */
+  async #runGated({ policy, run, head, sections }: GatedSteps, step: number): Promise<StepCourse> {
+    if (step === 0) this.#gate = policy.start(run);
+    const plans = [head];
+    let cachedBlocks = 0;
+    await this.#steps[head]!.run();
+    for (const [place, { computed, cached, blocks }] of sections.entries()) {
+      const isCached = this.#gate!.caches(step, place, this.read('change')[0]!);
+      const plan = isCached ? cached : computed;
+      plans.push(plan);
+      if (isCached) cachedBlocks += blocks;
+      await this.#steps[plan]!.run();
+    }
+    return { plans, cachedBlocks };
   }
 
   /** One plan after another: what one has packed, the next finds. */

@@ -1,4 +1,5 @@
 /** The plans of one sampling session and what they will take, known before any memory is taken. */
+import type { GatedPolicy, GatedRun } from '../cache/gatedPolicy.js';
 import { fusedMlp, type StepActions, splitQkv } from '../cache/policy.js';
 import { formatBytes } from '../errors.js';
 import {
@@ -34,17 +35,34 @@ export interface SessionPlan {
   readonly conditioning: Plan;
   /** The distinct plans of steps. */
   readonly plans: readonly Plan[];
-  /** For every step, its place in `plans`. */
+  /** For every step, its place in `plans`; empty where `gated` says which plans a step takes. */
   readonly planOfStep: readonly number[];
+  /** Of a policy that decides while it runs. */
+  readonly gated?: GatedSteps;
   /** Steps whose modulation the table holds at once. */
   readonly chunkSteps: number;
   readonly sequences: number;
   readonly labels: number;
   readonly memory: SessionMemory;
-  /** MACs of all steps, conditioning apart. */
+  /** MACs of all steps, conditioning apart; of gated ones the most, without a cached section. */
   readonly stepMacs: number;
   /** MACs of the conditioning of all steps. */
   readonly conditioningMacs: number;
+}
+
+/** The course of steps that are decided while they run: places in `SessionPlan.plans`. */
+export interface GatedSteps {
+  readonly policy: GatedPolicy;
+  readonly run: GatedRun;
+  readonly head: number;
+  readonly sections: readonly GatedSection[];
+}
+
+export interface GatedSection {
+  readonly computed: number;
+  readonly cached: number;
+  /** How many it has. */
+  readonly blocks: number;
 }
 
 /** Bytes that the buffers of the plans take. */
@@ -104,7 +122,8 @@ export function describeMemory({ cache, modulation, arena, temporaries }: Sessio
   return `cache ${formatBytes(cache)}, modulation ${formatBytes(modulation)}, arena ${formatBytes(arena)} (${formatBytes(temporaries)} unshared)`;
 }
 
-function chunkStepsFor(config: DiTConfig, labels: number, steps: number): number {
+/** Steps whose modulation the table holds. */
+export function chunkStepsFor(config: DiTConfig, labels: number, steps: number): number {
   const stepBytes = labels * modulationWidth(config) * elementBytes('f32');
   return Math.max(1, Math.min(steps, Math.floor(MODULATION_BUDGET / stepBytes)));
 }
@@ -124,11 +143,15 @@ function distinctActions(steps: readonly StepActions[]): { distinct: StepActions
 
 /** The name of a step's plan: its one action, or `mixed`. */
 function summarise(actions: StepActions): string {
-  const kinds = new Set(actions.flatMap((block) => Object.values(block)));
+  const kinds = new Set(
+    actions.flatMap((block) =>
+      Object.values(block).map((action) => (typeof action === 'object' ? action.kind : action)),
+    ),
+  );
   return kinds.size === 1 ? [...kinds][0]! : 'mixed';
 }
 
-function memoryOf(conditioning: Plan, plans: readonly Plan[]): SessionMemory {
+export function memoryOf(conditioning: Plan, plans: readonly Plan[]): SessionMemory {
   const states = new Map<string, number>();
   for (const plan of plans)
     for (const buffer of plan.buffers)

@@ -53,8 +53,11 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' 
 export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRecall> {
   /** Multiply-accumulates of an image: all steps, conditioning and guidance. */
   readonly macsPerImage: number;
-  /** Bytes that the operations of an image move when every operand moves once, in a full batch. */
-  readonly bytesPerImage: number;
+  /**
+   * Bytes that the operations of an image move when every operand moves once, in a full batch. Absent where gates
+   * decide, step by step, what is run.
+   */
+  readonly bytesPerImage?: number;
   /** Measured, without set-up and without the uncached run. */
   readonly millisecondsPerImage: number;
 }
@@ -109,7 +112,7 @@ export async function evaluateModel(
       ...evaluation.result(reference),
       ...manifolds(options, fileOf(outputs.features)),
       macsPerImage: macs / options.images,
-      bytesPerImage: bytesOf(plan) / batch,
+      ...(!plan.gated && { bytesPerImage: bytesOf(plan) / batch }),
       millisecondsPerImage: milliseconds / options.images,
     };
   } finally {

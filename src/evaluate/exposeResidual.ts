@@ -1,8 +1,8 @@
 /** Makes a step's plan show its residual stream, which it updates in place, after every sublayer. */
 import type { DiTConfig } from '../models/config.js';
-import type { Plan, PlanBuffer, PlanStep, View } from '../plan/types.js';
+import type { Op, Plan, PlanBuffer, PlanStep, View } from '../plan/types.js';
 
-/** Name of the output that holds the stream (of all sequences, in some order of its own) behind a sublayer. */
+/** Name of the output that holds the stream behind a sublayer, tokens of all sequences x hidden. */
 export function residualOutput(sublayer: string): string {
   return `residual.${sublayer}`;
 }
@@ -19,19 +19,17 @@ export function sublayers({ depth }: DiTConfig): string[] {
  * The plan with one more output for each sublayer. A sublayer ends in the operation that adds its gated result to
  * the stream, whatever the cache policy has made of it, so that cached and uncached runs can be compared.
  */
-export function exposeResidual(plan: Plan, config: DiTConfig): Plan {
+export function exposeResidual(plan: Plan): Plan {
   const buffers: PlanBuffer[] = [...plan.buffers];
   const ops = plan.ops.flatMap((step): PlanStep[] => {
     const sublayer = endsSublayer(step);
     if (sublayer === undefined) return [step];
     const x = (step.op as { out: View }).out;
-    // There is no plain copy; the inverse of patchify with patches of one token is one, in another order.
-    const side = config.inputSize / config.patchSize;
-    const geometry = { channels: config.hiddenSize, height: side, width: side, patch: 1 };
-    const [rows, columns] = [x.rows / side ** 2, config.hiddenSize * side ** 2];
+    const { rows, columns } = x;
     const out = { buffer: buffers.length, row: 0, rows, column: 0, columns };
     buffers.push({ name: residualOutput(sublayer), role: 'output', type: 'f32', rows, columns });
-    return [step, { layer: sublayer, op: { op: 'unpatchify', x, ...geometry, out } }];
+    const copy: Op = { op: 'linearCombination', terms: [{ x, coefficient: 1 }], out };
+    return [step, { layer: sublayer, op: copy }];
   });
   return { ...plan, buffers, ops };
 }

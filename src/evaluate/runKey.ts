@@ -6,7 +6,7 @@ import type { DiTPipeline } from '../pipeline/pipeline.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import type { RunKey } from './savedRun.js';
 
-/** Not in it: batch and threads, which change no bit of an image. */
+/** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
 export function runKey(
   pipeline: DiTPipeline,
   options: SampleOptions,
@@ -14,9 +14,9 @@ export function runKey(
   others: RunKey,
 ): RunKey {
   const resolved = resolveOptions(options, pipeline.config);
-  const { steps, sampler, eta, variance, guidanceScale, guidanceChannels, seed, cache } = resolved;
+  const { steps, sampler, eta, variance, guidanceScale, guidanceChannels, seed, batch, cache } = resolved;
   const policy = cache.policy ?? 'none';
-  const { actions, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
+  const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
   return {
     model: pipeline.checkpoint.hash,
     backend: pipeline.device.backend,
@@ -29,7 +29,8 @@ export function runKey(
     guidanceChannels,
     seed,
     policy,
-    schedule: sha256(JSON.stringify(actions)),
+    // Gates decide for a batch as a whole.
+    ...(gated ? { gated: JSON.stringify(gated), batch } : { schedule: sha256(JSON.stringify(actions)) }),
     ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
     features: extractor?.fingerprint ?? 'none',
     ...others,

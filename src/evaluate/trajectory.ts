@@ -3,6 +3,7 @@ import { normals } from '../diffusion/philox.js';
 import { DenoisingSession } from '../engine/session.js';
 import { FormatError } from '../errors.js';
 import { denoiseBatch } from '../pipeline/batch.js';
+import { requireUngated } from '../pipeline/cachePolicy.js';
 import {
   type CacheOptions,
   type ResolvedOptions,
@@ -57,6 +58,7 @@ export async function trajectoryError(
   options: TrajectoryOptions,
 ): Promise<TrajectoryStepError[]> {
   const resolved = resolveOptions(options, pipeline.config);
+  requireUngated(resolved.cache, 'errors by layer');
   const { labels, batch } = resolved;
   const { timesteps } = samplerOf(resolved, pipeline.config);
   const names = sublayers(pipeline.config);
@@ -158,7 +160,7 @@ async function startRun(
   const size = config.inChannels * config.inputSize ** 2;
   const { noise: given, ...rest } = options;
   const plan = pipeline.plan({ ...rest, labels, batch: labels.length, cache });
-  const plans = plan.plans.map((step) => exposeResidual(step, config));
+  const plans = plan.plans.map(exposeResidual);
   const session = await DenoisingSession.create(device, weights, { ...plan, plans });
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
   const noise = (stream: number) => {

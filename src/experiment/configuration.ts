@@ -92,6 +92,19 @@ export function budgeted(
   };
 }
 
+export function taylorSeer(order: number, period: number): Configuration {
+  return {
+    name: `taylorseer m=${order} p=${period}`,
+    family: `taylorseer m=${order}`,
+    cache: { policy: 'taylorseer', order, period },
+  };
+}
+
+/** A policy that decides while it runs. */
+export function gated(policy: 'teacache' | 'first-block' | 'fastcache', threshold: number): Configuration {
+  return { name: `${policy} ${threshold}`, family: policy, cache: { policy, threshold } };
+}
+
 /** Ranks as shares of the hidden size, which mean the same for models of any width. */
 export function ranksOf({ hiddenSize }: DiTConfig, shares: readonly number[]): number[] {
   return [...new Set(shares.map((share) => Math.max(1, Math.round(share * hiddenSize))))];

@@ -81,7 +81,7 @@ function rowOf(
     seed,
     steps,
     gmac: report.macsPerImage / 1e9,
-    gigabytes: report.bytesPerImage / 1e9,
+    gigabytes: report.bytesPerImage === undefined ? null : report.bytesPerImage / 1e9,
     psnr: report.psnr ?? null,
     ssim: report.ssim ?? null,
     relativeL2: report.relativeL2 ?? null,

@@ -9,8 +9,10 @@ import {
   chosen,
   FEWER_STEPS,
   fewerSteps,
+  gated,
   ranksOf,
   reuse,
+  taylorSeer,
 } from './configuration.js';
 import { withGain } from './equalMacs.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
@@ -23,6 +25,8 @@ const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 const PERIODS = [2, 3, 4];
 /** Of MACs: what periods of about 2 and 3 leave, and more where increments are added. */
 const BUDGETS = [0.4, 0.5, 0.65];
+/** Relative changes below which gates cache. */
+const THRESHOLDS = [0.02, 0.04, 0.08];
 
 /** A new policy is a line here. */
 function configurations(context: ExperimentContext): readonly Configuration[] {
@@ -40,6 +44,11 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...BUDGETS.map((budget) => budgeted('searched', budget, { method: 'cd', rank: low })),
     ...BUDGETS.map((budget) => budgeted('mixed', budget)),
     ...BUDGETS.map((budget) => budgeted('mixed', budget, { method: 'cd', rank: low })),
+    ...PERIODS.map((period) => taylorSeer(1, period)),
+    ...PERIODS.map((period) => taylorSeer(2, period)),
+    ...THRESHOLDS.map((threshold) => gated('teacache', threshold)),
+    ...THRESHOLDS.map((threshold) => gated('first-block', threshold)),
+    ...THRESHOLDS.map((threshold) => gated('fastcache', threshold)),
   ];
   return chosen(all, context);
 }

@@ -6,6 +6,7 @@ import type { SessionPlan } from '../engine/sessionPlan.js';
 import { requireInteger, requireOneOf } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import { isGuided } from '../pipeline/batch.js';
+import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { planBatch, samplerOf } from '../pipeline/planBatch.js';
@@ -36,6 +37,7 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
   const { activations = 'f32' } = options;
   requireOneOf('activations', activations, ['f32', 'bf16']);
   const resolved = resolveOptions(options, config);
+  requireUngated(resolved.cache, 'a model file');
   const sampler = samplerOf(resolved, config);
   const images = resolved.labels.length;
   requireInteger('images', images, 1, MOST_IMAGES);
@@ -81,7 +83,7 @@ function headerOf(
 
 /** As in `calibrated p=2 ddim-50`. */
 function nameOf({ cache, sampler, steps }: ResolvedOptions): string {
-  const { policy = 'none', period = 2, gatherSteps, rule, schedule } = cache;
+  const { policy = 'none', period = policy === 'taylorseer' ? 3 : 2, gatherSteps, rule, schedule } = cache;
   const rhythm = gatherSteps || rule || schedule ? 'scheduled' : `p=${period}`;
   return `${policy === 'none' ? 'full' : `${policy} ${rhythm}`} ${sampler}-${steps}`;
 }

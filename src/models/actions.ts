@@ -12,7 +12,23 @@ export type BlockLinear = (typeof BLOCK_LINEARS)[number];
  * - `reuse`: the stored output is the output
  * - `calibrate`: the stored output plus the low-rank increment
  */
-export type LinearAction = 'compute' | 'storeOutput' | 'store' | 'reuse' | 'calibrate';
+export type LinearAction = 'compute' | 'storeOutput' | 'store' | 'reuse' | 'calibrate' | SeriesAction;
+
+/**
+ * Of a sublayer's last linear, whose output F is kept as a Taylor series over the steps (TaylorSeer):
+ *
+ * - `differences`: in full; D0 = F and, up to D(order), D(i+1) = (D(i) - D(i) before) / distance go to the cache, distance
+ *   being that from the step at which the cache was written, in steps
+ * - `extrapolate`: sum of D(i) distance^i / i! up to D(order), distance being that from the same step
+ */
+export interface SeriesAction {
+  readonly kind: 'differences' | 'extrapolate';
+  readonly order: number;
+  readonly distance: number;
+}
+
+/** Differences are linear combinations of the output and of all lower ones: as many as an operation takes. */
+export const MOST_ORDER = 3;
 
 export type BlockActions = Readonly<Record<BlockLinear, LinearAction>>;
 

@@ -7,7 +7,7 @@ import type { DiTConfig } from './config.js';
 import { type LinearContext, LinearEmitter, type LinearGroup } from './linearEmitter.js';
 
 /** What adaLN gives a sublayer: one row an image, hidden columns each. */
-interface Modulation {
+export interface Modulation {
   readonly shift: View;
   readonly scale: View;
   readonly gate: View;
@@ -26,15 +26,25 @@ export function emitBlock(
   x: View,
   modulation: View,
 ): void {
-  const c = context.config.hiddenSize;
-  const [attention, mlp] = [0, 3].map((first) => ({
+  const [attention, mlp] = modulationsOf(modulation);
+  const emitter = new BlockEmitter(context, block, actions, x);
+  emitter.attention(attention);
+  emitter.mlp(mlp);
+}
+
+/** Of the attention and of the MLP, from the six vectors of a block. */
+export function modulationsOf(modulation: View): [Modulation, Modulation] {
+  const c = modulation.columns / 6;
+  return [0, 3].map((first) => ({
     shift: sliceColumns(modulation, first * c, c),
     scale: sliceColumns(modulation, (first + 1) * c, c),
     gate: sliceColumns(modulation, (first + 2) * c, c),
   })) as [Modulation, Modulation];
-  const emitter = new BlockEmitter(context, block, actions, x);
-  emitter.attention(attention);
-  emitter.mlp(mlp);
+}
+
+/** out = the residual stream `x`, normalised and modulated: the input of a sublayer. */
+export function emitModulated(builder: PlanBuilder, x: View, { shift, scale }: Modulation, out: View): void {
+  builder.append({ op: 'layerNormModulate', x, shift, scale, epsilon: LAYER_NORM_EPSILON, out });
 }
 
 class BlockEmitter {
@@ -113,18 +123,11 @@ class BlockEmitter {
     return { name: layerName(this.block, linear), block: this.block, linears: [linear], action };
   }
 
-  /** The normalised and modulated residual stream, written where the group wants its input. */
-  #modulated(group: LinearGroup, { shift, scale }: Modulation): View {
+  /** The input of a sublayer, written where the group wants it. */
+  #modulated(group: LinearGroup, modulation: Modulation): View {
     const out = this.#linears.input(group);
     this.#builder.layer(group.name);
-    this.#builder.append({
-      op: 'layerNormModulate',
-      x: this.x,
-      shift,
-      scale,
-      epsilon: LAYER_NORM_EPSILON,
-      out,
-    });
+    emitModulated(this.#builder, this.x, modulation, out);
     return out;
   }
 

@@ -53,12 +53,16 @@ export function emitConditioning(builder: PlanBuilder, config: DiTConfig, rows: 
   return time;
 }
 
-/** Patches of the images, embedded, with the position table added: images * tokens x hidden. */
-export function emitTokens(builder: PlanBuilder, config: DiTConfig, images: number): View {
+/** Patches of the images, embedded, with the position table added, to `x` or a temporary: images * tokens x hidden. */
+export function emitTokens(
+  builder: PlanBuilder,
+  config: DiTConfig,
+  images: number,
+  x = builder.temporary(images * tokensOf(config), config.hiddenSize),
+): View {
   const { inputSize, patchSize, inChannels, hiddenSize } = config;
   const tokens = tokensOf(config);
   const patches = builder.temporary(images * tokens, inChannels * patchSize ** 2);
-  const x = builder.temporary(images * tokens, hiddenSize);
   builder.layer('x_embedder');
   const latents = builder.input('latents', images, inChannels * inputSize ** 2);
   const geometry = { channels: inChannels, height: inputSize, width: inputSize, patch: patchSize };
@@ -95,15 +99,7 @@ export function stepPlan(config: DiTConfig, options: StepPlanOptions): Plan {
   const builder = new PlanBuilder(options.name);
   const c = config.hiddenSize;
   const x = emitTokens(builder, config, images);
-  builder.layer('modulation');
-  const table = builder.state('modulation', options.tableRows, modulationWidth(config));
-  const modulation = builder.temporary(images, modulationWidth(config));
-  builder.append({
-    op: 'gatherRows',
-    table,
-    index: builder.input('rows', images, 1, 'i32'),
-    out: modulation,
-  });
+  const modulation = emitModulation(builder, config, options, 0, config.depth);
   for (const [block, actions] of options.actions.entries())
     emitBlock(
       { builder, config, cache, activations, tap },
@@ -116,7 +112,30 @@ export function stepPlan(config: DiTConfig, options: StepPlanOptions): Plan {
   return builder.build();
 }
 
-function emitFinalLayer(builder: PlanBuilder, config: DiTConfig, x: View, modulation: View): void {
+/**
+ * The images' rows of the modulation table: six vectors for each block from `first` to `last`, where the block behind
+ * the last of the model is the final layer, of two.
+ */
+export function emitModulation(
+  builder: PlanBuilder,
+  config: DiTConfig,
+  { images, tableRows }: { readonly images: number; readonly tableRows: number },
+  first: number,
+  last: number,
+): View {
+  const c = config.hiddenSize;
+  const end = Math.min((last + 1) * 6 * c, modulationWidth(config));
+  const columns = end - first * 6 * c;
+  builder.layer('modulation');
+  const table = builder.state('modulation', tableRows, modulationWidth(config));
+  const out = builder.temporary(images, columns);
+  const index = builder.input('rows', images, 1, 'i32');
+  builder.append({ op: 'gatherRows', table: sliceColumns(table, first * 6 * c, columns), index, out });
+  return out;
+}
+
+/** The last layer, from the residual stream to the output `prediction`. modulation: images x 2 hidden. */
+export function emitFinalLayer(builder: PlanBuilder, config: DiTConfig, x: View, modulation: View): void {
   const { inputSize, patchSize, hiddenSize } = config;
   const channels = outChannels(config);
   const normalised = builder.temporary(x.rows, hiddenSize);

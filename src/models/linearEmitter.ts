@@ -1,7 +1,15 @@
 /** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
+import { PlanError } from '../errors.js';
 import { type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
 import type { Epilogue, FloatType, View } from '../plan/types.js';
-import { type BlockLinear, type CacheForm, type LinearAction, layerName, linearShape } from './actions.js';
+import {
+  type BlockLinear,
+  type CacheForm,
+  type LinearAction,
+  layerName,
+  linearShape,
+  type SeriesAction,
+} from './actions.js';
 import type { DiTConfig } from './config.js';
 
 /** How the cache of a model is laid out; the same for all plans that share it. */
@@ -86,6 +94,7 @@ export class LinearEmitter {
   /** Emits the group; the result is in `out`, or where the group left it if `out` is not given. */
   emit(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
     this.builder.layer(group.name);
+    if (typeof group.action === 'object') return this.#series(group, group.action, x, out, epilogue);
     switch (group.action) {
       case 'compute':
         return this.#compute(group, x, out, epilogue);
@@ -147,6 +156,43 @@ export class LinearEmitter {
     if (epilogue === 'gelu') this.builder.append({ op: 'gelu', x: y, out });
     else this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
     return out;
+  }
+
+  #series(
+    group: LinearGroup,
+    { kind, order, distance }: SeriesAction,
+    x: View,
+    out: View | undefined,
+    epilogue: EpilogueOperands,
+  ): View {
+    const { gate, residual } = epilogue;
+    if (epilogue.epilogue !== 'gateResidual' || !out)
+      throw new PlanError(`${group.name} has a series; only the last linear of a sublayer may have one`);
+    const y = this.#result(group);
+    if (kind === 'differences') {
+      this.#linear(group, x, out, epilogue, y);
+      this.#storeDifferences(group, y, order, distance);
+      return out;
+    }
+    const terms = upTo(order).map((i) => ({
+      x: this.#difference(group, i),
+      coefficient: distance ** i / factorial(i),
+    }));
+    this.builder.append({ op: 'linearCombination', terms, out: y });
+    this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
+    return out;
+  }
+
+  /** The highest first: each reads the lower ones as they were, D(i) = y / d^i - sum over j < i of D(j) / d^(i - j). */
+  #storeDifferences(group: LinearGroup, y: View, order: number, distance: number): void {
+    for (let i = order; i >= 0; i--) {
+      const lower = upTo(i - 1).map((j) => ({
+        x: this.#difference(group, j),
+        coefficient: -(distance ** (j - i)),
+      }));
+      const terms = [{ x: y, coefficient: distance ** -i }, ...lower];
+      this.builder.append({ op: 'linearCombination', terms, out: this.#difference(group, i) });
+    }
   }
 
   #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands): View {
@@ -240,6 +286,11 @@ export class LinearEmitter {
     return this.builder.state(`cache.${group.name}.output`, this.rows, this.#outputs(group), this.#type);
   }
 
+  #difference(group: LinearGroup, order: number): View {
+    const name = `cache.${group.name}.difference.${order}`;
+    return this.builder.state(name, this.rows, this.#outputs(group), this.#type);
+  }
+
   #result(group: LinearGroup): View {
     return this.builder.temporary(this.rows, this.#outputs(group), this.#type);
   }
@@ -251,6 +302,15 @@ export class LinearEmitter {
   #outputs(group: LinearGroup): number {
     return total(group.linears.map((linear) => linearShape(linear, this.config).outputs));
   }
+}
+
+/** 0, 1, ..., last. */
+function upTo(last: number): number[] {
+  return Array.from({ length: last + 1 }, (_, i) => i);
+}
+
+function factorial(n: number): number {
+  return n < 2 ? 1 : n * factorial(n - 1);
 }
 
 function total(values: readonly number[]): number {

@@ -68,7 +68,8 @@ export async function* denoiseBatch(
       steps: sampler.timesteps.length,
       timestep,
       milliseconds,
-      macs: macs[plan.planOfStep[index]!]!,
+      macs: session.course.plans.reduce((sum, place) => sum + macs[place]!, 0),
+      cachedBlocks: session.course.cachedBlocks,
       latents: () => {
         if (latest !== index)
           throw new IncacheError(

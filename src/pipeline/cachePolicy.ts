@@ -3,25 +3,35 @@ import {
   CACHE_POLICIES,
   type CacheParameter,
   type CachePolicy,
+  type CachePolicyName,
+  GATED_POLICIES,
   POLICY_PARAMETERS,
   policyActions,
 } from '../cache/cachePolicy.js';
+import { FastCache } from '../cache/fastCache.js';
+import { FirstBlock } from '../cache/firstBlock.js';
+import type { GatedPolicy } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
 import type { StepActions } from '../cache/policy.js';
 import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
+import { TaylorSeer } from '../cache/taylorSeer.js';
+import { TeaCache } from '../cache/teaCache.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, layerName } from '../models/actions.js';
 import type { CacheOptions } from './options.js';
 
-export interface CachedSteps {
-  readonly actions: readonly StepActions[];
+/** Either what every step does, or a policy that decides it while it runs. */
+export type CachedSteps = {
   /** Undefined where nothing may be calibrated. */
   readonly factors: FactorSet | undefined;
-}
+} & (
+  | { readonly actions: readonly StepActions[]; readonly gated?: undefined }
+  | { readonly gated: GatedPolicy; readonly actions?: undefined }
+);
 
 /**
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
@@ -31,11 +41,27 @@ export function cachedSteps(checkpoint: DiTCheckpoint, cache: CacheOptions, step
   const policy = policyOf(cache);
   const factors = factorsOf(checkpoint, cache);
   requireErrorsFit(checkpoint, cache, factors);
+  if ('cut' in policy) return { gated: policy, factors };
   const rank = (layer: string) => factors?.rank(layer) ?? 0;
   return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
 }
 
-function policyOf(cache: CacheOptions): CachePolicy {
+/** Throws an `ArgumentError`, for something that needs to know beforehand what every step does. */
+export function requireUngated({ policy = 'none' }: CacheOptions, what: string): void {
+  const others = CACHE_POLICIES.filter((name) => !isGated(name)).join(', ');
+  if (isGated(policy))
+    throw new ArgumentError(
+      'policy',
+      policy,
+      `one that decides before the first step for ${what}: ${others}`,
+    );
+}
+
+function isGated(policy: CachePolicyName): boolean {
+  return (GATED_POLICIES as readonly string[]).includes(policy);
+}
+
+function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
@@ -46,6 +72,14 @@ function policyOf(cache: CacheOptions): CachePolicy {
       return new Searched(needed(cache, 'errors'), needed(cache, 'budget'));
     case 'mixed':
       return new Mixed(needed(cache, 'errors'), needed(cache, 'budget'));
+    case 'taylorseer':
+      return new TaylorSeer(cache);
+    case 'teacache':
+      return new TeaCache({ ...cache, threshold: needed(cache, 'threshold') });
+    case 'first-block':
+      return new FirstBlock({ ...cache, threshold: needed(cache, 'threshold') });
+    case 'fastcache':
+      return new FastCache({ ...cache, threshold: needed(cache, 'threshold') });
     default:
       return new Scheduled(name, cache);
   }
@@ -80,6 +114,7 @@ const NEEDED = {
   table: 'the table of a router',
   errors: 'measured errors of this model',
   budget: 'a budget',
+  threshold: 'the change below which steps or blocks are cached',
 } as const satisfies Partial<Record<CacheParameter, string>>;
 
 function needed<K extends keyof typeof NEEDED>(

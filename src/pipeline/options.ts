@@ -14,7 +14,7 @@ import type { DiTConfig } from '../models/config.js';
 export interface CacheOptions {
   /** Default `none`. */
   readonly policy?: CachePolicyName;
-  /** Of `reuse` and `calibrated`: gather everything at every `period`-th step. Default 2. */
+  /** Of `reuse`, `calibrated` and `taylorseer`: gather everything at every `period`-th step. Default 2, of the last 3. */
   readonly period?: number;
   /** Gather everything at these steps instead, step 0 among them. */
   readonly gatherSteps?: readonly number[];
@@ -34,6 +34,22 @@ export interface CacheOptions {
   readonly errors?: ErrorTable;
   /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
+  /** Of `taylorseer`: of the series, from 0 to 3. Default 1. */
+  readonly order?: number;
+  /**
+   * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
+   * nothing.
+   */
+  readonly threshold?: number;
+  /** Of these and of `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1 and 2. */
+  readonly warmup?: number;
+  /** Of `teacache`: coefficients of what the change goes through, that of the highest power first. Default [1, 0]. */
+  readonly polynomial?: readonly number[];
+  /** Of `first-block`: blocks before the gate, and at the end, that always run. Default 1 and 0. */
+  readonly firstBlocks?: number;
+  readonly lastBlocks?: number;
+  /** Of `first-block`: cached steps in a row at most. Default 3. */
+  readonly maxCached?: number;
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
 }

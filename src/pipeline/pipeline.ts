@@ -83,6 +83,8 @@ export class DiTPipeline implements AsyncDisposable {
       setupMilliseconds: 0,
       memory: undefined as SampleReport['memory'] | undefined,
     };
+    const cachedBlocks: number[][] = [];
+    let gated = false;
     let session: DenoisingSession | undefined;
     try {
       const batches = Math.ceil(count / resolved.batch);
@@ -100,6 +102,8 @@ export class DiTPipeline implements AsyncDisposable {
           );
         }
         totals.memory ??= session.plan.memory;
+        gated ||= session.plan.gated !== undefined;
+        cachedBlocks.push([]);
         totals.setupMilliseconds += performance.now() - started;
         totals.macs += session.plan.conditioningMacs;
         const steps = denoiseBatch({
@@ -116,6 +120,7 @@ export class DiTPipeline implements AsyncDisposable {
         for await (const step of steps) {
           totals.macs += step.macs;
           totals.milliseconds += step.milliseconds;
+          cachedBlocks[batch]!.push(step.cachedBlocks);
           yield { ...step, batch, batches };
         }
       }
@@ -126,7 +131,13 @@ export class DiTPipeline implements AsyncDisposable {
     return {
       latents,
       shape: [count, inChannels, inputSize, inputSize],
-      report: { images: count, steps: sampler.timesteps.length, ...sums, memory: memory! },
+      report: {
+        images: count,
+        steps: sampler.timesteps.length,
+        ...sums,
+        memory: memory!,
+        ...(gated && { cachedBlocks }),
+      },
     };
   }
 

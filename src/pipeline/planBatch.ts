@@ -2,6 +2,7 @@
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { createSampler, type Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { planGatedSession } from '../engine/gatedSession.js';
 import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
@@ -27,15 +28,20 @@ export function planBatch(
 ): SessionPlan {
   const { config } = checkpoint;
   const { cache, steps, guidanceScale } = options;
-  const { actions, factors } = cachedSteps(checkpoint, cache, steps);
-  return planSession(config, {
+  const { actions, gated, factors } = cachedSteps(checkpoint, cache, steps);
+  const batch = {
     sequences: images * (isGuided(guidanceScale) ? 2 : 1),
     labels,
-    steps: actions,
     activations,
     ...(cache.form && { form: cache.form }),
-    ...(factors && { rank: (layer) => factors.rank(layer), factorPrefix: factorPrefix(factors) }),
-  });
+    ...(factors && {
+      rank: (layer: string) => factors.rank(layer),
+      factorPrefix: factorPrefix(factors),
+    }),
+  };
+  return gated
+    ? planGatedSession(config, { ...batch, steps, policy: gated })
+    : planSession(config, { ...batch, steps: actions });
 }
 
 /** Throws an `ArgumentError` for a sampler that needs a variance which the model does not predict. */

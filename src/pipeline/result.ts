@@ -15,6 +15,8 @@ export interface SampleStep {
   readonly milliseconds: number;
   /** Multiply-accumulates of the network for all sequences of the batch. */
   readonly macs: number;
+  /** Blocks that a policy which decides while it runs has left to the cache; 0 under any other. */
+  readonly cachedBlocks: number;
   /**
    * A copy of the batch's latents after the step: images x channels x height x width. Throws once the next
    * step has been taken.
@@ -33,6 +35,8 @@ export interface SampleReport {
   readonly setupMilliseconds: number;
   /** What the largest batch took beside the weights, in bytes. */
   readonly memory: SessionMemory;
+  /** Of a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by batch. */
+  readonly cachedBlocks?: readonly (readonly number[])[];
 }
 
 export interface SampleResult {

@@ -65,6 +65,20 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['variance', 'learned', "variance is 'learned'; expected no variance: ddim has none"],
   ['policy', 'lru', "policy is 'lru'; expected one of none, reuse, calibrated"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
+  ['policy', 'teacache', 'threshold is missing; expected a relative change, which policy teacache needs'],
+  ['threshold', '-1', 'threshold is -1; expected a finite number of at least 0'],
+  [
+    'threshold',
+    '0.1',
+    "policy is 'none'; expected teacache, first-block or fastcache, since --threshold is given",
+  ],
+  ['order', '4', 'order is 4; expected an integer from 0 to 3'],
+  ['order', '1', "policy is 'none'; expected taylorseer, since --order is given"],
+  ['warmup', '0', 'warmup is 0; expected an integer of at least 1'],
+  ['polynomial', '1,x', "polynomial is '1,x'; expected numbers, as in -3.5,0.1"],
+  ['first-blocks', '0', 'first-blocks is 0; expected an integer of at least 1'],
+  ['last-blocks', '-1', 'last-blocks is -1; expected an integer of at least 0'],
+  ['max-cached', '0', 'max-cached is 0; expected an integer of at least 1'],
   ['theta', '2', 'theta is 2; expected a finite number from 0 to 1'],
   ['budget', '1.5', 'budget is 1.5; expected a finite number from 0 to 1'],
   ['cache-form', 'output', "cache-form is 'output'; expected one of input, rank"],
@@ -96,7 +110,7 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period without a policy',
     args: sample('--period', '2'),
-    says: ["policy is 'none'", 'reuse or calibrated', '--period'],
+    says: ["policy is 'none'", 'reuse, calibrated or taylorseer', '--period'],
   },
   {
     name: 'factors without their policy',
@@ -116,7 +130,17 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period for a policy with a schedule of its own',
     args: sample('--policy', 'learning-to-cache', '--table', 't.safetensors', '--period', '2'),
-    says: ["policy is 'learning-to-cache'", 'reuse or calibrated', '--period'],
+    says: ["policy is 'learning-to-cache'", 'reuse, calibrated or taylorseer', '--period'],
+  },
+  {
+    name: 'a polynomial for a gate that has none',
+    args: sample('--policy', 'fastcache', '--threshold', '0.1', '--polynomial', '1,0'),
+    says: ["policy is 'fastcache'", 'teacache', '--polynomial'],
+  },
+  {
+    name: 'more blocks that always run than there are',
+    args: sample('--policy', 'first-block', '--threshold', '0.1', '--last-blocks', '1'),
+    says: ['firstBlocks + lastBlocks is 2', 'fewer than the 2 blocks of this model'],
   },
   {
     name: 'a router table that is not there',

@@ -85,7 +85,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['variance', 'none', "variance is 'none'; expected one of learned, fixed-large"],
   ['activations', 'f16', "activations is 'f16'; expected one of f32, bf16"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
-  ['period', '2', "policy is 'none'; expected reuse or calibrated, since --period is given"],
+  ['period', '2', "policy is 'none'; expected reuse, calibrated or taylorseer, since --period is given"],
   ['model', 'none.safetensors', 'cannot read none.safetensors'],
   ['heads', '5', 'heads is 5; expected a divisor of the hidden size 32'],
   ['out', 'nowhere/x.incache', "out is 'nowhere/x.incache'; expected a name in a folder that exists"],
@@ -108,6 +108,13 @@ describe('combinations', { concurrency: 2 }, () =>
       name: 'no name for the file',
       args: ['export', '--model', tiny],
       says: ["'-o, --out <file>' not specified"],
+    },
+    {
+      name: 'a policy that decides while it runs',
+      args: ['export', '--model', tiny, '--out', 'x.incache', '--policy', 'teacache', '--threshold', '0.1'],
+      says: [
+        "policy is 'teacache'; expected one that decides before the first step for a model file: none, reuse",
+      ],
     },
     {
       name: 'learned variance of a model without one',

@@ -82,6 +82,18 @@ describe('what is written', { concurrency: 2 }, () => {
     assert.ok(report.macs > 0 && report.milliseconds > 0 && memory.cache > 0);
   });
 
+  test('of a policy that decides while it runs, which blocks and steps it cached', async () => {
+    using place = new Workplace();
+    const cache = ['--policy', 'first-block', '--threshold', '1e9', '--warmup', '2', '--max-cached', '2'];
+    const args = ['--steps', '7', '--labels', '0', '--count', '2', '--batch', '1', ...cache];
+    const report = JSON.parse(await sample(place, ...args, '--json'));
+    assert.deepEqual(report.cachedBlocks[0], [0, 0, 7, 7, 0, 7, 7]);
+    assert.equal(report.cachedBlocks.length, 2);
+    assert.deepEqual([report.threshold, report.warmup, report.maxCached], [1e9, 2, 2]);
+    assert.ok(!('period' in report));
+    assert.match(await sample(place, ...args), /\n##\.\.#\.\.\n##\.\.#\.\.\ncache /);
+  });
+
   test('a report names the steps that gather, and no period that was not used', async () => {
     using place = new Workplace();
     const args = ['--labels', '1', '--policy', 'reuse', '--gather-steps', '0,3', '--json'];

@@ -65,7 +65,7 @@ describe('evaluating a model', () => {
     assert.equal(report.images, 40);
     assert.ok(Math.abs(report.relativeL2! / relativeL2(cached.latents, whole.latents) - 1) < 1e-9);
     assert.ok(Math.abs(report.macsPerImage / (cached.report.macs / 40) - 1) < 1e-12);
-    assert.ok(report.bytesPerImage > 0);
+    assert.ok(report.bytesPerImage! > 0);
     assert.ok(report.psnr! > 0 && report.frechet! > 0);
     assert.equal(report.spatialFrechet, report.frechet, 'of the same features');
     assert.ok(report.inceptionScore!.mean >= 1 && report.accuracy! >= 0);

@@ -157,6 +157,7 @@ function rowsOf(
   report: EvaluationReport,
   extractor: FeatureExtractor | undefined,
 ): [string, string][] {
+  const bytes = report.bytesPerImage;
   const rows: [string, string | undefined][] = [
     ['PSNR to uncached', report.psnr?.toFixed(2).concat(' dB')],
     ['SSIM to uncached', report.ssim?.toFixed(5)],
@@ -167,7 +168,7 @@ function rowsOf(
     ['precision', report.precision?.toFixed(4)],
     ['recall', report.recall?.toFixed(4)],
     ['MACs an image', gmac(report.macsPerImage)],
-    ['bytes an image', `${(report.bytesPerImage / 1e9).toFixed(3)} GB`],
+    ['bytes an image', bytes === undefined ? undefined : `${(bytes / 1e9).toFixed(3)} GB`],
     ['time an image', `${(report.millisecondsPerImage / 1000).toFixed(3)} s`],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== undefined);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { CACHE_POLICIES, POLICY_PARAMETERS } from '../../cache/cachePolicy.js';
 import { describeMemory } from '../../engine/sessionPlan.js';
-import { ArgumentError } from '../../errors.js';
+import { ArgumentError, requireOneOf } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { SampleResult } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
@@ -121,10 +122,12 @@ function writeImages({ out, single, columns }: SampleFlags, result: SampleResult
 /** What was asked for, beside what the engine reports. */
 function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
   const { out, weights, policy, gatherSteps, schedule, cacheForm, factors } = flags;
+  requireOneOf('policy', policy, CACHE_POLICIES);
   const { labels, sampler, eta, variance, seed, guidanceScale, guidanceChannels } = options;
-  const cached = policy !== 'none';
+  const { needs, takes } = POLICY_PARAMETERS[policy];
+  const parameters = Object.fromEntries([...needs, ...takes].map((name) => [name, flags[name]]));
   // A list of steps or a schedule stands in place of a period.
-  const period = gatherSteps || schedule !== undefined ? undefined : (flags.period ?? 2);
+  const isPeriodic = takes.includes('gatherSteps') && !gatherSteps && schedule === undefined;
   return {
     out,
     weights,
@@ -136,13 +139,21 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
     guidanceScale,
     guidanceChannels,
     policy,
-    ...(cached && { period, gatherSteps, schedule }),
-    ...(policy === 'calibrated' && { cacheForm, factors }),
+    ...parameters,
+    ...(isPeriodic && { period: flags.period ?? 2 }),
+    ...(factors !== undefined && { cacheForm }),
   };
 }
 
+/** Of a policy that decides while it runs: for each batch its steps, `.` where some blocks were cached, `#` where none. */
+function decisions(batches: readonly (readonly number[])[] | undefined): string {
+  return (batches ?? [])
+    .map((steps) => `${steps.map((blocks) => (blocks > 0 ? '.' : '#')).join('')}\n`)
+    .join('');
+}
+
 function summary({ out }: SampleFlags, { report }: SampleResult): string {
-  const { images, steps, macs, milliseconds } = report;
+  const { images, steps, macs, milliseconds, cachedBlocks } = report;
   const seconds = milliseconds / 1000;
-  return `${out}: ${images} images, ${steps} steps, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s an image)\n${describeMemory(report.memory)}\n`;
+  return `${out}: ${images} images, ${steps} steps, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s an image)\n${decisions(cachedBlocks)}${describeMemory(report.memory)}\n`;
 }

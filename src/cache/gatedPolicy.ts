@@ -1,0 +1,54 @@
+/**
+ * What a policy is that decides while it runs: gates between the sections of a step, each of which tells by one number
+ * how much has changed. All sequences of a batch, both branches of guidance among them, share a decision.
+ */
+import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
+import type { StepCut } from '../models/gatedStep.js';
+
+export interface GatedRun {
+  readonly steps: number;
+  /** Elements of the residual stream, all sequences of the batch together. */
+  readonly elements: number;
+}
+
+/** The decisions of one trajectory. */
+export interface Gate {
+  /**
+   * Whether a section is taken from the cache, by the relative change that was measured before it (`GateSignal`).
+   * Asked once for every section of every step, in order; never answers yes at step 0.
+   */
+  caches(step: number, section: number, change: number): boolean;
+}
+
+export interface GatedPolicy {
+  readonly name: string;
+  /** Throws an `ArgumentError` when its parameters do not fit a model of so many blocks. */
+  cut(depth: number): StepCut;
+  start(run: GatedRun): Gate;
+}
+
+/** What all of them have. */
+export interface GateParameters {
+  /** A section is cached below it; 0 caches nothing. */
+  readonly threshold: number;
+  /** Steps at the start that are computed in full. */
+  readonly warmup?: number | undefined;
+}
+
+export function requireThreshold(threshold: number): void {
+  requireNumber('threshold', threshold, 0);
+}
+
+export function requireWarmup(warmup: number): void {
+  requireInteger('warmup', warmup, 1);
+}
+
+/** Throws unless a section of at least one block is left between the blocks that always run. */
+export function requireSection(depth: number, firstBlocks: number, lastBlocks: number): void {
+  if (firstBlocks + lastBlocks < depth) return;
+  throw new ArgumentError(
+    'firstBlocks + lastBlocks',
+    firstBlocks + lastBlocks,
+    `fewer than the ${depth} blocks of this model`,
+  );
+}

@@ -1,0 +1,45 @@
+/**
+ * TaylorSeer (Liu et al., arXiv 2503.06923, section 3.2): every sublayer's output is kept with its finite differences over
+ * the computed steps, and at the steps between extrapolated as a Taylor series. What a step extrapolates is the output
+ * itself, for which no input is needed: there is nothing that increments could correct.
+ */
+import { requireInteger } from '../errors.js';
+import { MOST_ORDER } from '../models/actions.js';
+import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
+import { Schedule, scheduleLayers } from './schedule.js';
+
+export interface TaylorSeerParameters {
+  /** Steps from one computed step to the next. Default 3. */
+  readonly period?: number | undefined;
+  /** Of the series, as far as there are differences yet. Default 1. */
+  readonly order?: number | undefined;
+  /** Steps at the start that are computed in full. Default 2. */
+  readonly warmup?: number | undefined;
+}
+
+export class TaylorSeer implements CachePolicy {
+  readonly name = 'taylorseer';
+  readonly period: number;
+  readonly order: number;
+  readonly warmup: number;
+
+  constructor({ period = 3, order = 1, warmup = 2 }: TaylorSeerParameters) {
+    requireInteger('period', period, 1);
+    requireInteger('order', order, 0, MOST_ORDER);
+    requireInteger('warmup', warmup, 1);
+    this.period = period;
+    this.order = order;
+    this.warmup = warmup;
+  }
+
+  decide({ config, steps }: CachedRun): CacheDecision {
+    const layers = scheduleLayers(config.depth, 'sublayer');
+    const last = this.warmup - 1;
+    const schedule = Schedule.fromRule(
+      layers,
+      steps,
+      (step) => step <= last || (step - last) % this.period === 0,
+    );
+    return { schedule, scatter: () => 'reuse', order: this.order };
+  }
+}

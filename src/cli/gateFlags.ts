@@ -1,0 +1,60 @@
+/** The options of the command line for policies that extrapolate and such that decide while they run. */
+import type { Command } from 'commander';
+import type { CacheOptions } from '../pipeline/options.js';
+import { decimal, decimalList, integer } from './parse.js';
+
+export interface GateFlags {
+  readonly order?: number;
+  readonly threshold?: number;
+  readonly warmup?: number;
+  readonly polynomial?: number[];
+  readonly firstBlocks?: number;
+  readonly lastBlocks?: number;
+  readonly maxCached?: number;
+}
+
+export function addGateFlags(command: Command): Command {
+  return command
+    .option(
+      '--order <m>',
+      'order of the series of policy taylorseer, 0 to 3 (default: 1)',
+      integer('order', 0, 3),
+    )
+    .option(
+      '--threshold <x>',
+      'policies teacache, first-block and fastcache cache below this relative change; 0 caches nothing',
+      decimal('threshold', 0),
+    )
+    .option(
+      '--warmup <n>',
+      'steps at the start computed in full (default: teacache and fastcache 1, taylorseer 2, first-block 8)',
+      integer('warmup', 1),
+    )
+    .option(
+      '--polynomial <list>',
+      'policy teacache: coefficients, highest power first, of what the change goes through (default: 1,0)',
+      decimalList('polynomial'),
+    )
+    .option(
+      '--first-blocks <n>',
+      'policy first-block: blocks before the gate (default: 1)',
+      integer('first-blocks', 1),
+    )
+    .option(
+      '--last-blocks <n>',
+      'policy first-block: blocks at the end that always run (default: 0)',
+      integer('last-blocks', 0),
+    )
+    .option(
+      '--max-cached <n>',
+      'policy first-block: cached steps in a row at most (default: 3)',
+      integer('max-cached', 1),
+    );
+}
+
+/** Those that are given. */
+export function gateOptions(flags: GateFlags): CacheOptions {
+  const { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached } = flags;
+  const all = { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,101 @@
+/** What gates decide, by numbers worked out by hand. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FastCache } from '../../src/cache/fastCache.js';
+import { FirstBlock } from '../../src/cache/firstBlock.js';
+import type { GatedPolicy } from '../../src/cache/gatedPolicy.js';
+import { TeaCache } from '../../src/cache/teaCache.js';
+
+/** The decisions for a change at every step, `.` for a cached one. */
+function course(policy: GatedPolicy, changes: readonly number[], elements = 1000): string {
+  const gate = policy.start({ steps: changes.length, elements });
+  return changes.map((change, step) => (gate.caches(step, 0, change) ? '.' : '#')).join('');
+}
+
+const [NAN, INFINITE] = [Number.NaN, Number.POSITIVE_INFINITY];
+
+describe('teacache', () => {
+  test('sums changes up until they reach the threshold, and starts again behind a computed step', () => {
+    const policy = new TeaCache({ threshold: 1 });
+    // 0.25 0.5 0.75 | 1.0: computed, | 0.5, 1.1: computed, | 0.9, last
+    assert.equal(course(policy, [9, 0.25, 0.25, 0.25, 0.25, 0.5, 0.6, 0.9, 0]), '#...#.#.#');
+  });
+
+  test('takes the change through its polynomial', () => {
+    // 2 x^2 - x + 0.1 of 0.5 is 0.1, of 1 is 1.1.
+    const policy = new TeaCache({ threshold: 1, polynomial: [2, -1, 0.1] });
+    assert.equal(course(policy, [0, 0.5, 0.5, 1, 0.5, 0]), '#..#.#');
+  });
+
+  test('computes all of its warm-up and the last step', () => {
+    assert.equal(course(new TeaCache({ threshold: 1, warmup: 3 }), [0, 0, 0, 0, 0, 0]), '###..#');
+    assert.equal(course(new TeaCache({ threshold: 1 }), [0]), '#');
+  });
+
+  test('caches nothing at threshold 0, and nothing after a change that is no number', () => {
+    assert.equal(course(new TeaCache({ threshold: 0 }), [0, 0, 0, 0]), '####');
+    assert.equal(course(new TeaCache({ threshold: 1 }), [INFINITE, NAN, 0.5, INFINITE, 0.5, 0]), '##.#.#');
+  });
+
+  test('a trajectory knows nothing of the one before', () => {
+    const policy = new TeaCache({ threshold: 1 });
+    const first = policy.start({ steps: 9, elements: 1 });
+    first.caches(0, 0, 0);
+    assert.ok(first.caches(1, 0, 0.9));
+    const second = policy.start({ steps: 9, elements: 1 });
+    second.caches(0, 0, 0);
+    assert.ok(second.caches(1, 0, 0.9));
+  });
+});
+
+describe('first-block', () => {
+  test('caches below the threshold, after its warm-up, and at most so many steps in a row', () => {
+    const policy = new FirstBlock({ threshold: 0.1, warmup: 2, maxCached: 2 });
+    assert.equal(course(policy, [0, 0, 0, 0, 0, 0, 0.1, 0.09, NAN, 0, 0]), '##..#.#.#..');
+  });
+
+  test('has the defaults of DBCache', () => {
+    const policy = new FirstBlock({ threshold: 0.1 });
+    assert.equal(course(policy, new Array(14).fill(0)), '########...#..');
+    assert.deepEqual(policy.cut(28).sections, [{ first: 1, end: 28 }]);
+  });
+
+  test('leaves the last blocks alone', () => {
+    const policy = new FirstBlock({ threshold: 0.1, firstBlocks: 8, lastBlocks: 8 });
+    assert.deepEqual(policy.cut(28).sections, [{ first: 8, end: 20 }]);
+    assert.throws(() => policy.cut(16), /firstBlocks \+ lastBlocks is 16; expected fewer than the 16 blocks/);
+  });
+});
+
+describe('fastcache', () => {
+  test('tests against the chi-square quantile of as many degrees of freedom as there are elements', () => {
+    const policy = new FastCache({ threshold: 0.1 });
+    // 8 + 1.96 sqrt(16) = 15.84: d^2 8 / 0.01 is below it up to d = 0.1407.
+    assert.equal(course(policy, [0, 0.1407, 0.1408, NAN, 0], 8), '#.##.');
+    // Of many elements hardly more than the threshold itself.
+    assert.equal(course(policy, [0, 0.1, 0.1002], 1e6), '#.#');
+  });
+
+  test('has a section for every block', () => {
+    assert.deepEqual(new FastCache({ threshold: 0 }).cut(2).sections, [
+      { first: 0, end: 1 },
+      { first: 1, end: 2 },
+    ]);
+  });
+});
+
+test('parameters that no gate can have are refused', () => {
+  for (const Policy of [TeaCache, FirstBlock, FastCache]) {
+    assert.throws(() => new Policy({ threshold: -1 }), /threshold is -1; expected/);
+    assert.throws(() => new Policy({ threshold: NAN }), /threshold is NaN; expected/);
+    assert.throws(() => new Policy({ threshold: 1, warmup: 0 }), /warmup is 0; expected/);
+  }
+  assert.throws(
+    () => new TeaCache({ threshold: 1, polynomial: [] }),
+    /polynomial is .*; expected one or more/,
+  );
+  assert.throws(() => new TeaCache({ threshold: 1, polynomial: [NAN] }), /polynomial is .*; expected one/);
+  assert.throws(() => new FirstBlock({ threshold: 1, firstBlocks: 0 }), /firstBlocks is 0; expected/);
+  assert.throws(() => new FirstBlock({ threshold: 1, lastBlocks: -1 }), /lastBlocks is -1; expected/);
+  assert.throws(() => new FirstBlock({ threshold: 1, maxCached: 0 }), /maxCached is 0; expected/);
+});

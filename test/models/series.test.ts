@@ -1,0 +1,126 @@
+/** The Taylor series of a sublayer's output, operation by operation, against the definition in float64. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { DeviceTensor } from '../../src/backend/backend.js';
+import { backends, openDevice } from '../../src/backend/choose.js';
+import { stepActions } from '../../src/cache/policy.js';
+import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { withSeries } from '../../src/cache/series.js';
+import type { LinearAction } from '../../src/models/actions.js';
+import { LinearEmitter } from '../../src/models/linearEmitter.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
+import type { Plan } from '../../src/plan/types.js';
+import { assertClose } from '../support/compare.js';
+import { Random } from '../support/random.js';
+import { TINY } from '../support/tinyModel.js';
+
+const [ROWS, WIDTH] = [7, TINY.hiddenSize];
+const COMPUTED = [0, 1, 4, 6, 7, 10];
+const STEPS = 14;
+
+/** D0, D1, ... as the paper defines them (TaylorSeer, equation 3), in float64. */
+class Series {
+  #differences: Float64Array[] = [];
+  #step = 0;
+
+  constructor(readonly order: number) {}
+
+  compute(step: number, output: Float64Array): void {
+    const now = [output];
+    for (const [i, before] of this.#differences.slice(0, this.order).entries())
+      now.push(now[i]!.map((value, j) => (value - before[j]!) / (step - this.#step)));
+    this.#differences = now;
+    this.#step = step;
+  }
+
+  extrapolate(step: number): Float64Array {
+    const x = step - this.#step;
+    let factor = 1;
+    return this.#differences.reduce(
+      (sum, difference, i) => {
+        if (i > 0) factor *= x / i;
+        return sum.map((value, j) => value + factor * difference[j]!);
+      },
+      new Float64Array(ROWS * WIDTH),
+    );
+  }
+}
+
+/** The projection of a block alone: out = 1 * y + 0. */
+function projection(action: LinearAction): Plan {
+  const builder = new PlanBuilder('projection');
+  const cache = { form: 'input', splitQkv: [], fusedMlp: [], rank: () => 0, factorPrefix: '' } as const;
+  const emitter = new LinearEmitter({ builder, config: TINY, cache }, ROWS);
+  const group = { name: 'blocks.0.proj', block: 0, linears: ['proj'], action } as const;
+  emitter.emit(group, builder.input('x', ROWS, WIDTH), builder.output('out', ROWS, WIDTH), {
+    epilogue: 'gateResidual',
+    gate: builder.input('ones', 1, WIDTH),
+    residual: builder.input('zeros', ROWS, WIDTH),
+  });
+  return builder.build();
+}
+
+for (const { name: backend, available, detail } of backends())
+  describe(`series on ${backend}`, { skip: !available && detail }, () => {
+    for (const order of [0, 1, 2, 3])
+      test(`order ${order}`, async () => {
+        const random = new Random(3);
+        const [weight, bias] = [random.normals(WIDTH * WIDTH, 0.2), random.normals(WIDTH)];
+        const schedule = Schedule.fromSteps(scheduleLayers(1, 'sublayer'), STEPS, COMPUTED);
+        const steps = withSeries(
+          stepActions(schedule, 1, () => 'reuse'),
+          schedule,
+          order,
+        );
+        const expected = new Series(order);
+        const device = await openDevice(backend, { threads: 2, weights: 'f32' });
+        const weights = device.loadWeights({ read: (name) => (name.endsWith('bias') ? bias : weight) });
+        const tensors = new Map<string, DeviceTensor>();
+        for (const [step, actions] of steps.entries()) {
+          const plan = projection(actions[0]!.proj);
+          for (const { name, role, type, rows, columns } of plan.buffers)
+            if (role !== 'weight' && role !== 'temporary' && !tensors.has(name))
+              tensors.set(name, device.allocate(rows, columns, type));
+          const x = random.normals(ROWS * WIDTH);
+          tensors.get('x')?.write(x);
+          tensors.get('ones')!.write(new Float32Array(WIDTH).fill(1));
+          tensors.get('out')!.write(new Float32Array(ROWS * WIDTH).fill(Number.NaN));
+          const executable = await device.compile(plan, { weights, tensors });
+          await executable.run();
+          executable.dispose();
+          const computed = COMPUTED.includes(step);
+          if (computed) expected.compute(step, linear(x, weight, bias));
+          assertClose(
+            tensors.get('out')!.read(),
+            expected.extrapolate(step),
+            1e-5,
+            `${computed ? 'computed' : 'extrapolated'} at step ${step}`,
+          );
+        }
+        await device.dispose();
+      });
+  });
+
+test('a series is for the last linear of a sublayer alone', () => {
+  const builder = new PlanBuilder('fc1');
+  const cache = { form: 'input', splitQkv: [], fusedMlp: [], rank: () => 0, factorPrefix: '' } as const;
+  const emitter = new LinearEmitter({ builder, config: TINY, cache }, ROWS);
+  const action = { kind: 'extrapolate', order: 1, distance: 1 } as const;
+  const x = builder.input('x', ROWS, WIDTH);
+  assert.throws(
+    () =>
+      emitter.emit({ name: 'blocks.0.fc1', block: 0, linears: ['fc1'], action }, x, undefined, {
+        epilogue: 'gelu',
+      }),
+    { name: 'PlanError', message: /blocks\.0\.fc1 has a series; only the last linear/ },
+  );
+});
+
+function linear(x: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
+  return Float64Array.from({ length: ROWS * WIDTH }, (_, place) => {
+    const [row, column] = [Math.floor(place / WIDTH), place % WIDTH];
+    let sum = bias[column]!;
+    for (let k = 0; k < WIDTH; k++) sum += x[row * WIDTH + k]! * weight[column * WIDTH + k]!;
+    return sum;
+  });
+}
