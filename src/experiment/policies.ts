@@ -1,7 +1,6 @@
 /** Every cache policy against fewer steps: the paper's tables 1 and 2 in shape. */
 import { frechetName } from '../evaluate/frechet.js';
-import type { Panel, Point } from './chart/scatter.js';
-import { scatter } from './chart/scatter.js';
+import { type Panel, type Point, scatter } from './chart/scatter.js';
 import {
   budgeted,
   type Configuration,

@@ -78,7 +78,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       batch: flags.batch,
       ...(flags.only !== undefined && { only: flags.only.split(',') }),
       sampling,
-      command: ['incache', ...process.argv.slice(2)].join(' '),
+      command: ['incache', ...process.argv.slice(2)].map(shellWord).join(' '),
       key: { weights: flags.weights ?? pipeline.device.activations },
       signal,
       ...(calibrationImages && { calibrationImages }),
@@ -98,6 +98,11 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
     progress.stop();
     await extractor?.dispose();
   }
+}
+
+/** As it was typed, or must be to mean the same. */
+function shellWord(word: string): string {
+  return /^[\w.,:=/@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function imagesOf(
