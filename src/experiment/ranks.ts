@@ -39,8 +39,8 @@ export const ranks: Experiment = {
       introduction: `Calibrated increments at period ${PERIOD}, one rank r for all layers. Rank 0 is reuse. All against the run without a cache on the same noise;
 ± is the standard deviation over seeds, of which each has its own calibration too.`,
       chart: scatter([
-        { x: 'rank', y: 'PSNR to uncached, dB', points: pointsOf(rows, 'psnr'), logX: true },
-        { x: 'rank', y: frechet, points: pointsOf(rows, 'frechet'), logX: true },
+        { x: 'rank', y: 'PSNR to uncached, dB', points: pointsOf(rows, 'psnr'), log2X: true },
+        { x: 'rank', y: frechet, points: pointsOf(rows, 'frechet'), log2X: true },
       ]),
       sections: [rankTable(rows), qualityTable(rows, context, 'All metrics')],
     };

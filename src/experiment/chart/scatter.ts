@@ -16,7 +16,8 @@ export interface Panel {
   readonly points: readonly Point[];
   /** Lines alone, for curves of many points. Default: every point has a mark. */
   readonly linesOnly?: boolean;
-  readonly logX?: boolean;
+  /** Doublings are as far apart as each other. */
+  readonly log2X?: boolean;
   readonly logY?: boolean;
 }
 
@@ -39,15 +40,15 @@ export function scatter(panels: readonly Panel[]): TopLevelSpec {
   };
 }
 
-function panelSpec({ x, y, points, linesOnly, logX, logY }: Panel): PanelSpec {
-  const axis = (title: string, log: boolean | undefined) =>
+function panelSpec({ x, y, points, linesOnly, log2X, logY }: Panel): PanelSpec {
+  const axis = (title: string, base: number | undefined) =>
     ({
       type: 'quantitative',
       title,
-      scale: { zero: false, type: log ? 'log' : 'linear' },
+      scale: base ? ({ type: 'log', base } as const) : { zero: false },
     }) as const;
   const encoding = {
-    x: { field: 'x', ...axis(x, logX) },
+    x: { field: 'x', ...axis(x, log2X ? 2 : undefined) },
     color: { field: 'family', type: 'nominal', title: null, sort: null },
   } as const;
   const values: Record<string, Cell>[] = points.map(({ deviation = 0, ...point }) => ({
@@ -55,7 +56,7 @@ function panelSpec({ x, y, points, linesOnly, logX, logY }: Panel): PanelSpec {
     low: point.y - deviation,
     high: point.y + deviation,
   }));
-  const height = { field: 'y', ...axis(y, logY) };
+  const height = { field: 'y', ...axis(y, logY ? 10 : undefined) };
   const marks: LayerSpec[] = [
     { mark: { type: 'point', filled: true, size: 36 }, encoding: { ...encoding, y: height } },
     { mark: 'rule', encoding: { ...encoding, y: { ...height, field: 'low' }, y2: { field: 'high' } } },
