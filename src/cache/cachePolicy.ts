@@ -38,7 +38,8 @@ export type CacheParameter =
   | 'polynomial'
   | 'firstBlocks'
   | 'lastBlocks'
-  | 'maxCached';
+  | 'maxCached'
+  | 'keep';
 
 /**
  * The parameters that each policy needs, and those that it takes beside them. With `factors` the layers that do not
@@ -57,12 +58,12 @@ export const POLICY_PARAMETERS: Readonly<
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
   taylorseer: { needs: [], takes: ['period', 'order', 'warmup'] },
-  teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'factors'] },
+  teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],
-    takes: ['firstBlocks', 'lastBlocks', 'warmup', 'maxCached', 'factors'],
+    takes: ['firstBlocks', 'lastBlocks', 'warmup', 'maxCached', 'keep', 'factors'],
   },
-  fastcache: { needs: ['threshold'], takes: ['warmup', 'factors'] },
+  fastcache: { needs: ['threshold'], takes: ['warmup', 'keep', 'factors'] },
 };
 
 /** The run that is to be cached. */

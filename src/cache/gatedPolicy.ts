@@ -27,6 +27,13 @@ export interface GatedPolicy {
   start(run: GatedRun): Gate;
 }
 
+/**
+ * What is kept of a section: what all of it added to the residual stream (`residual`, as published), or what each of
+ * its sublayers gave (`outputs`), which then passes the gates of the present timestep.
+ */
+export const KEPT = ['residual', 'outputs'] as const;
+export type Kept = (typeof KEPT)[number];
+
 /** What all of them have. */
 export interface GateParameters {
   /** A section is cached below it; 0 caches nothing. */

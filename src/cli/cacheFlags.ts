@@ -84,6 +84,7 @@ const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
   firstBlocks: 'first-blocks',
   lastBlocks: 'last-blocks',
   maxCached: 'max-cached',
+  keep: 'keep',
 };
 
 /** What a parameter that is needed has to be. */

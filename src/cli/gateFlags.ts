@@ -1,5 +1,7 @@
 /** The options of the command line for policies that extrapolate and such that decide while they run. */
 import type { Command } from 'commander';
+import { KEPT } from '../cache/gatedPolicy.js';
+import { requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
 import { decimal, decimalList, integer } from './parse.js';
 
@@ -11,6 +13,7 @@ export interface GateFlags {
   readonly firstBlocks?: number;
   readonly lastBlocks?: number;
   readonly maxCached?: number;
+  readonly keep?: string;
 }
 
 export function addGateFlags(command: Command): Command {
@@ -49,12 +52,17 @@ export function addGateFlags(command: Command): Command {
       '--max-cached <n>',
       'policy first-block: cached steps in a row at most (default: 3)',
       integer('max-cached', 1),
+    )
+    .option(
+      '--keep <what>',
+      'policies teacache, first-block and fastcache: what is kept of cached blocks, all that they added (residual) or the outputs of their sublayers (outputs) (default: residual)',
     );
 }
 
 /** Those that are given. */
 export function gateOptions(flags: GateFlags): CacheOptions {
-  const { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached } = flags;
-  const all = { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached };
+  const { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep } = flags;
+  if (keep !== undefined) requireOneOf('keep', keep, KEPT);
+  const all = { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -1,12 +1,12 @@
 /** The plans of a session whose policy decides while it runs: compiled once, whatever the gates will say. */
-import type { GatedPolicy } from '../cache/gatedPolicy.js';
+import type { GatedPolicy, Kept } from '../cache/gatedPolicy.js';
 import { fusedMlp, stepActions } from '../cache/policy.js';
 import { Schedule, scheduleLayers } from '../cache/schedule.js';
 import {
   conditioningPlan,
   type DiTConfig,
   gatedStepPlans,
-  type SectionCalibration,
+  type SectionActions,
   tokensOf,
 } from '../models/index.js';
 import { planCost } from '../plan/cost.js';
@@ -22,25 +22,28 @@ import {
 export interface GatedSessionOptions extends Omit<SessionOptions, 'steps' | 'tap'> {
   readonly steps: number;
   readonly policy: GatedPolicy;
+  /** Default `residual`; where layers have a rank it is `outputs` in any case. */
+  readonly keep?: Kept;
 }
 
-/** Plans for `options.steps` steps. Where layers have a rank, what is cached is calibrated. */
+/** Plans for `options.steps` steps. Layers that have a rank are calibrated where they are cached. */
 export function planGatedSession(config: DiTConfig, options: GatedSessionOptions): SessionPlan {
-  const { policy, sequences, labels, steps, rank } = options;
+  const { policy, sequences, labels, steps, rank = () => 0 } = options;
   const chunkSteps = chunkStepsFor(config, labels, steps);
   const tableRows = chunkSteps * labels;
   const cut = policy.cut(config.depth);
-  const calibration = rank && calibrationOf(config, rank);
+  const keepsOutputs = options.rank !== undefined || options.keep === 'outputs';
+  const actions = keepsOutputs ? sectionActions(config, rank) : undefined;
   const { head, sections } = gatedStepPlans(config, {
     images: sequences,
     tableRows,
     cut,
-    calibration,
+    actions,
     cache: {
       form: options.form ?? 'input',
       splitQkv: [],
-      fusedMlp: calibration ? fusedMlp([calibration.computed, calibration.cached], config.depth) : [],
-      rank: rank ?? (() => 0),
+      fusedMlp: actions ? fusedMlp([actions.computed, actions.cached], config.depth) : [],
+      rank,
       factorPrefix: options.factorPrefix ?? 'factors.',
     },
     activations: options.activations,
@@ -73,7 +76,7 @@ export function planGatedSession(config: DiTConfig, options: GatedSessionOptions
 }
 
 /** As of a step that gathers everything and one that scatters everything. */
-function calibrationOf({ depth }: DiTConfig, rank: (layer: string) => number): SectionCalibration {
+function sectionActions({ depth }: DiTConfig, rank: (layer: string) => number): SectionActions {
   const schedule = Schedule.fromPeriod(scheduleLayers(depth, 'block'), 2, 2);
   const [computed, cached] = stepActions(schedule, depth, (layer) =>
     rank(layer) > 0 ? 'calibrate' : 'reuse',

@@ -30,7 +30,9 @@ export function runKey(
     seed,
     policy,
     // Gates decide for a batch as a whole.
-    ...(gated ? { gated: JSON.stringify(gated), batch } : { schedule: sha256(JSON.stringify(actions)) }),
+    ...(gated
+      ? { gated: JSON.stringify({ ...gated, keep: cache.keep }), batch }
+      : { schedule: sha256(JSON.stringify(actions)) }),
     ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
     features: extractor?.fingerprint ?? 'none',
     ...others,

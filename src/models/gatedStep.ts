@@ -35,13 +35,13 @@ export interface GatedStepOptions {
   readonly tableRows: number;
   readonly cut: StepCut;
   /** Without, what a section that is not computed has last added to the residual stream is added again. */
-  readonly calibration?: SectionCalibration | undefined;
+  readonly actions?: SectionActions | undefined;
   readonly cache: CacheLayout;
   readonly activations?: FloatType | undefined;
 }
 
 /** What the linears of each block do where its section is computed and where it is not. */
-export interface SectionCalibration {
+export interface SectionActions {
   readonly computed: readonly BlockActions[];
   readonly cached: readonly BlockActions[];
 }
@@ -112,11 +112,11 @@ class GatedStepEmitter {
   }
 
   #computed(section: number, modulation: View): void {
-    const { cut, calibration } = this.options;
+    const { cut, actions } = this.options;
     const { first, end } = cut.sections[section]!;
     this.builder.layer(`sections.${section}`);
     if (cut.signal !== 'modulatedInput') this.#copy(this.#signal(), this.#reference(section));
-    if (calibration) return this.#blocks(first, end, calibration.computed, modulation, first);
+    if (actions) return this.#blocks(first, end, actions.computed, modulation, first);
     const before = this.#copy(this.#stream, this.#temporary());
     this.#blocks(first, end, computeAll(this.config.depth), modulation, first);
     this.builder.layer(`sections.${section}`);
@@ -124,9 +124,9 @@ class GatedStepEmitter {
   }
 
   #cached(section: number, modulation: View): void {
-    const { cut, calibration } = this.options;
+    const { cut, actions } = this.options;
     const { first, end } = cut.sections[section]!;
-    if (calibration) return this.#blocks(first, end, calibration.cached, modulation, first);
+    if (actions) return this.#blocks(first, end, actions.cached, modulation, first);
     this.builder.layer(`sections.${section}`);
     this.#combine(this.#stream, [this.#stream, 1], [this.#added(section), 1]);
   }

@@ -10,7 +10,7 @@ import {
 } from '../cache/cachePolicy.js';
 import { FastCache } from '../cache/fastCache.js';
 import { FirstBlock } from '../cache/firstBlock.js';
-import type { GatedPolicy } from '../cache/gatedPolicy.js';
+import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
 import type { StepActions } from '../cache/policy.js';
@@ -65,6 +65,7 @@ function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
+  requireOneOf('keep', cache.keep ?? 'residual', KEPT);
   switch (name) {
     case 'learning-to-cache':
       return new LearningToCache(needed(cache, 'table'), cache.theta);

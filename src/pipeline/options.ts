@@ -1,6 +1,7 @@
 /** What a caller may ask of a sampling run, checked and with its defaults filled in. */
 
 import type { CachePolicyName } from '../cache/cachePolicy.js';
+import type { Kept } from '../cache/gatedPolicy.js';
 import type { RouterTable } from '../cache/routerTable.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
 import type { ErrorTable } from '../calibrate/errorTable.js';
@@ -50,6 +51,11 @@ export interface CacheOptions {
   readonly lastBlocks?: number;
   /** Of `first-block`: cached steps in a row at most. Default 3. */
   readonly maxCached?: number;
+  /**
+   * Of `teacache`, `first-block` and `fastcache`: what is kept of the blocks that are cached. Default `residual`; with
+   * factors `outputs`.
+   */
+  readonly keep?: Kept;
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
 }

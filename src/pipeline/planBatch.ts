@@ -40,7 +40,7 @@ export function planBatch(
     }),
   };
   return gated
-    ? planGatedSession(config, { ...batch, steps, policy: gated })
+    ? planGatedSession(config, { ...batch, steps, policy: gated, ...(cache.keep && { keep: cache.keep }) })
     : planSession(config, { ...batch, steps: actions });
 }
 

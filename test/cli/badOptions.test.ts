@@ -138,6 +138,11 @@ const OTHERS: BadInput[] = [
     says: ["policy is 'fastcache'", 'teacache', '--polynomial'],
   },
   {
+    name: 'nothing that a gate could keep',
+    args: sample('--policy', 'teacache', '--threshold', '0.1', '--keep', 'all'),
+    says: ["keep is 'all'; expected one of residual, outputs"],
+  },
+  {
     name: 'more blocks that always run than there are',
     args: sample('--policy', 'first-block', '--threshold', '0.1', '--last-blocks', '1'),
     says: ['firstBlocks + lastBlocks is 2', 'fewer than the 2 blocks of this model'],

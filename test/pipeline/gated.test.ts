@@ -100,8 +100,9 @@ for (const backend of PRESENT)
 
     for (const policy of POLICIES) {
       test(`${policy} at threshold 0 is no cache, calibrated or not`, async () => {
-        for (const cache of [cacheOf(policy, 0), { ...cacheOf(policy, 0), factors }]) {
-          const { latents, report } = await run(cache);
+        const cache = cacheOf(policy, 0);
+        for (const more of [{}, { keep: 'outputs' }, { factors }] as const) {
+          const { latents, report } = await run({ ...cache, ...more });
           assertSame(latents, uncached);
           assert.deepEqual(report.cachedBlocks, [new Array(STEPS).fill(0)]);
         }
@@ -168,6 +169,15 @@ for (const backend of PRESENT)
       assert.equal(session.course.cachedBlocks, TINY.depth);
       assertClose(cached, computed, 1e-5, 'the cached step');
       session.dispose();
+    });
+
+    test('everything cached, with the outputs of sublayers kept, is what policy reuse gives', async () => {
+      const kept = { threshold: 1e30, keep: 'outputs' } as const;
+      const toLast = await run({ policy: 'reuse', gatherSteps: [0, STEPS - 1] });
+      assertSame((await run({ policy: 'teacache', ...kept })).latents, toLast.latents);
+      const once = await run({ policy: 'reuse', gatherSteps: [0] });
+      assertSame((await run({ policy: 'fastcache', ...kept })).latents, once.latents);
+      assertDiffer((await run({ policy: 'fastcache', threshold: 1e30 })).latents, once.latents);
     });
 
     test('everything cached and calibrated is what policy calibrated gives', async () => {
