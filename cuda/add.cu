@@ -1,7 +1,7 @@
 // out[i] = x[i] + y[i mod rows of y].
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct Sum {
@@ -25,4 +25,4 @@ void launchAdd(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kAdd = {noScratch, launchAdd};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

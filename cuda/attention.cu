@@ -2,7 +2,7 @@
 #include "attention/exact.cuh"
 #include "attention/tensorCores.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 constexpr double kLog2E = 1.4426950408889634;
@@ -31,7 +31,7 @@ int64_t blocksOf(const BoundOp &b, int queries) {
 
 // Whether every head's rows are whole pieces of 16 bytes, at multiples of 16.
 bool inPieces(const Matrix &m, int64_t width) {
-  return m.type == INCACHE_BF16 && m.stride % kPieceElements == 0 && width % kPieceElements == 0 &&
+  return m.type == kHalfType && m.stride % kPieceElements == 0 && width % kPieceElements == 0 &&
          reinterpret_cast<uintptr_t>(m.at) % kPieceBytes == 0;
 }
 
@@ -75,7 +75,7 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
 }
 
 void launchAttention(const BoundOp &b, const LaunchContext &context) {
-  if (b.q.type == INCACHE_BF16 && widthOf(b) <= kWidestHead)
+  if (b.q.type == kHalfType && widthOf(b) <= kWidestHead)
     launchOnTensorCores(b, context);
   else
     launchExactly(b, context);
@@ -85,4 +85,4 @@ void launchAttention(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kAttention = {noScratch, launchAttention};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -3,7 +3,7 @@
 #include "calibrated/splitKernels.cuh"
 #include "calibratedLinearHopper.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct BackToBackArguments {
@@ -92,7 +92,7 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
 }
 
 int64_t scratch(const BoundOp &b, const Chip &chip) {
-  if (!b.factors[0].down.bf16) return std::min(kExactRows, b.x.rows) * exactHidden(b) * 4;
+  if (b.factors[0].down.type != kHalfType) return std::min(kExactRows, b.x.rows) * exactHidden(b) * 4;
   if (isBackToBack(b, chip)) return 0;
   int64_t most = 0;
   for (size_t first = 0; first < b.factors.size(); first += kMostPairs) {
@@ -104,7 +104,7 @@ int64_t scratch(const BoundOp &b, const Chip &chip) {
 }
 
 void launchAll(const BoundOp &b, const LaunchContext &context) {
-  if (!b.factors[0].down.bf16) return launchExactly(b, context);
+  if (b.factors[0].down.type != kHalfType) return launchExactly(b, context);
   if (context.chip.computeCapability == 90 && launchCalibratedLinearHopper(b, context)) return;
   for (size_t first = 0; first < b.factors.size(); first += kMostPairs)
     if (isBackToBack(b, context.chip))
@@ -117,4 +117,4 @@ void launchAll(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kCalibratedLinear = {scratch, launchAll};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -9,7 +9,7 @@
 #include "common/swizzle.h"
 #include "common/tensorMap.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 constexpr int kThreads = 384, kMostPairs = 4;
@@ -68,9 +68,9 @@ __device__ __forceinline__ void copyAll(const Arguments &a, const Ring<Ranks> &r
   }
 }
 
-// x - C(x) of two values each, rounded to bfloat16.
+// x - C(x) of two values each, rounded to Half.
 __device__ __forceinline__ uint32_t difference(uint32_t x, uint32_t cached) {
-  return packBf16(lowOf(x) - lowOf(cached), highOf(x) - highOf(cached));
+  return packHalf(lowOf(x) - lowOf(cached), highOf(x) - highOf(cached));
 }
 
 // What a thread of a warpgroup that multiplies knows of itself.
@@ -182,7 +182,7 @@ __device__ __forceinline__ void multiplyAll(const Arguments &a, const Ring<Ranks
 #pragma unroll
       for (int k = 0; k < Ranks / 16; k++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) hidden[k][i] = packBf16(sums[8 * k + 2 * i], sums[8 * k + 2 * i + 1]);
+        for (int i = 0; i < 4; i++) hidden[k][i] = packHalf(sums[8 * k + 2 * i], sums[8 * k + 2 * i + 1]);
       projectUp<Ranks>(hidden, a, pair, ring, at, row, self);
     }
   }
@@ -209,10 +209,10 @@ __global__ void __launch_bounds__(kThreads, 1) calibratedLinearHopper(const __gr
 }
 
 bool encodeBoxes(const Matrix &m, CUtensorMap &map) {
-  return m.type == INCACHE_BF16 && encodeTensorMap({m.at, m.rows, m.columns, m.stride, kCalibratedHopperRows, kBoxColumns}, map);
+  return m.type == kHalfType && encodeTensorMap({m.at, m.rows, m.columns, m.stride, kCalibratedHopperRows, kBoxColumns}, map);
 }
 bool encodeBoxes(const Panels &w, int boxRows, CUtensorMap &map) {
-  return w.bf16 && encodeTensorMap({w.at, w.rows, w.depth, weightStride(w.depth), boxRows, kBoxColumns}, map);
+  return w.type == kHalfType && encodeTensorMap({w.at, w.rows, w.depth, weightStride(w.depth), boxRows, kBoxColumns}, map);
 }
 
 // The pairs, with boxes of so many ranks.
@@ -274,4 +274,4 @@ bool launchCalibratedLinearHopper(const BoundOp &b, const LaunchContext &context
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,7 +2,7 @@
 #pragma once
 #include "kernels.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // Rows of a block.
 constexpr int kCalibratedHopperRows = 128;
@@ -17,7 +17,7 @@ inline bool suitsCalibratedHopper(int64_t rows, int multiprocessors) {
 constexpr int calibratedStageBytes(int ranks) { return 2 * kCalibratedHopperRows * 64 * 2 + ranks * 64 * 2; }
 
 // False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, many rows, at most four pairs of at
-// most 256 ranks in bfloat16, and x, C(x) and C(y) in bfloat16 with rows at multiples of 16 bytes.
+// most 256 ranks in Half, and x, C(x) and C(y) in Half with rows at multiples of 16 bytes.
 bool launchCalibratedLinearHopper(const BoundOp &b, const LaunchContext &context);
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

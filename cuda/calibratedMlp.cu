@@ -2,7 +2,7 @@
 #include "calibrated/exact.cuh"
 #include "calibrated/mlp.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // Chunks of 64 ranks that the wider of both pairs needs.
@@ -103,7 +103,7 @@ void launchMiddle(const BoundOp &b, const LaunchContext &context) {
 // The increment of the hidden layer; what fills its rows to a multiple of eight is 0.
 Matrix deltaIn(void *at, const BoundOp &b) {
   const int64_t columns = roundUp(b.cachedPreActivation.columns, 8);
-  return {at, columns, b.x.rows, columns, INCACHE_BF16};
+  return {at, columns, b.x.rows, columns, kHalfType};
 }
 CalibratedInput deltaInput(const Matrix &delta) {
   return {vectorsOf(delta), {}, {}, static_cast<int>(delta.rows), static_cast<int>(delta.columns)};
@@ -117,7 +117,7 @@ StoredScratch takeStored(ScratchSpace &scratch, const BoundOp &b, const Chip &ch
   const HiddenRows hidden1 = takeHidden(scratch, pairOf(b, 0), inputOf(b), chip);
   const Matrix shape = deltaIn(nullptr, b);
   const HiddenRows hidden2 = takeHidden(scratch, pairOf(b, 1), deltaInput(shape), chip);
-  return {hidden1, hidden2, deltaIn(scratch.take<bf16>(shape.rows * shape.stride), b)};
+  return {hidden1, hidden2, deltaIn(scratch.take<Half>(shape.rows * shape.stride), b)};
 }
 
 void launchStored(const BoundOp &b, const LaunchContext &context) {
@@ -171,7 +171,7 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
 
 int64_t scratch(const BoundOp &b, const Chip &chip) {
   ScratchSpace scratch(nullptr);
-  if (!b.factors[0].down.bf16)
+  if (b.factors[0].down.type != kHalfType)
     takeExact(scratch, b);
   else if (formOf(b, chip) == Form::middle)
     takeMiddle(scratch, b, chip);
@@ -181,7 +181,7 @@ int64_t scratch(const BoundOp &b, const Chip &chip) {
 }
 
 void launchAll(const BoundOp &b, const LaunchContext &context) {
-  if (!b.factors[0].down.bf16) return launchExactly(b, context);
+  if (b.factors[0].down.type != kHalfType) return launchExactly(b, context);
   switch (formOf(b, context.chip)) {
     case Form::fused:
       return launchFused(b, context);
@@ -196,4 +196,4 @@ void launchAll(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kCalibratedMlp = {scratch, launchAll};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

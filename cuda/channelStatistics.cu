@@ -1,7 +1,7 @@
 // out = mean over an image's tokens of |x - previous|.
 #include "common/increment.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // A block has so many columns of an image; `kTurns` threads share the tokens of each.
@@ -33,4 +33,4 @@ void launchChannelStatistics(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kChannelStatistics = {noScratch, launchChannelStatistics};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

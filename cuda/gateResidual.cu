@@ -1,7 +1,7 @@
 // out = residual + gate * x.
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct GatedSum {
@@ -26,4 +26,4 @@ void launchGateResidual(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kGateResidual = {noScratch, launchGateResidual};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

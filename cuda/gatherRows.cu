@@ -1,7 +1,7 @@
 // out[i] = table[index[i]].
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct TableRow {
@@ -25,4 +25,4 @@ void launchGatherRows(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kGatherRows = {noScratch, launchGatherRows};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,7 +1,7 @@
 // out = gelu(x), the tanh form.
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct Gelu {
@@ -21,4 +21,4 @@ void launchGelu(const BoundOp &b, const LaunchContext &context) { launchElementw
 
 const CudaKernel kGelu = {noScratch, launchGelu};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,6 +2,7 @@
 // (plugin.cpp) records a plan's operations into a graph through it; kernels know nothing of plans.
 #pragma once
 #include "../cpp/core/bound.h"
+#include "common/storage.h"
 #ifdef INCACHE_CUDA_EMULATED
 #include "emulator/runtime.h"
 #else
@@ -25,7 +26,7 @@ struct LaunchContext {
   char *scratch;
 };
 
-// Weights (BoundOp::weight, factors) are rows x depth, K-major, in bfloat16 (`bf16`) or float32, each row padded with
+// Weights (BoundOp::weight, factors) are rows x depth, K-major, in a 16-bit type or float32, each row padded with
 // zeros to `weightStride` elements: every row starts at a multiple of 16 bytes, whatever the depth.
 inline int64_t weightStride(int64_t depth) { return (depth + 7) / 8 * 8; }
 
@@ -37,8 +38,18 @@ struct CudaKernel {
   void (*launch)(const BoundOp &, const LaunchContext &);
 };
 
-// In the order of OpKind.
+// What is 16-bit of an operation's operands is of one type (BoundOp::storage); the kernels of that type run it.
+inline namespace INCACHE_STORAGE {
 extern const CudaKernel kLinear, kCalibratedLinear, kCalibratedMlp, kAttention, kLayerNormModulate, kPatchify, kUnpatchify, kTimestepEmbedding,
     kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment, kLinearCombination, kRelativeDistance;
+}  // namespace INCACHE_STORAGE
+
+// All of them, in the order of OpKind, for each type.
+namespace bf16 {
+extern const CudaKernel *const kKernels[kOpKinds];
+}
+namespace f16 {
+extern const CudaKernel *const kKernels[kOpKinds];
+}
 
 }  // namespace incache::cuda

@@ -1,7 +1,7 @@
 // out = LN(x) (1 + scale) + shift. Two passes over a row: the mean, then the variance about it.
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct LayerNormArguments {
@@ -119,4 +119,4 @@ void launchLayerNormModulate(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kLayerNormModulate = {noScratch, launchLayerNormModulate};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -3,12 +3,12 @@
 #include "linear/tensorCores.cuh"
 #include "linearHopper.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // Whether x can be copied to shared memory as it is, in pieces of 16 bytes.
 bool copiesWhole(const Matrix &x) {
-  return x.type == INCACHE_BF16 && x.stride % kPieceElements == 0 && x.columns % kPieceElements == 0 &&
+  return x.type == kHalfType && x.stride % kPieceElements == 0 && x.columns % kPieceElements == 0 &&
          reinterpret_cast<uintptr_t>(x.at) % kPieceBytes == 0;
 }
 
@@ -17,7 +17,7 @@ void launchTiles(const BoundOp &b, const LaunchContext &context) {
   const TileGrid grid = gridOf(b.x.rows, b.weight.rows, Shape::kRows, Shape::kColumns);
   const LinearArguments arguments{operandOf(b.x),
                                   allowsFours(b.x),
-                                  reinterpret_cast<const bf16 *>(b.weight.at),
+                                  reinterpret_cast<const Half *>(b.weight.at),
                                   weightStride(b.weight.depth),
                                   b.x.rows,
                                   b.weight.rows,
@@ -45,7 +45,7 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
 }
 
 void launchLinear(const BoundOp &b, const LaunchContext &context) {
-  if (!b.weight.bf16) return launchExactly(b, context);
+  if (b.weight.type != kHalfType) return launchExactly(b, context);
   if (context.chip.computeCapability == 90 && launchLinearHopper(b, context)) return;
   launchOnTensorCores(b, context);
 }
@@ -54,4 +54,4 @@ void launchLinear(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kLinear = {noScratch, launchLinear};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,7 +1,7 @@
 // out = sum of coefficient * x over the terms.
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 constexpr int kTerms = static_cast<int>(kMostTerms);
@@ -42,4 +42,4 @@ void launchLinearCombination(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kLinearCombination = {noScratch, launchLinearCombination};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -6,7 +6,7 @@
 #include "common/stageRing.cuh"
 #include "common/tensorMap.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct HopperArguments {
@@ -124,7 +124,7 @@ int chooseHopperColumns(int64_t rows, int64_t columns, int multiprocessors) {
 bool launchLinearHopper(const BoundOp &b, const LaunchContext &context) {
   constexpr int64_t kMost = int64_t{1} << 30;
   // Instructions of sm_90a exist on no other chip, not on later ones either.
-  if (context.chip.computeCapability != 90 || !b.weight.bf16 || b.x.type != INCACHE_BF16) return false;
+  if (context.chip.computeCapability != 90 || b.weight.type != kHalfType || b.x.type != kHalfType) return false;
   if (b.x.rows > kMost || b.weight.rows > kMost || b.x.columns > kMost) return false;
   if (divideUp(b.x.rows, kHopperRows) * divideUp(b.weight.rows, 64) > kMost) return false;
   if (context.chip.sharedBytes < kHopperShared) return false;
@@ -136,4 +136,4 @@ bool launchLinearHopper(const BoundOp &b, const LaunchContext &context) {
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

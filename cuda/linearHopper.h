@@ -4,7 +4,7 @@
 #include "common/swizzle.h"
 #include "kernels.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // A tile: 128 rows, 64 for each of two warpgroups that multiply. The depth passes by 64 at a time, through a ring of stages.
 constexpr int kHopperRows = 128, kHopperDepth = 64, kHopperThreads = 384;
@@ -31,8 +31,8 @@ struct HopperTiles {
 // Columns of a tile: 64, 128, 192 or 256.
 int chooseHopperColumns(int64_t rows, int64_t columns, int multiprocessors);
 
-// False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a bfloat16 weight, and x in
-// bfloat16 with rows at multiples of 16 bytes.
+// False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a Half weight, and x in
+// Half with rows at multiples of 16 bytes.
 bool launchLinearHopper(const BoundOp &b, const LaunchContext &context);
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,7 +1,7 @@
 // Images to tokens: token (channel, p, q) of patch (ph, pw).
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // One element of a token an item.
@@ -26,4 +26,4 @@ void launchPatchify(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kPatchify = {noScratch, launchPatchify};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

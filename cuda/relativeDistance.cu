@@ -2,7 +2,7 @@
 // many as the shape asks for, and the order of every sum is fixed.
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 constexpr int kThreads = kElementwiseThreads, kMostBlocks = 256;
@@ -90,4 +90,4 @@ void launchRelativeDistance(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kRelativeDistance = {scratchOf, launchRelativeDistance};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,7 +1,7 @@
 // out = d^T d with d = x - previous, in float32.
 #include "common/increment.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // A block has a tile of the result, each thread 4 x 4 of it; rows of d come `kDepth` at a time.
@@ -60,4 +60,4 @@ void launchSecondMoment(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kSecondMoment = {noScratch, launchSecondMoment};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

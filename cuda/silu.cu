@@ -1,7 +1,7 @@
 // out = x sigmoid(x).
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct Silu {
@@ -21,4 +21,4 @@ void launchSilu(const BoundOp &b, const LaunchContext &context) { launchElementw
 
 const CudaKernel kSilu = {noScratch, launchSilu};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

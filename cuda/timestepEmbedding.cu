@@ -3,7 +3,7 @@
 
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // One angle an item. rate: -ln(maxPeriod) / half.
@@ -28,4 +28,4 @@ void launchTimestepEmbedding(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kTimestepEmbedding = {noScratch, launchTimestepEmbedding};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

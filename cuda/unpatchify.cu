@@ -1,7 +1,7 @@
 // Tokens to images: token (p, q, channel) of patch (ph, pw).
 #include "common/elementwise.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // One element of an image an item.
@@ -27,4 +27,4 @@ void launchUnpatchify(const BoundOp &b, const LaunchContext &context) {
 
 const CudaKernel kUnpatchify = {noScratch, launchUnpatchify};
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,7 +2,7 @@
  * What the CUDA kernels cost in registers and memory, as ptxas reports it for each target: one line a kernel. Ends with 1
  * when a kernel spills registers or has its products serialised (ptxas C7508, C7510, C7511), or when a unit does not compile.
  *
- *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every target, one on each processor
+ *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every 16-bit type and target, one on each processor
  *   node scripts/cuda-report.mjs linear.cu     those units alone
  *   node scripts/cuda-report.mjs --log FILE    reads what a compile with `-Xptxas -v` has printed
  *
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const TARGETS = ['80', '89', '90a'];
+const STORAGES = ['bf16', 'f16'];
 const SERIALISED = /\bC75(?:08|10|11)\b/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -43,25 +44,28 @@ async function compileAll(chosen) {
   const folder = join(root, 'cuda');
   const units = chosen.length > 0 ? chosen : readdirSync(folder).filter((name) => name.endsWith('.cu'));
   const output = mkdtempSync(join(tmpdir(), 'incache-cuda-'));
-  const waiting = [...units].sort();
+  const waiting = units.sort().flatMap((unit) => STORAGES.map((storage) => ({ unit, storage })));
   const results = new Map();
   const work = async () => {
-    for (let unit = waiting.shift(); unit; unit = waiting.shift())
-      results.set(unit, await compile(join(folder, unit), join(output, `${unit}.o`)));
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const name = `${next.unit} in ${next.storage}`;
+      results.set(name, await compile(join(folder, next.unit), next.storage, join(output, `${name}.o`)));
+    }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   rmSync(output, { recursive: true });
   const done = [...results].sort(([a], [b]) => a.localeCompare(b));
   const failures = done
     .filter(([, { failed }]) => failed)
-    .map(([unit, { text }]) => `${unit} does not compile:\n${text}`);
+    .map(([name, { text }]) => `${name} does not compile:\n${text}`);
   return { log: done.map(([, { text }]) => text).join(''), failures };
 }
 
-function compile(source, object) {
+function compile(source, storage, object) {
   const targets = TARGETS.map((target) => `-gencode=arch=compute_${target},code=sm_${target}`);
   const include = join(root, 'cpp/include');
-  const options = ['-std=c++17', `-I${include}`, '-DNDEBUG', '-O3', '-Xptxas', '-v', ...targets];
+  const defines = ['-DNDEBUG', `-DINCACHE_STORAGE=${storage}`];
+  const options = ['-std=c++17', `-I${include}`, ...defines, '-O3', '-Xptxas', '-v', ...targets];
   return new Promise((resolve) => {
     execFile(
       nvcc,

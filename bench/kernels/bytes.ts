@@ -2,7 +2,7 @@ import type { WeightPrecision } from '../../src/backend/backend.js';
 import { operandsOf } from '../../src/plan/operands.js';
 import { elementBytes, type Plan } from '../../src/plan/types.js';
 
-const WEIGHT_BYTES: Readonly<Record<WeightPrecision, number>> = { f32: 4, bf16: 2, int8: 1 };
+const WEIGHT_BYTES: Readonly<Record<WeightPrecision, number>> = { f32: 4, bf16: 2, f16: 2, int8: 1 };
 
 /** Bytes of a plan's operands when each moves once, weights as the device keeps them; what lies in the arena is left out. */
 export function movedBytes(plan: Plan, weights: WeightPrecision): number {

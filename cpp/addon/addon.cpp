@@ -25,7 +25,8 @@ incache_type type(const Napi::CallbackInfo &info, size_t place) {
   if (name == "f32") return INCACHE_F32;
   if (name == "i32") return INCACHE_I32;
   if (name == "bf16") return INCACHE_BF16;
-  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32 or bf16");
+  if (name == "f16") return INCACHE_F16;
+  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32, bf16 or f16");
 }
 
 // The memory of a Float32Array or Int32Array, shared or not, as it is. One that was detached has no elements, and is refused by its size.

@@ -114,7 +114,7 @@ incache_status incache_device_peak(const incache_device *device, incache_type ty
     requireGiven("operations", operations);
     if (type != INCACHE_F32 && type != INCACHE_BF16)
       throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32 or INCACHE_BF16");
-    *operations = device->device->engine->peak(side(rounds), type == INCACHE_BF16);
+    *operations = device->device->engine->peak(side(rounds), type);
   });
 }
 

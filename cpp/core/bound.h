@@ -14,14 +14,14 @@ struct Matrix {
   incache_type type = INCACHE_F32;
 };
 
-// A 32-bit word of a packed operand: one float32, or two bfloat16 that follow each other along the depth.
+// A 32-bit word of a packed operand: one float32, or two 16-bit numbers that follow each other along the depth.
 typedef uint32_t Word;
 
 // A weight of rows x depth in the form that the device's kernels want (cpu/microkernel.inc, cuda/kernels.h).
 struct Panels {
   const Word *at = nullptr;
   int64_t rows = 0, depth = 0;
-  bool bf16 = false;
+  incache_type type = INCACHE_F32;
 };
 
 struct BoundPair {
@@ -37,6 +37,8 @@ struct BoundOp {
   std::vector<BoundPair> factors;
   // In the order of Op::terms, which has their coefficients.
   std::vector<Matrix> terms;
+  // The 16-bit type of its operands, of which there is at most one; INCACHE_F32 where all are float32.
+  incache_type storage = INCACHE_F32;
 };
 
 }  // namespace incache

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "bf16.h"
 #include "cuda_library.h"
 #include "device.h"
 #include "error.h"
+#include "half.h"
 
 namespace incache {
 namespace {
@@ -79,9 +79,10 @@ class CudaEngine : public Engine {
 
   const std::string &name() const override { return gpu_->name; }
   const char *instructionSet() const override { return instructionSet_.c_str(); }
-  double peak(int64_t, bool) const override {
+  double peak(int64_t, incache_type) const override {
     throw Error(INCACHE_BAD_ARGUMENT, "the device is " + name() + "; expected cpu, whose registers this measures");
   }
+  bool has(incache_type type) const override { return type == INCACHE_BF16 || type == INCACHE_F16; }
   bool onHost() const override { return false; }
 
   std::shared_ptr<Block> allocate(int64_t bytes, Contents contents) override {
@@ -94,8 +95,8 @@ class CudaEngine : public Engine {
     gpu_->call(gpu_->plugin.download, gpu_->device, to, static_cast<const void *>(from.at()), bytes);
   }
 
-  std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, bool bf16) override {
-    return bf16 ? packAs<uint16_t>(weight, rows, depth) : packAs<float>(weight, rows, depth);
+  std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, incache_type type) override {
+    return type == INCACHE_F32 ? packAs<float>(weight, rows, depth, type) : packAs<uint16_t>(weight, rows, depth, type);
   }
 
   std::shared_ptr<Block> widen(const Source &weight, int64_t count) override {
@@ -121,23 +122,23 @@ class CudaEngine : public Engine {
 
   // Rows as they are, each padded with zeros to the stride that the plugin's kernels want.
   template <class T>
-  std::shared_ptr<Block> packAs(const Source &weight, int64_t rows, int64_t depth) {
+  std::shared_ptr<Block> packAs(const Source &weight, int64_t rows, int64_t depth, incache_type type) {
     const int64_t stride = gpu_->plugin.weightStride(depth), step = weight.stride * bytesOf(weight.type);
     std::vector<T> packed(static_cast<size_t>(rows * stride));
     host_.pool.run(rows, [&](int64_t row, int64_t) {
       const Source from{static_cast<const char *>(weight.at) + row * step, weight.type, 0};
-      packRow(from, depth, packed.data() + row * stride);
+      packRow(from, depth, packed.data() + row * stride, type);
     });
     return uploaded(packed);
   }
-  void packRow(const Source &from, int64_t depth, float *to) const { host_.kernels.widen(from, depth, to); }
-  void packRow(const Source &from, int64_t depth, uint16_t *to) const {
+  void packRow(const Source &from, int64_t depth, float *to, incache_type) const { host_.kernels.widen(from, depth, to); }
+  void packRow(const Source &from, int64_t depth, uint16_t *to, incache_type type) const {
     constexpr int64_t kPiece = 1024;
     float values[kPiece];
     for (int64_t first = 0; first < depth; first += kPiece) {
       const int64_t some = std::min(kPiece, depth - first);
       host_.kernels.widen({static_cast<const char *>(from.at) + first * bytesOf(from.type), from.type, 0}, some, values);
-      std::transform(values, values + some, to + first, narrowOne);
+      std::transform(values, values + some, to + first, [&](float value) { return narrowHalf(value, type); });
     }
   }
 };

@@ -5,9 +5,9 @@
 
 #include "../cpu/engine.h"
 #include "../cpu/memory.h"
-#include "bf16.h"
 #include "cuda_engine.h"
 #include "error.h"
+#include "half.h"
 
 namespace incache {
 namespace {
@@ -21,10 +21,12 @@ int64_t threadsFor(uint32_t asked) {
   return asked ? asked : std::max(1u, std::thread::hardware_concurrency());
 }
 
-bool isBf16(incache_type weights) {
-  if (weights != INCACHE_F32 && weights != INCACHE_BF16)
-    throw Error(INCACHE_BAD_ARGUMENT, "weights is " + std::to_string(weights) + "; expected INCACHE_F32 or INCACHE_BF16");
-  return weights == INCACHE_BF16;
+// The end of a list of types.
+const char *orHalf(const Engine &engine) { return engine.has(INCACHE_F16) ? ", INCACHE_BF16 or INCACHE_F16" : " or INCACHE_BF16"; }
+
+incache_type requireWeights(incache_type weights, const Engine &engine) {
+  if (weights == INCACHE_F32 || (is16Bit(weights) && engine.has(weights))) return weights;
+  throw Error(INCACHE_BAD_ARGUMENT, "weights is " + std::to_string(weights) + "; expected INCACHE_F32" + orHalf(engine));
 }
 
 constexpr int kCpu = -1;
@@ -55,7 +57,7 @@ std::unique_ptr<Engine> engineFor(const char *name, Host &host) {
 }  // namespace
 
 Device::Device(const char *name, const incache_device_options &options)
-    : host{chooseKernels(), Pool(threadsFor(options.threads))}, bf16(isBf16(options.weights)), engine(engineFor(name, host)) {}
+    : host{chooseKernels(), Pool(threadsFor(options.threads))}, engine(engineFor(name, host)), weights(requireWeights(options.weights, *engine)) {}
 
 DeviceFacts Device::describe(const char *name) {
   const int gpu = gpuNamed(name);
@@ -65,8 +67,8 @@ DeviceFacts Device::describe(const char *name) {
 Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64_t columns, incache_type type) {
   if (rows < 1 || columns < 1 || rows > kLargestSide || columns > kLargestSide)
     throw Error(INCACHE_BAD_ARGUMENT, "the buffer is " + sizeText(rows, columns) + "; expected sides from 1 to 2^30");
-  if (type != INCACHE_F32 && type != INCACHE_I32 && type != INCACHE_BF16)
-    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32, INCACHE_I32 or INCACHE_BF16");
+  if (type != INCACHE_F32 && type != INCACHE_I32 && !(is16Bit(type) && device->engine->has(type)))
+    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32, INCACHE_I32" + orHalf(*device->engine));
   const int64_t bytes = rows * columns * bytesOf(type);
   const std::shared_ptr<Block> block = device->allocate(bytes, Engine::Contents::zeros);
   std::shared_ptr<Block> integers = type == INCACHE_I32 ? block : nullptr;
@@ -76,9 +78,9 @@ Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64
 }
 
 void Buffer::requireElements(incache_type other, uint64_t elements) const {
-  if (other != type && !(type == INCACHE_BF16 && other == INCACHE_F32))
+  if (other != type && !(is16Bit(type) && other == INCACHE_F32))
     throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(other) + "; expected " + std::to_string(type) + ", the buffer's own" +
-                                          (type == INCACHE_BF16 ? ", or INCACHE_F32" : ""));
+                                          (is16Bit(type) ? ", or INCACHE_F32" : ""));
   const uint64_t expected = static_cast<uint64_t>(rows * columns);
   if (elements != expected)
     throw Error(INCACHE_BAD_ARGUMENT, "elements is " + std::to_string(elements) + "; expected " + std::to_string(expected) + ", as the buffer has");
@@ -99,11 +101,12 @@ void Buffer::read(void *data, incache_type wanted, uint64_t elements) const {
   device->engine->download(*block, data, block->bytes());
 }
 
-// float32 of the host to bfloat16 of the device: in place on the processor, by way of a copy on another.
+// float32 of the host to 16 bits of the device: in place on the processor, by way of a copy on another.
 void Buffer::narrow(const float *from) {
   const bool inPlace = device->engine->onHost();
   std::vector<uint16_t> copy(inPlace ? 0 : static_cast<size_t>(rows * columns));
-  std::transform(from, from + rows * columns, inPlace ? reinterpret_cast<uint16_t *>(block->at()) : copy.data(), narrowOne);
+  std::transform(from, from + rows * columns, inPlace ? reinterpret_cast<uint16_t *>(block->at()) : copy.data(),
+                 [&](float value) { return narrowHalf(value, type); });
   if (!inPlace) device->engine->upload(*block, copy.data(), block->bytes());
 }
 

@@ -24,8 +24,9 @@ struct Device {
   std::shared_ptr<Block> allocate(int64_t bytes, Engine::Contents contents) const { return engine->allocate(bytes, contents); }
 
   Host host;
-  const bool bf16;
   const std::unique_ptr<Engine> engine;
+  // Of linears and factors.
+  const incache_type weights;
   // Held while a plan runs, weights are packed or a buffer is copied.
   std::mutex mutex;
 };

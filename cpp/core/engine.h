@@ -28,7 +28,9 @@ class Engine {
   // As "avx512bf16" or "sm_90".
   virtual const char *instructionSet() const = 0;
   // Runs multiply-adds on registers alone and returns how many floating-point operations they were.
-  virtual double peak(int64_t rounds, bool bf16) const = 0;
+  virtual double peak(int64_t rounds, incache_type type) const = 0;
+  // Whether weights and buffers may be of a 16-bit type.
+  virtual bool has(incache_type type) const = 0;
   // Whether blocks are memory of the process.
   virtual bool onHost() const = 0;
 
@@ -38,8 +40,8 @@ class Engine {
   virtual void upload(Block &to, const void *from, int64_t bytes) = 0;
   virtual void download(const Block &from, void *to, int64_t bytes) = 0;
 
-  // A weight of rows x depth in the form that products take it in (Panels).
-  virtual std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, bool bf16) = 0;
+  // A weight of rows x depth in the form that products take it in (Panels), as `type`.
+  virtual std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, incache_type type) = 0;
   // As it is, in float32.
   virtual std::shared_ptr<Block> widen(const Source &weight, int64_t count) = 0;
 

@@ -38,6 +38,7 @@ constexpr Member kMembers[] = {
 Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
                        const std::map<std::string, const Buffer *> &bindings)
     : device_(std::move(device)), plan_(plan), bases_(plan.buffers.size(), nullptr), integers_(plan.buffers.size(), nullptr) {
+  requireTypes();
   bindBuffers(bindings);
   bindTemporaries();
   bindPlainWeights(weights);
@@ -47,6 +48,13 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
     addCheck(op, "key length", op.keyLengths, 1, op.keyLength);
   }
   program_ = device_->engine->prepare(ops_);
+}
+
+// States are buffers, which the device has made; temporaries are made here.
+void Executable::requireTypes() const {
+  for (const PlanBuffer &buffer : plan_.buffers)
+    if (buffer.type == INCACHE_F16 && !device_->engine->has(INCACHE_F16))
+      throw Error(INCACHE_BAD_ARGUMENT, "buffer '" + buffer.name + "' is f16; " + device_->engine->name() + " has only f32, i32 and bf16");
 }
 
 void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
@@ -104,12 +112,28 @@ void Executable::bindPlainWeights(const Weights &weights) {
 Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
   const WeightForm form = formOf(operand, v, plan_.buffers[static_cast<size_t>(v.buffer)]);
   const std::shared_ptr<Block> &block = keepWeight(weights, v, form);
-  return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->bf16};
+  return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->weights};
+}
+
+// The 16-bit type of an operation's operands. A valid plan has one at most; weights in another are refused.
+incache_type Executable::storageOf(const Op &op) const {
+  incache_type storage = INCACHE_F32;
+  for (const Operand &operand : operandsOf(op)) {
+    const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(operand.view.buffer)];
+    if (is16Bit(buffer.type)) storage = buffer.type;
+  }
+  const bool multiplies = op.weight.given() || !op.factors.empty();
+  if (!multiplies || !is16Bit(device_->weights)) return storage;
+  if (is16Bit(storage) && storage != device_->weights)
+    throw Error(INCACHE_BAD_ARGUMENT, nameOf(op.kind) + (op.layer.empty() ? std::string() : " of " + op.layer) + " has operands in " +
+                                          nameOf(storage) + " and weights in " + nameOf(device_->weights) + "; expected one 16-bit type");
+  return device_->weights;
 }
 
 BoundOp Executable::bind(const Op &op, const Weights &weights) {
   BoundOp b{};
   b.op = &op;
+  b.storage = storageOf(op);
   for (const auto &[from, to] : kMembers)
     if ((op.*from).given()) b.*to = matrix(op.*from);
   if (op.weight.given()) b.weight = panels(weights, "weight", op.weight);

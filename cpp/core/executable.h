@@ -35,11 +35,13 @@ class Executable {
   // After what it uses: it is destroyed first.
   std::unique_ptr<Program> program_;
 
+  void requireTypes() const;
   void bindBuffers(const std::map<std::string, const Buffer *> &bindings);
   void bindTemporaries();
   void bindPlainWeights(const Weights &weights);
   // Throws an Error for a weight that has not been loaded in that form.
   const std::shared_ptr<Block> &keepWeight(const Weights &weights, const View &view, const WeightForm &form);
+  incache_type storageOf(const Op &op) const;
   BoundOp bind(const Op &op, const Weights &weights);
   void addCheck(const Op &op, const char *what, const View &view, int64_t first, int64_t last);
   static void check(const IndexCheck &check);

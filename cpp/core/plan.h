@@ -117,7 +117,12 @@ void validatePlan(const Plan &plan);
 double planMacs(const Plan &plan);
 double planBytes(const Plan &plan);
 
-inline int64_t bytesOf(incache_type type) { return type == INCACHE_BF16 || type == INCACHE_F16 ? 2 : 4; }
+// Of plans, in the order of incache_type.
+constexpr const char *kTypeNames[] = {"f32", "i32", "bf16", "f16"};
+inline std::string nameOf(incache_type type) { return kTypeNames[type]; }
+
+inline bool is16Bit(incache_type type) { return type == INCACHE_BF16 || type == INCACHE_F16; }
+inline int64_t bytesOf(incache_type type) { return is16Bit(type) ? 2 : 4; }
 
 // Where temporaries lie in the plan's arena; -1 for buffers of other roles.
 struct Layout {

@@ -6,8 +6,6 @@ namespace incache {
 namespace {
 
 constexpr const char *kRoles[] = {"weight", "input", "output", "state", "temporary"};
-// In the order of incache_type.
-constexpr const char *kTypes[] = {"f32", "i32", "bf16"};
 
 template <size_t N>
 int oneOf(const std::string &value, const char *const (&choices)[N], const std::string &what) {
@@ -23,7 +21,7 @@ PlanBuffer buffer(const Json &json, const std::string &what) {
   PlanBuffer result;
   result.name = fields::text(json, "name", what);
   result.role = static_cast<incache_role>(oneOf(fields::text(json, "role", what), kRoles, what + ".role"));
-  result.type = static_cast<incache_type>(oneOf(fields::text(json, "type", what), kTypes, what + ".type"));
+  result.type = static_cast<incache_type>(oneOf(fields::text(json, "type", what), kTypeNames, what + ".type"));
   result.rows = fields::whole(json, "rows", what);
   result.columns = fields::whole(json, "columns", what);
   return result;

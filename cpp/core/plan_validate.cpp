@@ -37,13 +37,14 @@ class OpCheck {
       inside(operand);
       const PlanBuffer &buffer = at(operand.view);
       if ((buffer.type == INCACHE_I32) != operand.integer)
-        fail(operand.name + " ('" + buffer.name + "') is not " + (operand.integer ? "i32" : "f32 or bf16"));
+        fail(operand.name + " ('" + buffer.name + "') is not " + (operand.integer ? "i32" : "f32, bf16 or f16"));
       const bool produced = buffer.role == INCACHE_TEMPORARY || buffer.role == INCACHE_OUTPUT;
       if (!operand.writes && produced && !written.count(operand.view.buffer))
         fail(operand.name + " reads '" + buffer.name + "' before it is written");
       if (operand.writes && (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_INPUT))
         fail(operand.name + " writes to '" + buffer.name + "', which is a weight or an input");
     }
+    oneHalfType(operands);
     shapes();
     aliasing(operands);
     for (const Operand &operand : operands)
@@ -254,6 +255,18 @@ class OpCheck {
     }
   }
 
+  // No kernel converts between 16-bit types.
+  void oneHalfType(const std::vector<Operand> &operands) const {
+    const PlanBuffer *first = nullptr;
+    for (const Operand &operand : operands) {
+      const PlanBuffer &buffer = at(operand.view);
+      if (!is16Bit(buffer.type)) continue;
+      if (!first) first = &buffer;
+      if (buffer.type != first->type)
+        fail("'" + first->name + "' is " + nameOf(first->type) + " and '" + buffer.name + "' " + nameOf(buffer.type) + "; expected one 16-bit type");
+    }
+  }
+
   void aliasing(const std::vector<Operand> &operands) const {
     for (const Operand &write : operands)
       for (const Operand &other : operands) {
@@ -276,8 +289,8 @@ void validatePlan(const Plan &plan) {
     if (buffer.rows < 1 || buffer.columns < 1 || buffer.rows * buffer.columns > kMostElements)
       fail("it is " + size(buffer.rows, buffer.columns) + "; expected at least one element and at most 2^36");
     if (buffer.type == INCACHE_I32 && buffer.role != INCACHE_INPUT) fail("only inputs may hold i32");
-    if (buffer.type == INCACHE_BF16 && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY)
-      fail("only states and temporaries may hold bf16");
+    if (is16Bit(buffer.type) && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY)
+      fail("only states and temporaries may hold " + nameOf(buffer.type));
   }
   std::set<int64_t> written;
   for (size_t place = 0; place < plan.ops.size(); place++) OpCheck(plan, place).run(written);

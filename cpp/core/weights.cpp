@@ -87,7 +87,7 @@ std::shared_ptr<Block> Weights::make(const PlanBuffer &buffer, const WeightForm 
   if (!form.packed) return device_->engine->widen({tensor.data, tensor.type, 0}, buffer.rows * buffer.columns);
   const View &v = form.view;
   const char *first = static_cast<const char *>(tensor.data) + (v.row * buffer.columns + v.column) * bytesOf(tensor.type);
-  return device_->engine->pack({first, tensor.type, buffer.columns}, v.rows, v.columns, device_->bf16);
+  return device_->engine->pack({first, tensor.type, buffer.columns}, v.rows, v.columns, device_->weights);
 }
 
 // A weight that is no number would turn every image into noise without a word.

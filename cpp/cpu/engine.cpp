@@ -43,18 +43,19 @@ class CpuEngine : public Engine {
 
   const std::string &name() const override { return name_; }
   const char *instructionSet() const override { return host_.kernels.name; }
-  double peak(int64_t rounds, bool bf16) const override { return host_.kernels.peak(rounds, bf16); }
+  double peak(int64_t rounds, incache_type type) const override { return host_.kernels.peak(rounds, type); }
+  bool has(incache_type type) const override { return type == INCACHE_BF16; }
   bool onHost() const override { return true; }
 
   std::shared_ptr<Block> allocate(int64_t bytes, Contents) override { return std::make_shared<CpuBlock>(counter_, bytes); }
   void upload(Block &to, const void *from, int64_t bytes) override { std::memcpy(to.at(), from, static_cast<size_t>(bytes)); }
   void download(const Block &from, void *to, int64_t bytes) override { std::memcpy(to, from.at(), static_cast<size_t>(bytes)); }
 
-  std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, bool bf16) override {
+  std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, incache_type type) override {
     const KernelSet &kernels = host_.kernels;
-    const std::shared_ptr<Block> block = allocate(kernels.packedWords(rows, depth, bf16) * 4, Contents::undefined);
+    const std::shared_ptr<Block> block = allocate(kernels.packedWords(rows, depth, type) * 4, Contents::undefined);
     host_.pool.run((rows + kernels.panel - 1) / kernels.panel, [&](int64_t panel, int64_t) {
-      kernels.pack(weight, rows, depth, bf16, panel, panel + 1, reinterpret_cast<Word *>(block->at()));
+      kernels.pack(weight, rows, depth, type, panel, panel + 1, reinterpret_cast<Word *>(block->at()));
     });
     return block;
   }

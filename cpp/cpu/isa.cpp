@@ -8,6 +8,7 @@
 #endif
 
 #include "../core/bf16.h"
+#include "../core/f16.h"
 #include "kernels.h"
 
 #define INCACHE_TEXT_(name) #name

@@ -24,13 +24,13 @@ struct KernelSet {
   const char *name;
   // Columns of a panel, and words that `rows` x `depth` take when packed.
   int64_t panel;
-  int64_t (*packedWords)(int64_t rows, int64_t depth, bool bf16);
+  int64_t (*packedWords)(int64_t rows, int64_t depth, incache_type type);
   // Packs the panels [first, last) of a weight of rows x depth.
-  void (*pack)(const Source &weight, int64_t rows, int64_t depth, bool bf16, int64_t first, int64_t last, Word *panels);
+  void (*pack)(const Source &weight, int64_t rows, int64_t depth, incache_type type, int64_t first, int64_t last, Word *panels);
   // Widens `count` elements.
   void (*widen)(const Source &from, int64_t count, float *to);
   // Runs multiply-adds on registers alone and returns how many floating-point operations they were.
-  double (*peak)(int64_t rounds, bool bf16);
+  double (*peak)(int64_t rounds, incache_type type);
   // In the order of OpKind.
   Kernel kernels[kOpKinds];
 };

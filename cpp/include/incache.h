@@ -46,7 +46,7 @@ typedef enum incache_status {
   INCACHE_INTERNAL = 6   /**< a defect of incache */
 } incache_status;
 
-/** Element types. F16 is only for tensors that are given as weights. */
+/** Element types. On the processor F16 is only for tensors that are given as weights. */
 typedef enum incache_type { INCACHE_F32 = 0, INCACHE_I32 = 1, INCACHE_BF16 = 2, INCACHE_F16 = 3 } incache_type;
 
 typedef enum incache_role {
@@ -80,7 +80,8 @@ typedef struct incache_device_options {
   /**
    * INCACHE_F32, or INCACHE_BF16: the weights of linears and factors are kept, and their inputs multiplied, as bfloat16,
    * summed in float32. Twice the arithmetic rate where the processor has AVX-512 BF16, half the memory everywhere. On a
-   * GPU INCACHE_BF16 is the fast mode, by tensor cores; INCACHE_F32 is for comparison.
+   * GPU INCACHE_BF16 is the fast mode, by tensor cores; so is INCACHE_F16, which only a GPU has: finer steps, but nothing
+   * beyond 65,504. INCACHE_F32 is for comparison there.
    */
   incache_type weights;
 } incache_device_options;
@@ -121,13 +122,13 @@ INCACHE_API incache_status incache_device_peak(const incache_device *device, inc
 
 /* ---- Buffers ---------------------------------------------------------------------------------------------------- */
 
-/** A dense, row-major rows x columns buffer of zeros. type: INCACHE_F32, INCACHE_I32 or INCACHE_BF16. */
+/** A dense, row-major rows x columns buffer of zeros. type: INCACHE_F32, INCACHE_I32, INCACHE_BF16; INCACHE_F16 on a GPU. */
 INCACHE_API incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns,
                                                  incache_type type, incache_buffer **buffer);
 INCACHE_API void incache_buffer_destroy(incache_buffer *buffer);
 /**
  * Copies all rows * columns elements. type: what `data` holds, the buffer's own type, or INCACHE_F32 for a buffer of
- * bfloat16 (rounded to the nearest, ties to even; widened).
+ * 16-bit numbers (rounded to the nearest, ties to even; widened).
  */
 INCACHE_API incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type,
                                                 uint64_t elements);

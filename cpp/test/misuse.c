@@ -314,7 +314,7 @@ static void plans_of_operations(void) {
   op = GOOD, op.x.columns = ~(uint64_t)0;
   refuse_ops(&op, INCACHE_BAD_PLAN, "expected at most 2^30");
   op = GOOD, op.x = (incache_view){3, 0, 3, 0, 1};
-  refuse_ops(&op, INCACHE_BAD_PLAN, "x ('i') is not f32 or bf16");
+  refuse_ops(&op, INCACHE_BAD_PLAN, "x ('i') is not f32, bf16 or f16");
   op = GOOD, op.x = (incache_view){4, 0, 3, 0, 5};
   refuse_ops(&op, INCACHE_BAD_PLAN, "x reads 't' before it is written");
   op = GOOD, op.out = (incache_view){1, 0, 3, 0, 5};
@@ -363,7 +363,8 @@ static void plans_of_buffers(void) {
       {{"b", INCACHE_INPUT, INCACHE_F32, ~(uint64_t)0, 1}, INCACHE_BAD_PLAN, "buffers[1].rows is 18446744073709551615; expected at most 2^30"},
       {{"b", INCACHE_STATE, INCACHE_I32, 1, 1}, INCACHE_BAD_PLAN, "only inputs may hold i32"},
       {{"b", INCACHE_WEIGHT, INCACHE_BF16, 1, 1}, INCACHE_BAD_PLAN, "only states and temporaries may hold bf16"},
-      {{"b", INCACHE_STATE, INCACHE_F16, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
+      {{"b", INCACHE_WEIGHT, INCACHE_F16, 1, 1}, INCACHE_BAD_PLAN, "only states and temporaries may hold f16"},
+      {{"b", INCACHE_STATE, (incache_type)4, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
       {{"b", (incache_role)50, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
       {{"b", (incache_role)-1, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
   };

@@ -3,7 +3,7 @@
 #include "../common/values.cuh"
 #include "softmax.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct AttentionArguments {
   Operand q, k, v, out;
@@ -34,4 +34,4 @@ struct AttentionPlace {
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -5,7 +5,7 @@
 
 #include "arguments.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // Thread 16 i + j has rows i + 16 m, m < 4: of scores with keys j + 16 n, of outputs with columns j + 16 n.
 struct ExactAttention {
@@ -131,4 +131,4 @@ __global__ void __launch_bounds__(ExactAttention::kThreads) attendExactly(const 
   attention.write(rows, sums, column);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,4 +1,4 @@
-// softmax(scale q k^T) v with bfloat16 operands on the tensor cores of sm_80 and later, flash style: a block has some queries of
+// softmax(scale q k^T) v with Half operands on the tensor cores of sm_80 and later, flash style: a block has some queries of
 // one head, and passes over tiles of its keys and values once. Scores, maxima and sums are float32 and stay in registers;
 // the weights of the sum over values pass from one product to the next without leaving them.
 //
@@ -11,7 +11,7 @@
 #include "arguments.cuh"
 #include "tile.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 constexpr int kAttentionWarps = 4, kAttentionThreads = kAttentionWarps * 32;
 
@@ -41,7 +41,7 @@ __device__ __forceinline__ void weightsOf(uint32_t (&a)[RowTiles][4], const Warp
 #pragma unroll
     for (int r = 0; r < 4; r++) {
       const float(&pair)[4] = scores.at[i][2 * step + r / 2];
-      a[i][r] = packBf16(pair[r % 2 * 2], pair[r % 2 * 2 + 1]);
+      a[i][r] = packHalf(pair[r % 2 * 2], pair[r % 2 * 2 + 1]);
     }
 }
 
@@ -178,10 +178,10 @@ template <class Shape>
 __device__ __forceinline__ void writePieces(const AttentionArguments &a, const AttentionRows<Shape> &rows, unsigned char *own, int64_t row,
                                             int64_t column, int count, int lane) {
   rows.each(lane, [&](int i, int j, float low, float high) {
-    *reinterpret_cast<uint32_t *>(own + Shape::Depth::elementOffset(i, j)) = packBf16(low, high);
+    *reinterpret_cast<uint32_t *>(own + Shape::Depth::elementOffset(i, j)) = packHalf(low, high);
   });
   synchronizeWarp();
-  bf16 *out = static_cast<bf16 *>(a.out.at) + row * a.out.stride + column;
+  Half *out = static_cast<Half *>(a.out.at) + row * a.out.stride + column;
 #pragma unroll
   for (int place = lane; place < Shape::kWarpQueries * Shape::kPieces; place += 32) {
     const int i = place / Shape::kPieces, piece = place % Shape::kPieces;
@@ -206,13 +206,13 @@ template <class Shape, class Tile, int Rows, bool Copied>
 __device__ __forceinline__ void fillTile(unsigned char *to, const AttentionArguments &a, const Operand &from, int64_t row, int64_t column,
                                          int rows, int thread) {
   if constexpr (Copied)
-    copyRows<Tile, Rows, Shape::kPieces, kAttentionThreads>(to, static_cast<const bf16 *>(from.at) + row * from.stride + column, from.stride,
+    copyRows<Tile, Rows, Shape::kPieces, kAttentionThreads>(to, static_cast<const Half *>(from.at) + row * from.stride + column, from.stride,
                                                             rows, a.width, thread);
   else
     roundRows<Tile, Rows, Shape::kPieces, kAttentionThreads>(to, from, row, column, rows, a.width, thread);
 }
 
-// Copied: all operands are bfloat16 in pieces of 16 bytes; else they are rounded on their way, whatever they are.
+// Copied: all operands are Half in pieces of 16 bytes; else they are rounded on their way, whatever they are.
 template <class Shape, bool Copied>
 __global__ void __launch_bounds__(kAttentionThreads, Shape::kBlocks) attendOnTensorCores(const __grid_constant__ AttentionArguments a) {
   using Depth = typename Shape::Depth;
@@ -263,4 +263,4 @@ __global__ void __launch_bounds__(kAttentionThreads, Shape::kBlocks) attendOnTen
     writeElements<Shape>(a, rows, row, place.column, place.rows - warpQuery, lane);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

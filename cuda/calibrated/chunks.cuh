@@ -1,20 +1,20 @@
-// WeightRows pass through shared memory in chunks of 64 rows and 64 columns of bfloat16; every product is one of chunks.
+// WeightRows pass through shared memory in chunks of 64 rows and 64 columns of Half; every product is one of chunks.
 #pragma once
 #include "pieces.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 constexpr int kChunk = 64, kChunkBytes = kChunk * kChunk * 2;
 // Chunks that are resident or under way.
 constexpr int kSlots = 4, kSlotsBytes = kSlots * kChunkBytes;
 
-// A weight in bfloat16; `columns` counts the zeros that fill its rows.
+// A weight in Half; `columns` counts the zeros that fill its rows.
 struct WeightRows {
-  const bf16 *at;
+  const Half *at;
   int rows, columns;
 };
 inline WeightRows weightsOf(const Panels &w) {
-  return {reinterpret_cast<const bf16 *>(w.at), static_cast<int>(w.rows), static_cast<int>(weightStride(w.depth))};
+  return {reinterpret_cast<const Half *>(w.at), static_cast<int>(w.rows), static_cast<int>(weightStride(w.depth))};
 }
 
 struct Chunk {
@@ -37,7 +37,7 @@ __device__ __forceinline__ void copyChunk(unsigned char *slot, const Chunk &chun
   constexpr int kRowsAtOnce = Threads / 8;
   const int place = threadIdx.x / 8, piece = threadIdx.x % 8;
   const int row = chunk.row + orderOf(place), column = chunk.column + piece * 8;
-  const bf16 *from = chunk.weight.at + static_cast<int64_t>(row) * chunk.weight.columns + column;
+  const Half *from = chunk.weight.at + static_cast<int64_t>(row) * chunk.weight.columns + column;
   unsigned char *to = slot + pieceAt(place, piece);
 #pragma unroll 2
   for (int i = 0; i < kChunk; i += kRowsAtOnce) {
@@ -121,4 +121,4 @@ __device__ __forceinline__ void multiplyChunk(ChunkSums &sums, const Fragment &a
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

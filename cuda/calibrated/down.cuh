@@ -2,9 +2,9 @@
 #pragma once
 #include "chunks.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
-// Reads x - C(x), or x where no C(x) is given, as bfloat16. `Fast`: both are aligned and bfloat16, the depth is a multiple of
+// Reads x - C(x), or x where no C(x) is given, as Half. `Fast`: both are aligned and Half, the depth is a multiple of
 // eight; then each step is fetched during the one before it.
 template <bool Fast>
 class Increments {
@@ -147,4 +147,4 @@ __device__ __forceinline__ void keepHidden(const ChunkSums (&sums)[Chunks], cons
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -3,7 +3,7 @@
 #include "../common/pipeline.cuh"
 #include "../common/simt.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // Rows that pass through scratch at a time.
 constexpr int64_t kExactRows = 4096;
@@ -101,4 +101,4 @@ inline void launchExactUp(const BoundOp &b, const Panels &up, int64_t row, int64
   launchExact(ExactProduct{hidden, {}, operandOf(up), rows, up.rows, up.depth}, FinishExactOutput{epilogueOf(b), row, column}, context);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

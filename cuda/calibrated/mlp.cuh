@@ -2,7 +2,7 @@
 #pragma once
 #include "split.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // GELU is x / (1 + e). The exponent is held to 60, where x / e is 0 in every sense, so that two such can be multiplied.
 __device__ __forceinline__ float onePlusExponential(float x) {
@@ -175,4 +175,4 @@ __global__ void __launch_bounds__(kSplitThreads) deltaKernel(const __grid_consta
   projectUp<kSplitThreads>(a.up, first, min(first + kChunk, a.up.rows), GlobalHidden{a.hidden, 0, a.ranks, a.rows, place}, finish, sharedMemory());
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

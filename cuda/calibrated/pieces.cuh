@@ -7,9 +7,9 @@
 #pragma once
 #include "../common/epilogue.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
-// As bfloat16.
+// As Half.
 struct alignas(16) Piece {
   uint32_t word[4];
 };
@@ -40,13 +40,13 @@ __device__ __forceinline__ Eight widened(const Piece &piece) {
 __device__ __forceinline__ Piece narrowed(const Eight &v) {
   Piece piece;
 #pragma unroll
-  for (int i = 0; i < 4; i++) piece.word[i] = packBf16(v.at[2 * i], v.at[2 * i + 1]);
+  for (int i = 0; i < 4; i++) piece.word[i] = packHalf(v.at[2 * i], v.at[2 * i + 1]);
   return piece;
 }
 
-// An eight that is known to lie at a multiple of 16 bytes, in bfloat16.
+// An eight that is known to lie at a multiple of 16 bytes, in Half.
 __device__ __forceinline__ Piece readPiece(const Operand &from, int64_t row, int column) {
-  return *reinterpret_cast<const Piece *>(static_cast<const bf16 *>(from.at) + row * from.stride + column);
+  return *reinterpret_cast<const Piece *>(static_cast<const Half *>(from.at) + row * from.stride + column);
 }
 
 __device__ __forceinline__ void moveUp(Eight &v) {
@@ -72,7 +72,7 @@ __device__ __forceinline__ Eight readEight(const Vectors &from, int64_t row, int
 __device__ __forceinline__ void writeEight(const Operand &to, int64_t row, int column, const Eight &v) {
   const int64_t place = row * to.stride + column;
   if (to.half) {
-    *reinterpret_cast<Piece *>(static_cast<bf16 *>(to.at) + place) = narrowed(v);
+    *reinterpret_cast<Piece *>(static_cast<Half *>(to.at) + place) = narrowed(v);
   } else {
     float4 *at = reinterpret_cast<float4 *>(static_cast<float *>(to.at) + place);
     at[0] = make_float4(v.at[0], v.at[1], v.at[2], v.at[3]);
@@ -90,4 +90,4 @@ __device__ __forceinline__ FragmentPlace placeOf(int firstRow) {
   return {firstRow + thread / 32 * 16 + thread % 32 / 4, thread % 4 * 8};
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

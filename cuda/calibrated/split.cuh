@@ -5,7 +5,7 @@
 
 #include "up.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // Blocks of the split form: 64 rows.
 constexpr int kSplitThreads = 128, kSplitRows = kSplitThreads / 2;
@@ -47,14 +47,14 @@ inline CalibratedInput inputOf(const BoundOp &b) {
 
 // Whether operands suit the fast form of kernels (Increments, CachedOutput).
 inline bool isFastInput(const Matrix &x, const Matrix &cached) {
-  const auto fits = [](const Matrix &m) { return m.type == INCACHE_BF16 && isAligned(m); };
+  const auto fits = [](const Matrix &m) { return m.type == kHalfType && isAligned(m); };
   return fits(x) && (!cached.at || fits(cached)) && x.columns % 8 == 0;
 }
-inline bool isFastOutput(const BoundOp &b) { return b.cachedOutput.type == INCACHE_BF16 && outputOf(b).aligned; }
+inline bool isFastOutput(const BoundOp &b) { return b.cachedOutput.type == kHalfType && outputOf(b).aligned; }
 
-// Where hidden values go: rows of `columns`, as bfloat16, or as float32 sums over a part of the depth, a part after the other.
+// Where hidden values go: rows of `columns`, as Half, or as float32 sums over a part of the depth, a part after the other.
 struct HiddenRows {
-  bf16 *values;
+  Half *values;
   float *parts;
   int columns;
 };
@@ -138,7 +138,7 @@ inline DownShape downShape(const Pairs &pairs, const CalibratedInput &input, con
 
 inline HiddenRows takeHidden(ScratchSpace &scratch, const Pairs &pairs, int rows, int parts) {
   const int64_t count = static_cast<int64_t>(rows) * pairs.hiddenColumns;
-  bf16 *values = scratch.take<bf16>(count);
+  Half *values = scratch.take<Half>(count);
   return {values, parts > 1 ? scratch.take<float>(count * parts) : nullptr, pairs.hiddenColumns};
 }
 inline HiddenRows takeHidden(ScratchSpace &scratch, const Pairs &pairs, const CalibratedInput &input, const Chip &chip) {
@@ -170,4 +170,4 @@ void launchReduce(const Vectors &cachedHidden, int rows, const Pairs &pairs, con
 // out = epilogue(C(y) + Wa hidden). `fast` as isFastOutput tells.
 void launchUp(const Pairs &pairs, const CalibratedOutput &output, bool fast, const HiddenRows &hidden, const LaunchContext &context);
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

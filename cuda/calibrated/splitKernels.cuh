@@ -2,7 +2,7 @@
 #pragma once
 #include "split.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct DownArguments {
   CalibratedInput input;
@@ -124,4 +124,4 @@ void launchUp(const Pairs &pairs, const CalibratedOutput &output, bool fast, con
   });
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,7 +2,7 @@
 #pragma once
 #include "down.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // Chunks of rows [row, end) of a weight, each row of chunks from its first column to its last.
 struct UpSequence {
@@ -21,7 +21,7 @@ struct UpSequence {
   }
 };
 
-// A cache of the output of a product, 64 columns at a time. `Fast`: it is aligned and bfloat16, and no eight is asked for that is cut
+// A cache of the output of a product, 64 columns at a time. `Fast`: it is aligned and Half, and no eight is asked for that is cut
 // by its last column; it is then fetched before the product that it is added to.
 template <bool Fast>
 class CachedOutput {
@@ -145,4 +145,4 @@ __device__ __forceinline__ void projectUp(const WeightRows &up, int first, int e
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

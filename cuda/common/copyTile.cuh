@@ -1,9 +1,9 @@
-// From a matrix in global memory to a swizzled tile of bfloat16 in shared memory, by all threads of a block.
+// From a matrix in global memory to a swizzled tile of Half in shared memory, by all threads of a block.
 #pragma once
 #include "fours.cuh"
 #include "swizzle.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // The pieces of a tile that one thread moves: piece `piece` of rows `row`, `row` + kRowsApart, ...
 template <class Tile, int Rows, int Threads>
@@ -20,16 +20,16 @@ struct TileShare {
 // Starts copying `from` (row stride `stride`, both such that pieces are at multiples of 16 bytes) into a tile. Rows past
 // `rows` and pieces that begin past `columns` become 0.
 template <class Tile, int Rows, int Threads>
-__device__ __forceinline__ void copyTile(unsigned char *tile, const bf16 *from, int64_t stride, int rows, int columns, int thread) {
+__device__ __forceinline__ void copyTile(unsigned char *tile, const Half *from, int64_t stride, int rows, int columns, int thread) {
   const TileShare<Tile, Rows, Threads> share(thread);
-  const bf16 *at = from + share.row * stride + share.piece * kPieceElements;
+  const Half *at = from + share.row * stride + share.piece * kPieceElements;
   const bool inside = share.piece * kPieceElements < columns;
 #pragma unroll
   for (int i = 0; i < share.kCount; i++)
     copyAsync16(tile + share.offsetOf(i), at + i * share.kRowsApart * stride, inside && share.rowOf(i) < rows);
 }
 
-// The same for operands of any type, alignment and width: through registers, rounded to bfloat16 on the way.
+// The same for operands of any type, alignment and width: through registers, rounded to Half on the way.
 // Elements past `columns` become 0 one by one.
 template <class Tile, int Rows, int Threads>
 struct RoundedTile {
@@ -53,9 +53,9 @@ struct RoundedTile {
     for (int i = 0; i < Share::kCount; i++) {
       const float *low = values[i][0].at, *high = values[i][1].at;
       *reinterpret_cast<uint4 *>(tile + share.offsetOf(i)) =
-          make_uint4(packBf16(low[0], low[1]), packBf16(low[2], low[3]), packBf16(high[0], high[1]), packBf16(high[2], high[3]));
+          make_uint4(packHalf(low[0], low[1]), packHalf(low[2], low[3]), packHalf(high[0], high[1]), packHalf(high[2], high[3]));
     }
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -4,7 +4,7 @@
 
 #include "fours.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 constexpr int kElementwiseThreads = 256;
 // Blocks a multiprocessor at most; beyond, a thread takes several elements in turn.
@@ -78,4 +78,4 @@ void launchElementwise(const Element &element, std::initializer_list<const Matri
          element, operandOf(out), out.rows, out.columns, fours);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,7 +2,7 @@
 #pragma once
 #include "values.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct EpilogueArguments {
   Operand bias, cachedOutput, store, residual, gate, out;
@@ -29,4 +29,4 @@ __device__ __forceinline__ void finish(const EpilogueArguments &e, int64_t row, 
   e.out.write(row, column, sum);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

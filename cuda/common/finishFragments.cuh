@@ -3,7 +3,7 @@
 #pragma once
 #include "finishTile.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // What is finished at a time: a warp's 16 rows and so many columns.
 constexpr int kSliceColumns = 32, kSliceSums = kSliceColumns / 2, kSlicePairs = kSliceColumns / 16;
@@ -147,4 +147,4 @@ __device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, co
   }
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

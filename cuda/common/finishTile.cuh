@@ -2,7 +2,7 @@
 #pragma once
 #include "fours.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct TileEpilogue {
   EpilogueArguments e;
@@ -82,4 +82,4 @@ __device__ __forceinline__ void finishTile(const TileEpilogue &epilogue, const f
     for (int j = 0; j < end; j++) finish(epilogue.e, row + i, column + ownColumn + j, sums[i * Stride + ownColumn + j]);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

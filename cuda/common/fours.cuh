@@ -2,7 +2,7 @@
 #pragma once
 #include "epilogue.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct Four {
   float at[4];
@@ -10,14 +10,13 @@ struct Four {
 
 // Whether any four columns from a multiple of four on can be read and written at once; true of an operand that is absent.
 inline bool allowsFours(const Matrix &m) {
-  const int64_t size = m.type == INCACHE_BF16 ? 2 : 4;
-  return !m.at || (m.stride % 4 == 0 && reinterpret_cast<uintptr_t>(m.at) % (4 * size) == 0);
+  return !m.at || (m.stride % 4 == 0 && reinterpret_cast<uintptr_t>(m.at) % (4 * bytesOf(m.type)) == 0);
 }
 
 __device__ __forceinline__ Four readFour(const Operand &m, int64_t row, int64_t column) {
   const int64_t place = row * m.stride + column;
   if (m.half) {
-    const uint2 words = *reinterpret_cast<const uint2 *>(static_cast<const bf16 *>(m.at) + place);
+    const uint2 words = *reinterpret_cast<const uint2 *>(static_cast<const Half *>(m.at) + place);
     return {{lowOf(words.x), highOf(words.x), lowOf(words.y), highOf(words.y)}};
   }
   const float4 v = *reinterpret_cast<const float4 *>(static_cast<const float *>(m.at) + place);
@@ -27,7 +26,7 @@ __device__ __forceinline__ Four readFour(const Operand &m, int64_t row, int64_t 
 __device__ __forceinline__ void writeFour(const Operand &m, int64_t row, int64_t column, const Four &v) {
   const int64_t place = row * m.stride + column;
   if (m.half)
-    *reinterpret_cast<uint2 *>(static_cast<bf16 *>(m.at) + place) = make_uint2(packBf16(v.at[0], v.at[1]), packBf16(v.at[2], v.at[3]));
+    *reinterpret_cast<uint2 *>(static_cast<Half *>(m.at) + place) = make_uint2(packHalf(v.at[0], v.at[1]), packHalf(v.at[2], v.at[3]));
   else
     *reinterpret_cast<float4 *>(static_cast<float *>(m.at) + place) = make_float4(v.at[0], v.at[1], v.at[2], v.at[3]);
 }
@@ -42,4 +41,4 @@ __device__ __forceinline__ Four readSome(const Operand &m, bool fours, int64_t r
   return v;
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

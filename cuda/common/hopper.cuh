@@ -10,7 +10,7 @@
 #define INCACHE_HOPPER 1
 #endif
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // ---- Barriers in shared memory (8 bytes, at a multiple of 8) ----------------------------------------------------
 
@@ -86,6 +86,6 @@ __device__ __forceinline__ void shrinkRegisters() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers));
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE
 #include "wgmma.cuh"
 #endif

@@ -2,7 +2,7 @@
 #pragma once
 #include "values.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // x - previous, where previous is given; x is first rounded to what that holds, so that an unchanged input leaves 0.
 __device__ __forceinline__ float incrementAt(const Operand &x, const Operand &previous, int64_t row, int64_t column) {
@@ -10,4 +10,4 @@ __device__ __forceinline__ float incrementAt(const Operand &x, const Operand &pr
   return previous.at ? previous.rounded(v) - previous.read(row, column) : v;
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

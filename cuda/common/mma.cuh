@@ -5,12 +5,12 @@
 //   for (int piece = 0; piece < depth / 8; piece += 2) sums.multiply<Tile, Tile>(left, row, right, column, piece, lane);
 //   sums.each(lane, [&](int row, int column, float low, float high) { ... });
 //
-// Both factors are K-major bfloat16: out[i][j] = sum over k of left[i][k] right[j][k].
+// Both factors are K-major Half: out[i][j] = sum over k of left[i][k] right[j][k].
 #pragma once
 #include "ptx.cuh"
 #include "swizzle.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // 16 x 16 of the left factor from `row` (a multiple of 8) and `piece` on, as `a` of multiply16x8x16. Tile: SwizzledTile<...>.
 template <class Tile>
@@ -94,4 +94,4 @@ struct WarpSums {
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

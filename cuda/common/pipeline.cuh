@@ -2,7 +2,7 @@
 #pragma once
 #include "ptx.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // For each of `steps` steps, `Stages` - 1 of them in flight:
 //   begin(step, stage)  starts the step's asynchronous copies into a stage that nobody reads any more
@@ -42,4 +42,4 @@ __device__ __forceinline__ void runPipeline(int steps, Begin begin, Use use) {
   runPipeline<Stages>(steps, begin, use, [](int, int) {});
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -6,6 +6,7 @@
 //   b[0], b[1]: rows (depth) 2t, 2t+1 and 2t+8, 2t+9 of column g
 //   c[0], c[1]: row g, columns 2t, 2t+1;             c[2], c[3]: row g + 8
 #pragma once
+#include "storage.h"
 #ifdef INCACHE_CUDA_EMULATED
 #include "../emulator/ptx.h"
 #else
@@ -14,28 +15,32 @@
 
 #include <cstdint>
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
-// A bfloat16 as it is stored.
-struct bf16 {
-  uint16_t bits;
-};
-
-__device__ __forceinline__ float toFloat(bf16 v) { return __uint_as_float(static_cast<uint32_t>(v.bits) << 16); }
-// To the nearest, ties to even.
-__device__ __forceinline__ bf16 toBf16(float v) {
-  bf16 result;
-  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(v));
+__device__ __forceinline__ float toFloat(Half v) {
+  if constexpr (!kIsFloat16) return __uint_as_float(static_cast<uint32_t>(v.bits) << 16);
+  float result;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(result) : "h"(v.bits));
   return result;
 }
-// Two bfloat16 in a word, `low` first in memory.
-__device__ __forceinline__ uint32_t packBf16(float low, float high) {
+// To the nearest, ties to even; float16 becomes infinite beyond 65,504.
+__device__ __forceinline__ Half toHalf(float v) {
+  Half result;
+  asm("cvt.rn." INCACHE_STORAGE_NAME ".f32 %0, %1;" : "=h"(result.bits) : "f"(v));
+  return result;
+}
+// Two Half in a word, `low` first in memory.
+__device__ __forceinline__ uint32_t packHalf(float low, float high) {
   uint32_t word;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  asm("cvt.rn." INCACHE_STORAGE_NAME "x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
 }
-__device__ __forceinline__ float lowOf(uint32_t word) { return __uint_as_float(word << 16); }
-__device__ __forceinline__ float highOf(uint32_t word) { return __uint_as_float(word & 0xffff0000u); }
+__device__ __forceinline__ float lowOf(uint32_t word) {
+  return kIsFloat16 ? toFloat({static_cast<unsigned short>(word)}) : __uint_as_float(word << 16);
+}
+__device__ __forceinline__ float highOf(uint32_t word) {
+  return kIsFloat16 ? toFloat({static_cast<unsigned short>(word >> 16)}) : __uint_as_float(word & 0xffff0000u);
+}
 
 // The block's dynamic shared memory, at a multiple of 1,024 bytes.
 __device__ __forceinline__ unsigned char *sharedMemory() {
@@ -102,12 +107,12 @@ __device__ __forceinline__ void loadMatrix4Transposed(uint32_t (&r)[4], const vo
                : "memory");
 }
 
-// c += a b in float32: 16 x 16 times 16 x 8, bfloat16.
+// c += a b in float32: 16 x 16 times 16 x 8, Half.
 __device__ __forceinline__ void multiply16x8x16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE
 #endif

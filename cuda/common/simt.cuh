@@ -2,7 +2,7 @@
 #pragma once
 #include "fours.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 constexpr int kSimtTile = 64, kSimtStep = 16, kSimtThreads = 128;
 // A factor in shared memory: `kSimtStep` rows of depth, each the tile's 64 rows in order.
@@ -66,4 +66,4 @@ struct SimtSums {
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

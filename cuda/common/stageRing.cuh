@@ -3,7 +3,7 @@
 #pragma once
 #include "hopper.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // What a block has of shared memory on sm_90, and what the barriers may take of it.
 constexpr int64_t kHopperShared = 227 << 10, kRingBarrierBytes = 256;
@@ -59,4 +59,4 @@ class StageRing {
   uint64_t *full_, *empty_;
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

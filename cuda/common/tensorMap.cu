@@ -1,6 +1,6 @@
 #include "tensorMap.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 typedef decltype(&cuTensorMapEncodeTiled) EncodeTiled;
@@ -38,8 +38,9 @@ bool encodeTensorMap(const BoxedMatrix &m, CUtensorMap &map) {
   const cuuint64_t sizes[] = {static_cast<cuuint64_t>(m.columns), static_cast<cuuint64_t>(m.rows)};
   const cuuint64_t rowBytes[] = {static_cast<cuuint64_t>(m.stride) * 2};
   const cuuint32_t box[] = {static_cast<cuuint32_t>(m.boxColumns), static_cast<cuuint32_t>(m.boxRows)}, steps[] = {1, 1};
-  return encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void *>(m.at), sizes, rowBytes, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+  constexpr CUtensorMapDataType kType = kIsFloat16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  return encode(&map, kType, 2, const_cast<void *>(m.at), sizes, rowBytes, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
                 CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -4,9 +4,9 @@
 #include "../kernels.h"
 #include "hopper.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
-// A bfloat16 matrix and the boxes that it is copied in; lengths are in elements. What of a box is outside of the matrix
+// A Half matrix and the boxes that it is copied in; lengths are in elements. What of a box is outside of the matrix
 // arrives as zeros, so that no side has to be a multiple of anything.
 struct BoxedMatrix {
   const void *at;
@@ -23,4 +23,4 @@ bool fitsTensorMap(const BoxedMatrix &m);
 // False where it does not fit, or where the driver has no tensor maps.
 bool encodeTensorMap(const BoxedMatrix &m, CUtensorMap &map);
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -2,31 +2,31 @@
 #pragma once
 #include "launch.cuh"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 // An operand as kernels take it: by value, half the size of a Matrix. `at` is null for an operand that is absent.
 struct Operand {
   void *at;
   int64_t stride;
-  bool half;  // bfloat16, else float32
+  bool half;  // Half, else float32
 
   __device__ __forceinline__ float read(int64_t row, int64_t column) const {
     const int64_t place = row * stride + column;
-    return half ? toFloat(static_cast<const bf16 *>(at)[place]) : static_cast<const float *>(at)[place];
+    return half ? toFloat(static_cast<const Half *>(at)[place]) : static_cast<const float *>(at)[place];
   }
   __device__ __forceinline__ void write(int64_t row, int64_t column, float value) const {
     const int64_t place = row * stride + column;
     if (half)
-      static_cast<bf16 *>(at)[place] = toBf16(value);
+      static_cast<Half *>(at)[place] = toHalf(value);
     else
       static_cast<float *>(at)[place] = value;
   }
   // What `value` is once it has been stored here.
-  __device__ __forceinline__ float rounded(float value) const { return half ? toFloat(toBf16(value)) : value; }
+  __device__ __forceinline__ float rounded(float value) const { return half ? toFloat(toHalf(value)) : value; }
 };
 
-inline Operand operandOf(const Matrix &m) { return {m.at, m.stride, m.type == INCACHE_BF16}; }
-inline Operand operandOf(const Panels &w) { return {const_cast<Word *>(w.at), weightStride(w.depth), w.bf16}; }
+inline Operand operandOf(const Matrix &m) { return {m.at, m.stride, m.type == kHalfType}; }
+inline Operand operandOf(const Panels &w) { return {const_cast<Word *>(w.at), weightStride(w.depth), w.type == kHalfType}; }
 
 // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), as x / (1 + exp(-2 u)).
 __device__ __forceinline__ float geluOf(float x) {
@@ -35,4 +35,4 @@ __device__ __forceinline__ float geluOf(float x) {
 }
 __device__ __forceinline__ float siluOf(float x) { return x / (1.0f + powerOfTwo(-1.44269504f * x)); }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,10 +1,10 @@
-// c += a b: 64 x 16 times 16 x N, bfloat16 summed in float32, for the widths that kernels use. Of a warpgroup's thread
+// c += a b: 64 x 16 times 16 x N, Half summed in float32, for the widths that kernels use. Of a warpgroup's thread
 // 32 w + 4 g + t, c[4 j + 0], c[4 j + 1] are row 16 w + g, columns 8 j + 2 t and the next; c[4 j + 2], c[4 j + 3] row 16 w + g + 8.
 // a is in shared memory (`a`: a descriptor) or in registers (`a`: as in `multiply16x8x16`, each warp its own 16 rows); b is N x 16,
 // K-major, in shared memory. Written out, since inline assembly names each register.
 #pragma once
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 template <int N>
 struct Wgmma;
@@ -13,7 +13,7 @@ template <>
 struct Wgmma<16> {
   static constexpr int kSums = 8;
   static __device__ __forceinline__ void shared(float (&c)[8], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7"
                  "}, %8, %9, 1, 1, 1, 0, 0;"
                  :
@@ -21,7 +21,7 @@ struct Wgmma<16> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[8], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7"
                  "}, {%8, %9, %10, %11}, %12, 1, 1, 1, 0;"
                  :
@@ -34,7 +34,7 @@ template <>
 struct Wgmma<32> {
   static constexpr int kSums = 16;
   static __device__ __forceinline__ void shared(float (&c)[16], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
                  "}, %16, %17, 1, 1, 1, 0, 0;"
                  :
@@ -43,7 +43,7 @@ struct Wgmma<32> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[16], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
                  "}, {%16, %17, %18, %19}, %20, 1, 1, 1, 0;"
                  :
@@ -57,7 +57,7 @@ template <>
 struct Wgmma<64> {
   static constexpr int kSums = 32;
   static __device__ __forceinline__ void shared(float (&c)[32], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31"
                  "}, %32, %33, 1, 1, 1, 0, 0;"
@@ -69,7 +69,7 @@ struct Wgmma<64> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[32], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31"
                  "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 0;"
@@ -86,7 +86,7 @@ template <>
 struct Wgmma<96> {
   static constexpr int kSums = 48;
   static __device__ __forceinline__ void shared(float (&c)[48], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n96k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
                  "}, %48, %49, 1, 1, 1, 0, 0;"
@@ -100,7 +100,7 @@ struct Wgmma<96> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[48], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n96k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
                  "}, {%48, %49, %50, %51}, %52, 1, 1, 1, 0;"
@@ -119,7 +119,7 @@ template <>
 struct Wgmma<128> {
   static constexpr int kSums = 64;
   static __device__ __forceinline__ void shared(float (&c)[64], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
@@ -136,7 +136,7 @@ struct Wgmma<128> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[64], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
@@ -158,7 +158,7 @@ template <>
 struct Wgmma<192> {
   static constexpr int kSums = 96;
   static __device__ __forceinline__ void shared(float (&c)[96], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n192k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n192k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,"
@@ -180,7 +180,7 @@ struct Wgmma<192> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[96], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n192k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n192k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,"
@@ -207,7 +207,7 @@ template <>
 struct Wgmma<256> {
   static constexpr int kSums = 128;
   static __device__ __forceinline__ void shared(float (&c)[128], uint64_t a, uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,"
@@ -236,7 +236,7 @@ struct Wgmma<256> {
                  : "l"(a), "l"(b));
   }
   static __device__ __forceinline__ void registers(float (&c)[128], const uint32_t (&a)[4], uint64_t b) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
+    asm volatile("wgmma.mma_async.sync.aligned.m64n256k16.f32." INCACHE_STORAGE_NAME "." INCACHE_STORAGE_NAME " {"
                  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,"
                  "%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,"
                  "%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,"
@@ -266,4 +266,4 @@ struct Wgmma<256> {
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

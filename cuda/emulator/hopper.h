@@ -14,7 +14,7 @@
 typedef uint32_t cuuint32_t;
 typedef uint64_t cuuint64_t;
 enum CUresult { CUDA_SUCCESS = 0, CUDA_ERROR_INVALID_VALUE = 1 };
-enum CUtensorMapDataType { CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9 };
+enum CUtensorMapDataType { CU_TENSOR_MAP_DATA_TYPE_FLOAT16 = 6, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 = 9 };
 enum CUtensorMapInterleave { CU_TENSOR_MAP_INTERLEAVE_NONE };
 enum CUtensorMapSwizzle { CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_32B, CU_TENSOR_MAP_SWIZZLE_64B, CU_TENSOR_MAP_SWIZZLE_128B };
 enum CUtensorMapL2promotion {
@@ -25,7 +25,7 @@ enum CUtensorMapL2promotion {
 };
 enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE };
 
-// Two dimensions of bfloat16.
+// Two dimensions of 16-bit elements.
 struct alignas(64) CUtensorMap {
   const char *at;
   uint64_t columns, rows, rowBytes;
@@ -38,7 +38,7 @@ constexpr uint32_t kTensorMapMark = 0x7e45a9;
 inline CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *at, const cuuint64_t *sizes,
                                        const cuuint64_t *strides, const cuuint32_t *box, const cuuint32_t *steps, CUtensorMapInterleave,
                                        CUtensorMapSwizzle swizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
-  if (type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 || rank != 2) return CUDA_ERROR_INVALID_VALUE;
+  if ((type != CU_TENSOR_MAP_DATA_TYPE_FLOAT16 && type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16) || rank != 2) return CUDA_ERROR_INVALID_VALUE;
   const uint64_t widest[] = {512, 32, 64, 128};
   bool fits = reinterpret_cast<uintptr_t>(at) % 16 == 0 && strides[0] % 16 == 0 && strides[0] < uint64_t{1} << 40;
   for (int i = 0; i < 2; i++)
@@ -157,9 +157,15 @@ inline void copyBox(void *shared, const CUtensorMap *map, int column, int row, u
 }
 inline void publishShared() {}
 
+}  // namespace incache::cuda
+
+namespace incache::cuda::INCACHE_STORAGE {
+
 // ---- Products of a warpgroup ---------------------------------------------------------------------------------------------
 
-namespace emulator {
+namespace products {
+
+using namespace emulator;
 
 inline uint64_t encodeDescriptor(uint32_t bytes) { return (bytes & 0x3ffff) >> 4; }
 
@@ -181,7 +187,7 @@ inline float readThroughDescriptor(uint64_t descriptor, int row, int k) {
   }
   uint16_t bits;
   std::memcpy(&bits, sharedAt(swizzledAddress(address, kSwizzles[mode])), 2);
-  return toFloat(bf16{bits});
+  return toFloat(Half{bits});
 }
 
 struct Product {
@@ -277,22 +283,22 @@ inline void executeGroups(InFlight *threads, size_t pending) {
   }
 }
 
-}  // namespace emulator
+}  // namespace products
 
 inline uint64_t describeSwizzled128(const void *at) {
-  return emulator::encodeDescriptor(sharedAddress(at)) | emulator::encodeDescriptor(16) << 16 | emulator::encodeDescriptor(1024) << 32 |
+  return products::encodeDescriptor(sharedAddress(at)) | products::encodeDescriptor(16) << 16 | products::encodeDescriptor(1024) << 32 |
          uint64_t{1} << 62;
 }
-inline void beginProducts() { emulator::inFlight[emulator::threadNumber()].fenced = true; }
-inline void commitProducts() { emulator::inFlight[emulator::threadNumber()].groups.emplace_back(); }
+inline void beginProducts() { products::inFlight[products::threadNumber()].fenced = true; }
+inline void commitProducts() { products::inFlight[products::threadNumber()].groups.emplace_back(); }
 template <int Pending>
 void waitProducts() {
   static const char instruction = 0;
   emulator::Machine &machine = emulator::Machine::get();
-  const int number = emulator::threadNumber(), first = number / 128 * 128;
-  emulator::inFlight[number].fenced = false;
+  const int number = products::threadNumber(), first = number / 128 * 128;
+  products::inFlight[number].fenced = false;
   machine.meet(machine.warpgroupMeeting(), 128, number - first, nullptr, &instruction,
-               [&](const void *const *) { emulator::executeGroups(emulator::inFlight + first, Pending); });
+               [&](const void *const *) { products::executeGroups(products::inFlight + first, Pending); });
 }
 template <int N>
 void pinAccumulator(float (&)[N]) {}
@@ -306,12 +312,12 @@ struct Wgmma {
   static constexpr int kSums = N / 2;
   static void shared(float (&c)[kSums], uint64_t a, uint64_t b) {
     static const char instruction = 0;
-    emulator::inFlight[emulator::threadNumber()].issue({&instruction, N, c, false, {}, a, b});
+    products::inFlight[products::threadNumber()].issue({&instruction, N, c, false, {}, a, b});
   }
   static void registers(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
     static const char instruction = 0;
-    emulator::inFlight[emulator::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b});
+    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b});
   }
 };
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,21 +1,20 @@
 // The primitives of common/ptx.cuh, as the PTX manual defines them.
 #pragma once
+#include "../../cpp/core/half.h"
+#include "../common/storage.h"
 #include "language.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
-struct bf16 {
-  uint16_t bits;
-};
-inline float toFloat(bf16 v) { return __uint_as_float(static_cast<uint32_t>(v.bits) << 16); }
-inline bf16 toBf16(float v) {
-  const uint32_t bits = __float_as_uint(v);
-  if (v != v) return {0x7fff};
-  return {static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16)};
-}
-inline uint32_t packBf16(float low, float high) { return toBf16(low).bits | static_cast<uint32_t>(toBf16(high).bits) << 16; }
-inline float lowOf(uint32_t word) { return __uint_as_float(word << 16); }
-inline float highOf(uint32_t word) { return __uint_as_float(word & 0xffff0000u); }
+inline float toFloat(Half v) { return widenHalf(v.bits, kHalfType); }
+inline Half toHalf(float v) { return {narrowHalf(v, kHalfType)}; }
+inline uint32_t packHalf(float low, float high) { return toHalf(low).bits | static_cast<uint32_t>(toHalf(high).bits) << 16; }
+inline float lowOf(uint32_t word) { return toFloat({static_cast<uint16_t>(word)}); }
+inline float highOf(uint32_t word) { return toFloat({static_cast<uint16_t>(word >> 16)}); }
+
+}  // namespace incache::cuda::INCACHE_STORAGE
+
+namespace incache::cuda {
 
 inline unsigned char *sharedMemory() { return emulator::Machine::get().shared(); }
 // Shared memory begins at 1,024 of its own address space: no valid address is 0.
@@ -127,12 +126,21 @@ void loadMatrix4(uint32_t (&r)[4], const void *row) {
       }
   });
 }
-struct ProductArguments {
+}  // namespace emulator
+
+inline void loadMatrix4(uint32_t (&r)[4], const void *row) { emulator::loadMatrix4<false>(r, row); }
+inline void loadMatrix4Transposed(uint32_t (&r)[4], const void *row) { emulator::loadMatrix4<true>(r, row); }
+
+}  // namespace incache::cuda
+
+namespace incache::cuda::INCACHE_STORAGE {
+
+struct WarpProduct {
   float *c;
   const uint32_t *a, *b;
 };
 // Sums of one product in float64: hardware keeps a few bits more than float32 within one.
-inline void multiplyWarp(const ProductArguments *const *all, int) {
+inline void multiplyWarp(const WarpProduct *const *all, int) {
   float a[16][16], b[16][8];
   for (int lane = 0; lane < 32; lane++) {
     const int g = lane / 4, t = lane % 4 * 2;
@@ -154,13 +162,10 @@ inline void multiplyWarp(const ProductArguments *const *all, int) {
       all[lane]->c[i] = static_cast<float>(sum);
     }
 }
-}  // namespace emulator
 
-inline void loadMatrix4(uint32_t (&r)[4], const void *row) { emulator::loadMatrix4<false>(r, row); }
-inline void loadMatrix4Transposed(uint32_t (&r)[4], const void *row) { emulator::loadMatrix4<true>(r, row); }
 inline void multiply16x8x16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
   static const char instruction = 0;
-  emulator::meetWarp(emulator::ProductArguments{c, a, b}, &instruction, emulator::multiplyWarp);
+  emulator::meetWarp(WarpProduct{c, a, b}, &instruction, multiplyWarp);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -5,7 +5,7 @@
 #include "../common/simt.cuh"
 #include "tiles.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct ExactArguments {
   Operand x, weight;
@@ -46,4 +46,4 @@ __global__ void __launch_bounds__(kSimtThreads, 4) multiplyExactly(const __grid_
   finishTile<kSimtTile, kSimtTile, kSimtStride, kSimtThreads>(a.epilogue, shared, row, column, rows, columns, thread);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,4 +1,4 @@
-// out = epilogue(x W^T + bias) with a bfloat16 weight: a tile of the output a block, on the tensor cores of sm_80 and later.
+// out = epilogue(x W^T + bias) with a Half weight: a tile of the output a block, on the tensor cores of sm_80 and later.
 #pragma once
 #include "../common/copyTile.cuh"
 #include "../common/finishTile.cuh"
@@ -6,12 +6,12 @@
 #include "../common/pipeline.cuh"
 #include "tiles.h"
 
-namespace incache::cuda {
+namespace incache::cuda::INCACHE_STORAGE {
 
 struct LinearArguments {
   Operand x;
   bool xFours;
-  const bf16 *weight;
+  const Half *weight;
   int64_t weightStride, rows, columns, depth;
   TileGrid grid;
   TileEpilogue epilogue;
@@ -40,7 +40,7 @@ __device__ __forceinline__ void finishWarp(const TileEpilogue &epilogue, const W
   }
 }
 
-// Rounded: x is float32, or not aligned for copies of 16 bytes, and is rounded to bfloat16 on its way.
+// Rounded: x is float32, or not aligned for copies of 16 bytes, and is rounded to Half on its way.
 template <class Shape, bool Rounded>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) multiplyTile(const __grid_constant__ LinearArguments a) {
   using Factor = typename Shape::Factor;
@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) multiplyTile(
     if (Rounded)
       rounded.load(a.x, a.xFours, row, k, rows, depth - k, thread);
     else
-      copyTile<Factor, Shape::kRows, Shape::kThreads>(left, static_cast<const bf16 *>(a.x.at) + row * a.x.stride + k, a.x.stride, rows,
+      copyTile<Factor, Shape::kRows, Shape::kThreads>(left, static_cast<const Half *>(a.x.at) + row * a.x.stride + k, a.x.stride, rows,
                                                       depth - k, thread);
     copyTile<Factor, Shape::kColumns, Shape::kThreads>(left + Shape::kLeftBytes, a.weight + column * a.weightStride + k, a.weightStride, columns,
                                                        depth - k, thread);
@@ -81,4 +81,4 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) multiplyTile(
                     rows - warpRow, columns - warpColumn, lane);
 }
 
-}  // namespace incache::cuda
+}  // namespace incache::cuda::INCACHE_STORAGE

@@ -9,14 +9,10 @@ namespace {
 
 using namespace cuda;
 
-// In the order of OpKind.
-const CudaKernel *const kKernels[kOpKinds] = {
-    &kLinear,           &kCalibratedLinear, &kCalibratedMlp,     &kAttention,    &kLayerNormModulate, &kPatchify,
-    &kUnpatchify,       &kTimestepEmbedding, &kGatherRows,       &kAdd,          &kSilu,              &kGelu,
-    &kGateResidual,     &kChannelStatistics, &kSecondMoment,     &kLinearCombination, &kRelativeDistance,
-};
-
-const CudaKernel &kernelOf(const BoundOp &b) { return *kKernels[static_cast<int>(b.op->kind)]; }
+const CudaKernel &kernelOf(const BoundOp &b) {
+  const CudaKernel *const *kernels = b.storage == INCACHE_F16 ? f16::kKernels : bf16::kKernels;
+  return *kernels[static_cast<int>(b.op->kind)];
+}
 
 std::string placeOf(const BoundOp &b) {
   const std::string name = nameOf(b.op->kind);

@@ -11,7 +11,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 // ---- Softmax block by block ----------------------------------------------------------------------------------------
 
@@ -166,10 +166,10 @@ class Trial {
     return std::max<int64_t>(1, std::min(given, case_.keys));
   }
 
-  // As the kernel takes it: tensor cores have bfloat16 alone.
+  // As the kernel takes it: tensor cores have Half alone.
   double taken(const Matrix &m, int64_t row, int64_t column) const {
-    const double value = elementAt(m.at, row * m.stride + column, m.type == kHalf);
-    return case_.type == kHalf && case_.width <= 256 ? roundedBf16(value) : value;
+    const double value = elementAt(m.at, row * m.stride + column, m.type);
+    return case_.type == kHalf && case_.width <= 256 ? roundedHalf(value) : value;
   }
 
   std::vector<double> expected() const {
@@ -205,7 +205,7 @@ class Trial {
 void check(const Case &c) {
   Trial trial(c);
   trial.run();
-  const double error = trial.error(), most = c.type == kHalf ? 4e-3 : 1e-5;
+  const double error = trial.error(), most = c.type == kHalf ? halfBound(4e-3) : 1e-5;
   std::printf("%s, width %lld: %.1e\n", c.name, static_cast<long long>(c.width), error);
   expect(error <= most, "%s, width %lld: off by %.2e", c.name, static_cast<long long>(c.width), error);
   expect(trial.bordersIntact(), "%s: written outside of the output", c.name);
@@ -221,7 +221,7 @@ void checkWrongLengths(const Case &c) {
   trial.setLength(1, 1 << 30);
   trial.setLength(2, -5);
   trial.run();
-  expect(trial.error() <= 4e-3, "%s: wrong lengths are not held to what is there", c.name);
+  expect(trial.error() <= halfBound(4e-3), "%s: wrong lengths are not held to what is there", c.name);
 }
 
 Case with(Case c, incache_type type, incache_type keyType, incache_type outType, int64_t margin) {

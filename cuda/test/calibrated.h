@@ -26,9 +26,9 @@ inline void fillNear(Tensor &x, const Tensor &cached, Random &random, float chan
 
 // Values that the cache's type rounds to what it holds: an input that has not changed.
 inline void fillEqual(Tensor &x, const Tensor &cached, Random &random) {
-  const bool isRounded = cached.matrix().type == INCACHE_BF16;
+  const float change = cached.matrix().type != kHalfType ? 0 : kIsFloat16 ? 6e-5f : 5e-4f;
   for (int64_t i = 0; i < x.rows(); i++)
-    for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) * (isRounded ? 1 + random.value() * 5e-4f : 1.0f));
+    for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) * (1 + change * random.value()));
 }
 
 // weight (rows x depth) times x (M x depth) transposed, in float64: M x rows.
@@ -47,7 +47,7 @@ inline std::vector<double> productOf(const std::vector<double> &x, int64_t rows,
   return y;
 }
 
-// Columns of the rank form's cache from `first` on: weight times C(x), as float32 or bfloat16.
+// Columns of the rank form's cache from `first` on: weight times C(x), as float32 or Half.
 inline void fillHidden(Tensor &hidden, int64_t first, const Tensor &cachedInput, const Weight &down) {
   const std::vector<double> h = productOf(valuesOf(cachedInput), hidden.rows(), down);
   const int64_t ranks = down.panels().rows;
@@ -59,9 +59,9 @@ inline void fillHidden(Tensor &hidden, int64_t first, const Tensor &cachedInput,
 inline std::vector<double> incrementOf(const Tensor &x, const Tensor *cached) {
   std::vector<double> d = valuesOf(x);
   if (!cached) return d;
-  const bool half = cached->matrix().type == INCACHE_BF16;
+  const bool half = cached->matrix().type == kHalfType;
   const std::vector<double> c = valuesOf(*cached);
-  for (size_t i = 0; i < d.size(); i++) d[i] = (half ? roundedBf16(d[i]) : d[i]) - c[i];
+  for (size_t i = 0; i < d.size(); i++) d[i] = (half ? roundedHalf(d[i]) : d[i]) - c[i];
   return d;
 }
 

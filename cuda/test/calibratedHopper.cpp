@@ -10,7 +10,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 struct Case {
   const char *name;
@@ -87,7 +87,7 @@ class Trial {
     expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", case_.name, cudaGetErrorString(error != cudaSuccess ? error : ended));
   }
 
-  // h is rounded to bfloat16 on its way: within the bounds.
+  // h is rounded to Half on its way: within the bounds.
   double error() const {
     std::vector<double> expected(static_cast<size_t>(case_.rows * columns_));
     for (int64_t i = 0; i < case_.rows; i++) {
@@ -145,8 +145,8 @@ void check(const Case &c) {
   trial.runOnce();
   const double error = trial.error();
   std::printf("%s: increment %.1e, output %.1e\n", c.name, alone, error);
-  expect(alone <= 3e-3, "%s: the increment is off by %.2e", c.name, alone);
-  expect(error <= 2.5e-3, "%s: the output is off by %.2e", c.name, error);
+  expect(alone <= halfBound(3e-3), "%s: the increment is off by %.2e", c.name, alone);
+  expect(error <= halfBound(2.5e-3), "%s: the output is off by %.2e", c.name, error);
   expect(increment.bordersIntact() && trial.bordersIntact(), "%s: written outside of the output", c.name);
   const std::vector<double> first = trial.output();
   trial.runOnce();
@@ -155,7 +155,7 @@ void check(const Case &c) {
     trial.writeInPlace();
     trial.runOnce();
     std::vector<double> inPlace = trial.inPlace();
-    for (double &value : inPlace) value = roundedBf16(value);
+    for (double &value : inPlace) value = roundedHalf(value);
     expect(inPlace == first, "%s: in place it differs", c.name);
   }
   if (c.rankForm) return;
@@ -210,6 +210,6 @@ int main() {
   check({"pairs that begin anywhere", 9, 75, {8, 3}, {33, 41}});
   check({"odd strides", 70, 75, {24}, {50}, Epilogue::gateResidual, false, 1, 3});
   check({"rank form", 131, 72, {65, 32}, {70, 64}, Epilogue::none, true});
-  check({"rank form in bfloat16", 40, 72, {200}, {72}, Epilogue::gateResidual, true, 1, 4, kHalf});
+  check({"rank form in Half", 40, 72, {200}, {72}, Epilogue::gateResidual, true, 1, 4, kHalf});
   std::puts("calibratedHopper: all passed");
 }

@@ -7,7 +7,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 struct Case {
   const char *name;
@@ -116,7 +116,7 @@ void checkIncrement(Case c) {
   c.epilogue = Epilogue::none;
   Trial trial(c, true, kFloat);
   trial.runOnce();
-  const double error = trial.error(), most = c.halfWeights ? 3e-3 : 1e-5;
+  const double error = trial.error(), most = c.halfWeights ? halfBound(3e-3) : 1e-5;
   std::printf("%s: increment %.1e", c.name, error);
   expect(error <= most, "%s: the increment is off by %.2e", c.name, error);
   expect(trial.bordersIntact(), "%s: written outside of the output", c.name);
@@ -125,7 +125,7 @@ void checkIncrement(Case c) {
 void checkOutput(const Case &c) {
   Trial trial(c, false, c.type);
   trial.runOnce();
-  const double error = trial.error(), most = c.halfWeights || c.type == kHalf ? 2.5e-3 : 1e-5;
+  const double error = trial.error(), most = c.halfWeights || c.type == kHalf ? halfBound(2.5e-3) : 1e-5;
   std::printf(", output %.1e\n", error);
   expect(error <= most, "%s: the output is off by %.2e", c.name, error);
   expect(trial.bordersIntact(), "%s: written outside of the output", c.name);
@@ -137,7 +137,7 @@ void checkOutput(const Case &c) {
   trial.runOnce();
   std::vector<double> inPlace = trial.inPlace();
   if (c.type == kHalf)
-    for (double &value : inPlace) value = roundedBf16(value);
+    for (double &value : inPlace) value = roundedHalf(value);
   expect(inPlace == first, "%s: in place it differs", c.name);
 }
 
@@ -168,9 +168,9 @@ int main() {
       {"one kernel, rank form", 70, 72, {65, 32}, {70, 64}},
       {"exact", 70, 75, {40, 7}, {33, 66}},
       {"exact, rank form", 70, 64, {64}, {64}},
-      {"split, float32 input of a bfloat16 cache", 20, 72, {40}, {72}},
-      {"one kernel, float32 input of a bfloat16 cache", 70, 72, {40}, {72}},
-      {"exact, float32 input of a bfloat16 cache", 70, 72, {40}, {72}},
+      {"split, float32 input of a Half cache", 20, 72, {40}, {72}},
+      {"one kernel, float32 input of a Half cache", 70, 72, {40}, {72}},
+      {"exact, float32 input of a Half cache", 70, 72, {40}, {72}},
   };
   cases[2].rankForm = true;
   cases[5].margin = cases[10].margin = cases[12].margin = 3;

@@ -7,7 +7,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 struct Case {
   const char *name;
@@ -97,7 +97,7 @@ void checkIncrement(Case c) {
   c.epilogue = Epilogue::none;
   Trial trial(c, true, kFloat);
   trial.runOnce();
-  const double error = trial.error(), most = c.halfWeights ? 6e-3 : 1e-5;
+  const double error = trial.error(), most = c.halfWeights ? halfBound(6e-3) : 1e-5;
   std::printf("%s: increment %.1e", c.name, error);
   expect(error <= most, "%s: the increment is off by %.2e", c.name, error);
   expect(trial.bordersIntact(), "%s: written outside of the output", c.name);
@@ -106,7 +106,7 @@ void checkIncrement(Case c) {
 void checkOutput(const Case &c) {
   Trial trial(c, false, c.type);
   trial.runOnce();
-  const double error = trial.error(), most = c.halfWeights ? 2.5e-3 : 1e-5;
+  const double error = trial.error(), most = c.halfWeights ? halfBound(2.5e-3) : 1e-5;
   std::printf(", output %.1e\n", error);
   expect(error <= most, "%s: the output is off by %.2e", c.name, error);
   expect(trial.bordersIntact(), "%s: written outside of the output", c.name);
@@ -145,8 +145,8 @@ int main() {
       {"exact", 70, 75, 40, 133, 17, 70, 1, 3, false, kFloat},
       {"exact, rank form", 70, 64, 64, 64, 64, 64, 1, 0, false, kFloat},
   };
-  cases.push_back({"fused, float32 input of a bfloat16 cache", 70, 72, 40, 200, 24, 72, 1});
-  cases.push_back({"middle, float32 input of a bfloat16 cache", 20, 72, 40, 200, 24, 72});
+  cases.push_back({"fused, float32 input of a Half cache", 70, 72, 40, 200, 24, 72, 1});
+  cases.push_back({"middle, float32 input of a Half cache", 20, 72, 40, 200, 24, 72});
   cases[15].floatInput = cases[16].floatInput = true;
   cases[3].type = cases[8].type = kFloat;
   cases[4].rankForm = cases[9].rankForm = cases[14].rankForm = true;

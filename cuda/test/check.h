@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-#include "../../cpp/core/bf16.h"
+#include "../../cpp/core/half.h"
 #include "../common/values.cuh"
 
 namespace incache::cuda::test {
@@ -72,12 +72,12 @@ class Array {
   T *at_;
 };
 
-inline double elementAt(const void *at, int64_t place, bool half) {
-  return half ? widenOne(static_cast<const uint16_t *>(at)[place]) : static_cast<const float *>(at)[place];
+inline double elementAt(const void *at, int64_t place, incache_type type) {
+  return is16Bit(type) ? widenHalf(static_cast<const uint16_t *>(at)[place], type) : static_cast<const float *>(at)[place];
 }
-inline void setElement(void *at, int64_t place, bool half, float value) {
-  if (half)
-    static_cast<uint16_t *>(at)[place] = narrowOne(value);
+inline void setElement(void *at, int64_t place, incache_type type, float value) {
+  if (is16Bit(type))
+    static_cast<uint16_t *>(at)[place] = narrowHalf(value, type);
   else
     static_cast<float *>(at)[place] = value;
 }
@@ -98,8 +98,8 @@ class Tensor {
     const Matrix m = matrix();
     return {static_cast<char *>(m.at) + first * bytesOf(type_), stride_, rows_, count, type_};
   }
-  double at(int64_t row, int64_t column) const { return elementAt(matrix().at, row * stride_ + column, type_ == INCACHE_BF16); }
-  void set(int64_t row, int64_t column, float value) { setElement(matrix().at, row * stride_ + column, type_ == INCACHE_BF16, value); }
+  double at(int64_t row, int64_t column) const { return elementAt(matrix().at, row * stride_ + column, type_); }
+  void set(int64_t row, int64_t column, float value) { setElement(matrix().at, row * stride_ + column, type_, value); }
   Tensor &fill(Random &random, float scale = 1) {
     for (int64_t i = 0; i < rows_; i++)
       for (int64_t j = 0; j < columns_; j++) set(i, j, scale * random.value());
@@ -129,8 +129,8 @@ class Tensor {
 // A weight of rows x depth, K-major and padded as kernels want it.
 class Weight {
  public:
-  Weight(int64_t rows, int64_t depth, bool half) : panels_{nullptr, rows, depth, half} {
-    const int64_t bytes = rows * weightStride(depth) * (half ? 2 : 4);
+  Weight(int64_t rows, int64_t depth, bool half) : panels_{nullptr, rows, depth, half ? kHalfType : INCACHE_F32} {
+    const int64_t bytes = rows * weightStride(depth) * bytesOf(panels_.type);
     buffer_ = allocate(bytes);
     std::memset(buffer_, 0, static_cast<size_t>(bytes));
     panels_.at = static_cast<const Word *>(buffer_);
@@ -138,10 +138,10 @@ class Weight {
   ~Weight() { cudaFree(buffer_); }
   Weight(const Weight &) = delete;
   const Panels &panels() const { return panels_; }
-  double at(int64_t row, int64_t k) const { return elementAt(buffer_, row * weightStride(panels_.depth) + k, panels_.bf16); }
+  double at(int64_t row, int64_t k) const { return elementAt(buffer_, row * weightStride(panels_.depth) + k, panels_.type); }
   Weight &fill(Random &random, float scale = 1) {
     for (int64_t i = 0; i < panels_.rows; i++)
-      for (int64_t k = 0; k < panels_.depth; k++) setElement(buffer_, i * weightStride(panels_.depth) + k, panels_.bf16, scale * random.value());
+      for (int64_t k = 0; k < panels_.depth; k++) setElement(buffer_, i * weightStride(panels_.depth) + k, panels_.type, scale * random.value());
     return *this;
   }
 
@@ -162,7 +162,9 @@ inline double relativeL2(const Tensor &got, const std::vector<double> &expected)
   return std::sqrt(error / (norm > 0 ? norm : 1));
 }
 
-inline double roundedBf16(double value) { return widenOne(narrowOne(static_cast<float>(value))); }
+inline double roundedHalf(double value) { return widenHalf(narrowHalf(static_cast<float>(value), kHalfType), kHalfType); }
+// An error that bfloat16 may have; float16 has three bits more.
+constexpr double halfBound(double ofBf16) { return kIsFloat16 ? ofBf16 / 6.25 : ofBf16; }
 inline double geluExact(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 inline double siluExact(double x) { return x / (1 + std::exp(-x)); }
 

@@ -36,8 +36,8 @@ bool aborts(Body body) {
 }
 
 // c (16 x 8) = a (16 x 16) b^T (8 x 16), by way of every primitive of fragments.
-__global__ void product(const bf16 *a, const bf16 *b, float *c) {
-  bf16 *rows = reinterpret_cast<bf16 *>(sharedMemory()), *columns = rows + 256;
+__global__ void product(const Half *a, const Half *b, float *c) {
+  Half *rows = reinterpret_cast<Half *>(sharedMemory()), *columns = rows + 256;
   const int lane = static_cast<int>(threadIdx.x);
   copyAsync16(rows + lane * 8, a + lane * 8, true);
   copyAsync16(columns + lane % 16 * 8, b + lane % 16 * 8, true);
@@ -53,8 +53,8 @@ __global__ void product(const bf16 *a, const bf16 *b, float *c) {
   for (int i = 0; i < 4; i++) c[(g + i / 2 * 8) * 8 + t + i % 2] = sums[i];
 }
 
-__global__ void transposes(const bf16 *m, bf16 *transposed) {
-  bf16 *rows = reinterpret_cast<bf16 *>(sharedMemory());
+__global__ void transposes(const Half *m, Half *transposed) {
+  Half *rows = reinterpret_cast<Half *>(sharedMemory());
   const int lane = static_cast<int>(threadIdx.x);
   copyAsync16(rows + lane * 8, m + lane * 8, true);
   commitCopies();
@@ -112,18 +112,18 @@ __global__ void sumOfWarp(float *out) {
 
 void testFragments() {
   Random random(1);
-  alignas(16) static bf16 a[256], b[128], transposed[256];
+  alignas(16) static Half a[256], b[128], transposed[256];
   static float c[128];
-  for (bf16 &v : a) v = toBf16(random.value());
-  for (bf16 &v : b) v = toBf16(random.value());
-  runOn<const bf16 *, const bf16 *, float *>(32, product, a, b, c);
+  for (Half &v : a) v = toHalf(random.value());
+  for (Half &v : b) v = toHalf(random.value());
+  runOn<const Half *, const Half *, float *>(32, product, a, b, c);
   for (int i = 0; i < 16; i++)
     for (int j = 0; j < 8; j++) {
       double expected = 0;
       for (int k = 0; k < 16; k++) expected += toFloat(a[i * 16 + k]) * toFloat(b[j * 16 + k]);
       expect(std::fabs(c[i * 8 + j] - expected) < 1e-6, "product at %d, %d is %g; expected %g", i, j, c[i * 8 + j], expected);
     }
-  runOn<const bf16 *, bf16 *>(32, transposes, a, transposed);
+  runOn<const Half *, Half *>(32, transposes, a, transposed);
   for (int matrix = 0; matrix < 4; matrix++)
     for (int i = 0; i < 8; i++)
       for (int j = 0; j < 8; j++)

@@ -14,7 +14,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 LaunchContext contextOf(int multiprocessors) {
   static cudaStream_t stream = nullptr;
@@ -119,7 +119,7 @@ __global__ void readBox(const __grid_constant__ BoxArguments a) {
   synchronizeBlock();
   waitFor(barrier, 0);
   for (int i = static_cast<int>(threadIdx.x); i < 16 * 64; i += 32)
-    a.out[i] = toFloat(*reinterpret_cast<const bf16 *>(box + Tile::elementOffset(i / 64, i % 64)));
+    a.out[i] = toFloat(*reinterpret_cast<const Half *>(box + Tile::elementOffset(i / 64, i % 64)));
 #endif
 }
 
@@ -320,10 +320,10 @@ void testLinear(const Case &c) {
       norm += y * y;
     }
   error = std::sqrt(error / norm);
-  const double stored = c.store ? std::sqrt(storeError / storeNorm) : 0, most = c.out == kHalf ? 2.5e-3 : 1e-5;
+  const double stored = c.store ? std::sqrt(storeError / storeNorm) : 0, most = c.out == kHalf ? halfBound(2.5e-3) : 1e-5;
   std::printf("%s: %.1e\n", name, error);
   expect(error <= most, "%s: the output is off by %.2e", name, error);
-  expect(stored <= 2.5e-3, "%s: the store is off by %.2e", name, stored);
+  expect(stored <= halfBound(2.5e-3), "%s: the store is off by %.2e", name, stored);
   expect(out.bordersIntact() && store.bordersIntact(), "%s: written outside of its outputs", name);
   for (int64_t i = 0; i < c.rows; i++)
     for (int64_t j = c.columns; j < width; j++) expect(std::isnan(out.at(i, j)), "%s: written beyond its columns", name);

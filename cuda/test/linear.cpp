@@ -10,7 +10,7 @@ using namespace incache::cuda::test;
 
 namespace {
 
-constexpr incache_type kHalf = INCACHE_BF16, kFloat = INCACHE_F32;
+constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
 struct Case {
   const char *name;
@@ -70,7 +70,7 @@ class Trial {
   std::vector<double> sums() const {
     std::vector<double> x(size(case_.rows, case_.depth)), w(size(case_.columns, case_.depth)), y(size(case_.rows, case_.columns));
     for (int64_t m = 0; m < case_.rows; m++)
-      for (int64_t k = 0; k < case_.depth; k++) x[size(m, case_.depth) + k] = case_.halfWeight ? roundedBf16(x_.at(m, k)) : x_.at(m, k);
+      for (int64_t k = 0; k < case_.depth; k++) x[size(m, case_.depth) + k] = case_.halfWeight ? roundedHalf(x_.at(m, k)) : x_.at(m, k);
     for (int64_t n = 0; n < case_.columns; n++)
       for (int64_t k = 0; k < case_.depth; k++) w[size(n, case_.depth) + k] = weight_.at(n, k);
     for (int64_t m = 0; m < case_.rows; m++)
@@ -105,11 +105,11 @@ class Trial {
   void check() {
     run();
     const std::vector<double> y = sums(), first = columnsOf(out_);
-    const double error = errorOf(first, finished(y)), most = case_.out == kHalf ? 2.5e-3 : 1e-5;
+    const double error = errorOf(first, finished(y)), most = case_.out == kHalf ? halfBound(2.5e-3) : 1e-5;
     std::printf("%s: %.1e\n", case_.name, error);
     expect(error <= most, "%s: the output is off by %.2e", case_.name, error);
     const double stored = case_.store ? errorOf(columnsOf(store_), y) : 0;
-    expect(stored <= 2.5e-3, "%s: the store is off by %.2e", case_.name, stored);
+    expect(stored <= halfBound(2.5e-3), "%s: the store is off by %.2e", case_.name, stored);
     run();
     expect(columnsOf(out_) == first, "%s: two runs differ", case_.name);
     if (case_.epilogue == Epilogue::gateResidual) checkInPlace(first);

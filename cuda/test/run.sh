@@ -27,9 +27,9 @@ cmake -S . -B "$build" -DINCACHE_CUDA_TESTS=ON -DINCACHE_CUDA_TARGETS="$TARGETS"
 cmake --build "$build" --target incache_gpu_tests --parallel
 
 failed=0
-ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^cuda_' || failed=1
+ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^cuda-' || failed=1
 for tool in $tools; do
-  for program in "$build"/gpu-tests/incache_cuda_test_*; do
+  for program in "$build"/gpu-tests/*; do
     status=0
     compute-sanitizer --tool "$tool" --error-exitcode 1 --require-cuda-init no "$program" >"$build/$tool.log" 2>&1 || status=$?
     case $status in

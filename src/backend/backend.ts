@@ -12,8 +12,9 @@ export interface BackendStatus {
   readonly detail: string;
 }
 
-/** How the weights of linears are kept on the device: `bf16` and `int8` are faster, less exact modes of some backends. */
-export type WeightPrecision = 'f32' | 'bf16' | 'int8';
+/** How the weights of linears are kept on the device: all but `f32` are faster, less exact modes of some backends. */
+export const WEIGHT_PRECISIONS = ['f32', 'bf16', 'f16', 'int8'] as const;
+export type WeightPrecision = (typeof WEIGHT_PRECISIONS)[number];
 
 export interface DeviceOptions {
   /** Threads, the calling one included. Default: as many as the machine has. On `cuda` they only prepare weights. */
@@ -47,9 +48,9 @@ export interface DeviceTensor {
   readonly rows: number;
   readonly columns: number;
   readonly type: BufferType;
-  /** Copies `data` (rows * columns elements) to the device; a `bf16` tensor rounds float32 to nearest, ties to even. */
+  /** Copies `data` (rows * columns elements) to the device; 16-bit tensors round float32 to nearest, ties to even. */
   write(data: Float32Array | Int32Array): void;
-  /** Copies the tensor to the host, bfloat16 widened to float32. */
+  /** Copies the tensor to the host, 16-bit numbers widened to float32. */
   read(): Float32Array | Int32Array;
   dispose(): void;
 }

@@ -1,6 +1,6 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
-import type { WeightPrecision } from '../backend/backend.js';
+import { WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
@@ -46,7 +46,7 @@ export function addDeviceFlags(command: Command): Command {
     .option('--threads <n>', 'threads (default: one for each core)', integer('threads', 1))
     .option(
       '--weights <precision>',
-      'weights on the device: f32, bf16 (native, cuda) or int8 (wasm) (default: bf16 on cuda, else f32)',
+      'weights on the device: f32, bf16 (native, cuda), f16 (cuda) or int8 (wasm) (default: bf16 on cuda, else f32)',
     );
 }
 
@@ -58,8 +58,7 @@ export function addOutputFlags(command: Command): Command {
 }
 
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
-  const precisions: readonly WeightPrecision[] = ['f32', 'bf16', 'int8'];
-  if (flags.weights !== undefined) requireOneOf('weights', flags.weights, precisions);
+  if (flags.weights !== undefined) requireOneOf('weights', flags.weights, WEIGHT_PRECISIONS);
   return DiTPipeline.load(flags.model, {
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.heads !== undefined && { heads: flags.heads }),

@@ -10,7 +10,7 @@ import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { planBatch, samplerOf } from '../pipeline/planBatch.js';
-import type { FloatType } from '../plan/types.js';
+import { FLOAT_TYPES, type FloatType } from '../plan/types.js';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
 import { FACTOR_PREFIX, FORMAT, HEADER_KEY, MOST_IMAGES, type ModelHeader, VERSION } from './format.js';
 
@@ -35,7 +35,7 @@ export interface ExportOptions
 export function exportModel(pipeline: DiTPipeline, path: string, options: ExportOptions): ModelHeader {
   const { checkpoint, config } = pipeline;
   const { activations = 'f32' } = options;
-  requireOneOf('activations', activations, ['f32', 'bf16']);
+  requireOneOf('activations', activations, FLOAT_TYPES);
   const resolved = resolveOptions(options, config);
   requireUngated(resolved.cache, 'a model file');
   const sampler = samplerOf(resolved, config);

@@ -1,6 +1,6 @@
 /** The file form of a plan: JSON with a version, which loads back to the identical plan or is refused. */
 import { FormatError, type IncacheError, PlanError } from '../errors.js';
-import type { Op, Plan, PlanBuffer, PlanStep, View } from './types.js';
+import { FLOAT_TYPES, type Op, type Plan, type PlanBuffer, type PlanStep, type View } from './types.js';
 import { validatePlan } from './validate.js';
 
 const FORMAT = 'incache-plan';
@@ -42,7 +42,7 @@ function parseJson(text: string): unknown {
 }
 
 const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
-const TYPES = ['f32', 'bf16', 'i32'] as const;
+const TYPES = [...FLOAT_TYPES, 'i32'] as const;
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;

@@ -4,11 +4,14 @@
  * a cache is a buffer of role `state` that outlives a run, written by one plan and read by another.
  */
 
+export const FLOAT_TYPES = ['f32', 'bf16', 'f16'] as const;
+
 /**
- * Element type of activations and caches. A value written to a `bf16` buffer is rounded to the nearest bfloat16,
- * ties to even; a value read from it is widened. Only `state` and `temporary` buffers may be `bf16`.
+ * Element type of activations and caches. A value written to a `bf16` or `f16` buffer is rounded to the nearest
+ * bfloat16 or float16, ties to even (float16 becomes infinite from 65,520 on); a value read from it is widened. Only
+ * `state` and `temporary` buffers may be 16-bit, and those of one operation are of one type.
  */
-export type FloatType = 'f32' | 'bf16';
+export type FloatType = (typeof FLOAT_TYPES)[number];
 
 /** Element type of a buffer. `i32` buffers hold indices and lengths only. */
 export type BufferType = FloatType | 'i32';
@@ -291,7 +294,11 @@ export interface PlanStep {
 
 /** Bytes of one element. */
 export function elementBytes(type: BufferType): number {
-  return type === 'bf16' ? 2 : 4;
+  return is16Bit(type) ? 2 : 4;
+}
+
+export function is16Bit(type: BufferType): boolean {
+  return type === 'bf16' || type === 'f16';
 }
 
 /** Bytes of a whole buffer. */

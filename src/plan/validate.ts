@@ -1,16 +1,18 @@
 /** Checks a plan, whoever made it: shapes, element types, roles, and that nothing is read before it is written. */
 import { PlanError } from '../errors.js';
 import { type Operand, operandsOf } from './operands.js';
-import type {
-  BufferType,
-  CalibratedLinearOp,
-  CalibratedMlpOp,
-  FactorPair,
-  LinearCombinationOp,
-  Op,
-  Plan,
-  PlanBuffer,
-  View,
+import {
+  type BufferType,
+  type CalibratedLinearOp,
+  type CalibratedMlpOp,
+  type FactorPair,
+  FLOAT_TYPES,
+  is16Bit,
+  type LinearCombinationOp,
+  type Op,
+  type Plan,
+  type PlanBuffer,
+  type View,
 } from './types.js';
 
 /** Throws a `PlanError` that names the operation and the operand, and states both shapes. */
@@ -42,8 +44,10 @@ function checkBuffers(buffers: readonly PlanBuffer[]): void {
     }
     if (buffer.type === 'i32' && buffer.role !== 'input')
       throw new PlanError(`${what}: only inputs may hold i32, not a ${buffer.role}`);
-    if (buffer.type === 'bf16' && buffer.role !== 'state' && buffer.role !== 'temporary')
-      throw new PlanError(`${what}: only states and temporaries may hold bf16, not a ${buffer.role}`);
+    if (is16Bit(buffer.type) && buffer.role !== 'state' && buffer.role !== 'temporary')
+      throw new PlanError(
+        `${what}: only states and temporaries may hold ${buffer.type}, not a ${buffer.role}`,
+      );
   }
 }
 
@@ -93,9 +97,19 @@ class OpCheck {
 
   type(name: string, view: View): void {
     const { type, name: buffer } = this.buffer(view);
-    const expected: readonly BufferType[] = INTEGER_OPERANDS.has(name) ? ['i32'] : ['f32', 'bf16'];
+    const expected: readonly BufferType[] = INTEGER_OPERANDS.has(name) ? ['i32'] : FLOAT_TYPES;
     if (!expected.includes(type))
-      this.fail(`${name} is ${type} ('${buffer}'); expected ${expected.join(' or ')}`);
+      this.fail(`${name} is ${type} ('${buffer}'); expected ${expected.join(', ')}`);
+  }
+
+  /** No kernel converts between 16-bit types. */
+  oneHalfType(operands: readonly Operand[]): void {
+    const halves = operands.map(({ view }) => this.buffer(view)).filter(({ type }) => is16Bit(type));
+    const other = halves.find(({ type }) => type !== halves[0]!.type);
+    if (other)
+      this.fail(
+        `'${halves[0]!.name}' is ${halves[0]!.type} and '${other.name}' ${other.type}; expected one 16-bit type`,
+      );
   }
 
   shape(name: string, view: View | undefined, rows: number, columns: number): void {
@@ -134,6 +148,7 @@ const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
 function checkOp(check: OpCheck, op: Op): void {
   const { reads, writes } = operandsOf(op);
   for (const { name, view } of [...reads, ...writes]) check.type(name, view);
+  check.oneHalfType([...reads, ...writes]);
   switch (op.op) {
     case 'linear':
       check.weight('weight', op.weight);

@@ -83,7 +83,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['steps', '1001', 'steps is 1001; expected an integer from 1 to 1000'],
   ['sampler', 'euler', "sampler is 'euler'; expected one of ddim, ddpm, dpm++2m"],
   ['variance', 'none', "variance is 'none'; expected one of learned, fixed-large"],
-  ['activations', 'f16', "activations is 'f16'; expected one of f32, bf16"],
+  ['activations', 'f64', "activations is 'f64'; expected one of f32, bf16, f16"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
   ['period', '2', "policy is 'none'; expected reuse, calibrated or taylorseer, since --period is given"],
   ['model', 'none.safetensors', 'cannot read none.safetensors'],

@@ -8,9 +8,9 @@ import { PlanBuilder } from '../../src/plan/builder.js';
 import type { OpName } from '../../src/plan/types.js';
 import { Random } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
-import { inBf16 } from './bf16.js';
 import { CASES, type ConformanceCase } from './cases.js';
 import { compare } from './compare.js';
+import { inHalf } from './half.js';
 import { runCase } from './run.js';
 
 const RUNS_PER_OP = 40;
@@ -61,7 +61,7 @@ for (const { name, available, detail } of backends()) {
       for (const op of Object.keys(CASES) as OpName[]) {
         test(op, () => check(CASES[op]));
         test(`${op}, states in bf16`, { skip: name === 'wasm' && 'it has only f32 and i32' }, () =>
-          check((random) => inBf16(CASES[op](random))),
+          check((random) => inHalf(CASES[op](random), 'bf16')),
         );
       }
     });

@@ -3,29 +3,39 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import type { HalfType } from '../conformance/half.js';
 import { isPresent, ROOT, run } from '../native/tools.js';
 import { AMPERE, buildForEmulator, FOLDER } from './places.js';
 
-const CAPABILITIES = ['80', '89', '90'];
+/** Where kernels of each type run; which the chip is only decides among kernels, not between types. */
+const CAPABILITIES: Readonly<Record<HalfType, readonly string[]>> = { bf16: ['80', '89', '90'], f16: ['90'] };
 
 describe('CUDA kernels on the emulator', { skip: AMPERE.skip }, () => {
   before(() => buildForEmulator('incache_cuda_tests'));
   for (const file of readdirSync(join(ROOT, 'cuda/test')).filter((name) => name.endsWith('.cpp')))
-    test(file.replace('.cpp', ''), () => {
-      const program = join(FOLDER, 'cuda-tests', `incache_cuda_test_${file.replace('.cpp', '')}`);
-      // Another seed has threads run in another order.
-      for (const [seed, capability] of CAPABILITIES.entries()) {
-        const environment = { INCACHE_EMULATED_CAPABILITY: capability, INCACHE_EMULATED_SEED: String(seed) };
-        // A failed expectation ends it with 1, which throws.
-        run(program, [], environment);
-      }
-    });
+    for (const type of ['bf16', 'f16'] as const) {
+      const name = `${file.replace('.cpp', '')}-${type}`;
+      test(name, () => {
+        // Another seed has threads run in another order.
+        for (const [seed, capability] of CAPABILITIES[type].entries()) {
+          const environment = {
+            INCACHE_EMULATED_CAPABILITY: capability,
+            INCACHE_EMULATED_SEED: String(seed),
+          };
+          // A failed expectation ends it with 1, which throws.
+          run(join(FOLDER, 'cuda-tests', name), [], environment);
+        }
+      });
+    }
 });
 
 describe('CUDA kernels by nvcc', { skip: !isPresent('nvcc') && 'nvcc is not installed' }, () => {
-  test('every kernel compiles for every target, without spills or serialised products', (t) => {
-    const report = run(process.execPath, [join(ROOT, 'scripts/cuda-report.mjs')]);
+  // All of them take minutes: npm run cuda:report.
+  const units = ['linear.cu', 'linearHopper.cu'];
+  test(`${units.join(' and ')} compile for every target, without spills or serialised products`, (t) => {
+    const report = run(process.execPath, [join(ROOT, 'scripts/cuda-report.mjs'), ...units]);
     for (const target of ['sm_80', 'sm_89', 'sm_90a']) assert.match(report, new RegExp(`\\b${target}\\b`));
+    for (const type of ['bf16', 'f16']) assert.match(report, new RegExp(`^${type}::`, 'm'));
     t.diagnostic(`registers and memory of each kernel:\n${report}`);
   });
 });

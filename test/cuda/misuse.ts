@@ -71,7 +71,7 @@ export function testMisuse(place: Place): void {
     test('options', async () => {
       await assert.rejects(
         openDevice('cuda', { weights: 'int8' }),
-        /^ArgumentError: weights is 'int8'; expected one of f32, bf16$/,
+        /^ArgumentError: weights is 'int8'; expected one of f32, bf16, f16$/,
       );
       await assert.rejects(openDevice('cuda', { threads: 0 }), /^ArgumentError: threads is 0; expected/);
       await assert.rejects(
@@ -104,6 +104,19 @@ export function testMisuse(place: Place): void {
       assert.throws(() => bound.tensors.get('x')!.read(), /device has been disposed/);
       assert.throws(() => other.allocate(1, 1), /device has been disposed/);
       assert.equal(other.memoryInUse, 0);
+    });
+
+    test('buffers and weights of two 16-bit types', async () => {
+      const other = await openDevice('cuda', { weights: 'bf16' });
+      const b = new PlanBuilder('mixed');
+      const x = b.state('x', 4, 8, 'f16');
+      b.layer('blocks.2');
+      b.append({ op: 'linear', x, weight: b.weight('w', 3, 8), epilogue: 'none', out: b.output('y', 4, 3) });
+      await assert.rejects(bind(other, b.build()), {
+        name: 'IncacheError',
+        message: /linear of blocks\.2 has operands in f16 and weights in bf16; expected one 16-bit type$/,
+      });
+      await other.dispose();
     });
 
     test('memory comes back', async () => {

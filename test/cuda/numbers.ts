@@ -1,17 +1,17 @@
-/** The fast mode of the CUDA backend: weights and products in bfloat16. */
+/** The fast modes of the CUDA backend: weights and products in 16-bit types. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Device, WeightSource } from '../../src/backend/backend.js';
-import { roundBf16 } from '../../src/backend/bf16.js';
 import { openDevice } from '../../src/backend/choose.js';
+import { rounding } from '../../src/backend/half.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import type { DiTConfig } from '../../src/models/config.js';
 import type { OpName } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
-import { inBf16 } from '../conformance/bf16.js';
 import { CASES, type ConformanceCase } from '../conformance/cases.js';
 import { compare } from '../conformance/compare.js';
+import { HALF_STEP, type HalfType, inHalf } from '../conformance/half.js';
 import { runCase } from '../conformance/run.js';
 import { assertClose } from '../support/compare.js';
 import {
@@ -26,22 +26,24 @@ import { goldenFactors } from '../support/goldenFactors.js';
 import { Random } from '../support/random.js';
 import { enter, type Place } from './places.js';
 
-const RUNS_PER_OP = 20;
+const RUNS_PER_OP = 10;
 const RANK = 16;
 
-/** Operands are the same on both sides; products round what they sum once or twice, and results once. */
-const TOLERANCE = 2 ** -7;
-
-/** That of the native backend, whose roundings are the same (test/native/bf16.test.ts). */
-const FORWARD_TOLERANCE = 7e-3;
+/** In bf16 that of the native backend, whose roundings are the same (test/native/bf16.test.ts). */
+const FORWARD_TOLERANCE: Readonly<Record<HalfType, number>> = { bf16: 7e-3, f16: 1e-3 };
 
 export function testNumbers(place: Place): void {
-  describe(`bf16 on ${place.name}`, { skip: place.skip }, () => {
+  for (const type of ['bf16', 'f16'] as const) testType(place, type);
+}
+
+function testType(place: Place, type: HalfType): void {
+  const tolerance = FORWARD_TOLERANCE[type];
+  describe(`${type} on ${place.name}`, { skip: place.skip }, () => {
     let device: Device;
     let oracle: Device;
     before(async () => {
       enter(place);
-      device = await openDevice('cuda');
+      device = await openDevice('cuda', { weights: type });
       oracle = await openDevice('reference');
     });
     after(async () => {
@@ -49,16 +51,16 @@ export function testNumbers(place: Place): void {
       await oracle.dispose();
     });
 
-    test('is what a device is opened in', () => {
+    test('is the type of activations too', () => {
       assert.equal(device.backend, 'cuda');
-      assert.equal(device.activations, 'bf16');
+      assert.equal(device.activations, type);
     });
 
     for (const op of Object.keys(CASES) as OpName[])
       test(op, () =>
         fc.assert(
           fc.asyncProperty(fc.integer(), async (seed) => {
-            const narrow = withRoundedWeights(inBf16(CASES[op](new Random(seed))));
+            const narrow = withRoundedWeights(CASES[op](new Random(seed)), type);
             const first = await runCase(device, narrow);
             compare(narrow, first, await runCase(oracle, narrow));
             assert.deepEqual(await runCase(device, narrow), first, 'the second run has other bits');
@@ -71,9 +73,14 @@ export function testNumbers(place: Place): void {
       test(`${file}: near to the recorded forward pass`, async () => {
         const golden = openGolden(file);
         const checkpoint = openCheckpoint(file.split('.')[0]!);
-        const denoiser = await openNarrow(checkpoint.config, checkpoint, golden.readIntegers('y').length);
+        const denoiser = await openNarrow(
+          type,
+          checkpoint.config,
+          checkpoint,
+          golden.readIntegers('y').length,
+        );
         const output = await evaluate(denoiser, golden, 0, ['x', 't']);
-        assertClose(output, golden.read('out'), FORWARD_TOLERANCE, 'out');
+        assertClose(output, golden.read('out'), tolerance, 'out');
         await denoiser.dispose();
       });
 
@@ -86,32 +93,39 @@ export function testNumbers(place: Place): void {
         const weights = { read: (name: string) => factors.get(name) ?? checkpoint.read(name) };
         const sequences = golden.readIntegers('y').length;
         const steps = periodic(checkpoint.config, 2, 2, 'calibrate');
-        const denoiser = await openNarrow(checkpoint.config, weights, sequences, { steps, form, rank: RANK });
+        const denoiser = await openNarrow(type, checkpoint.config, weights, sequences, {
+          steps,
+          form,
+          rank: RANK,
+        });
         const full = await evaluate(denoiser, golden, 0, ['x_full', 't_full']);
-        assertClose(full, golden.read('out_full'), FORWARD_TOLERANCE, 'out_full');
+        assertClose(full, golden.read('out_full'), tolerance, 'out_full');
         const calibrated = await evaluate(denoiser, golden, 1, ['x_inc', 't_inc']);
-        assertClose(calibrated, golden.read('out_inc'), FORWARD_TOLERANCE, 'out_inc');
+        assertClose(calibrated, golden.read('out_inc'), tolerance, 'out_inc');
         await denoiser.dispose();
       });
   });
 }
 
-function withRoundedWeights({ plan, values, tolerance }: ConformanceCase): ConformanceCase {
+/** Operands are the same on both sides; products round what they sum once or twice, and results once. */
+function withRoundedWeights(wide: ConformanceCase, type: HalfType): ConformanceCase {
+  const { plan, values, tolerance } = inHalf(wide, type);
   const rounded = new Map(values);
   for (const { name, role } of plan.buffers)
-    if (role === 'weight') rounded.set(name, Float32Array.from(values.get(name)!, roundBf16));
-  return { plan, values: rounded, tolerance: Math.max(tolerance, TOLERANCE) };
+    if (role === 'weight') rounded.set(name, Float32Array.from(values.get(name)!, rounding(type)!));
+  return { plan, values: rounded, tolerance: Math.max(tolerance, HALF_STEP[type]) };
 }
 
 const openCheckpoint = (model: string) => new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
 
 function openNarrow(
+  type: HalfType,
   config: DiTConfig,
   weights: WeightSource,
   sequences: number,
   options: Partial<DenoiserOptions> = {},
 ): Promise<Denoiser> {
-  const narrow = { precision: 'bf16', activations: 'bf16' } as const;
+  const narrow = { precision: type, activations: type } as const;
   return openDenoiser({
     backend: 'cuda',
     config,

@@ -272,7 +272,11 @@ describe('refused, and nothing written:', () => {
       { labels: new Array<number>(2 ** 16 + 1).fill(0) },
       /^images is 65537; expected an integer from 1 to 65536$/,
     ],
-    ['an unknown type', { activations: 'f16' as 'f32' }, /^activations is 'f16'; expected one of f32, bf16$/],
+    [
+      'an unknown type',
+      { activations: 'f64' as 'f32' },
+      /^activations is 'f64'; expected one of f32, bf16, f16$/,
+    ],
     ['an unknown sampler', { sampler: 'euler' as 'ddim' }, /^sampler is 'euler'; expected one of/],
     ['no steps', { steps: 0 }, /^steps is 0; expected/],
     ['too many guided channels', { guidanceChannels: 2 }, /^guidanceChannels is 2; expected/],

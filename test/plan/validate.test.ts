@@ -111,7 +111,7 @@ describe('validation', () => {
       { op: 'silu', x: residual, out: weight },
       /out writes to 'weight', which is a weight/,
     ],
-    ['integers for floats', { ...LINEAR, x: index }, /x is i32 \('index'\); expected f32 or bf16/],
+    ['integers for floats', { ...LINEAR, x: index }, /x is i32 \('index'\); expected f32, bf16, f16/],
     [
       'floats for integers',
       { op: 'gatherRows', table: residual, index: x, out },
@@ -273,24 +273,40 @@ describe('validation', () => {
     ],
     ['bf16 input', buffer('bad', 'input', 1, 1, 'bf16'), /states and temporaries may hold bf16, not a input/],
     ['bf16 output', buffer('bad', 'output', 1, 1, 'bf16'), /states and temporaries may hold bf16/],
+    ['f16 output', buffer('bad', 'output', 1, 1, 'f16'), /states and temporaries may hold f16, not a output/],
   ];
   for (const [what, bad, message] of badBuffers)
     test(`refuses a buffer with ${what}`, () => {
       assert.throws(() => validatePlan(planOf(LINEAR, [...BUFFERS, bad])), message);
     });
 
-  test('floats may be bf16 in a state or a temporary', () => {
-    const buffers = BUFFERS.map((each) =>
-      each.role === 'state' || each.role === 'temporary' ? { ...each, type: 'bf16' as const } : each,
-    );
-    const silu = { op: 'silu', x: residual, out: temporary } as const;
-    for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, silu]) validatePlan(planOf(op, buffers));
+  const silu = { op: 'silu', x: residual, out: temporary } as const;
+
+  for (const type of ['bf16', 'f16'] as const)
+    test(`floats may be ${type} in a state or a temporary`, () => {
+      const buffers = BUFFERS.map((each) =>
+        each.role === 'state' || each.role === 'temporary' ? { ...each, type } : each,
+      );
+      for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, silu])
+        validatePlan(planOf(op, buffers));
+      assert.throws(
+        () =>
+          validatePlan(
+            planOf({ op: 'gatherRows', table: x, index: { ...residual, columns: 1 }, out }, buffers),
+          ),
+        new RegExp(`index is ${type} \\('residual'\\); expected i32`),
+      );
+    });
+
+  test('an operation with both 16-bit types', () => {
+    const types = new Map([
+      [residual.buffer, 'bf16'],
+      [temporary.buffer, 'f16'],
+    ] as const);
+    const buffers = BUFFERS.map((each, id) => ({ ...each, type: types.get(id) ?? each.type }));
     assert.throws(
-      () =>
-        validatePlan(
-          planOf({ op: 'gatherRows', table: x, index: { ...residual, columns: 1 }, out }, buffers),
-        ),
-      /index is bf16 \('residual'\); expected i32/,
+      () => validatePlan(planOf(silu, buffers)),
+      /'residual' is bf16 and 'temporary' f16; expected one 16-bit type/,
     );
   });
 });

@@ -103,20 +103,24 @@ test('a key length that is none', async () => {
   await device.dispose();
 });
 
-test('bf16, which the backend does not have', async () => {
-  const device = await openWasmDevice({ threads: 1 });
-  assert.equal(device.activations, 'f32');
-  assert.throws(() => device.allocate(2, 3, 'bf16'), /type is 'bf16'; expected one of f32, i32/);
-  const b = new PlanBuilder('narrow');
-  const hidden = b.temporary(2, 3, 'bf16');
-  b.append({ op: 'silu', x: b.input('x', 2, 3), out: hidden });
-  b.append({ op: 'silu', x: hidden, out: b.output('y', 2, 3) });
-  await assert.rejects(bind(device, b.build()), {
-    name: 'IncacheError',
-    message: "buffer 't1' of plan 'narrow' is bf16; the wasm backend has only f32 and i32",
+for (const type of ['bf16', 'f16'] as const)
+  test(`${type}, which the backend does not have`, async () => {
+    const device = await openWasmDevice({ threads: 1 });
+    assert.equal(device.activations, 'f32');
+    assert.throws(
+      () => device.allocate(2, 3, type),
+      new RegExp(`type is '${type}'; expected one of f32, i32`),
+    );
+    const b = new PlanBuilder('narrow');
+    const hidden = b.temporary(2, 3, type);
+    b.append({ op: 'silu', x: b.input('x', 2, 3), out: hidden });
+    b.append({ op: 'silu', x: hidden, out: b.output('y', 2, 3) });
+    await assert.rejects(bind(device, b.build()), {
+      name: 'IncacheError',
+      message: `buffer 't1' of plan 'narrow' is ${type}; the wasm backend has only f32 and i32`,
+    });
+    await device.dispose();
   });
-  await device.dispose();
-});
 
 test('options', async () => {
   await assert.rejects(openWasmDevice({ threads: 0 }), /threads is 0/);

@@ -2,13 +2,14 @@
 import { ArgumentError, formatBytes, IncacheError, requireInteger } from '../../errors.js';
 import type { Backend, BackendStatus } from '../backend.js';
 import { loadBinding } from '../native/binding.js';
-import { NATIVE_PRECISIONS, NativeDevice } from '../native/device.js';
+import { NativeDevice } from '../native/device.js';
 
 const MOST_DEVICES = 1000;
+const PRECISIONS = ['f32', 'bf16', 'f16'] as const;
 
 export const cudaBackend: Backend = {
   name: 'cuda',
-  precisions: NATIVE_PRECISIONS,
+  precisions: PRECISIONS,
   status: () => statusOf(0),
   async open(options = {}) {
     const index = options.deviceIndex ?? 0;
@@ -18,7 +19,13 @@ export const cudaBackend: Backend = {
     if (!available && index > 0)
       throw new ArgumentError('deviceIndex', index, `one that is present: ${detail}`);
     if (!available || 'reason' in binding) throw new IncacheError(`the cuda backend is absent: ${detail}`);
-    return new NativeDevice(binding, { backend: 'cuda', device: `cuda:${index}`, weights: 'bf16' }, options);
+    const device = {
+      backend: 'cuda',
+      device: `cuda:${index}`,
+      precisions: PRECISIONS,
+      weights: 'bf16',
+    } as const;
+    return new NativeDevice(binding, device, options);
   },
 };
 

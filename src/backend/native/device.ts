@@ -25,13 +25,12 @@ interface Disposing {
 
 const MOST_THREADS = 1024;
 
-export const NATIVE_PRECISIONS = ['f32', 'bf16'] as const;
-
 /** What libincache calls a device, and the backend that it serves. */
 export interface NativeDeviceName {
   readonly backend: string;
   /** That of incache_device_open. */
   readonly device: string;
+  readonly precisions: readonly FloatType[];
   /** Weights where the options do not say. */
   readonly weights: FloatType;
 }
@@ -39,9 +38,10 @@ export interface NativeDeviceName {
 export class NativeDevice implements Device, ExecutionHost {
   readonly backend: string;
   readonly threads: number;
-  /** With weights in bfloat16, what lies between products is kept in it too: half the memory to move. */
+  /** With 16-bit weights, what lies between products is of their type too: half the memory to move. */
   readonly activations: FloatType;
   readonly binding: Binding;
+  readonly #precisions: readonly FloatType[];
   readonly #handle: DeviceHandle;
   /** Ends when the runs asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -53,10 +53,11 @@ export class NativeDevice implements Device, ExecutionHost {
   /** Throws an `ArgumentError` for a precision that it does not have and for threads outside of 1 to 1024. */
   constructor(binding: Binding, name: NativeDeviceName, options: DeviceOptions) {
     const weights = options.weights ?? name.weights;
-    requireOneOf('weights', weights, NATIVE_PRECISIONS);
+    requireOneOf('weights', weights, name.precisions);
     const threads = options.threads ?? availableParallelism();
     requireInteger('threads', threads, 1, MOST_THREADS);
     this.backend = name.backend;
+    this.#precisions = name.precisions;
     this.binding = binding;
     this.activations = weights;
     this.#handle = native(() => binding.openDevice(threads, weights, name.device));
@@ -83,6 +84,7 @@ export class NativeDevice implements Device, ExecutionHost {
     this.requireOpen();
     requireInteger('rows', rows, 1);
     requireInteger('columns', columns, 1);
+    requireOneOf('type', type, [...this.#precisions, 'i32']);
     const handle = native(() => this.binding.createBuffer(this.#handle, rows, columns, type));
     return this.#hold(new NativeTensor(this, handle, rows, columns, type));
   }

@@ -3,16 +3,19 @@ import { availableParallelism } from 'node:os';
 import { IncacheError } from '../../errors.js';
 import type { Backend, BackendStatus } from '../backend.js';
 import { loadBinding } from './binding.js';
-import { NATIVE_PRECISIONS, NativeDevice } from './device.js';
+import { NativeDevice } from './device.js';
+
+const PRECISIONS = ['f32', 'bf16'] as const;
 
 export const nativeBackend: Backend = {
   name: 'native',
-  precisions: NATIVE_PRECISIONS,
+  precisions: PRECISIONS,
   status,
   async open(options = {}) {
     const binding = loadBinding();
     if ('reason' in binding) throw new IncacheError(`the native backend is absent: ${binding.reason}`);
-    return new NativeDevice(binding, { backend: 'native', device: 'cpu', weights: 'f32' }, options);
+    const device = { backend: 'native', device: 'cpu', precisions: PRECISIONS, weights: 'f32' } as const;
+    return new NativeDevice(binding, device, options);
   },
 };
 

@@ -10,9 +10,9 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
-import { roundBf16 } from '../bf16.js';
 import { bindTensor } from '../bindings.js';
 import { requireFinite } from '../finite.js';
+import { rounding } from '../half.js';
 import { runOp } from './dispatch.js';
 import { type BufferData, matrixOf } from './matrix.js';
 
@@ -51,7 +51,8 @@ class ReferenceTensor implements DeviceTensor {
     this.requireAlive();
     if (data.length !== this.data.length)
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
-    this.data.set(this.type === 'bf16' ? Float32Array.from(data, roundBf16) : data);
+    const round = rounding(this.type);
+    this.data.set(round ? Float32Array.from(data, round) : data);
   }
 
   read(): Float32Array | Int32Array {

@@ -1,5 +1,5 @@
 import type { BufferType, View } from '../../plan/types.js';
-import { roundBf16 } from '../bf16.js';
+import { rounding } from '../half.js';
 
 /** A rectangle of a float64 buffer: element (i, j) is `data[offset + i * stride + j]`. */
 export interface Matrix {
@@ -8,7 +8,7 @@ export interface Matrix {
   readonly stride: number;
   readonly rows: number;
   readonly columns: number;
-  /** Of a bf16 buffer, every value written is rounded to bfloat16; others hold float64. */
+  /** Of a 16-bit buffer, every value written is rounded to its type; others hold float64. */
   readonly type: BufferType;
 }
 
@@ -34,7 +34,8 @@ export function set(m: Matrix, i: number, j: number, value: number): void {
 
 /** `value` as a buffer of this type holds it. */
 export function rounded(value: number, type: BufferType): number {
-  return type === 'bf16' ? roundBf16(value) : value;
+  const round = rounding(type);
+  return round ? round(value) : value;
 }
 
 /** Sum over j of a[i, j] b[k, j]: one element of a b^T. */

@@ -4,6 +4,7 @@ import { formatBytes, requireOneOf } from '../../errors.js';
 import { MOST_IMAGES, type ModelHeader } from '../../export/format.js';
 import { exportModel } from '../../export/modelFile.js';
 import { DiTPipeline } from '../../pipeline/pipeline.js';
+import { FLOAT_TYPES } from '../../plan/types.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { requireFilePath } from '../outputPath.js';
 import { integer } from '../parse.js';
@@ -22,14 +23,14 @@ export function registerExport(program: Command): void {
     .description('Write a model, a sampler and a cache policy as one file, for programs in other languages.')
     .requiredOption('-o, --out <file>', 'model file, as in digits.incache')
     .option('-n, --images <n>', 'images in a batch', integer('images', 1, MOST_IMAGES), 1)
-    .option('--activations <type>', 'large activations and caches: f32 or bf16', 'f32');
+    .option('--activations <type>', 'large activations and caches: f32, bf16 or, for GPUs, f16', 'f32');
   addOutputFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command)))).action(runExport);
 }
 
 async function runExport(flags: ExportFlags): Promise<void> {
   const { out, images, activations } = flags;
   const sampling = samplingOptions(flags);
-  requireOneOf('activations', activations, ['f32', 'bf16']);
+  requireOneOf('activations', activations, FLOAT_TYPES);
   requireFilePath('out', out);
   const cache = cacheOptions(flags);
   // Nothing is run; this backend is always there and takes nothing.
