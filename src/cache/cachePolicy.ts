@@ -3,6 +3,7 @@
  * `GATED_POLICIES` decide while they run instead (gatedPolicy.ts).
  */
 import type { DiTConfig } from '../models/config.js';
+import { withLines } from './line.js';
 import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
 import { withSeries } from './series.js';
@@ -53,7 +54,7 @@ export const POLICY_PARAMETERS: Readonly<
 > = {
   none: { needs: [], takes: [] },
   reuse: { needs: [], takes: ['period', 'gatherSteps', 'schedule'] },
-  calibrated: { needs: ['factors'], takes: ['period', 'gatherSteps', 'schedule'] },
+  calibrated: { needs: ['factors'], takes: ['period', 'gatherSteps', 'schedule', 'order'] },
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
@@ -80,6 +81,8 @@ export interface CacheDecision {
   readonly scatter: ScatterAction;
   /** Extrapolate what is reused as a Taylor series of this order over the steps. */
   readonly order?: number;
+  /** Calibrate against the line through the last two stored steps instead of the last one. */
+  readonly line?: boolean;
 }
 
 /** A policy with its parameters. */
@@ -91,9 +94,10 @@ export interface CachePolicy {
 
 /** What every step does with every linear under a policy. */
 export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
-  const { schedule, scatter, order } = policy.decide(run);
+  const { schedule, scatter, order, line } = policy.decide(run);
   const actions = stepActions(schedule, run.config.depth, (layer, step) =>
     run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
   );
+  if (line) return withLines(actions);
   return order === undefined ? actions : withSeries(actions, schedule, order);
 }

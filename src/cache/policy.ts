@@ -82,10 +82,16 @@ export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[
       const { fc1, fc2 } = actions[block]!;
       if (fc1 === 'store') stored.fc1 = step;
       if (fc2 === 'store') stored.fc2 = step;
+      if (isLine(fc1) || isLine(fc2)) return false;
       if (fc1 !== 'calibrate' && fc2 !== 'calibrate') return true;
       return fc1 === fc2 && stored.fc1 === stored.fc2;
     });
   });
+}
+
+/** On a line, gelu(T(y1)) is not what T(y2) was made from. */
+function isLine(action: LinearAction): boolean {
+  return action === 'storeLine' || (typeof action === 'object' && action.kind === 'calibrateLine');
 }
 
 /** Blocks in which q, k and v do different things at some step, so that each needs a cache of its own. */

@@ -3,9 +3,10 @@
  *
  * - `none`: every step in full
  * - `reuse`: a scattered layer returns its stored output (FORA, Selvaraju et al., arXiv 2407.01425, section 3)
- * - `calibrated`: the stored output plus Wa Wb (x - C(x)) (increment-calibrated caching, arXiv 2505.05829, equation 4)
+ * - `calibrated`: the stored output plus Wa Wb (x - C(x)) (increment-calibrated caching, arXiv 2505.05829, equation 4);
+ *   beyond the paper, with order 1, against the line through the last two stored steps (line.ts)
  */
-import { ArgumentError, requireOneOf } from '../errors.js';
+import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
 import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
 import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from './schedule.js';
 
@@ -23,6 +24,8 @@ export interface ScheduleParameters {
   readonly granularity?: Granularity | undefined;
   /** G and S as given. */
   readonly schedule?: Schedule | undefined;
+  /** Of `calibrated`: 1 to calibrate against the line through the last two stored steps, not the last one. Default 0. */
+  readonly order?: number | undefined;
 }
 
 export class Scheduled implements CachePolicy {
@@ -33,7 +36,10 @@ export class Scheduled implements CachePolicy {
 
   decide(run: CachedRun): CacheDecision {
     const scattered = this.name === 'calibrated' ? 'calibrate' : 'reuse';
-    return { schedule: this.#schedule(run), scatter: () => scattered };
+    const { order = 0 } = this.parameters;
+    requireInteger('order', order, 0, 1);
+    const line = order === 1 && this.name === 'calibrated';
+    return { schedule: this.#schedule(run), scatter: () => scattered, line };
   }
 
   #schedule({ config: { depth }, steps }: CachedRun): Schedule {

@@ -1,7 +1,7 @@
 /**
  * TaylorSeer (Liu et al., arXiv 2503.06923, section 3.2): every sublayer's output is kept with its finite differences over
  * the computed steps, and at the steps between extrapolated as a Taylor series. What a step extrapolates is the output
- * itself, for which no input is needed: there is nothing that increments could correct.
+ * itself, for which no input is needed: increments need those of the linears (line.ts).
  */
 import { requireInteger } from '../errors.js';
 import { MOST_ORDER } from '../models/actions.js';

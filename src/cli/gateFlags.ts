@@ -20,7 +20,7 @@ export function addGateFlags(command: Command): Command {
   return command
     .option(
       '--order <m>',
-      'order of the series of policy taylorseer, 0 to 3 (default: 1)',
+      'of the series of policy taylorseer, 0 to 3 (default: 1); of calibrated, 1 to go by the last two stored steps (default: 0)',
       integer('order', 0, 3),
     )
     .option(

@@ -9,10 +9,25 @@ export type BlockLinear = (typeof BLOCK_LINEARS)[number];
  * - `compute`: in full, nothing stored
  * - `storeOutput`: in full, the output goes to the cache (all that `reuse` needs)
  * - `store`: in full, input (or Wb times it, in rank form) and output go to the cache
+ * - `storeLine`: as `store`, and what was stored before is kept beside it
  * - `reuse`: the stored output is the output
  * - `calibrate`: the stored output plus the low-rank increment
  */
-export type LinearAction = 'compute' | 'storeOutput' | 'store' | 'reuse' | 'calibrate' | SeriesAction;
+export type LinearAction =
+  | 'compute'
+  | 'storeOutput'
+  | 'store'
+  | 'storeLine'
+  | 'reuse'
+  | 'calibrate'
+  | CalibrateLineAction
+  | SeriesAction;
+
+/** The line through what is stored and what was stored before, `slope` times their difference further on, plus the increment. */
+export interface CalibrateLineAction {
+  readonly kind: 'calibrateLine';
+  readonly slope: number;
+}
 
 /**
  * Of a sublayer's last linear, whose output F is kept as a Taylor series over the steps (TaylorSeer):

@@ -65,6 +65,9 @@ export interface LinearContext {
   readonly tap?: LinearTap | undefined;
 }
 
+/** Put behind the name of a cache: what it held before. */
+const BEFORE = '.before';
+
 export class LinearEmitter {
   readonly builder: PlanBuilder;
   readonly config: DiTConfig;
@@ -86,7 +89,8 @@ export class LinearEmitter {
 
   /** Where the group's input is to be written: straight into the cache where that keeps it. */
   input(group: LinearGroup): View {
-    const stored = group.action === 'store' && this.cache.form === 'input';
+    if (group.action === 'storeLine') this.#keepBefore(group);
+    const stored = isStored(group) && this.cache.form === 'input';
     if (stored) return this.#cachedInput(group);
     return this.builder.temporary(this.rows, this.#inputs(group), this.#type);
   }
@@ -94,13 +98,18 @@ export class LinearEmitter {
   /** Emits the group; the result is in `out`, or where the group left it if `out` is not given. */
   emit(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
     this.builder.layer(group.name);
-    if (typeof group.action === 'object') return this.#series(group, group.action, x, out, epilogue);
-    switch (group.action) {
+    const { action } = group;
+    if (typeof action === 'object') {
+      if (action.kind !== 'calibrateLine') return this.#series(group, action, x, out, epilogue);
+      return this.#calibrate(group, x, out ?? this.#result(group), epilogue, action.slope);
+    }
+    switch (action) {
       case 'compute':
         return this.#compute(group, x, out, epilogue);
       case 'storeOutput':
         return this.#store(group, x, out, epilogue);
       case 'store':
+      case 'storeLine':
         if (this.cache.form === 'rank') this.#storeHidden(group, x);
         return this.#store(group, x, out, epilogue);
       case 'reuse':
@@ -195,12 +204,42 @@ export class LinearEmitter {
     }
   }
 
-  #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands): View {
-    const cached = this.#cachedForm(group);
-    const cachedOutput = this.#cachedOutput(group);
+  /** Against what is stored, or the point `slope` further on the line through the two last stores. */
+  #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, slope = 0): View {
+    const at = (cached: (before?: string) => View, type = this.#type) =>
+      slope === 0 ? cached() : this.#onLine(cached(), cached(BEFORE), slope, type);
+    const cached =
+      this.cache.form === 'input'
+        ? { cachedInput: at((before) => this.#cachedInput(group, before)) }
+        : { cachedHidden: at((before) => this.#cachedHidden(group, before), 'f32') };
+    const cachedOutput = at((before) => this.#cachedOutput(group, before));
     const factors = this.#factors(group);
     this.builder.append({ op: 'calibratedLinear', x, ...cached, cachedOutput, factors, ...epilogue, out });
     return out;
+  }
+
+  #onLine(stored: View, before: View, slope: number, type: FloatType): View {
+    const out = this.builder.temporary(stored.rows, stored.columns, type);
+    const terms = [
+      { x: stored, coefficient: 1 + slope },
+      { x: before, coefficient: -slope },
+    ];
+    this.builder.append({ op: 'linearCombination', terms, out });
+    return out;
+  }
+
+  /** Moves what is stored aside, before anything of the group is written. */
+  #keepBefore(group: LinearGroup): void {
+    this.builder.layer(group.name);
+    const copy = (cached: (before?: string) => View) =>
+      this.builder.append({
+        op: 'linearCombination',
+        terms: [{ x: cached(), coefficient: 1 }],
+        out: cached(BEFORE),
+      });
+    copy((before) => this.#cachedOutput(group, before));
+    if (this.cache.form === 'input') copy((before) => this.#cachedInput(group, before));
+    else copy((before) => this.#cachedHidden(group, before));
   }
 
   #cachedForm(group: LinearGroup): { cachedInput: View } | { cachedHidden: View } {
@@ -272,18 +311,28 @@ export class LinearEmitter {
     });
   }
 
-  #cachedInput(group: LinearGroup): View {
-    return this.builder.state(`cache.${group.name}.input`, this.rows, this.#inputs(group), this.#type);
+  #cachedInput(group: LinearGroup, before = ''): View {
+    return this.builder.state(
+      `cache.${group.name}.input${before}`,
+      this.rows,
+      this.#inputs(group),
+      this.#type,
+    );
   }
 
   /** Always float32: it is small, and subtracted from a product in float32. */
-  #cachedHidden(group: LinearGroup): View {
+  #cachedHidden(group: LinearGroup, before = ''): View {
     const ranks = group.linears.map((linear) => this.cache.rank(layerName(group.block, linear)));
-    return this.builder.state(`cache.${group.name}.hidden`, this.rows, total(ranks));
+    return this.builder.state(`cache.${group.name}.hidden${before}`, this.rows, total(ranks));
   }
 
-  #cachedOutput(group: LinearGroup): View {
-    return this.builder.state(`cache.${group.name}.output`, this.rows, this.#outputs(group), this.#type);
+  #cachedOutput(group: LinearGroup, before = ''): View {
+    return this.builder.state(
+      `cache.${group.name}.output${before}`,
+      this.rows,
+      this.#outputs(group),
+      this.#type,
+    );
   }
 
   #difference(group: LinearGroup, order: number): View {
@@ -311,6 +360,10 @@ function upTo(last: number): number[] {
 
 function factorial(n: number): number {
   return n < 2 ? 1 : n * factorial(n - 1);
+}
+
+function isStored({ action }: LinearGroup): boolean {
+  return action === 'store' || action === 'storeLine';
 }
 
 function total(values: readonly number[]): number {

@@ -35,7 +35,10 @@ export interface CacheOptions {
   readonly errors?: ErrorTable;
   /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
-  /** Of `taylorseer`: of the series, from 0 to 3. Default 1. */
+  /**
+   * Of `taylorseer`: of the series, from 0 to 3. Default 1. Of `calibrated`: 1 to calibrate against the line through the
+   * last two stored steps, 0 (the default) against the last one.
+   */
   readonly order?: number;
   /**
    * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches

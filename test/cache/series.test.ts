@@ -17,6 +17,7 @@ const series = withSeries(reused, schedule, 2);
 /** As in `D1/3`, differences up to D1 over three steps, and `x2/1`, extrapolated to order 2 by one step. */
 function text(action: LinearAction): string {
   if (typeof action !== 'object') return action;
+  assert.ok(action.kind !== 'calibrateLine');
   return `${action.kind === 'differences' ? 'D' : 'x'}${action.order}/${action.distance}`;
 }
 

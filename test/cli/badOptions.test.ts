@@ -73,7 +73,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
     "policy is 'none'; expected teacache, first-block or fastcache, since --threshold is given",
   ],
   ['order', '4', 'order is 4; expected an integer from 0 to 3'],
-  ['order', '1', "policy is 'none'; expected taylorseer, since --order is given"],
+  ['order', '1', "policy is 'none'; expected calibrated or taylorseer, since --order is given"],
   ['warmup', '0', 'warmup is 0; expected an integer of at least 1'],
   ['polynomial', '1,x', "polynomial is '1,x'; expected numbers, as in -3.5,0.1"],
   ['first-blocks', '0', 'first-blocks is 0; expected an integer of at least 1'],
