@@ -67,11 +67,13 @@ export function reuse(period: number): Configuration {
   return { name: `reuse p=${period}`, family: 'reuse', cache: { policy: 'reuse', period } };
 }
 
-export function calibrated(method: FactorMethod, rank: number, period: number): Configuration {
+/** Increments to what a layer stored, or of order 1 to the line through its last two stores. */
+export function calibrated(method: FactorMethod, rank: number, period: number, order = 0): Configuration {
+  const family = `calibrated ${method} r=${rank}${order > 0 ? ` m=${order}` : ''}`;
   return {
-    name: `calibrated ${method} r=${rank} p=${period}`,
-    family: `calibrated ${method} r=${rank}`,
-    cache: { policy: 'calibrated', period },
+    name: `${family} p=${period}`,
+    family,
+    cache: { policy: 'calibrated', period, ...(order > 0 && { order }) },
     factors: { method, rank },
   };
 }

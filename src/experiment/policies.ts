@@ -39,6 +39,8 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => calibrated('cd', high, period)),
     ...PERIODS.map((period) => calibrated('cd', low, period)),
     ...PERIODS.map((period) => calibrated('whitened', high, period)),
+    ...PERIODS.map((period) => calibrated('cd', high, period, 1)),
+    ...PERIODS.map((period) => calibrated('cd', low, period, 1)),
     ...BUDGETS.map((budget) => budgeted('searched', budget)),
     ...BUDGETS.map((budget) => budgeted('searched', budget, { method: 'cd', rank: low })),
     ...BUDGETS.map((budget) => budgeted('mixed', budget)),
