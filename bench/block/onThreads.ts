@@ -5,6 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Contender, interleave, type Times } from '../../src/bench/measure.js';
 import { differences } from '../agreement.js';
+import type { Timed } from '../loopShare.js';
 import { openLoops } from '../loops.js';
 import { present } from '../peer.js';
 import type { BlockContender } from './contender.js';
@@ -13,7 +14,7 @@ import { ONNXRUNTIME_NODE, ONNXRUNTIME_WEB, onnxNodeBlock, onnxWebBlock } from '
 import type { BlockOptions } from './options.js';
 import { ours } from './ours.js';
 import { blockProblem } from './problem.js';
-import { type BlockRow, blockRow, type Rivals, type Timed } from './row.js';
+import { type BlockRow, blockRow, type Rivals } from './row.js';
 import { TFJS, tfjs } from './tfjs.js';
 import { torchBlock } from './torch.js';
 

@@ -1,21 +1,17 @@
 /** What is said of a contender, and the table of it. */
-import { type Contender, median, medianRatio, type Times } from '../../src/bench/measure.js';
+import { medianRatio } from '../../src/bench/measure.js';
+import { type LoopShare, loopShare, type Timed } from '../loopShare.js';
 import { type Statistics, statisticsOf, type Verdict, verdict } from '../statistics.js';
 import { type Columns, markdownTable, percent, ratioWithVerdict, shares, spread } from '../table.js';
 import type { BlockContender } from './contender.js';
 
-export interface BlockRow {
+export interface BlockRow extends LoopShare {
   readonly contender: string;
   readonly threads: number;
   /** In milliseconds. */
   readonly times: Statistics;
   /** Of the matrix products. */
   readonly flops: number;
-  /** The multiply-add loop and its rate on one thread. */
-  readonly loop?: string | undefined;
-  readonly loopGflops?: number | undefined;
-  /** Rate over that of the loop times the threads, round by round. */
-  readonly ofLoop?: number | undefined;
   /** How many times as fast as onnxruntime-node on as many threads, round by round. */
   readonly overOnnx?: number | undefined;
   /** Whether it could be told. */
@@ -29,11 +25,6 @@ export interface BlockRow {
   readonly macShare?: number | undefined;
   /** Relative L2 difference of its output from that of the first contender of its kind. */
   readonly error: number;
-}
-
-export interface Timed {
-  readonly contender: Contender;
-  readonly times: Times;
 }
 
 /** Whom a contender is held against, by the field that says so. */
@@ -52,7 +43,6 @@ export interface Measured extends Timed {
 
 export async function blockRow({ contender, times, error, loop, rivals, full }: Measured): Promise<BlockRow> {
   const { name, threads, flops } = contender;
-  const loopFlops = loop?.contender.flops ?? 0;
   const onnx = rivals.overOnnx;
   const over = (rival: Timed | undefined) => rival && medianRatio(rival.times, times);
   return {
@@ -60,9 +50,7 @@ export async function blockRow({ contender, times, error, loop, rivals, full }: 
     threads,
     times: await statisticsOf(times),
     flops,
-    loop: loop?.contender.name,
-    loopGflops: loop && loopFlops / median(loop.times) / 1e6,
-    ofLoop: loop && (medianRatio(loop.times, times) * flops) / (loopFlops * threads),
+    ...loopShare(loop, times, flops, threads),
     overOnnx: over(onnx),
     verdict: onnx && onnx.times !== times ? await verdict(times, onnx.times) : undefined,
     overWeb: over(rivals.overWeb),

@@ -1,11 +1,11 @@
 /** What is said of a contender, the table of it, and the answer to what the benchmark asks. */
-import { median, medianRatio, type Times } from '../../src/bench/measure.js';
-import type { Timed } from '../block/row.js';
+import { medianRatio, type Times } from '../../src/bench/measure.js';
+import { type LoopShare, loopShare, type Timed } from '../loopShare.js';
 import { type Statistics, statisticsOf, type Verdict, verdict } from '../statistics.js';
 import { type Columns, markdownTable, percent, ratioWithVerdict, shares, spread } from '../table.js';
 import type { RunContender } from './contender.js';
 
-export interface RunRow {
+export interface RunRow extends LoopShare {
   readonly contender: string;
   readonly threads: number;
   readonly isPeer: boolean;
@@ -17,11 +17,6 @@ export interface RunRow {
   readonly uninterrupted?: number | undefined;
   /** Of the matrix products of the whole run. */
   readonly flops: number;
-  /** The multiply-add loop and its rate on one thread. */
-  readonly loop?: string | undefined;
-  readonly loopGflops?: number | undefined;
-  /** Rate over that of the loop times the threads, round by round. */
-  readonly ofLoop?: number | undefined;
   /** How many times as fast as onnxruntime of its kind (web, node) on as many threads. */
   readonly overOnnx?: number | undefined;
   /** The fastest peer on as many threads, how many times as fast as it, and whether it could be told. */
@@ -51,7 +46,6 @@ export interface MeasuredRun {
 export async function runRow(measured: MeasuredRun): Promise<RunRow> {
   const { contender, times, turnSteps, uninterrupted, error, loop, onnx, fastest, full } = measured;
   const { name, threads, isPeer, flops } = contender;
-  const loopFlops = loop?.contender.flops ?? 0;
   return {
     contender: name,
     threads,
@@ -60,9 +54,7 @@ export async function runRow(measured: MeasuredRun): Promise<RunRow> {
     times: await statisticsOf(times),
     uninterrupted,
     flops,
-    loop: loop?.contender.name,
-    loopGflops: loop && loopFlops / median(loop.times) / 1e6,
-    ofLoop: loop && (medianRatio(loop.times, times) * flops) / (loopFlops * threads),
+    ...loopShare(loop, times, flops, threads),
     overOnnx: onnx && medianRatio(onnx, times),
     fastestPeer: fastest?.name,
     overFastest: fastest && medianRatio(fastest.times, times),

@@ -1,8 +1,12 @@
+import type { LoopShare } from '../loopShare.js';
 import type { Statistics, Verdict } from '../statistics.js';
 import { markdownTable, percent, ratioWithVerdict, shares, spread } from '../table.js';
 
-/** What was measured of a case on one build, or of a rival. */
-export interface KernelRow {
+/**
+ * What was measured of a case on one build, or of a rival. The loop is that of the contender's instruction set and type;
+ * of a case without matrix products there is none.
+ */
+export interface KernelRow extends LoopShare {
   readonly kernel: string;
   readonly shape: string;
   readonly contender: string;
@@ -12,11 +16,6 @@ export interface KernelRow {
   readonly bytes: number;
   /** In milliseconds. */
   readonly times: Statistics;
-  /** The multiply-add loop of the contender's instruction set and type, and its rate on one thread in the same rounds. */
-  readonly loop?: string | undefined;
-  readonly loopGflops?: number | undefined;
-  /** Rate over that of the loop times the threads, round by round; of a case without matrix products there is none. */
-  readonly ofLoop?: number | undefined;
   /** Rates of a copy in memory and in a cache, one thread, GB/s read and written. */
   readonly copyGigabytes?: number | undefined;
   readonly cacheGigabytes?: number | undefined;

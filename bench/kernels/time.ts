@@ -13,6 +13,7 @@ import {
 import { planCost } from '../../src/plan/cost.js';
 import type { Plan } from '../../src/plan/types.js';
 import type { Build } from '../builds.js';
+import { loopShare } from '../loopShare.js';
 import { statisticsOf, verdict } from '../statistics.js';
 import { movedBytes } from './bytes.js';
 import type { KernelCase } from './case.js';
@@ -142,9 +143,7 @@ async function rowOf(
     flops,
     bytes,
     times: await statisticsOf(own),
-    loop: loop?.name,
-    loopGflops: loop && loop.flops / median(timesOf(loop)) / 1e6,
-    ofLoop: loop && (medianRatio(timesOf(loop), own) * flops) / (loop.flops * threads),
+    ...loopShare(loop && { contender: loop, times: timesOf(loop) }, own, flops, threads),
     copyGigabytes: copyRate(limits.memory),
     cacheGigabytes: copyRate(limits.cache),
     ofCopy: (medianRatio(timesOf(limits.memory), own) * bytes) / limits.memory.bytes,

@@ -1,6 +1,6 @@
 /** What the policies that choose by measured errors under a budget of MACs have in common. */
 import { ArgumentError, requireNumber } from '../errors.js';
-import type { CacheDecision, CachedRun } from './cachePolicy.js';
+import type { CacheDecision, CachedRun, CachePolicy, CachePolicyName } from './cachePolicy.js';
 import { type CacheKind, type MeasuredErrors, requireCalibrated, requireErrors } from './measuredErrors.js';
 import { mix } from './mixture.js';
 import { Schedule, scheduleLayers } from './schedule.js';
@@ -13,16 +13,31 @@ export interface Parts {
   readonly error: (kind: CacheKind, step: number, gap: number, part: number) => number;
 }
 
-/** Throws an `ArgumentError` unless `budget` is from 0 to 1. */
-export function requireBudget(budget: number): void {
-  requireNumber('budget', budget, 0, 1);
+export abstract class Budgeted implements CachePolicy {
+  abstract readonly name: CachePolicyName;
+
+  /** Throws an `ArgumentError` unless `budget` is from 0 to 1. */
+  constructor(
+    readonly errors: MeasuredErrors,
+    /** MACs of the steps, as a share of those without a cache. */
+    readonly budget: number,
+  ) {
+    requireNumber('budget', budget, 0, 1);
+  }
+
+  /** Of a network of so many sublayers. */
+  protected abstract parts(sublayers: number): Parts;
+
+  decide(run: CachedRun): CacheDecision {
+    return decideWithin(this.budget, this.errors, run, this.parts(2 * run.config.depth));
+  }
 }
 
 /**
  * The decision of least error whose steps take at most `budget` of the MACs of a run without a cache. Throws an
  * `ArgumentError` for errors of another run, and for a budget that nothing can meet, saying the least possible.
  */
-export function decideWithin(
+function decideWithin(
   budget: number,
   errors: MeasuredErrors,
   run: CachedRun,

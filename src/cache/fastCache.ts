@@ -15,8 +15,7 @@ import {
   type GatedPolicy,
   type GatedRun,
   type GateParameters,
-  requireThreshold,
-  requireWarmup,
+  requireGate,
 } from './gatedPolicy.js';
 
 /** Of the standard normal distribution, as published: 97.5 % lie below. */
@@ -28,8 +27,7 @@ export class FastCache implements GatedPolicy {
   readonly warmup: number;
 
   constructor({ threshold, warmup = 1 }: GateParameters) {
-    requireThreshold(threshold);
-    requireWarmup(warmup);
+    requireGate(threshold, warmup);
     this.threshold = threshold;
     this.warmup = warmup;
   }

@@ -9,9 +9,8 @@ import {
   type Gate,
   type GatedPolicy,
   type GateParameters,
+  requireGate,
   requireSection,
-  requireThreshold,
-  requireWarmup,
 } from './gatedPolicy.js';
 
 export interface FirstBlockParameters extends GateParameters {
@@ -30,8 +29,7 @@ export class FirstBlock implements GatedPolicy {
   constructor(parameters: FirstBlockParameters) {
     const { threshold } = parameters;
     const { warmup = 8, firstBlocks = 1, lastBlocks = 0, maxCached = 3 } = parameters;
-    requireThreshold(threshold);
-    requireWarmup(warmup);
+    requireGate(threshold, warmup);
     requireInteger('firstBlocks', firstBlocks, 1);
     requireInteger('lastBlocks', lastBlocks, 0);
     requireInteger('maxCached', maxCached, 1);

@@ -42,11 +42,9 @@ export interface GateParameters {
   readonly warmup?: number | undefined;
 }
 
-export function requireThreshold(threshold: number): void {
+/** Throws an `ArgumentError` for a negative threshold, and for a warm-up without a step. */
+export function requireGate(threshold: number, warmup: number): void {
   requireNumber('threshold', threshold, 0);
-}
-
-export function requireWarmup(warmup: number): void {
   requireInteger('warmup', warmup, 1);
 }
 

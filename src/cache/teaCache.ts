@@ -11,8 +11,7 @@ import {
   type GatedPolicy,
   type GatedRun,
   type GateParameters,
-  requireThreshold,
-  requireWarmup,
+  requireGate,
 } from './gatedPolicy.js';
 
 export interface TeaCacheParameters extends GateParameters {
@@ -27,8 +26,7 @@ export class TeaCache implements GatedPolicy {
   readonly polynomial: readonly number[];
 
   constructor({ threshold, warmup = 1, polynomial = [1, 0] }: TeaCacheParameters) {
-    requireThreshold(threshold);
-    requireWarmup(warmup);
+    requireGate(threshold, warmup);
     if (polynomial.length === 0 || !polynomial.every(Number.isFinite))
       throw new ArgumentError('polynomial', polynomial, 'one or more finite coefficients');
     this.threshold = threshold;

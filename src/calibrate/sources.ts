@@ -1,7 +1,7 @@
 /** Where calibration data comes from: images noised by the forward process, or trajectories of the model's own. */
 import { bothBranches, guide } from '../diffusion/guidance.js';
 import { qSample, respace } from '../diffusion/noiseSchedule.js';
-import { normals, uniforms } from '../diffusion/philox.js';
+import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
 import { createSampler } from '../diffusion/sampler.js';
 import type { Condition } from '../engine/session.js';
@@ -144,9 +144,7 @@ export function trajectorySource(
       if (increments) requireInteger('steps', steps, 2);
       const sampler = createSampler('ddim', { steps });
       const run = sampler.start(noFreshNoise);
-      const latents = new Float32Array(batch * size);
-      for (let i = 0; i < batch; i++)
-        latents.set(normals(seed, NOISE_STREAM, index * batch + i, size), i * size);
+      const latents = batchNormals(seed, NOISE_STREAM, index * batch, batch, size);
       const labels = Array.from({ length: batch }, (_, i) => (index * batch + i) % config.classes);
       const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
       for (const [step, timestep] of sampler.timesteps.entries()) {

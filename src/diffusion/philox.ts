@@ -70,6 +70,19 @@ export function normals(seed: number, stream: number, image: number, count: numb
   return values;
 }
 
+/** `size` such deviates for each of `count` images from `firstImage` on, one behind the other. */
+export function batchNormals(
+  seed: number,
+  stream: number,
+  firstImage: number,
+  count: number,
+  size: number,
+): Float32Array {
+  const values = new Float32Array(count * size);
+  for (let i = 0; i < count; i++) values.set(normals(seed, stream, firstImage + i, size), i * size);
+  return values;
+}
+
 /** `count` uniform deviates in [0, 1) of an image; arguments as for `normals`. */
 export function uniforms(seed: number, stream: number, image: number, count: number): Float64Array {
   requireCounter(seed, stream, image, count);

@@ -1,6 +1,6 @@
 /** The uncached trajectory of one batch, single steps of which can be taken in another way. */
 import { bothBranches } from '../diffusion/guidance.js';
-import { normals } from '../diffusion/philox.js';
+import { batchNormals } from '../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../diffusion/sampler.js';
 import { DenoisingSession } from '../engine/session.js';
 import { isGuided, predictionOf, sequencesOf } from '../pipeline/batch.js';
@@ -116,10 +116,7 @@ export class Trajectory {
   #noise(stream: number): Float32Array {
     const { inChannels, inputSize } = this.pipeline.config;
     const { labels, seed, firstImage } = this.options;
-    const size = inChannels * inputSize ** 2;
-    const values = new Float32Array(labels.length * size);
-    for (const i of labels.keys()) values.set(normals(seed, stream, firstImage + i, size), i * size);
-    return values;
+    return batchNormals(seed, stream, firstImage, labels.length, inChannels * inputSize ** 2);
   }
 }
 

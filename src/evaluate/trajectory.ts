@@ -1,5 +1,5 @@
 /** Where along the steps and the layers a cached run leaves the uncached one. */
-import { normals } from '../diffusion/philox.js';
+import { batchNormals } from '../diffusion/philox.js';
 import { DenoisingSession } from '../engine/session.js';
 import { FormatError } from '../errors.js';
 import { denoiseBatch } from '../pipeline/batch.js';
@@ -163,11 +163,7 @@ async function startRun(
   const plans = plan.plans.map(exposeResidual);
   const session = await DenoisingSession.create(device, weights, { ...plan, plans });
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
-  const noise = (stream: number) => {
-    const values = new Float32Array(labels.length * size);
-    for (const i of labels.keys()) values.set(normals(seed, stream, firstImage + first + i, size), i * size);
-    return values;
-  };
+  const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, labels.length, size);
   const latents = given?.slice(first * size, (first + labels.length) * size) ?? noise(0);
   const steps = denoiseBatch({
     config,

@@ -1,7 +1,7 @@
 /** What the factors of a configuration are calibrated on. */
 import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
-import { normals } from '../diffusion/philox.js';
+import { batchNormals } from '../diffusion/philox.js';
 import { ArgumentError } from '../errors.js';
 import type { ExperimentContext } from './experiment.js';
 
@@ -78,7 +78,6 @@ function imagesOf(context: ExperimentContext, { data, count }: CalibrationChoice
 function noiseImages({ pipeline }: ExperimentContext, count: number): CalibrationImages {
   const { inChannels, inputSize, classes } = pipeline.config;
   const size = inChannels * inputSize ** 2;
-  const images = new Float32Array(count * size);
-  for (let i = 0; i < count; i++) images.set(normals(0, NOISE_IMAGE_STREAM, i, size), i * size);
+  const images = batchNormals(0, NOISE_IMAGE_STREAM, 0, count, size);
   return { images, labels: Array.from({ length: count }, (_, i) => i % classes) };
 }

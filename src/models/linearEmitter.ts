@@ -65,6 +65,9 @@ export interface LinearContext {
   readonly tap?: LinearTap | undefined;
 }
 
+/** What an increment is taken against, of a cache that is there under its name and with `BEFORE` behind it. */
+type PointOf = (cached: (before?: string) => View, type: FloatType) => View;
+
 /** Put behind the name of a cache: what it held before. */
 const BEFORE = '.before';
 
@@ -125,7 +128,7 @@ export class LinearEmitter {
     this.builder.append({
       op: 'calibratedMlp',
       x,
-      ...this.#cachedForm(fc1),
+      ...this.#cachedForm(fc1, (cached) => cached()),
       cachedPreActivation: this.#cachedOutput(fc1),
       cachedOutput: this.#cachedOutput(fc2),
       factors: [...this.#factors(fc1), ...this.#factors(fc2)],
@@ -206,13 +209,10 @@ export class LinearEmitter {
 
   /** Against what is stored, or the point `slope` further on the line through the two last stores. */
   #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, slope = 0): View {
-    const at = (cached: (before?: string) => View, type = this.#type) =>
+    const at: PointOf = (cached, type) =>
       slope === 0 ? cached() : this.#onLine(cached(), cached(BEFORE), slope, type);
-    const cached =
-      this.cache.form === 'input'
-        ? { cachedInput: at((before) => this.#cachedInput(group, before)) }
-        : { cachedHidden: at((before) => this.#cachedHidden(group, before), 'f32') };
-    const cachedOutput = at((before) => this.#cachedOutput(group, before));
+    const cached = this.#cachedForm(group, at);
+    const cachedOutput = at((before) => this.#cachedOutput(group, before), this.#type);
     const factors = this.#factors(group);
     this.builder.append({ op: 'calibratedLinear', x, ...cached, cachedOutput, factors, ...epilogue, out });
     return out;
@@ -242,9 +242,10 @@ export class LinearEmitter {
     else copy((before) => this.#cachedHidden(group, before));
   }
 
-  #cachedForm(group: LinearGroup): { cachedInput: View } | { cachedHidden: View } {
-    if (this.cache.form === 'input') return { cachedInput: this.#cachedInput(group) };
-    return { cachedHidden: this.#cachedHidden(group) };
+  #cachedForm(group: LinearGroup, at: PointOf): { cachedInput: View } | { cachedHidden: View } {
+    if (this.cache.form === 'input')
+      return { cachedInput: at((before) => this.#cachedInput(group, before), this.#type) };
+    return { cachedHidden: at((before) => this.#cachedHidden(group, before), 'f32') };
   }
 
   #linear(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, store?: View): View {

@@ -2,7 +2,7 @@
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
-import { normals } from '../diffusion/philox.js';
+import { batchNormals } from '../diffusion/philox.js';
 import { DiTCheckpoint } from '../engine/checkpoint.js';
 import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
@@ -208,10 +208,7 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   #initialNoise({ seed, firstImage, labels }: ResolvedOptions, size: number): Float32Array {
-    const latents = new Float32Array(labels.length * size);
-    for (const image of labels.keys())
-      latents.set(normals(seed, INITIAL_NOISE_STREAM, firstImage + image, size), image * size);
-    return latents;
+    return batchNormals(seed, INITIAL_NOISE_STREAM, firstImage, labels.length, size);
   }
 }
 
@@ -227,10 +224,5 @@ function distinctLabels({ labels, batch, guidanceScale }: ResolvedOptions, { cla
 
 /** Fresh normals for a step of images first..first + count - 1, each from its own place in the sequence. */
 function stepNoise({ seed, firstImage }: ResolvedOptions, first: number, count: number, size: number) {
-  return (step: number): Float32Array => {
-    const noise = new Float32Array(count * size);
-    for (let image = 0; image < count; image++)
-      noise.set(normals(seed, 1 + step, firstImage + first + image, size), image * size);
-    return noise;
-  };
+  return (step: number): Float32Array => batchNormals(seed, 1 + step, firstImage + first, count, size);
 }
