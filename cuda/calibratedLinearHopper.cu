@@ -1,19 +1,15 @@
-// A block takes 128 rows after 128 rows, a warpgroup 64 of them. For each pair of factors:
-//   down  h = Wb (x - C(x)): the difference is taken in registers, which are the left factor of the products; sums are h
-//   up    C(y) + Wa h, 64 columns at a time: h, rounded where it is, is the left factor
-// One thread has the copy engine bring what both need, in the order that they need it, through one ring of stages.
+// For each pair of factors, down and up follow each other (calibrated/hopper.cuh): the sums of the one become the left factor of the
+// other within the registers. Blocks are persistent: they take 128 rows after 128 rows.
 #include "calibratedLinearHopper.h"
 
-#include "common/finishFragments.cuh"
-#include "common/stageRing.cuh"
-#include "common/swizzle.h"
-#include "common/tensorMap.h"
+#include "calibrated/hopper.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
-constexpr int kThreads = 384, kMostPairs = 4;
-constexpr int kColumns = 64;
+using namespace hopper;
+
+constexpr int kMostPairs = 4;
 
 struct Pair {
   CUtensorMap down, up;
@@ -31,13 +27,13 @@ struct Arguments {
 };
 
 #ifdef INCACHE_HOPPER
+
 template <int Ranks>
 using Ring = StageRing<calibratedStageBytes(Ranks)>;
-// Where the parts of a stage are.
-constexpr int kBoxBytes = kCalibratedHopperRows * kBoxColumns * 2;
-constexpr int kCachedAt = kBoxBytes, kWeightAt = 2 * kBoxBytes;
 
-__device__ __forceinline__ int tilesOf(const Pair &pair) { return (pair.columns + kColumns - 1) / kColumns; }
+__device__ __forceinline__ UpPlace upPlaceOf(const Arguments &a, const Pair &pair, int row) {
+  return {row, a.rows, pair.firstColumn, pair.firstColumn + pair.columns};
+}
 
 // By one thread.
 template <int Ranks>
@@ -49,125 +45,16 @@ __device__ __forceinline__ void copyAll(const Arguments &a, const Ring<Ranks> &r
 #pragma unroll 1
     for (int p = 0; p < a.pairCount; p++) {
       const Pair &pair = a.pairs[p];
-#pragma unroll 1
-      for (int step = 0; step < a.steps; step++, at.next()) {
-        uint64_t *full = ring.beginFilling(at, Ranks * 128 + (a.inputForm ? 2 : 1) * kBoxBytes);
-        copyBox(ring.at(at), &a.x, step * kBoxColumns, row, full);
-        if (a.inputForm) copyBox(ring.at(at) + kCachedAt, &a.cachedInput, step * kBoxColumns, row, full);
-        copyBox(ring.at(at) + kWeightAt, &pair.down, step * kBoxColumns, 0, full);
-      }
-#pragma unroll 1
-      for (int tile = 0; tile < tilesOf(pair); tile++, at.next()) {
-        uint64_t *full = ring.beginFilling(at, Ranks * 128 + kBoxBytes);
-        copyBox(ring.at(at), &a.cachedOutput, pair.firstColumn + tile * kColumns, row, full);
-#pragma unroll 1
-        for (int k = 0; k < Ranks / kBoxColumns; k++)
-          copyBox(ring.at(at) + kWeightAt + k * kColumns * 128, &pair.up, k * kBoxColumns, tile * kColumns, full);
-      }
+      copyDown<Ranks>({&a.x, &a.cachedInput, a.inputForm}, pair.down, row, a.steps, ring, at);
+      copyUp<Ranks>(a.cachedOutput, pair.up, pair.firstColumn, row, upPlaceOf(a, pair, row).tiles(), ring, at);
     }
-  }
-}
-
-// x - C(x) of two values each, rounded to Half.
-__device__ __forceinline__ uint32_t difference(uint32_t x, uint32_t cached) {
-  return packHalf(lowOf(x) - lowOf(cached), highOf(x) - highOf(cached));
-}
-
-// What a thread of a warpgroup that multiplies knows of itself.
-struct Self {
-  int lane, row;  // `row`: of its warp's 16 among the block's 128
-};
-
-// 16 rows x 16 columns of x - C(x), or of x, as the left factor in registers.
-__device__ __forceinline__ void loadIncrement(uint32_t (&left)[4], const unsigned char *stage, const Self &self, int k, bool inputForm) {
-  using Tile = SwizzledTile<kBoxColumns>;
-  const RowPiece at = leftFragment(self.lane);
-  const int offset = Tile::offsetOf(self.row + at.row, 2 * k + at.piece);
-  loadMatrix4(left, stage + offset);
-  if (!inputForm) return;
-  uint32_t cached[4];
-  loadMatrix4(cached, stage + kCachedAt + offset);
-#pragma unroll
-  for (int i = 0; i < 4; i++) left[i] = difference(left[i], cached[i]);
-}
-
-// The sums of Wb (x - C(x)) for a warp's rows and all ranks.
-template <int Ranks>
-__device__ __forceinline__ void sumDown(float (&sums)[Ranks / 2], const Arguments &a, const Ring<Ranks> &ring, typename Ring<Ranks>::Place &at,
-                                        const Self &self) {
-#pragma unroll
-  for (int i = 0; i < Ranks / 2; i++) sums[i] = 0;
-#pragma unroll 1
-  for (int step = 0; step < a.steps; step++, at.next()) {
-    ring.waitUntilFull(at);
-    uint32_t left[4][4];
-#pragma unroll
-    for (int k = 0; k < 4; k++) loadIncrement(left[k], ring.at(at), self, k, a.inputForm);
-    const uint64_t right = describeSwizzled128(ring.at(at) + kWeightAt);
-    beginProducts();
-#pragma unroll
-    for (int k = 0; k < 4; k++) Wgmma<Ranks>::registers(sums, left[k], right + 2 * k);
-    commitProducts();
-    // While one warpgroup waits here, the other takes its differences.
-    waitProducts<0>();
-    if (self.lane == 0) ring.release(at);
-  }
-  pinAccumulator(sums);
-}
-
-// The rank form: less what the cache has of Wb C(x).
-template <int Ranks>
-__device__ __forceinline__ void subtractCachedHidden(float (&sums)[Ranks / 2], const Arguments &a, const Pair &pair, int row, int lane) {
-#pragma unroll
-  for (int i = 0; i < Ranks / 2; i++) {
-    const int own = row + lane / 4 + i % 4 / 2 * 8, rank = i / 4 * 8 + lane % 4 * 2 + i % 2;
-    if (own < a.rows && rank < pair.ranks) sums[i] -= a.cachedHidden.read(own, pair.firstRank + rank);
-  }
-}
-
-// A warp's rows of C(y), from a box in shared memory, as products leave their sums.
-__device__ __forceinline__ void addCachedOutput(float (&sums)[kColumns / 2], const unsigned char *box, const Self &self) {
-  using Tile = SwizzledTile<kBoxColumns>;
-#pragma unroll
-  for (int h = 0; h < 2; h++)
-#pragma unroll
-    for (int j = 0; j < kColumns / 8; j++) {
-      const int offset = Tile::elementOffset(self.row + self.lane / 4 + 8 * h, 8 * j + self.lane % 4 * 2);
-      const uint32_t word = *reinterpret_cast<const uint32_t *>(box + offset);
-      sums[4 * j + 2 * h] += lowOf(word);
-      sums[4 * j + 2 * h + 1] += highOf(word);
-    }
-}
-
-template <int Ranks>
-__device__ __forceinline__ void projectUp(const uint32_t (&hidden)[Ranks / 16][4], const Arguments &a, const Pair &pair, const Ring<Ranks> &ring,
-                                          typename Ring<Ranks>::Place &at, int blockRow, const Self &self) {
-#pragma unroll 1
-  for (int tile = 0; tile < tilesOf(pair); tile++, at.next()) {
-    float sums[kColumns / 2];
-#pragma unroll
-    for (int i = 0; i < kColumns / 2; i++) sums[i] = 0;
-    ring.waitUntilFull(at);
-    const uint64_t right = describeSwizzled128(ring.at(at) + kWeightAt);
-    beginProducts();
-#pragma unroll
-    for (int k = 0; k < Ranks / 16; k++) Wgmma<kColumns>::registers(sums, hidden[k], right + k / 4 * (kColumns * 128 / 16) + k % 4 * 2);
-    commitProducts();
-    waitProducts<0>();
-    pinAccumulator(sums);
-    addCachedOutput(sums, ring.at(at), self);
-    // Each lane has read C(y) by itself.
-    synchronizeWarp();
-    if (self.lane == 0) ring.release(at);
-    finishFragments(a.epilogue, sums, blockRow + self.row, pair.firstColumn + tile * kColumns, a.rows, pair.firstColumn + pair.columns,
-                    self.lane);
   }
 }
 
 template <int Ranks>
 __device__ __forceinline__ void multiplyAll(const Arguments &a, const Ring<Ranks> &ring, int warpgroup) {
   typename Ring<Ranks>::Place at;
-  const Self self{static_cast<int>(threadIdx.x) % 32, warpgroup * 64 + static_cast<int>(threadIdx.x) / 32 % 4 * 16};
+  const Self self = selfOf(warpgroup, static_cast<int>(threadIdx.x));
 #pragma unroll 1
   for (int block = static_cast<int>(blockIdx.x); block < a.blocks; block += static_cast<int>(gridDim.x)) {
     const int row = block * kCalibratedHopperRows;
@@ -175,15 +62,11 @@ __device__ __forceinline__ void multiplyAll(const Arguments &a, const Ring<Ranks
     for (int p = 0; p < a.pairCount; p++) {
       const Pair &pair = a.pairs[p];
       float sums[Ranks / 2];
-      sumDown<Ranks>(sums, a, ring, at, self);
-      if (!a.inputForm) subtractCachedHidden<Ranks>(sums, a, pair, row + self.row, self.lane);
-      // Sums of 16 ranks lie as the left factor of the next product wants them.
+      sumDown<Ranks>(sums, a.steps, a.inputForm, ring, at, self);
+      if (!a.inputForm) subtractCachedHidden<Ranks>(sums, a.cachedHidden, a.rows, pair.firstRank, pair.ranks, row + self.row, self.lane);
       uint32_t hidden[Ranks / 16][4];
-#pragma unroll
-      for (int k = 0; k < Ranks / 16; k++)
-#pragma unroll
-        for (int i = 0; i < 4; i++) hidden[k][i] = packHalf(sums[8 * k + 2 * i], sums[8 * k + 2 * i + 1]);
-      projectUp<Ranks>(hidden, a, pair, ring, at, row, self);
+      packLeft(hidden, sums);
+      projectUp<Ranks>(hidden, a.epilogue, upPlaceOf(a, pair, row), ring, at, self);
     }
   }
 }
@@ -194,7 +77,7 @@ template <int Ranks>
 __global__ void __launch_bounds__(kThreads, 1) calibratedLinearHopper(const __grid_constant__ Arguments a) {
 #ifdef INCACHE_HOPPER
   const Ring<Ranks> ring(sharedMemory());
-  if (threadIdx.x == 0) ring.initialize(2 * 4);
+  if (threadIdx.x == 0) ring.initialize(kReadingWarps);
   synchronizeBlock();
   // The same in all lanes, and known to the compiler as such.
   const int warpgroup = shuffleFrom(static_cast<int>(threadIdx.x) / 128, 0);
@@ -206,13 +89,6 @@ __global__ void __launch_bounds__(kThreads, 1) calibratedLinearHopper(const __gr
     multiplyAll<Ranks>(a, ring, warpgroup);
   }
 #endif
-}
-
-bool encodeBoxes(const Matrix &m, CUtensorMap &map) {
-  return m.type == kHalfType && encodeTensorMap({m.at, m.rows, m.columns, m.stride, kCalibratedHopperRows, kBoxColumns}, map);
-}
-bool encodeBoxes(const Panels &w, int boxRows, CUtensorMap &map) {
-  return w.type == kHalfType && encodeTensorMap({w.at, w.rows, w.depth, weightStride(w.depth), boxRows, kBoxColumns}, map);
 }
 
 // The pairs, with boxes of so many ranks.
@@ -251,12 +127,6 @@ bool launchRanks(const BoundOp &b, const LaunchContext &context) {
   return true;
 }
 
-int64_t largestRank(const BoundOp &b) {
-  int64_t ranks = 0;
-  for (const BoundPair &pair : b.factors) ranks = std::max(ranks, pair.down.rows);
-  return ranks;
-}
-
 }  // namespace
 
 bool launchCalibratedLinearHopper(const BoundOp &b, const LaunchContext &context) {
@@ -265,13 +135,7 @@ bool launchCalibratedLinearHopper(const BoundOp &b, const LaunchContext &context
   if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared) return false;
   if (!suitsCalibratedHopper(b.x.rows, context.chip.multiprocessors) || b.factors.size() > kMostPairs) return false;
   if (b.x.rows > kMost || b.x.columns > kMost || b.out.columns > kMost) return false;
-  switch (divideUp(largestRank(b), kBoxColumns)) {
-    case 1: return launchRanks<64>(b, context);
-    case 2: return launchRanks<128>(b, context);
-    case 3: return launchRanks<192>(b, context);
-    case 4: return launchRanks<256>(b, context);
-    default: return false;
-  }
+  return withRanks(largestRank(b), [&](auto ranks) { return launchRanks<decltype(ranks)::value>(b, context); });
 }
 
 }  // namespace incache::cuda::INCACHE_STORAGE

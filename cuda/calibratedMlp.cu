@@ -1,6 +1,7 @@
 // A scattered MLP: y1 = C(y1) + Wa1 (Wb1 (x - C(x))); out = epilogue(C(y2) + Wa2 (Wb2 (gelu(y1) - gelu(C(y1))))).
 #include "calibrated/exact.cuh"
 #include "calibrated/mlp.cuh"
+#include "calibratedMlpHopper.h"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
@@ -98,6 +99,29 @@ void launchMiddle(const BoundOp &b, const LaunchContext &context) {
   launchUp(fc2, outputOf(b), isFastOutput(b), hidden2, context);
 }
 
+// ---- On sm_90a -------------------------------------------------------------------------------------------------------
+
+MiddleScratch takeHopperMiddle(ScratchSpace &scratch, const BoundOp &b, const Chip &chip) {
+  const HiddenRows hidden1 = takeHidden(scratch, pairOf(b, 0), inputOf(b), chip);
+  const int parts = mlpParts(b.x.rows, b.cachedPreActivation.columns, chip.multiprocessors).parts;
+  return {hidden1, takeHidden(scratch, pairOf(b, 1), inputOf(b).rows, parts)};
+}
+
+// False, and nothing of use is launched, where the kernels of every chip have to do it.
+bool launchHopper(const BoundOp &b, const LaunchContext &context) {
+  if (takesMlpHopper(b, context.chip)) return launchMlpHopper(b, context);
+  if (!takesMlpMiddleHopper(b, context.chip)) return false;
+  ScratchSpace scratch(context.scratch);
+  const auto [hidden1, hidden2] = takeHopperMiddle(scratch, b, context.chip);
+  const Pairs fc2 = pairOf(b, 1);
+  launchDown(inputOf(b), pairOf(b, 0), isFastInput(b.x, b.cachedInput), hidden1, context);
+  if (!launchMlpMiddleHopper(b, hidden1, hidden2, context)) return false;
+  const int parts = mlpParts(b.x.rows, b.cachedPreActivation.columns, context.chip.multiprocessors).parts;
+  if (parts > 1) launchReduce(Vectors{}, inputOf(b).rows, fc2, hidden2, parts, context);
+  launchUp(fc2, outputOf(b), isFastOutput(b), hidden2, context);
+  return true;
+}
+
 // ---- Down, Up, Down, Up --------------------------------------------------------------------------------------------
 
 // The increment of the hidden layer; what fills its rows to a multiple of eight is 0.
@@ -169,19 +193,33 @@ void launchExactly(const BoundOp &b, const LaunchContext &context) {
   }
 }
 
-int64_t scratch(const BoundOp &b, const Chip &chip) {
+// As many bytes as `take` takes.
+template <class Take>
+int64_t scratchBytes(Take take) {
   ScratchSpace scratch(nullptr);
-  if (b.factors[0].down.type != kHalfType)
-    takeExact(scratch, b);
-  else if (formOf(b, chip) == Form::middle)
-    takeMiddle(scratch, b, chip);
-  else if (formOf(b, chip) == Form::stored)
-    takeStored(scratch, b, chip);
+  take(scratch);
   return scratch.bytes();
+}
+
+int64_t scratch(const BoundOp &b, const Chip &chip) {
+  const auto ofEveryChip = [&](ScratchSpace &scratch) {
+    if (b.factors[0].down.type != kHalfType)
+      takeExact(scratch, b);
+    else if (formOf(b, chip) == Form::middle)
+      takeMiddle(scratch, b, chip);
+    else if (formOf(b, chip) == Form::stored)
+      takeStored(scratch, b, chip);
+  };
+  const auto ofHopper = [&](ScratchSpace &scratch) {
+    if (takesMlpMiddleHopper(b, chip) && !takesMlpHopper(b, chip)) takeHopperMiddle(scratch, b, chip);
+  };
+  // The driver may refuse tensor maps at the launch.
+  return std::max(scratchBytes(ofEveryChip), scratchBytes(ofHopper));
 }
 
 void launchAll(const BoundOp &b, const LaunchContext &context) {
   if (b.factors[0].down.type != kHalfType) return launchExactly(b, context);
+  if (launchHopper(b, context)) return;
   switch (formOf(b, context.chip)) {
     case Form::fused:
       return launchFused(b, context);

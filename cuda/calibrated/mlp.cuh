@@ -1,20 +1,9 @@
 // Between the linears of a scattered MLP: gelu(y1) - gelu(C(y1)), the increment of fc2's input.
 #pragma once
+#include "geluDifference.cuh"
 #include "split.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
-
-// GELU is x / (1 + e). The exponent is held to 60, where x / e is 0 in every sense, so that two such can be multiplied.
-__device__ __forceinline__ float onePlusExponential(float x) {
-  const float u = -1.44269504f * x * (1.5957691216f + 0.0713548163f * x * x);
-  return 1.0f + powerOfTwo(fminf(u, 60.0f));
-}
-// gelu(x) - gelu(y), as (x - y) s(x) + y (s(x) - s(y)) with s = 1 / (1 + e): exactly 0 when they are equal, whichever products and
-// sums the compiler fuses.
-__device__ __forceinline__ float geluDifference(float x, float y) {
-  const float a = onePlusExponential(x), b = onePlusExponential(y), inverse = reciprocal(a * b);
-  return (x - y) * (b * inverse) + y * ((b - a) * inverse);
-}
 
 // The increment of 64 columns whose sums Wa1 h1 are known, of which those before `end` are inside.
 template <bool Fast>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "hiddenRows.h"
 #include "up.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
@@ -51,13 +52,6 @@ inline bool isFastInput(const Matrix &x, const Matrix &cached) {
   return fits(x) && (!cached.at || fits(cached)) && x.columns % 8 == 0;
 }
 inline bool isFastOutput(const BoundOp &b) { return b.cachedOutput.type == kHalfType && outputOf(b).aligned; }
-
-// Where hidden values go: rows of `columns`, as Half, or as float32 sums over a part of the depth, a part after the other.
-struct HiddenRows {
-  Half *values;
-  float *parts;
-  int columns;
-};
 
 // What was summed for ranks [first, ranks) of a pair.
 template <int Chunks>

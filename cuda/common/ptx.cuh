@@ -64,6 +64,11 @@ template <class T>
 __device__ __forceinline__ T shuffleFrom(T value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
 }
+// The same value, of which the compiler knows nothing: what follows from it is computed where it is used, and not kept in registers.
+__device__ __forceinline__ int unknown(int value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
 // 2^x, to two units in the last place.
 __device__ __forceinline__ float powerOfTwo(float x) {
   float y;

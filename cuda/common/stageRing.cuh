@@ -7,19 +7,21 @@ namespace incache::cuda::INCACHE_STORAGE {
 
 // What a block has of shared memory on sm_90, and what the barriers may take of it.
 constexpr int64_t kHopperShared = 227 << 10, kRingBarrierBytes = 256;
-// As many stages of so many bytes as there is room for, at most eight.
-constexpr int ringStages(int64_t stageBytes) {
-  const int64_t stages = (kHopperShared - kRingBarrierBytes) / stageBytes;
+// As many stages of so many bytes as there is room for, at most eight, where a block wants so many bytes besides the ring.
+constexpr int ringStages(int64_t stageBytes, int64_t besides = 0) {
+  const int64_t stages = (kHopperShared - kRingBarrierBytes - besides) / stageBytes;
   return static_cast<int>(stages < 8 ? stages : 8);
 }
-constexpr int64_t ringBytes(int64_t stageBytes) { return ringStages(stageBytes) * stageBytes + kRingBarrierBytes; }
+constexpr int64_t ringBytes(int64_t stageBytes, int64_t besides = 0) {
+  return ringStages(stageBytes, besides) * stageBytes + kRingBarrierBytes;
+}
 
 // Stages begin at multiples of 1,024 bytes, where the pattern of the swizzle begins.
-template <int StageBytes>
+template <int StageBytes, int Besides = 0>
 class StageRing {
  public:
-  static constexpr int kStageBytes = StageBytes, kStages = ringStages(StageBytes);
-  static_assert(StageBytes % 1024 == 0 && kStages >= 3, "copies run at least two stages ahead");
+  static constexpr int kStageBytes = StageBytes, kStages = ringStages(StageBytes, Besides);
+  static_assert(StageBytes % 1024 == 0 && kStages >= 2, "a stage is filled while another is read");
 
   __device__ __forceinline__ explicit StageRing(unsigned char *shared)
       : stages_(shared), full_(reinterpret_cast<uint64_t *>(shared + kStages * StageBytes)), empty_(full_ + kStages) {}
@@ -53,6 +55,9 @@ class StageRing {
   // All lanes of each reading warp wait, and one of each releases.
   __device__ __forceinline__ void waitUntilFull(const Place &place) const { waitFor(full_ + place.stage, place.parity); }
   __device__ __forceinline__ void release(const Place &place) const { arrive(empty_ + place.stage); }
+
+  // Behind the ring's barriers, for one of the kernel's own.
+  __device__ __forceinline__ uint64_t *furtherBarrier() const { return empty_ + kStages; }
 
  private:
   unsigned char *stages_;

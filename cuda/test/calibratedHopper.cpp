@@ -1,7 +1,7 @@
 // The one kernel of calibratedLinear for sm_90a against float64.
 #include "../calibratedLinearHopper.h"
 
-#include "../common/stageRing.cuh"
+#include "../calibrated/hopper.cuh"
 #include "calibrated.h"
 
 using namespace incache;

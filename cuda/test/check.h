@@ -82,11 +82,13 @@ inline void setElement(void *at, int64_t place, incache_type type, float value) 
     static_cast<float *>(at)[place] = value;
 }
 
-// A rows x columns operand inside a larger buffer, `margin` elements of NaN on its left and right and a row above and below.
+// A rows x columns operand inside a larger buffer, `margin` elements of NaN on its left and right, `further` more on its right, and a
+// row above and below.
 class Tensor {
  public:
-  Tensor(int64_t rows, int64_t columns, incache_type type, int64_t margin = 0) : rows_(rows), columns_(columns), margin_(margin), type_(type) {
-    stride_ = columns + 2 * margin;
+  Tensor(int64_t rows, int64_t columns, incache_type type, int64_t margin = 0, int64_t further = 0)
+      : rows_(rows), columns_(columns), margin_(margin), type_(type) {
+    stride_ = columns + 2 * margin + further;
     buffer_ = allocate((rows + 2) * stride_ * bytesOf(type));
     std::memset(buffer_, 0xff, static_cast<size_t>((rows + 2) * stride_ * bytesOf(type)));
   }
