@@ -35,6 +35,7 @@ export async function measureStatistics(model: LoadedModel, options: MeasureOpti
     sequences: source.sequences,
     increments,
     secondMoments,
+    slopes: source.slopes,
   });
   for (let batch = 0; batch < source.batches; batch++) {
     await source.run(batch, stoppable(probe, signal), increments);

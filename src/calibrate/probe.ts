@@ -4,8 +4,8 @@ import { type Condition, DenoisingSession } from '../engine/session.js';
 import { planSession } from '../engine/sessionPlan.js';
 import {
   type BlockLinear,
-  computeAll,
   type DiTConfig,
+  type LinearAction,
   type LinearTap,
   layerName,
   linearShape,
@@ -24,7 +24,11 @@ export interface LayerStatistics {
   /** The mean over images and tokens of |value| (or |increment|) of every channel. */
   readonly inputMagnitudes: Float64Array;
   readonly outputMagnitudes: Float64Array;
-  /** Sum over tokens of d d^T for the values (or increments) d of one side; present when asked for. */
+  /**
+   * Sum of d d^T over the tokens of an evaluation, over the root of its trace, added up over evaluations, for the values (or
+   * increments) d of one side; present when asked for. Unscaled, the last steps of a trajectory, at which changes are
+   * the largest by far, would decide alone.
+   */
   readonly moment?: { readonly side: MomentSide; readonly sum: Float64Array };
 }
 
@@ -37,6 +41,8 @@ export interface ProbeOptions {
   /** Measure the change since the stored evaluation instead of the values themselves. */
   readonly increments: boolean;
   readonly secondMoments: boolean;
+  /** Of the increments that are to be measured, see `Evaluator`. Default: 0 alone. */
+  readonly slopes?: readonly number[] | undefined;
 }
 
 /** A linear of the checkpoint: q, k and v are measured as the one that they are there. */
@@ -50,6 +56,7 @@ interface Site {
 }
 
 const STORE = 0;
+/** And behind it a step for each slope. */
 const MEASURE = 1;
 
 export class Probe implements Disposable {
@@ -69,10 +76,9 @@ export class Probe implements Disposable {
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async create(options: ProbeOptions): Promise<Probe> {
     const { config, device, weights, sequences } = options;
-    const steps = [
-      Array.from({ length: config.depth }, () => uniformActions(options.increments ? 'store' : 'compute')),
-      computeAll(config.depth),
-    ];
+    const steps = actionsOf(options).map((action) =>
+      Array.from({ length: config.depth }, () => uniformActions(action)),
+    );
     const plan = planSession(config, { sequences, labels: sequences, steps, tap: statisticsTap(options) });
     return new Probe(options, await DenoisingSession.create(device, weights, plan));
   }
@@ -82,13 +88,14 @@ export class Probe implements Disposable {
     return this.#evaluate(STORE, latents, conditions);
   }
 
-  /** Evaluates the network in full and adds its statistics as one batch. */
-  async measure(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array> {
-    const output = await this.#evaluate(MEASURE, latents, conditions);
+  /** Evaluates the network in full and adds its statistics as one batch; of increments as `slope` says. */
+  async measure(latents: Float32Array, conditions: readonly Condition[], slope = 0): Promise<Float32Array> {
+    const place = this.#options.increments ? slopesOf(this.#options).indexOf(slope) : 0;
+    const output = await this.#evaluate(MEASURE + place, latents, conditions);
     for (const site of this.#sites) {
       site.input.addBatch(this.#session.read(inputName(site.name)), this.#options.sequences);
       site.output.addBatch(this.#session.read(outputName(site.name)), this.#options.sequences);
-      for (const [layer, sum] of site.moments) addTo(sum, this.#session.read(momentName(layer)));
+      for (const [layer, sum] of site.moments) addMoment(sum, this.#session.read(momentName(layer)));
     }
     return output;
   }
@@ -131,6 +138,20 @@ export class Probe implements Disposable {
     await this.#session.condition(conditions);
     return this.#session.evaluate(step, latents, Int32Array.from(conditions.keys()));
   }
+}
+
+function slopesOf({ slopes = [0] }: ProbeOptions): readonly number[] {
+  return slopes;
+}
+
+/** Of the step that stores, and of those that measure. */
+function actionsOf(options: ProbeOptions): LinearAction[] {
+  if (!options.increments) return ['compute', 'compute'];
+  const slopes = slopesOf(options);
+  return [
+    slopes.some((slope) => slope !== 0) ? 'storeLine' : 'store',
+    ...slopes.map((slope): LinearAction => (slope === 0 ? 'calibrate' : { kind: 'calibrateLine', slope })),
+  ];
 }
 
 /** Appends the sums of one linear to the plan, as outputs. */
@@ -195,8 +216,14 @@ function momentSide(linear: BlockLinear, config: DiTConfig): MomentSide {
   return outputs <= inputs ? 'output' : 'input';
 }
 
-function addTo(sum: Float64Array, values: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + values[i]!;
+/** Adds a second moment over the root of its trace. */
+function addMoment(sum: Float64Array, values: Float32Array): void {
+  const size = Math.sqrt(sum.length);
+  let trace = 0;
+  for (let i = 0; i < size; i++) trace += values[i * size + i]!;
+  if (trace === 0) return;
+  const weight = 1 / Math.sqrt(trace);
+  for (let i = 0; i < sum.length; i++) sum[i]! += weight * values[i]!;
 }
 
 const inputName = (site: string) => `statistics.${site}.input`;

@@ -8,10 +8,11 @@ import type { Condition } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 
-/** How a source shows its data to the model: pairs of evaluations for increments, single ones otherwise. */
+/** How a source shows its data to the model: for increments stored evaluations and measured ones, else measured ones alone. */
 export interface Evaluator {
   store(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
-  measure(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
+  /** Increments are to the point `slope` further on the line through the last two stores; 0, the default, is the last one. */
+  measure(latents: Float32Array, conditions: readonly Condition[], slope?: number): Promise<Float32Array>;
 }
 
 export interface CalibrationSource {
@@ -21,6 +22,8 @@ export interface CalibrationSource {
   readonly batches: number;
   /** Sequences that every evaluation has. */
   readonly sequences: number;
+  /** The slopes that increments are measured with. Default: 0 alone. */
+  readonly slopes?: readonly number[];
   run(batch: number, evaluator: Evaluator, increments: boolean): Promise<void>;
 }
 
@@ -119,11 +122,15 @@ function ddimStep(
 export interface TrajectorySourceOptions extends SourceOptions {
   /** Classifier-free guidance of the trajectories. Default 1.5. */
   readonly guidanceScale?: number;
+  /** Increments are those that policy `calibrated` with this period corrects. Default 2. */
+  readonly period?: number;
+  /** And of this order: 1 for increments to the line through the last two stored steps. Default 0. */
+  readonly order?: number;
 }
 
 /**
  * DDIM trajectories that the model samples itself, labels in turn, no data set needed. For increments every
- * second step is stored and the one after it measured, the pairs that caching with period 2 meets.
+ * `period`-th step is stored and the others are measured.
  */
 export function trajectorySource(
   config: DiTConfig,
@@ -131,15 +138,19 @@ export function trajectorySource(
 ): CalibrationSource {
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
+  const { period = 2, order = 0 } = options;
   requireNumber('guidanceScale', scale, 0);
+  requireInteger('period', period, 2);
+  requireInteger('order', order, 0, 1);
   const guided = scale !== 1;
   const size = config.inChannels * config.inputSize ** 2;
   const geometry = geometryOf(config, batch);
   return {
-    description: `${count} own DDIM trajectories, ${steps} steps, guidance ${scale}`,
+    description: `${count} own DDIM trajectories, ${steps} steps, guidance ${scale}, period ${period}, order ${order}`,
     images: count,
     batches: count / batch,
     sequences: guided ? 2 * batch : batch,
+    slopes: order === 0 ? [0] : Array.from({ length: period }, (_, distance) => distance / period),
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
       const sampler = createSampler('ddim', { steps });
@@ -148,12 +159,15 @@ export function trajectorySource(
       const labels = Array.from({ length: batch }, (_, i) => (index * batch + i) % config.classes);
       const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
       for (const [step, timestep] of sampler.timesteps.entries()) {
-        const store = increments && step % 2 === 0;
+        const distance = step % period;
+        const store = increments && distance === 0;
+        // The first stored step has no line through it yet.
+        const slope = order === 0 || step < period ? 0 : distance / period;
         const input = guided ? bothBranches(latents) : latents;
         const conditions = all.map((label) => ({ timestep, label }));
         const output = await (store
           ? evaluator.store(input, conditions)
-          : evaluator.measure(input, conditions));
+          : evaluator.measure(input, conditions, slope));
         const prediction = guided
           ? guide(output, { ...geometry, scale, guidanceChannels: config.inChannels })
           : splitPrediction(output, geometry);

@@ -16,6 +16,9 @@ export type CalibrationData = 'images' | 'inverted' | 'noise' | 'trajectories';
 export interface CalibrationChoice {
   readonly data: CalibrationData;
   readonly count: number;
+  /** Of `trajectories`: the increments that policy `calibrated` with these corrects, see `trajectorySource`. */
+  readonly period?: number;
+  readonly order?: number;
 }
 
 /** The paper's. */
@@ -42,7 +45,7 @@ export function defaultCalibration({ calibrationImages }: ExperimentContext): Ca
 /** `seed` is of the calibration. Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
 export function calibrationSource(
   context: ExperimentContext,
-  { data, count }: CalibrationChoice,
+  { data, count, period, order }: CalibrationChoice,
   seed: number,
 ): CalibrationSource {
   const { pipeline, sampling } = context;
@@ -53,6 +56,8 @@ export function calibrationSource(
       steps,
       seed,
       ...(guidanceScale !== undefined && { guidanceScale }),
+      ...(period !== undefined && { period }),
+      ...(order !== undefined && { order }),
     });
   return imageSource(pipeline.config, { ...imagesOf(context, { data, count }), count, steps, seed });
 }

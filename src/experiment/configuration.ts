@@ -48,6 +48,9 @@ export function chosen(
   return configurations.filter(({ name }) => only.some((text) => name.includes(text)));
 }
 
+/** Trajectories that factors for a policy's own increments are made from. */
+const OWN_TRAJECTORIES = 32;
+
 /** The family of runs without a cache and with fewer steps: what any cache must beat. */
 export const FEWER_STEPS = 'fewer steps';
 
@@ -69,12 +72,22 @@ export function reuse(period: number): Configuration {
 
 /** Increments to what a layer stored, or of order 1 to the line through its last two stores. */
 export function calibrated(method: FactorMethod, rank: number, period: number, order = 0): Configuration {
-  const family = `calibrated ${method} r=${rank}${order > 0 ? ` m=${order}` : ''}`;
+  return withFactors(method, { method, rank }, period, order);
+}
+
+/** `calibrated` with factors made for the very increments that this period and order leave to them. */
+export function calibratedOwn(rank: number, period: number, order: number): Configuration {
+  const calibration = { data: 'trajectories', count: OWN_TRAJECTORIES, period, order } as const;
+  return withFactors('own', { method: 'whitened', rank, calibration }, period, order);
+}
+
+function withFactors(kind: string, factors: FactorChoice, period: number, order: number): Configuration {
+  const family = `calibrated ${kind} r=${factors.rank}${order > 0 ? ` m=${order}` : ''}`;
   return {
     name: `${family} p=${period}`,
     family,
     cache: { policy: 'calibrated', period, ...(order > 0 && { order }) },
-    factors: { method, rank },
+    factors,
   };
 }
 

@@ -88,6 +88,5 @@ export class FactorStore {
 
 /** What makes factors the same but for their rank. */
 function nameOf({ method, calibration }: FactorChoice, seed: number): string {
-  const data = calibration ? `-${calibration.data}-${calibration.count}` : '';
-  return `${method}${data}-seed${seed}`;
+  return [method, ...Object.values(calibration ?? {}), `seed${seed}`].join('-');
 }

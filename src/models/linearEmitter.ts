@@ -25,19 +25,22 @@ export interface CacheLayout {
   readonly factorPrefix: string;
 }
 
-/** What a tap sees of a linear that runs in full. */
+/** What a tap sees of a linear. */
 export interface TappedLinear {
   /** As in `blocks.0.q`. */
   readonly layer: string;
   /** Input, tokens x Ci, and output before its epilogue, tokens x Co. */
   readonly x: View;
   readonly y: View;
-  /** The same of the step that the cache holds; asking for them makes the plan read the cache. */
+  /**
+   * The same of the step that the cache holds, or of the point on the line that the linear would be calibrated against;
+   * asking for them makes the plan read the cache.
+   */
   cachedInput(): View;
   cachedOutput(): View;
 }
 
-/** Called for every linear with action `compute`; may append operations. */
+/** Called for every linear that is computed or calibrated, which it then is not, but computed too; may append operations. */
 export type LinearTap = (builder: PlanBuilder, linear: TappedLinear) => void;
 
 /** A linear, or q, k and v as one, under a single action. */
@@ -104,7 +107,7 @@ export class LinearEmitter {
     const { action } = group;
     if (typeof action === 'object') {
       if (action.kind !== 'calibrateLine') return this.#series(group, action, x, out, epilogue);
-      return this.#calibrate(group, x, out ?? this.#result(group), epilogue, action.slope);
+      return this.#calibrate(group, x, out, epilogue, action.slope);
     }
     switch (action) {
       case 'compute':
@@ -118,7 +121,7 @@ export class LinearEmitter {
       case 'reuse':
         return this.#reuse(group, out, epilogue);
       case 'calibrate':
-        return this.#calibrate(group, x, out ?? this.#result(group), epilogue);
+        return this.#calibrate(group, x, out, epilogue);
     }
   }
 
@@ -137,12 +140,12 @@ export class LinearEmitter {
     });
   }
 
-  #compute(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
+  #compute(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands, slope = 0): View {
     const result = out ?? this.#result(group);
     if (!this.tap) return this.#linear(group, x, result, epilogue);
     const y = epilogue.epilogue === 'none' ? result : this.#result(group);
     this.#linear(group, x, result, epilogue, y === result ? undefined : y);
-    this.#tapEach(group, x, y, this.tap);
+    this.#tapEach(group, x, y, slope, this.tap);
     return result;
   }
 
@@ -208,14 +211,33 @@ export class LinearEmitter {
   }
 
   /** Against what is stored, or the point `slope` further on the line through the two last stores. */
-  #calibrate(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, slope = 0): View {
-    const at: PointOf = (cached, type) =>
-      slope === 0 ? cached() : this.#onLine(cached(), cached(BEFORE), slope, type);
+  #calibrate(
+    group: LinearGroup,
+    x: View,
+    out: View | undefined,
+    epilogue: EpilogueOperands,
+    slope = 0,
+  ): View {
+    if (this.tap) return this.#compute(group, x, out, epilogue, slope);
+    const at = this.#pointAt(slope);
     const cached = this.#cachedForm(group, at);
     const cachedOutput = at((before) => this.#cachedOutput(group, before), this.#type);
     const factors = this.#factors(group);
-    this.builder.append({ op: 'calibratedLinear', x, ...cached, cachedOutput, factors, ...epilogue, out });
-    return out;
+    const result = out ?? this.#result(group);
+    this.builder.append({
+      op: 'calibratedLinear',
+      x,
+      ...cached,
+      cachedOutput,
+      factors,
+      ...epilogue,
+      out: result,
+    });
+    return result;
+  }
+
+  #pointAt(slope: number): PointOf {
+    return (cached, type) => (slope === 0 ? cached() : this.#onLine(cached(), cached(BEFORE), slope, type));
   }
 
   #onLine(stored: View, before: View, slope: number, type: FloatType): View {
@@ -255,7 +277,8 @@ export class LinearEmitter {
     return out;
   }
 
-  #tapEach(group: LinearGroup, x: View, y: View, tap: LinearTap): void {
+  #tapEach(group: LinearGroup, x: View, y: View, slope: number, tap: LinearTap): void {
+    const at = this.#pointAt(slope);
     let column = 0;
     for (const linear of group.linears) {
       const { outputs } = linearShape(linear, this.config);
@@ -264,8 +287,13 @@ export class LinearEmitter {
         layer: layerName(group.block, linear),
         x,
         y: sliceColumns(y, first, outputs),
-        cachedInput: () => this.#cachedInput(group),
-        cachedOutput: () => sliceColumns(this.#cachedOutput(group), first, outputs),
+        cachedInput: () => at((before) => this.#cachedInput(group, before), this.#type),
+        cachedOutput: () =>
+          sliceColumns(
+            at((before) => this.#cachedOutput(group, before), this.#type),
+            first,
+            outputs,
+          ),
       });
       column += outputs;
     }

@@ -258,6 +258,11 @@ const OTHERS: BadInput[] = [
     says: ['steps is 1', 'at least 2'],
   },
   {
+    name: 'calibrate: the order of a policy that the images do not follow',
+    args: calibrate('--method', 'cd', '--images', inputs.path('file'), '--order', '1'),
+    says: ['--order', 'cannot be used with', '--images'],
+  },
+  {
     name: 'calibrate: images of another kind',
     args: calibrate('--method', 'cd', '--images', inputs.path('file')),
     says: ['images is', '.safetensors or .npz'],

@@ -49,6 +49,12 @@ describe('calibrate', { concurrency: 2 }, () => {
     assert.deepEqual(ranks, [7, 0, 4]);
   });
 
+  test('increments of a period and an order', async () => {
+    using place = new Workplace();
+    const report = JSON.parse(await calibrate(place, '--period', '3', '--order', '1', '--json'));
+    assert.equal(report.source, '3 own DDIM trajectories, 4 steps, guidance 1.5, period 3, order 1');
+  });
+
   test('the same seed gives the same bytes, another one others', async () => {
     using place = new Workplace();
     for (const [name, seed] of Object.entries({ a: '1', b: '1', c: '2' }))

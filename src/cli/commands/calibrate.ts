@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { calibrate, calibrationWork } from '../../calibrate/calibrate.js';
 import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { loadCalibrationImages } from '../../calibrate/images.js';
@@ -23,6 +23,8 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly seed: number;
   readonly batch?: number;
   readonly guidanceScale: number;
+  readonly period?: number;
+  readonly order?: number;
   readonly ridge: number;
   readonly out: string;
 }
@@ -51,6 +53,16 @@ export function registerCalibrate(program: Command): void {
     )
     .option('--steps <n>', 'steps of the DDIM sampler', integer('steps', 1, MOST_STEPS), 50)
     .option('-g, --guidance-scale <s>', 'guidance of own trajectories', decimal('guidance-scale', 0), 1.5)
+    .addOption(
+      new Option('--period <p>', 'on own trajectories: for policy calibrated with this period (default: 2)')
+        .argParser(integer('period', 2))
+        .conflicts('images'),
+    )
+    .addOption(
+      new Option('--order <m>', 'and with this order: 1 for increments to a line (default: 0)')
+        .argParser(integer('order', 0, 1))
+        .conflicts('images'),
+    )
     .option('--ridge <x>', 'regularisation of method whitened', decimal('ridge', 0), 0.01)
     .option('-s, --seed <n>', 'seed of noise and timesteps', integer('seed', 0), 0)
     .option(
@@ -105,11 +117,19 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
 }
 
 function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
-  const { steps, seed, guidanceScale } = flags;
+  const { steps, seed, guidanceScale, period, order } = flags;
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
     const count = flags.count ?? DEFAULT_COUNT;
-    return trajectorySource(config, { count, ...batch, steps, seed, guidanceScale });
+    return trajectorySource(config, {
+      count,
+      ...batch,
+      steps,
+      seed,
+      guidanceScale,
+      ...(period !== undefined && { period }),
+      ...(order !== undefined && { order }),
+    });
   }
   const data = loadCalibrationImages(flags.images, config);
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
