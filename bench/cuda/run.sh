@@ -1,28 +1,51 @@
 #!/bin/sh
-# Builds the benchmark of the CUDA kernels, runs it and PyTorch on the same shapes, one after the other and again, and writes
-# bench/results/cuda-<device>-<date>.jsonl. Needs nvcc, a GPU and, for the peer, a python3 with torch.
+# All of the CUDA benchmark: kernels and blocks by CUDA events, whole runs, and PyTorch on the same shapes, twice in turn; then
+# bench/results/cuda-<device>-<date>.json, of which `npm run bench:report` makes the table in docs/performance.md.
+#
+#   bench/cuda/run.sh [kernel|block|run]...      all, or these
+#
+# Needs a GPU, nvcc, CMake, Node.js after `npm ci`, and for the peer a python3 with torch (INCACHE_PYTHON names another one).
 set -eu
 cd "$(dirname "$0")/../.."
+levels=${*:-kernel block run}
+for level in $levels; do
+  case $level in
+    kernel | block | run) ;;
+    *) echo "$level: expected kernel, block or run" >&2; exit 2 ;;
+  esac
+done
 build=${BUILD:-build/cuda-bench}
-mkdir -p "$build" bench/results
+python=${INCACHE_PYTHON:-python3}
 arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)
 # wgmma belongs to the architecture-specific target.
 [ "$arch" = 90 ] && arch=90a
-nvcc -std=c++17 -O3 -DNDEBUG -Icpp/include -gencode=arch=compute_"$arch",code=sm_"$arch" -cudart static \
-  -x cu bench/cuda/kernels.cpp cuda/*.cu cpp/core/plan_fields.cpp -o "$build/kernels"
-device=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | tr 'A-Z ' 'a-z-')
-out=bench/results/cuda-$device-$(date +%F).jsonl
+
+npm run build
+cmake -S . -B "$build" -DINCACHE_TESTS=OFF -DINCACHE_CUDA_TARGETS="$arch"
+cmake --build "$build" --target incache_cuda --parallel
+nvcc -std=c++17 -O3 -DNDEBUG -DINCACHE_STORAGE=bf16 -Icpp/include -gencode=arch=compute_"$arch",code=sm_"$arch" -cudart static \
+  -x cu -c bench/cuda/main.cpp -o "$build/bench.o"
+nvcc -cudart static "$build/bench.o" "$build"/cuda/*/*.o -o "$build/bench"
+export INCACHE_CUDA_LIBRARY="$PWD/$build/libincache_cuda.so"
+
+ours() {
+  case $1 in
+    run) node dist/bench/cuda/main.js runs ;;
+    *) "$build/bench" "$1" ;;
+  esac
+}
+peer=yes
+"$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null || { peer=no; echo 'PyTorch with CUDA is not there: left out' >&2; }
+
+lines=$build/lines.jsonl
 {
-  printf '{"commit":"%s","date":"%s","nvcc":"%s"}\n' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" "$(date -u +%FT%TZ)" \
+  printf '{"device":"%s","nvcc":"%s"}\n' "$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1)" \
     "$(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
   for round in 1 2; do
-    printf '{"round":%d}\n' "$round"
-    "$build/kernels"
-    if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-      python3 bench/cuda/torch_kernels.py
-    else
-      echo 'PyTorch with CUDA is not there: left out' >&2
-    fi
+    for level in $levels; do
+      ours "$level"
+      [ $peer = no ] || "$python" bench/cuda/peer "$level"
+    done
   done
-} >"$out"
-echo "written to $out"
+} >"$lines"
+node dist/bench/cuda/main.js collect "$lines"

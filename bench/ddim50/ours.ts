@@ -78,7 +78,7 @@ export async function secondStepInputs(problem: RunProblem): Promise<StepInputs>
   }
 }
 
-function openSession(problem: RunProblem, policy: Policy, device: Device, weights: DeviceWeights) {
+export function openSession(problem: RunProblem, policy: Policy, device: Device, weights: DeviceWeights) {
   return DenoisingSession.create(device, weights, runPlan(problem, policy, device.activations));
 }
 
@@ -87,7 +87,7 @@ interface TakenStep extends Pick<SampleStep, 'milliseconds'> {
   readonly latents: Float32Array;
 }
 
-async function takeSteps(
+export async function takeSteps(
   { config, labels, noise }: RunProblem,
   session: DenoisingSession,
   count: number,

@@ -1,6 +1,7 @@
 /** A result as a section: where it comes from, a table, and the charts that go with it. */
 import type { TopLevelSpec } from 'vega-lite';
 import { type BlockRow, blockTable } from '../block/row.js';
+import { type CudaRow, cudaTables } from '../cuda/row.js';
 import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
@@ -47,6 +48,7 @@ function sourceOf({ name, date, commit, machine, versions }: NamedResult): strin
 const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   kernels: (rows: readonly KernelRow[]) => kernelTable(rows),
   block: (rows: readonly BlockRow[]) => blockTable(rows),
+  cuda: (rows: readonly CudaRow[]) => cudaTables(rows),
   ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),

@@ -141,6 +141,26 @@ const memoryRow: JsonSchema = {
   additionalProperties: false,
 };
 
+const cudaRow: JsonSchema = {
+  type: 'object',
+  properties: {
+    level: text,
+    name: text,
+    shape: text,
+    sequences: count,
+    tokens: count,
+    rank: count,
+    contender: text,
+    milliseconds: positive,
+    rounds: { type: 'array', items: positive, minItems: 1 },
+    floorMilliseconds: positive,
+    flops: positive,
+    bytes: positive,
+  },
+  required: ['level', 'name', 'shape', 'sequences', 'tokens', 'rank', 'contender', 'milliseconds', 'rounds'],
+  additionalProperties: false,
+};
+
 const sweep: JsonSchema = {
   type: 'object',
   properties: {
@@ -167,6 +187,7 @@ const sweep: JsonSchema = {
 const rowsOf: Readonly<Record<string, JsonSchema>> = {
   kernels: kernelRow,
   block: blockRow,
+  cuda: cudaRow,
   ddim50: runRow,
   scaling: sweep,
   startUp: startUpRow,

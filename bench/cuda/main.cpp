@@ -1,0 +1,70 @@
+// Times the CUDA kernels one by one and block by block, at the shapes of DiT-XL/2; writes a line of JSON for each.
+//
+//   cuda-bench [kernel|block] [--list]      all of both, or of one; --list: the rows without times, which needs no GPU
+#include <cstring>
+
+#include "rows.h"
+#include "time.h"
+
+using namespace incache;
+using namespace incache::cuda;
+using namespace incache::cuda::bench;
+
+namespace {
+
+constexpr int kReplays = 50;
+
+Device openDevice() {
+  cudaDeviceProp properties;
+  test::expect(cudaGetDeviceProperties(&properties, 0) == cudaSuccess, "there is no CUDA device");
+  const Chip chip{properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+  Device device{chip, properties.l2CacheSize, nullptr};
+  cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking);
+  std::printf("{\"device\":\"%s\",\"multiprocessors\":%d}\n", properties.name, properties.multiProcessorCount);
+  return device;
+}
+
+// Bytes a second, read and written, of a copy within the device.
+double copyRate(const Device &device) {
+  constexpr int64_t kElements = 1 << 29;
+  Buffers buffers(device);
+  const Matrix from = buffers.half(1, kElements), to = buffers.half(1, kElements);
+  const Event start, end;
+  float best = 1e9f;
+  for (int i = 0; i < 10; i++) {
+    start.record(device.stream);
+    cudaMemcpyAsync(to.at, from.at, kElements * 2, cudaMemcpyDeviceToDevice, device.stream);
+    end.record(device.stream);
+    cudaStreamSynchronize(device.stream);
+    best = std::min(best, end.millisecondsSince(start));
+  }
+  return 2.0 * kElements * 2 / best * 1e3;
+}
+
+void print(const Case &c, double milliseconds) {
+  std::printf("{\"level\":\"%s\",\"name\":\"%s\",\"shape\":\"%s\",\"sequences\":%lld,\"tokens\":%lld,\"rank\":%lld,\"contender\":\"incache\","
+              "\"milliseconds\":%.5f,\"flops\":%.0f,\"bytes\":%.0f}\n",
+              c.level.c_str(), c.name.c_str(), c.shape.c_str(), static_cast<long long>(c.sequences), static_cast<long long>(c.tokens),
+              static_cast<long long>(c.rank), milliseconds, c.flops, c.bytes);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int count, char **arguments) {
+  bool lists = false;
+  std::string level;
+  for (int i = 1; i < count; i++)
+    if (std::strcmp(arguments[i], "--list") == 0)
+      lists = true;
+    else
+      level = arguments[i];
+  test::expect(level.empty() || level == "kernel" || level == "block", "'%s'; expected kernel or block", level.c_str());
+
+  Device device{};
+  if (!lists) {
+    device = openDevice();
+    std::printf("{\"copyGigabytes\":%.1f}\n", copyRate(device) / 1e9);
+  }
+  for (const Case &c : ditRows(level)) print(c, lists ? 0 : time(device, c, kReplays));
+}

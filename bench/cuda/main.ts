@@ -1,0 +1,26 @@
+/**
+ * node dist/bench/cuda/main.js runs            times whole runs and prints a line of JSON for each
+ * node dist/bench/cuda/main.js collect FILE    from the lines of `run.sh` to bench/results/cuda-<device>-<date>.json
+ */
+import { readFileSync } from 'node:fs';
+import { ArgumentError } from '../../src/errors.js';
+import { versions } from '../machine.js';
+import { RESULTS, saveJson } from '../results.js';
+import { collect } from './collect.js';
+import { main as runs } from './runs.js';
+
+const [what, file] = process.argv.slice(2);
+if (what === 'runs') await runs();
+else if (what === 'collect' && file !== undefined) console.log(await save(readFileSync(file, 'utf8')));
+else throw new ArgumentError('command', what, 'runs, or collect and a file');
+
+function save(lines: string): Promise<string> {
+  const { device, nvcc, torch, copyGigabytes, rows } = collect(lines);
+  const name = device.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  // Of the host nothing: the GPU is what was measured.
+  const machine = { name, chip: name, cores: 0, clocks: [0, 0], instructionSets: [] };
+  const { node, v8, incache } = versions();
+  const date = new Date().toISOString().slice(0, 10);
+  const figures = { machine, versions: { node, v8, incache, nvcc, torch }, copyGigabytes, rows };
+  return saveJson('cuda', figures, { path: `${RESULTS}/cuda-${name}-${date}.json` });
+}

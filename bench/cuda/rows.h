@@ -1,0 +1,21 @@
+// Which rows there are: DiT-XL/2 for 2, 16 and 64 images with guidance, of 256 and 1024 tokens.
+#pragma once
+#include "blockCases.h"
+#include "kernelCases.h"
+
+namespace incache::cuda::bench {
+
+// `level`: kernel or block; empty for both.
+inline std::vector<Case> ditRows(const std::string &level) {
+  constexpr int64_t kWidth = 1152, kHeads = 16;
+  const std::vector<int64_t> ranks = {64, 128, 192, 256};
+  std::vector<Case> rows;
+  for (const int64_t tokens : {256, 1024})
+    for (const int64_t images : {2, 16, 64})
+      for (const auto casesFor : {kernelCases, blockCases})
+        for (Case &c : casesFor(2 * images, tokens, kWidth, kHeads, ranks))
+          if (level.empty() || c.level == level) rows.push_back(std::move(c));
+  return rows;
+}
+
+}  // namespace incache::cuda::bench
