@@ -21,6 +21,7 @@ namespace {
 #include "microkernel.inc"
 #include "packing.inc"
 #include "blocks.inc"
+#include "tile.inc"
 #include "epilogue.inc"
 #include "peak.inc"
 
