@@ -20,7 +20,7 @@ export {
   Schedule,
   scheduleLayers,
 } from './cache/schedule.js';
-export { type CalibrateOptions, calibrate, type RankChoice } from './calibrate/calibrate.js';
+export { type CalibrateOptions, calibrate, type RankChoice, type RankSpread } from './calibrate/calibrate.js';
 export { ErrorTable, type ErrorTableInfo, type KindErrors } from './calibrate/errorTable.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
 export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';
@@ -78,6 +78,7 @@ export {
   softmax,
 } from './evaluate/inceptionScore.js';
 export { type MeasureErrorsOptions, measureErrors } from './evaluate/measureErrors.js';
+export { type MeasureLayersOptions, measureLayers } from './evaluate/measureLayers.js';
 export { OnnxExtractor, type OnnxExtractorOptions } from './evaluate/onnxExtractor.js';
 export type { OnnxRuntime } from './evaluate/onnxRuntime.js';
 export type { Pictures } from './evaluate/pictures.js';

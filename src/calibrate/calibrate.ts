@@ -4,7 +4,7 @@ import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, type BlockLinear, type DiTConfig, layerName, linearShape } from '../models/index.js';
 import { VERSION } from '../version.js';
-import { FactorSet, type LayerFactors } from './factorSet.js';
+import { FactorSet, type LayerFactors, truncatedLayer } from './factorSet.js';
 import {
   FACTOR_METHODS,
   type FactorMethod,
@@ -15,9 +15,17 @@ import {
 import { type LoadedModel, measureStatistics, type Statistics } from './measureStatistics.js';
 import type { LayerStatistics } from './probe.js';
 import type { CalibrationSource } from './sources.js';
+import { type SpreadLayer, spreadRanks } from './spreadRanks.js';
 
-/** One rank for all layers, or one for each; 0 leaves a layer without an increment (reuse). */
-export type RankChoice = number | ((layer: string) => number);
+/** One rank for all layers, or one for each; 0 leaves a layer without an increment (reuse); or spread over them. */
+export type RankChoice = number | ((layer: string) => number) | RankSpread;
+
+/** Ranks of layers that together take as many multiply-accumulates as this rank for all, see `spreadRanks`. */
+export interface RankSpread {
+  readonly spread: number;
+  /** By layer, what it does to the image when its increments are left out, see `measureLayers`. */
+  readonly errors: ReadonlyMap<string, number>;
+}
 
 export interface CalibrateOptions {
   readonly method: FactorMethod;
@@ -35,6 +43,9 @@ export interface CalibrateOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** A layer gets at most so many times the rank that is spread: more would be little used, and takes time to make. */
+const MOST_SPREAD = 4;
+
 /**
  * The factors of all linears of all blocks by METHOD: Factors (paper, equations 5 and 6).
  * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
@@ -43,9 +54,13 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
   const { config } = model.checkpoint;
   requireOneOf('method', options.method, FACTOR_METHODS);
   requireNumber('ridge', options.ridge ?? 0, 0);
-  requireRanks(config, options.rank);
+  const ranks = ranksOf(config, options.rank);
   const statistics = options.method === 'svd' ? undefined : await statisticsOf(model, options);
-  const layers = await factorLayers(model, options, statistics);
+  const factored = await factorLayers(model, options, ranks, statistics);
+  const cut = typeof options.rank === 'object' ? spreadOver(factored, options.rank) : ranks;
+  const layers = [...factored].map(
+    ([name, { layer }]) => [name, truncatedLayer(name, layer, cut.get(name)!)] as const,
+  );
   return new FactorSet(
     {
       method: options.method,
@@ -57,7 +72,7 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
       steps: options.steps ?? 0,
       createdBy: `incache ${VERSION}`,
     },
-    layers,
+    new Map(layers),
   );
 }
 
@@ -82,10 +97,11 @@ async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Prom
 async function factorLayers(
   { checkpoint }: LoadedModel,
   options: CalibrateOptions,
+  ranks: ReadonlyMap<string, number>,
   statistics: Statistics | undefined,
-): Promise<Map<string, LayerFactors>> {
+): Promise<Map<string, FactoredLayer>> {
   const { config } = checkpoint;
-  const layers = new Map<string, LayerFactors>();
+  const layers = new Map<string, FactoredLayer>();
   const total = calibrationWork(config, options.source);
   for (let block = 0; block < config.depth; block++)
     for (const linear of BLOCK_LINEARS) {
@@ -93,12 +109,28 @@ async function factorLayers(
       options.signal?.throwIfAborted();
       const layer = layerName(block, linear);
       const weight = readLinear(checkpoint, block, linear);
-      const rank = rankOf(options.rank, layer);
-      const { up, down } = factorLayer(weight, rank, options, statistics?.get(layer));
-      layers.set(layer, { rank, up, down, rows: weight.rows, columns: weight.columns });
+      const rank = ranks.get(layer)!;
+      const { rows, columns } = weight;
+      const { up, down, singularValues } = factorLayer(weight, rank, options, statistics?.get(layer));
+      layers.set(layer, { layer: { rank, rows, columns, up, down }, singularValues });
       options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
     }
   return layers;
+}
+
+interface FactoredLayer extends Pick<Factors, 'singularValues'> {
+  readonly layer: LayerFactors;
+}
+
+function spreadOver(
+  factored: ReadonlyMap<string, FactoredLayer>,
+  { spread, errors }: RankSpread,
+): Map<string, number> {
+  const layers = [...factored].map(([name, { layer, singularValues }]): SpreadLayer => {
+    const { rows, columns, rank } = layer;
+    return { name, cost: rows + columns, singularValues, most: rank, error: errors.get(name)! };
+  });
+  return spreadRanks(layers, spread * layers.reduce((sum, { cost }) => sum + cost, 0));
 }
 
 interface LinearWeight {
@@ -112,8 +144,9 @@ function factorLayer(
   rank: number,
   { method, ridge }: CalibrateOptions,
   statistics: LayerStatistics | undefined,
-): Pick<Factors, 'up' | 'down'> {
-  if (rank === 0) return { up: new Float32Array(0), down: new Float32Array(0) };
+): Factors {
+  if (rank === 0)
+    return { up: new Float32Array(0), down: new Float32Array(0), singularValues: new Float64Array(0) };
   const request = { weight, rows, columns, rank };
   if (method === 'whitened') {
     const { side, sum } = statistics!.moment!;
@@ -144,15 +177,25 @@ function readLinear(checkpoint: DiTCheckpoint, block: number, linear: BlockLinea
   return { weight, rows, columns };
 }
 
-function requireRanks(config: DiTConfig, rank: RankChoice): void {
+/** The ranks that layers are factored with; those that are spread are cut from them. */
+function ranksOf(config: DiTConfig, choice: RankChoice): Map<string, number> {
+  const ranks = new Map<string, number>();
   for (let block = 0; block < config.depth; block++)
     for (const linear of BLOCK_LINEARS) {
       const { inputs, outputs } = linearShape(linear, config);
       const layer = layerName(block, linear);
-      requireInteger(`rank of ${layer}`, rankOf(rank, layer), 0, Math.min(inputs, outputs));
+      ranks.set(layer, rankOf(choice, layer, Math.min(inputs, outputs)));
     }
+  return ranks;
 }
 
-function rankOf(rank: RankChoice, layer: string): number {
-  return typeof rank === 'number' ? rank : rank(layer);
+function rankOf(choice: RankChoice, layer: string, most: number): number {
+  if (typeof choice === 'object') {
+    requireInteger('rank that is spread', choice.spread, 1, most);
+    requireNumber(`error of ${layer}`, choice.errors.get(layer) ?? Number.NaN, 0);
+    return Math.min(most, MOST_SPREAD * choice.spread);
+  }
+  const rank = typeof choice === 'number' ? choice : choice(layer);
+  requireInteger(`rank of ${layer}`, rank, 0, most);
+  return rank;
 }

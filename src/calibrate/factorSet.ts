@@ -105,7 +105,8 @@ export class FactorSet {
   }
 }
 
-function truncatedLayer(name: string, layer: LayerFactors, rank: number): LayerFactors {
+/** The layer with its first `rank` columns of Wa and rows of Wb. */
+export function truncatedLayer(name: string, layer: LayerFactors, rank: number): LayerFactors {
   requireInteger(`rank of ${name}`, rank, 0, layer.rank);
   const up = new Float32Array(layer.rows * rank);
   for (let row = 0; row < layer.rows; row++)

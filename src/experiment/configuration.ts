@@ -9,6 +9,8 @@ import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';
 export interface FactorChoice {
   readonly method: FactorMethod;
   readonly rank: number;
+  /** Spread the rank over the layers by what each does to the image at this period and order, see `measureLayers`. */
+  readonly spread?: { readonly period: number; readonly order: number };
   /** Default: see `defaultCalibration`. */
   readonly calibration?: CalibrationChoice;
 }
@@ -79,6 +81,12 @@ export function calibrated(method: FactorMethod, rank: number, period: number, o
 export function calibratedOwn(rank: number, period: number, order: number): Configuration {
   const calibration = { data: 'trajectories', count: OWN_TRAJECTORIES, period, order } as const;
   return withFactors('own', { method: 'whitened', rank, calibration }, period, order);
+}
+
+/** The same with the rank spread over the layers. */
+export function calibratedSpread(rank: number, period: number, order: number): Configuration {
+  const { factors } = calibratedOwn(rank, period, order);
+  return withFactors('spread', { ...factors!, spread: { period, order } }, period, order);
 }
 
 function withFactors(kind: string, factors: FactorChoice, period: number, order: number): Configuration {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibrate } from '../calibrate/calibrate.js';
 import { FactorSet } from '../calibrate/factorSet.js';
+import { layersWork, measureLayers } from '../evaluate/measureLayers.js';
 import {
   calibrationSeed,
   calibrationSource,
@@ -11,6 +12,9 @@ import {
 } from './calibrationData.js';
 import type { FactorChoice } from './configuration.js';
 import type { Advance, ExperimentContext } from './experiment.js';
+
+/** Images that the layers' errors are measured on, for ranks that are spread. */
+const LAYER_IMAGES = 8;
 
 export class FactorStore {
   readonly #context: ExperimentContext;
@@ -21,9 +25,13 @@ export class FactorStore {
 
   /** Evaluations of the network for one image that `use` takes at most. */
   work(choice: FactorChoice): number {
-    if (choice.method === 'svd') return 0;
-    const calibration = choice.calibration ?? defaultCalibration(this.#context);
-    return calibrationWork(calibration, this.#context.sampling.steps);
+    const { pipeline, sampling } = this.#context;
+    const layers = choice.spread ? LAYER_IMAGES * sampling.steps * layersWork(pipeline.config) : 0;
+    return layers + this.#calibrationWork(choice);
+  }
+
+  #calibrationWork({ method, calibration = defaultCalibration(this.#context) }: FactorChoice): number {
+    return method === 'svd' ? 0 : calibrationWork(calibration, this.#context.sampling.steps);
   }
 
   /** Calls `action` with the factors of a seed, which it makes where they have not been made yet. */
@@ -46,7 +54,9 @@ export class FactorStore {
     const name = nameOf(choice, seed);
     const ranks = this.#files().flatMap((file) => {
       const [, stem, rank] = /^(.+)-r(\d+)\.safetensors$/.exec(file) ?? [];
-      return stem === name && Number(rank) >= choice.rank ? [Number(rank)] : [];
+      // Ranks that were spread cannot be cut down alike.
+      const serves = choice.spread ? Number(rank) === choice.rank : Number(rank) >= choice.rank;
+      return stem === name && serves ? [Number(rank)] : [];
     });
     if (ranks.length === 0) return undefined;
     const rank = Math.min(...ranks);
@@ -56,17 +66,27 @@ export class FactorStore {
 
   async #make(choice: FactorChoice, seed: number, advance: Advance): Promise<FactorSet> {
     const { pipeline, sampling, signal } = this.#context;
-    const { method, rank, calibration = defaultCalibration(this.#context) } = choice;
+    const { method, rank, spread, calibration = defaultCalibration(this.#context) } = choice;
     const ownSeed = calibrationSeed(seed);
     const source = method === 'svd' ? undefined : calibrationSource(this.#context, calibration, ownSeed);
+    const errors =
+      spread &&
+      (await measureLayers(pipeline, {
+        ...sampling,
+        ...spread,
+        images: LAYER_IMAGES,
+        seed: ownSeed,
+        ...(signal && { signal }),
+        onLayer: () => advance(LAYER_IMAGES * sampling.steps),
+      }));
     const factors = await calibrate(pipeline, {
       method,
-      rank,
+      rank: errors ? { spread: rank, errors } : rank,
       seed: ownSeed,
       steps: sampling.steps,
       ...(source && { source }),
       ...(signal && { signal }),
-      onProgress: (_, total) => advance(this.work(choice) / total),
+      onProgress: (_, total) => advance(this.#calibrationWork(choice) / total),
     });
     mkdirSync(this.#folder, { recursive: true });
     factors.save(this.#path(choice, rank, seed));
@@ -87,6 +107,7 @@ export class FactorStore {
 }
 
 /** What makes factors the same but for their rank. */
-function nameOf({ method, calibration }: FactorChoice, seed: number): string {
-  return [method, ...Object.values(calibration ?? {}), `seed${seed}`].join('-');
+function nameOf({ method, calibration, spread }: FactorChoice, seed: number): string {
+  const data = [...Object.values(calibration ?? {}), ...(spread ? ['spread', ...Object.values(spread)] : [])];
+  return [method, ...data, `seed${seed}`].join('-');
 }

@@ -99,6 +99,23 @@ describe('calibrate', () => {
       );
     });
 
+  test('a rank spread over the layers: no more MACs than that rank for all, and factors cut from larger ones', async () => {
+    const errors = new Map(LAYERS.map(({ name }, i) => [name, 1 + (i % 5)]));
+    const factors = await make({ method: 'whitened', rank: { spread: RANK, errors } });
+    const large = await make({ method: 'whitened', rank: 4 * RANK });
+    const cost = (rank: (name: string) => number) =>
+      LAYERS.reduce((sum, { name, inputs, outputs }) => sum + rank(name) * (inputs + outputs), 0);
+    const [spread, uniform] = [cost((name) => factors.rank(name)), cost(() => RANK)];
+    assert.ok(spread <= uniform && spread > 0.95 * uniform, `${spread} of ${uniform}`);
+    assert.ok(new Set(LAYERS.map(({ name }) => factors.rank(name))).size > 2);
+    for (const { name } of LAYERS)
+      assert.deepEqual(
+        factors.requireLayer(name),
+        large.truncated(factors.rank(name)).requireLayer(name),
+        name,
+      );
+  });
+
   test('the same request gives the same factors, whatever the backend has done before', async () => {
     const source = () => imageSource(TINY, { ...OPTIONS, images, labels });
     const first = await make({ source: source() });
@@ -143,6 +160,8 @@ describe('calibrate', () => {
     [
       ['a rank above all', { rank: 33 }, 'rank of blocks.0.q'],
       ["a rank above one layer's", { rank: tooHigh('blocks.1.fc2', 33) }, 'rank of blocks.1.fc2'],
+      ['a spread rank of nothing', { rank: { spread: 0, errors: new Map() } }, 'rank that is spread'],
+      ['a spread rank without errors', { rank: { spread: 2, errors: new Map() } }, 'error of blocks.0.q'],
       ['a negative rank', { rank: -1 }, 'rank of blocks.0.q'],
       ['a rank that is no integer', { rank: 1.5 }, 'rank of blocks.0.q'],
       ['an unknown method', { method: 'pca' as FactorMethod }, 'method'],

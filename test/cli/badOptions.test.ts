@@ -263,6 +263,11 @@ const OTHERS: BadInput[] = [
     says: ['--order', 'cannot be used with', '--images'],
   },
   {
+    name: 'calibrate: a rank that is spread and given',
+    args: calibrate('--spread', '--layer-rank', 'blocks.0.q=4'),
+    says: ['--spread', 'cannot be used with', '--layer-rank'],
+  },
+  {
     name: 'calibrate: images of another kind',
     args: calibrate('--method', 'cd', '--images', inputs.path('file')),
     says: ['images is', '.safetensors or .npz'],

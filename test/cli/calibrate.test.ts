@@ -55,6 +55,13 @@ describe('calibrate', { concurrency: 2 }, () => {
     assert.equal(report.source, '3 own DDIM trajectories, 4 steps, guidance 1.5, period 3, order 1');
   });
 
+  test('a rank spread over the layers', async () => {
+    using place = new Workplace();
+    await calibrate(place, '--method', 'whitened', '--spread');
+    const { layers } = FactorSet.load(place.path('factors.safetensors'));
+    assert.ok(new Set([...layers.values()].map(({ rank }) => rank)).size > 1);
+  });
+
   test('the same seed gives the same bytes, another one others', async () => {
     using place = new Workplace();
     for (const [name, seed] of Object.entries({ a: '1', b: '1', c: '2' }))

@@ -4,8 +4,10 @@ import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { loadCalibrationImages } from '../../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
+import { layersWork, measureLayers } from '../../evaluate/measureLayers.js';
 import { BLOCK_LINEARS, layerName } from '../../models/actions.js';
 import type { DiTConfig } from '../../models/config.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
@@ -17,6 +19,7 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly method: string;
   readonly rank: number;
   readonly layerRank?: Record<string, number>;
+  readonly spread?: boolean;
   readonly images?: string;
   readonly count?: number;
   readonly steps: number;
@@ -41,6 +44,12 @@ export function registerCalibrate(program: Command): void {
       '--layer-rank <layer=r>',
       'another rank for one layer, as in blocks.0.fc1=64; may be repeated',
       addLayerRank,
+    )
+    .addOption(
+      new Option(
+        '--spread',
+        'on own trajectories: spread the rank over the layers, at the same MACs, by what each does to the image',
+      ).conflicts(['layerRank', 'images']),
     )
     .option(
       '--images <file>',
@@ -83,16 +92,15 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.config);
   const source = method === 'svd' ? undefined : sourceOf(flags, pipeline.config);
-  const progress = startProgress(
-    'calibrating',
-    calibrationWork(pipeline.config, source),
-    flags.json === true,
-  );
+  const work = calibrationWork(pipeline.config, source) + (flags.spread ? layersWork(pipeline.config) : 0);
+  const progress = startProgress('calibrating', work, flags.json === true);
   const started = performance.now();
   try {
     const factors = await calibrate(pipeline, {
       method,
-      rank: (layer) => ranks[layer] ?? flags.rank,
+      rank: flags.spread
+        ? { spread: flags.rank, errors: await layerErrors(flags, pipeline, signal, progress.advance) }
+        : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
       seed: flags.seed,
       steps: flags.steps,
@@ -114,6 +122,23 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+function layerErrors(
+  { steps, seed, guidanceScale, period, order }: CalibrateFlags,
+  pipeline: DiTPipeline,
+  signal: AbortSignal,
+  onLayer: () => void,
+): Promise<Map<string, number>> {
+  return measureLayers(pipeline, {
+    steps,
+    seed,
+    guidanceScale,
+    ...(period !== undefined && { period }),
+    ...(order !== undefined && { order }),
+    signal,
+    onLayer,
+  });
 }
 
 function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
