@@ -30,25 +30,40 @@ const SEED = 1;
 
 /** Weights and factors that keep the variance of what they are given, as `blockProblem`'s. */
 export function runProblem(config: DiTConfig, images: number, rank: number): RunProblem {
-  const shapes = new Map([...tensorShapes(config), ...factorShapes(config, rank)]);
-  const known = new Map<string, Tensor>();
-  const names = [...shapes.keys()];
-  const make = (name: string): Tensor => {
-    const shape = shapes.get(name)!;
-    const deviation = shape.length > 1 ? (sizeOf(shape) / shape[0]!) ** -0.5 : 0.1;
-    const values = normals(SEED, 1 + names.indexOf(name), 0, sizeOf(shape));
-    return { shape, data: values.map((value) => value * deviation) };
-  };
   return {
     config,
     labels: Array.from({ length: images }, (_, i) => i % config.classes),
     rank,
     noise: normals(SEED, 0, 0, images * config.inChannels * config.inputSize ** 2),
-    tensor: (name) => {
-      const tensor = known.get(name) ?? make(name);
-      known.set(name, tensor);
-      return tensor;
-    },
+    tensor: randomTensors([...tensorShapes(config), ...factorShapes(config, rank)]),
+  };
+}
+
+/** The same run with factors of another rank; the weights are shared. */
+export function withRank(problem: RunProblem, rank: number): RunProblem {
+  const shapes = factorShapes(problem.config, rank);
+  const [factors, names] = [randomTensors(shapes), new Set(shapes.map(([name]) => name))];
+  return {
+    ...problem,
+    rank,
+    tensor: (name) => (names.has(name) ? factors(name) : problem.tensor(name)),
+  };
+}
+
+function randomTensors(shapes: readonly [string, readonly number[]][]): (name: string) => Tensor {
+  const shapeOf = new Map(shapes);
+  const known = new Map<string, Tensor>();
+  const names = [...shapeOf.keys()];
+  const make = (name: string): Tensor => {
+    const shape = shapeOf.get(name)!;
+    const deviation = shape.length > 1 ? (sizeOf(shape) / shape[0]!) ** -0.5 : 0.1;
+    const values = normals(SEED, 1 + names.indexOf(name), 0, sizeOf(shape));
+    return { shape, data: values.map((value) => value * deviation) };
+  };
+  return (name) => {
+    const tensor = known.get(name) ?? make(name);
+    known.set(name, tensor);
+    return tensor;
   };
 }
 
@@ -68,6 +83,8 @@ function factorShapes(config: DiTConfig, rank: number): [string, readonly number
 export interface Policy {
   readonly policy: CachePolicyName;
   readonly period: number;
+  /** Of the factors, where it is not the problem's. */
+  readonly rank?: number;
 }
 
 export function runPlan(

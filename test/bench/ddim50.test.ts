@@ -76,6 +76,7 @@ describe('a small model', async () => {
         'incache wasm f32, reuse p = 2',
         'incache wasm f32, calibrated p = 2',
         'incache wasm f32, calibrated p = 3',
+        'incache wasm f32, calibrated p = 2, r = 16',
         'onnxruntime-web',
       ],
     );
