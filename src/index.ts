@@ -89,6 +89,7 @@ export { RelativeL2, relativeL2 } from './evaluate/relativeL2.js';
 export { type PictureSize, ssim } from './evaluate/ssim.js';
 export { readStatistics, type SetStatistics, writeStatistics } from './evaluate/statisticsFile.js';
 export { type TrajectoryOptions, type TrajectoryStepError, trajectoryError } from './evaluate/trajectory.js';
+export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './evaluate/tryRanks.js';
 export type { Cell, Judge, Row, Tables } from './experiment/experiment.js';
 export type { ExperimentProgress } from './experiment/progressEstimate.js';
 export {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import { registerBench } from './commands/bench.js';
 import { registerCalibrate } from './commands/calibrate.js';
+import { registerChooseRank } from './commands/chooseRank.js';
 import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerExperiment } from './commands/experiment.js';
@@ -24,6 +25,7 @@ const program = speakAsIncache(
 );
 registerSample(program);
 registerCalibrate(program);
+registerChooseRank(program);
 registerMeasure(program);
 registerEvaluate(program);
 registerExperiment(program);
