@@ -71,7 +71,7 @@ inline Case attentionCase(int64_t sequences, int64_t tokens, int64_t width, int6
 // From the residual stream in float32.
 inline Case layerNormCase(int64_t sequences, int64_t tokens, int64_t width) {
   const int64_t rows = sequences * tokens;
-  return kernelCase("layerNormModulate", "float32 to 16 bits", sequences, tokens, 0, 0, static_cast<double>(3 * rows * width), [=](Buffers &buffers) {
+  return kernelCase("layerNormModulate", "", sequences, tokens, 0, 0, static_cast<double>(3 * rows * width), [=](Buffers &buffers) {
     Op *op = operation(OpKind::layerNormModulate);
     op->epsilon = 1e-6;
     BoundOp b = bound(op);

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { collect } from '../../bench/cuda/collect.js';
 import { floorOf, H100, ratesOf } from '../../bench/cuda/floors.js';
-import { type CudaCase, type CudaRow, cudaTables } from '../../bench/cuda/row.js';
+import { type CudaCase, type CudaRow, caseKey, cudaTables } from '../../bench/cuda/row.js';
 import { timeRuns } from '../../bench/cuda/runs.js';
 import { sectionOf } from '../../bench/report/sections.js';
 import { parseResult } from '../../bench/schema/read.js';
@@ -179,11 +179,14 @@ describe('PyTorch as the peer', { skip: !hasTorch && `${PYTHON} has no PyTorch` 
       .split('\n')
       .map((line) => JSON.parse(line) as CudaRow);
 
-  for (const level of ['kernel', 'block', 'run'])
+  // Six shapes, four ranks; of kernels and blocks as many as cuda/test/bench.cpp counts.
+  const counts = { kernel: 6 * (6 + 5 * 4), block: 6 * (2 + 4), run: 6 * 4 };
+  for (const [level, count] of Object.entries(counts))
     test(`${level}: every row has a floor, and small ones run`, () => {
       const all = rowsOf(level, '--list');
       const keys = new Set(all.map(({ milliseconds: _, ...rest }) => JSON.stringify(rest)));
       assert.equal(keys.size, all.length);
+      assert.equal(new Set(all.map(caseKey)).size, count);
       for (const listed of all) assert.ok(floorOf(listed, H100)! > 0, JSON.stringify(listed));
       assert.deepEqual([...new Set(all.map(({ sequences }) => sequences))], [4, 32, 128]);
       assert.deepEqual([...new Set(all.map(({ tokens }) => tokens))], [256, 1024]);

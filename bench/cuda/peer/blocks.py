@@ -2,12 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from kernels import attention, calibrated, calibrated_mlp, layers_of
+from kernels import attention, calibrated, calibrated_mlp, layers_of, modulated
 from timing import contenders, milliseconds, report, row_of
-
-
-def modulated(x, shift, scale):
-    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
 
 
 def attended(qkv, heads):

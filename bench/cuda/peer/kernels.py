@@ -12,6 +12,10 @@ def attention(q, k, v):
     return F.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1), dim=-1) @ v
 
 
+def modulated(x, shift, scale):
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
+
+
 def calibrated(x, cached_input, cached_output, down, ups):
     """`down`: the factors of all parts, stacked."""
     h = F.linear(x - cached_input, down)
@@ -53,6 +57,7 @@ def rows(shape, ranks):
     """Pairs of a row and what makes its run."""
     yield from linear_rows(shape)
     yield from attention_rows(shape)
+    yield from norm_rows(shape)
     for rank in ranks:
         yield from calibrated_rows(shape, rank)
         yield from mlp_rows(shape, rank)
@@ -86,6 +91,17 @@ def attention_rows(s):
             return lambda: run(q, k, v)
 
         yield row_of("kernel", "attention", f"{s.heads} heads of {head}", s, 0, contender), make
+
+
+def norm_rows(s):
+    for contender, run in contenders(modulated):
+
+        def make(buffers, run=run):
+            x = buffers.random(s.sequences, s.tokens, s.width)
+            shift, scale = (buffers.random(s.sequences, 1, s.width) for _ in range(2))
+            return lambda: run(x, shift, scale)
+
+        yield row_of("kernel", "layerNormModulate", "", s, 0, contender), make
 
 
 def calibrated_rows(s, rank):

@@ -4,7 +4,8 @@ import time
 
 import torch
 import torch.nn.functional as F
-from blocks import factors_of, full, gather, modulated, reuse, scatter, weights_of
+from blocks import factors_of, full, gather, reuse, scatter, weights_of
+from kernels import modulated
 from timing import Buffers, captured, contenders, report, row_of
 
 CHANNELS, PATCH = 4, 2
