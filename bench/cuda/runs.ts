@@ -5,7 +5,7 @@ import { median } from '../../src/bench/measure.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { OutOfMemoryError } from '../../src/errors.js';
 import { type DiTConfig, namedConfig, tokensOf } from '../../src/models/config.js';
-import { openSession, POLICIES, takeSteps } from '../ddim50/ours.js';
+import { openSession, takeSteps } from '../ddim50/ours.js';
 import { type Policy, type RunProblem, runProblem, STEPS } from '../ddim50/problem.js';
 import type { CudaCase } from './row.js';
 
@@ -14,6 +14,13 @@ export const RANK = 128;
 /** Of latents: 256 and 1024 tokens. */
 const SIZES = [32, 64];
 const IMAGES = [2, 16, 64];
+
+const POLICIES: readonly Policy[] = [
+  { policy: 'none', period: 1 },
+  { policy: 'reuse', period: 2 },
+  { policy: 'calibrated', period: 2 },
+  { policy: 'calibrated', period: 3 },
+];
 
 export interface RunLine extends CudaCase {
   readonly contender: 'incache';
