@@ -25,7 +25,7 @@ cmake -S . -B "$build" -DINCACHE_TESTS=OFF -DINCACHE_CUDA_TARGETS="$arch"
 cmake --build "$build" --target incache_cuda --parallel
 nvcc -std=c++17 -O3 -DNDEBUG -DINCACHE_STORAGE=bf16 -Icpp/include -gencode=arch=compute_"$arch",code=sm_"$arch" -cudart static \
   -x cu -c bench/cuda/main.cpp -o "$build/bench.o"
-nvcc -cudart static "$build/bench.o" "$build"/cuda/*/*.o -o "$build/bench"
+nvcc -cudart static "$build/bench.o" "$build"/cuda/*.o -o "$build/bench"
 export INCACHE_CUDA_LIBRARY="$PWD/$build/libincache_cuda.so"
 
 ours() {
