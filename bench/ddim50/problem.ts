@@ -7,7 +7,7 @@ import { normals } from '../../src/diffusion/philox.js';
 import { planSession, type SessionPlan } from '../../src/engine/sessionPlan.js';
 import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
 import { type DiTConfig, tensorShapes } from '../../src/models/config.js';
-import { sequencesOf } from '../../src/pipeline/batch.js';
+import { sequencesOf } from '../../src/pipeline/sequences.js';
 import type { FloatType } from '../../src/plan/types.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 

@@ -1,7 +1,8 @@
 /** What the policies that choose by measured errors under a budget of MACs have in common. */
 import { ArgumentError, requireNumber } from '../errors.js';
+import type { DiTConfig } from '../models/config.js';
 import type { CacheDecision, CachedRun, CachePolicy, CachePolicyName } from './cachePolicy.js';
-import { type CacheKind, type MeasuredErrors, requireCalibrated, requireErrors } from './measuredErrors.js';
+import { type CacheKind, type MeasuredErrors, requireErrors, requireKind } from './measuredErrors.js';
 import { mix } from './mixture.js';
 import { Schedule, scheduleLayers } from './schedule.js';
 import { fixedMacs, type PartMacs, sublayerMacs } from './sublayerMacs.js';
@@ -10,7 +11,7 @@ import { fixedMacs, type PartMacs, sublayerMacs } from './sublayerMacs.js';
 export interface Parts {
   /** For every sublayer, its part; parts are counted from 0. */
   readonly partOf: readonly number[];
-  readonly error: (kind: CacheKind, step: number, gap: number, part: number) => number;
+  readonly error: (kind: CacheKind, step: number, past: readonly number[], part: number) => number;
 }
 
 export abstract class Budgeted implements CachePolicy {
@@ -46,13 +47,16 @@ function decideWithin(
   requireErrors(errors, run);
   const { config, steps } = run;
   const sublayers = sublayerMacs(config, run.rank);
-  if (sublayers.some(({ calibrate }) => calibrate !== undefined)) requireCalibrated(errors);
+  const calibrates = sublayers.some(({ calibrate }) => calibrate !== undefined);
+  requireKind(errors, calibrates);
   const macs = addedUp(sublayers, partOf);
   const fixed = steps * fixedMacs(config);
   const whole = fixed + steps * macs.reduce((sum, { compute }) => sum + compute, 0);
   const choices = mix({
     steps,
     gaps: errors.gaps,
+    order: errors.order,
+    kinds: errors.kinds,
     macs,
     // Rounding must not take the last step from a budget of 1.
     budget: budget * whole * (1 + 1e-12) - fixed,
@@ -68,7 +72,16 @@ function decideWithin(
       (step, layer) => choiceOf(layers.indexOf(layer), step) === 'compute',
     ),
     scatter: (layer, step) => (choiceOf(sublayerOf(layer), step) === 'calibrate' ? 'calibrate' : 'reuse'),
+    ...(errors.order > 0 && (calibrates ? { line: true } : { order: errors.order })),
   };
+}
+
+/** Errors of nothing: under a budget that cannot be met with them it cannot be met at all. */
+export function noErrors(
+  config: DiTConfig,
+  measured: Pick<MeasuredErrors, 'steps' | 'gaps' | 'order' | 'kinds'>,
+): MeasuredErrors {
+  return { ...measured, sublayers: 2 * config.depth, stepError: () => 0, sublayerError: () => 0 };
 }
 
 /** A part may be calibrated when one of its sublayers may; the others are reused then. */

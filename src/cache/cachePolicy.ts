@@ -58,7 +58,7 @@ export const POLICY_PARAMETERS: Readonly<
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
-  taylorseer: { needs: [], takes: ['period', 'order', 'warmup'] },
+  taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'warmup'] },
   teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],

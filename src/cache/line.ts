@@ -8,8 +8,8 @@ import {
 import type { StepActions } from './policy.js';
 
 /**
- * `steps` with every store that follows another kept beside it, and every calibration behind two stores done against
- * T(x) = C(x) + slope (C(x) - C'(x)), where slope is the distance to the last stored step over that between the two. A
+ * `steps` with every calibration behind two computed steps done against T(x) = C(x) + slope (C(x) - C'(x)), where slope
+ * is the distance to the last computed step over that between the two, and with what the two have to keep for it. A
  * linear layer maps T(x) to T(y) exactly, so that only x - T(x) is left to the increment. Stores are
  * expected to be used by calibration alone or by reuse alone, as with policy calibrated.
  */
@@ -21,16 +21,18 @@ export function withLines(steps: readonly StepActions[]): StepActions[] {
   const lines = new Map<number, CalibrateLineAction>();
   for (const block of changed[0]!.keys())
     for (const linear of BLOCK_LINEARS) {
-      let [stored, before]: (number | undefined)[] = [];
+      let [last, before]: (number | undefined)[] = [];
       for (const [step, blocks] of changed.entries()) {
-        const actions = blocks[block]!;
-        if (actions[linear] === 'store') {
-          if (stored !== undefined) actions[linear] = 'storeLine';
-          [stored, before] = [step, stored];
-        } else if (actions[linear] === 'calibrate' && before !== undefined) {
-          const slope = (step - stored!) / (stored! - before);
+        const action = blocks[block]![linear];
+        if (action === 'compute' || action === 'store') [last, before] = [step, last];
+        else if (action === 'calibrate' && before !== undefined) {
+          // Nothing was calibrated behind the one before, where the two follow each other directly.
+          const first = changed[before]![block]!;
+          if (first[linear] === 'compute') first[linear] = 'store';
+          changed[last!]![block]![linear] = 'storeLine';
+          const slope = (step - last!) / (last! - before);
           if (!lines.has(slope)) lines.set(slope, { kind: 'calibrateLine', slope });
-          actions[linear] = lines.get(slope)!;
+          blocks[block]![linear] = lines.get(slope)!;
         }
       }
     }

@@ -12,11 +12,16 @@ export interface Mixture {
   readonly steps: number;
   /** The most steps in a row that a part may be cached. */
   readonly gaps: number;
+  /** A part may be cached once `order` + 1 of its steps have been computed. */
+  readonly order: number;
+  /** What may be done instead of computing; `calibrate` only where it has MACs. */
+  readonly kinds: readonly CacheKind[];
   /** Of every part, a step. */
   readonly macs: readonly PartMacs[];
   /** Of all steps and parts together. */
   readonly budget: number;
-  readonly error: (kind: CacheKind, step: number, gap: number, part: number) => number;
+  /** `past`: the steps to the last computed one, from that to the one before it and so on, `order` + 1 numbers. */
+  readonly error: (kind: CacheKind, step: number, past: readonly number[], part: number) => number;
   /** Called with the MACs of the cheapest mixture when that is beyond the budget. */
   readonly refuse: (cheapest: number) => never;
 }
@@ -34,10 +39,9 @@ const LIMIT = 1024;
  * The choice of every part (outer) at every step with the least sum of errors within the budget. Parts are bound by the
  * budget alone, so each has its own frontier, and the frontiers are added one after another.
  */
-export function mix({ steps, gaps, macs, budget, error, refuse }: Mixture): Choice[][] {
-  const frontiers = macs.map((costs, part) =>
-    partFrontier(steps, gaps, costs, (kind, step, gap) => error(kind, step, gap, part)),
-  );
+export function mix(mixture: Mixture): Choice[][] {
+  const { macs, budget, refuse } = mixture;
+  const frontiers = macs.map((_, part) => partFrontier(mixture, part));
   let rest = frontiers.reduce((sum, [cheapest]) => sum + cheapest!.macs, 0);
   if (rest > budget) refuse(rest);
   let all: Frontier<Chain<Chain<Choice> | undefined> | undefined> = [{ macs: 0, error: 0, how: undefined }];
@@ -48,38 +52,58 @@ export function mix({ steps, gaps, macs, budget, error, refuse }: Mixture): Choi
   return listOf(all.at(-1)!.how).map(listOf);
 }
 
-/** Walks over the steps; what counts of the past is how long ago the part was computed. */
-function partFrontier(
-  steps: number,
-  gaps: number,
-  macs: PartMacs,
-  error: (kind: CacheKind, step: number, gap: number) => number,
-): Frontier<Chain<Choice> | undefined> {
-  const extended = (
-    ways: Frontier<Chain<Choice> | undefined>,
-    last: Choice,
-    cost: number,
-    more: number,
-  ): Way<Chain<Choice> | undefined>[] =>
-    ways.map((way) => {
+/** The ways to a step behind which the past is the same: all that counts of it for the errors to come. */
+interface State {
+  /** As in `Mixture.error`, 0 first where the step is computed; shorter while few have been computed. */
+  readonly past: readonly number[];
+  readonly ways: Frontier<Chain<Choice> | undefined>;
+}
+
+function partFrontier(mixture: Mixture, part: number): Frontier<Chain<Choice> | undefined> {
+  const { steps, macs } = mixture;
+  const first = { macs: macs[part]!.compute, error: 0, how: { last: 'compute', before: undefined } } as const;
+  let states: State[] = [{ past: [0], ways: [first] }];
+  for (let step = 1; step < steps; step++)
+    states = merged(states.flatMap((state) => statesAfter(mixture, part, step, state)));
+  return frontierOf(
+    states.flatMap(({ ways }) => ways),
+    LIMIT,
+  );
+}
+
+/** Where a state leads to in a step. */
+function statesAfter(
+  { gaps, order, kinds, macs, error }: Mixture,
+  part: number,
+  step: number,
+  state: State,
+): State[] {
+  const { compute, calibrate } = macs[part]!;
+  const past = [state.past[0]! + 1, ...state.past.slice(1)];
+  const extended = (last: Choice, cost: number, more: number) =>
+    state.ways.map((way): Way<Chain<Choice> | undefined> => {
       return { macs: way.macs + cost, error: way.error + more, how: { last, before: way.how } };
     });
-  let byGap: Frontier<Chain<Choice> | undefined>[] = [
-    [{ macs: macs.compute, error: 0, how: { last: 'compute', before: undefined } }],
-  ];
-  for (let step = 1; step < steps; step++) {
-    const next = [frontierOf(extended(byGap.flat(), 'compute', macs.compute, 0), LIMIT)];
-    for (const [before, ways] of byGap.entries()) {
-      const gap = before + 1;
-      if (gap > gaps) break;
-      const cached = extended(ways, 'reuse', 0, error('reuse', step, gap));
-      if (macs.calibrate !== undefined)
-        cached.push(...extended(ways, 'calibrate', macs.calibrate, error('calibrate', step, gap)));
-      next.push(frontierOf(cached, LIMIT));
-    }
-    byGap = next;
+  const computed = { past: [0, ...past].slice(0, order + 1), ways: extended('compute', compute, 0) };
+  if (past[0]! > gaps || past.length <= order) return [computed];
+  const ways = kinds.flatMap((kind) => {
+    const cost = kind === 'reuse' ? 0 : calibrate;
+    return cost === undefined ? [] : extended(kind, cost, error(kind, step, past, part));
+  });
+  return [computed, { past, ways }];
+}
+
+/** One state for each past. */
+function merged(states: readonly State[]): State[] {
+  const byPast = new Map<string, State[]>();
+  for (const state of states) {
+    const key = state.past.join();
+    byPast.set(key, [...(byPast.get(key) ?? []), state]);
   }
-  return frontierOf(byGap.flat(), LIMIT);
+  return [...byPast.values()].map((same) => {
+    const ways = same.flatMap((state) => state.ways);
+    return { past: same[0]!.past, ways: frontierOf(ways, LIMIT) };
+  });
 }
 
 /** All sums of two ways that cost at most `most`. */

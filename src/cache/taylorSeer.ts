@@ -11,6 +11,8 @@ import { Schedule, scheduleLayers } from './schedule.js';
 export interface TaylorSeerParameters {
   /** Steps from one computed step to the next. Default 3. */
   readonly period?: number | undefined;
+  /** Instead of `period` and `warmup`: compute these steps in full, step 0 among them. */
+  readonly gatherSteps?: readonly number[] | undefined;
   /** Of the series, as far as there are differences yet. Default 1. */
   readonly order?: number | undefined;
   /** Steps at the start that are computed in full. Default 2. */
@@ -22,24 +24,24 @@ export class TaylorSeer implements CachePolicy {
   readonly period: number;
   readonly order: number;
   readonly warmup: number;
+  readonly gatherSteps: readonly number[] | undefined;
 
-  constructor({ period = 3, order = 1, warmup = 2 }: TaylorSeerParameters) {
+  constructor({ period = 3, gatherSteps, order = 1, warmup = 2 }: TaylorSeerParameters) {
     requireInteger('period', period, 1);
     requireInteger('order', order, 0, MOST_ORDER);
     requireInteger('warmup', warmup, 1);
     this.period = period;
     this.order = order;
     this.warmup = warmup;
+    this.gatherSteps = gatherSteps;
   }
 
   decide({ config, steps }: CachedRun): CacheDecision {
     const layers = scheduleLayers(config.depth, 'sublayer');
     const last = this.warmup - 1;
-    const schedule = Schedule.fromRule(
-      layers,
-      steps,
-      (step) => step <= last || (step - last) % this.period === 0,
-    );
+    const schedule = this.gatherSteps
+      ? Schedule.fromSteps(layers, steps, this.gatherSteps)
+      : Schedule.fromRule(layers, steps, (step) => step <= last || (step - last) % this.period === 0);
     return { schedule, scatter: () => 'reuse', order: this.order };
   }
 }

@@ -1,7 +1,8 @@
 /**
  * What caching costs a model in error, measured once by `measureErrors` (evaluate/) and kept as safetensors: for each
- * kind `<kind>.steps` [steps, gaps] and `<kind>.sublayers` [steps, gaps, sublayers], float64, gap 1 first, 0 where
- * the gap reaches back beyond step 0. Nothing in a file is believed.
+ * kind `<kind>.steps` [steps, gaps, gaps + 1, ...], with one more axis for every order of extrapolation (the steps between
+ * the computed ones), and of order 0 `<kind>.sublayers` [steps, gaps, sublayers]; float64, a distance of 1 first, 0
+ * where one reaches back beyond step 0. Nothing in a file is believed.
  */
 import type { CacheKind, MeasuredErrors } from '../cache/measuredErrors.js';
 import { FormatError, IncacheError, requireInteger } from '../errors.js';
@@ -18,6 +19,8 @@ export interface ErrorTableInfo {
   readonly sampler: string;
   readonly steps: number;
   readonly gaps: number;
+  /** Of the extrapolation from computed steps. Default 0, none. */
+  readonly order?: number;
   readonly sublayers: number;
   readonly guidanceScale: number;
   readonly images: number;
@@ -28,10 +31,27 @@ export interface ErrorTableInfo {
 
 /** The errors of one kind, row-major. */
 export interface KindErrors {
-  /** steps x gaps. */
+  /** steps x gaps, x (gaps + 1) for every order. */
   readonly steps: Float64Array;
-  /** steps x gaps x sublayers. */
-  readonly sublayers: Float64Array;
+  /** steps x gaps x sublayers; of order 0. */
+  readonly sublayers?: Float64Array;
+}
+
+/** The highest order that is measured: places of a table multiply with each. */
+export const MOST_MEASURED_ORDER = 2;
+
+/** The place of (step, past) in the errors of steps, see `MeasuredErrors`. */
+export function placeOf(gaps: number, step: number, [gap, ...between]: readonly number[]): number {
+  return between.reduce((place, steps) => place * (gaps + 1) + steps - 1, step * gaps + gap! - 1);
+}
+
+/** How many places there are. */
+export function placesOf({
+  steps,
+  gaps,
+  order = 0,
+}: Pick<ErrorTableInfo, 'steps' | 'gaps' | 'order'>): number {
+  return steps * gaps * (gaps + 1) ** order;
 }
 
 const FORMAT = 'incache-errors';
@@ -39,15 +59,16 @@ const VERSION = '1';
 
 export class ErrorTable implements MeasuredErrors {
   readonly info: ErrorTableInfo;
-  readonly kinds: Readonly<{ reuse: KindErrors; calibrate?: KindErrors }>;
+  readonly #errors: Readonly<Partial<Record<CacheKind, KindErrors>>>;
 
   /** @throws ArgumentError or IncacheError naming what does not fit. */
-  constructor(info: ErrorTableInfo, kinds: ErrorTable['kinds']) {
+  constructor(info: ErrorTableInfo, errors: Readonly<Partial<Record<CacheKind, KindErrors>>>) {
     for (const field of ['steps', 'gaps', 'sublayers', 'images'] as const)
       requireInteger(field, info[field], 1);
-    for (const [kind, errors] of Object.entries(kinds)) requireErrorsOf(kind, errors, info);
+    requireInteger('order', info.order ?? 0, 0, MOST_MEASURED_ORDER);
+    for (const [kind, of] of Object.entries(errors)) requireErrorsOf(kind, of, info);
     this.info = { ...info };
-    this.kinds = kinds;
+    this.#errors = errors;
   }
 
   /** @throws FormatError for a file that is not of errors or damaged; IncacheError when it cannot be read. */
@@ -55,11 +76,11 @@ export class ErrorTable implements MeasuredErrors {
     using file = SafetensorsFile.open(path);
     const info = readInfo(file);
     const read = (kind: CacheKind): KindErrors => {
-      return { steps: file.readFloat64(`${kind}.steps`), sublayers: file.readFloat64(`${kind}.sublayers`) };
+      const steps = file.readFloat64(`${kind}.steps`);
+      return { steps, ...(!info.order && { sublayers: file.readFloat64(`${kind}.sublayers`) }) };
     };
     try {
-      const calibrate = info.factorHash !== undefined && { calibrate: read('calibrate') };
-      return new ErrorTable(info, { reuse: read('reuse'), ...calibrate });
+      return new ErrorTable(info, Object.fromEntries(kindsOf(info).map((kind) => [kind, read(kind)])));
     } catch (error) {
       if (error instanceof IncacheError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
       throw error;
@@ -69,14 +90,12 @@ export class ErrorTable implements MeasuredErrors {
   /** Writes the file whole or not at all. @throws IncacheError naming the path. */
   save(path: string): void {
     const { steps, gaps, sublayers } = this.info;
-    const tensors = Object.entries(this.kinds).flatMap(([kind, errors]) => [
-      { name: `${kind}.steps`, dtype: 'F64' as const, shape: [steps, gaps], data: errors.steps },
-      {
-        name: `${kind}.sublayers`,
-        dtype: 'F64' as const,
-        shape: [steps, gaps, sublayers],
-        data: errors.sublayers,
-      },
+    const between = new Array<number>(this.order).fill(gaps + 1);
+    const tensor = (name: string, shape: number[], data: Float64Array | undefined) =>
+      data ? [{ name, dtype: 'F64' as const, shape, data }] : [];
+    const tensors = Object.entries(this.#errors).flatMap(([kind, errors]) => [
+      ...tensor(`${kind}.steps`, [steps, gaps, ...between], errors.steps),
+      ...tensor(`${kind}.sublayers`, [steps, gaps, sublayers], errors.sublayers),
     ]);
     writeSafetensors(path, tensors, {
       format: FORMAT,
@@ -97,16 +116,20 @@ export class ErrorTable implements MeasuredErrors {
     return this.info.sublayers;
   }
 
-  get calibrated(): boolean {
-    return this.kinds.calibrate !== undefined;
+  get order(): number {
+    return this.info.order ?? 0;
   }
 
-  stepError(kind: CacheKind, step: number, gap: number): number {
-    return this.kinds[kind]!.steps[step * this.gaps + gap - 1]!;
+  get kinds(): CacheKind[] {
+    return Object.keys(this.#errors) as CacheKind[];
+  }
+
+  stepError(kind: CacheKind, step: number, past: readonly number[]): number {
+    return this.#errors[kind]!.steps[placeOf(this.gaps, step, past)]!;
   }
 
   sublayerError(kind: CacheKind, step: number, gap: number, sublayer: number): number {
-    return this.kinds[kind]!.sublayers[(step * this.gaps + gap - 1) * this.sublayers + sublayer]!;
+    return this.#errors[kind]!.sublayers![(step * this.gaps + gap - 1) * this.sublayers + sublayer]!;
   }
 
   /** @throws IncacheError naming both hashes unless the model with this one was measured. */
@@ -125,11 +148,17 @@ export class ErrorTable implements MeasuredErrors {
   }
 }
 
-function requireErrorsOf(kind: string, errors: KindErrors, { steps, gaps, sublayers }: ErrorTableInfo): void {
-  const count = steps * gaps;
-  for (const [name, values, length] of [
-    [`${kind}.steps`, errors.steps, count],
-    [`${kind}.sublayers`, errors.sublayers, count * sublayers],
+/** What was measured: of order 0 reuse, and calibration beside it; of higher ones the one or the other. */
+function kindsOf({ factorHash, order = 0 }: ErrorTableInfo): CacheKind[] {
+  if (factorHash === undefined) return ['reuse'];
+  return order > 0 ? ['calibrate'] : ['reuse', 'calibrate'];
+}
+
+function requireErrorsOf(kind: string, errors: KindErrors, info: ErrorTableInfo): void {
+  const { steps, gaps, sublayers } = info;
+  for (const [name, values = [], length] of [
+    [`${kind}.steps`, errors.steps, placesOf(info)],
+    [`${kind}.sublayers`, errors.sublayers, info.order ? 0 : steps * gaps * sublayers],
   ] as const) {
     requireLength(name, values, length);
     const bad = values.findIndex((value) => !(value >= 0 && Number.isFinite(value)));

@@ -1,15 +1,19 @@
 /** Measures what caching costs a model in error, for the policies that choose by it. */
-import { Schedule, scheduleLayers } from '../cache/schedule.js';
-import { ErrorTable, type KindErrors } from '../calibrate/errorTable.js';
+import type { CacheKind } from '../cache/measuredErrors.js';
+import { scheduleLayers } from '../cache/schedule.js';
+import { ErrorTable, type KindErrors, MOST_MEASURED_ORDER } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
-import type { Prediction } from '../diffusion/sampler.js';
 import { requireInteger } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
-import type { CacheOptions, SampleOptions } from '../pipeline/options.js';
+import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
-import { relativeL2 } from './relativeL2.js';
-import { StepNetwork, Trajectory } from './stepwise.js';
+import { CacheErrors } from './cacheErrors.js';
+import { ExtrapolationErrors } from './extrapolationErrors.js';
+import { MeasuringBench, type MeasuringUnit, takeUnits, type UnitResults } from './measuringUnit.js';
+import { runKey } from './runKey.js';
+import { SavedRun } from './savedRun.js';
+import { Trajectory } from './stepwise.js';
 
 export interface MeasureErrorsOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
@@ -17,51 +21,55 @@ export interface MeasureErrorsOptions
   readonly images?: number;
   /** The most steps from the stored one that are measured. Default 3. */
   readonly gaps?: number;
-  /** Measure calibration with them beside reuse. */
+  /**
+   * Of the extrapolation that is measured: 1 or 2 of policy taylorseer, or 1 of calibrated, with factors. Default 0, of
+   * reuse.
+   */
+  readonly order?: number;
+  /** Measure calibration with them: of order 0 beside reuse, of order 1 instead. */
   readonly factors?: FactorSet;
-  /** Called after every evaluation of the network, of `measuringWork` in all. */
+  /** Keeps what has been measured; where there is something already, goes on with it. */
+  readonly folder?: string;
+  /** Called after every evaluation of the network, of `measuringWork` in all, those of a run gone on with included. */
   readonly onProgress?: () => void;
 }
 
-const DEFAULT_IMAGES = 8;
-const DEFAULT_GAPS = 3;
-const DEFAULT_STEPS = 50;
+/** What one kind of caching costs. */
+interface KindMeasurement {
+  readonly kind: CacheKind;
+  readonly units: readonly MeasuringUnit[];
+  errors(results: UnitResults): KindErrors;
+}
+
+/** With nothing left open that decides the work. */
+type Resolved = MeasureErrorsOptions &
+  Required<Pick<MeasureErrorsOptions, 'images' | 'gaps' | 'order' | 'steps'>>;
 
 /** Evaluations of the network that `measureErrors` will take. */
 export function measuringWork(config: DiTConfig, options: MeasureErrorsOptions): number {
-  const { steps = DEFAULT_STEPS, gaps = DEFAULT_GAPS, factors } = options;
-  const kinds = factors ? 2 : 1;
-  const variants = 1 + scheduleLayers(config.depth, 'sublayer').length;
-  let [cached, sampledOn] = [0, 0];
-  for (let base = 0; base < steps - 1; base++) {
-    cached++;
-    for (let step = base + 1; step <= Math.min(base + gaps, steps - 1); step++) {
-      cached++;
-      sampledOn += steps - 1 - step;
-    }
-  }
-  return steps + kinds * (variants * cached + sampledOn);
+  const resolved = resolve(options);
+  const units = measurementsOf(config, resolved).flatMap((measurement) => measurement.units);
+  return units.reduce((sum, { evaluations }) => sum + evaluations, resolved.steps);
 }
 
 /**
- * Samples without a cache and takes every step again with a cache of the step 1 to `gaps` before it, everything
- * reused (and calibrated), sampling on without a cache to the end: an error counts by what it does to the image, not
- * to the step it is made at. It is the relative L2 of the final latents, all images as one vector. Then each sublayer
- * is cached alone, and its error is estimated from how the change of the predicted noise compares with that of all.
- * Throws an `ArgumentError` for options that do not fit, and as `sample` does.
+ * Samples a few images without a cache and takes their steps again with one (see cacheErrors.ts and, of higher orders,
+ * extrapolationErrors.ts). Killed and called again with the same folder and options it goes on and gives the same
+ * errors. Throws an `ArgumentError` for options that do not fit and a folder of another measurement, and as `sample` does.
  */
 export async function measureErrors(
   pipeline: DiTPipeline,
   options: MeasureErrorsOptions = {},
 ): Promise<ErrorTable> {
-  const { images = DEFAULT_IMAGES, gaps = DEFAULT_GAPS, steps = DEFAULT_STEPS, factors } = options;
-  requireInteger('images', images, 1);
-  requireInteger('steps', steps, 2, 1000);
-  requireInteger('gaps', gaps, 1, steps - 1);
+  const resolved = resolve(options);
+  const { images, gaps, order, steps, factors, folder } = resolved;
   const labels = Array.from({ length: images }, (_, image) => image % pipeline.config.classes);
   const trajectory = new Trajectory(pipeline, { ...options, steps, labels });
-  const measurement = new Measurement(trajectory, gaps, options.onProgress ?? (() => {}));
-  const kinds = await measurement.run(factors);
+  const measurements = measurementsOf(pipeline.config, resolved);
+  const saved = folder === undefined ? undefined : savedRun(trajectory, resolved, folder);
+  using bench = await MeasuringBench.create(trajectory, options.onProgress ?? (() => {}));
+  const units = measurements.flatMap((measurement) => measurement.units);
+  const results = await takeUnits(units, bench, saved);
   return new ErrorTable(
     {
       modelHash: pipeline.checkpoint.hash,
@@ -69,94 +77,45 @@ export async function measureErrors(
       sampler: trajectory.sampler.name,
       steps,
       gaps,
-      sublayers: measurement.layers.length,
+      order,
+      sublayers: scheduleLayers(pipeline.config.depth, 'sublayer').length,
       guidanceScale: trajectory.options.guidanceScale,
       images,
       seed: trajectory.options.seed,
       createdBy: `incache ${VERSION}`,
     },
-    kinds,
+    Object.fromEntries(measurements.map(({ kind, errors }) => [kind, errors(results)])),
   );
 }
 
-class Measurement {
-  readonly layers: readonly string[];
-
-  constructor(
-    readonly trajectory: Trajectory,
-    readonly gaps: number,
-    readonly onEvaluation: () => void,
-  ) {
-    this.layers = scheduleLayers(trajectory.pipeline.config.depth, 'sublayer');
-  }
-
-  async run(factors: FactorSet | undefined): Promise<ErrorTable['kinds']> {
-    using network = await StepNetwork.create(this.trajectory, { policy: 'none' });
-    await this.trajectory.sample(network, this.onEvaluation);
-    const reuse = await this.#kind(network, { policy: 'reuse' });
-    const calibrate = factors && (await this.#kind(network, { policy: 'calibrated', factors }));
-    return { reuse, ...(calibrate && { calibrate }) };
-  }
-
-  /** `full` is the network without a cache. */
-  async #kind(full: StepNetwork, cache: CacheOptions): Promise<KindErrors> {
-    const { trajectory, onEvaluation } = this;
-    const size = trajectory.steps * this.gaps;
-    const [steps, changes] = [new Float64Array(size), new Float64Array(size)];
-    await this.#eachPair(
-      cache,
-      () => true,
-      async (place, step, prediction) => {
-        changes[place] = distance(prediction, trajectory.predictions[step]!);
-        const final = await trajectory.finish(full, step, prediction, onEvaluation);
-        steps[place] = relativeL2(final, trajectory.final);
-      },
-    );
-    const count = this.layers.length;
-    const sublayers = new Float64Array(size * count);
-    for (const [column, layer] of this.layers.entries())
-      await this.#eachPair(
-        cache,
-        (name) => name === layer,
-        async (place, step, prediction) => {
-          const change = distance(prediction, trajectory.predictions[step]!);
-          if (change > 0) sublayers[place * count + column] = (change / changes[place]!) * steps[place]!;
-        },
-      );
-    return { steps, sublayers };
-  }
-
-  /**
-   * Calls `use` with what is predicted at a step when the sublayers that are `cached` have been stored at another,
-   * for every pair up to `gaps` apart; `place` is that of (step, gap) in a table of steps x gaps.
-   */
-  async #eachPair(
-    cache: CacheOptions,
-    cached: (layer: string) => boolean,
-    use: (place: number, step: number, prediction: Prediction) => Promise<void>,
-  ): Promise<void> {
-    const { latents, steps } = this.trajectory;
-    using network = await StepNetwork.create(this.trajectory, { ...cache, schedule: this.#schedule(cached) });
-    for (let base = 0; base < steps - 1; base++) {
-      await network.predict(0, base, latents[base]!);
-      this.onEvaluation();
-      for (let step = base + 1; step <= Math.min(base + this.gaps, steps - 1); step++) {
-        const prediction = await network.predict(1, step, latents[step]!);
-        this.onEvaluation();
-        await use(step * this.gaps + step - base - 1, step, prediction);
-      }
-    }
-  }
-
-  /** Two steps: everything is gathered, then the layers that are `cached` are scattered. */
-  #schedule(cached: (layer: string) => boolean): Schedule {
-    return Schedule.fromRule(this.layers, 2, (_, layer) => !cached(layer));
-  }
+function resolve(options: MeasureErrorsOptions): Resolved {
+  const { images = 8, gaps = 3, order = 0, steps = 50, factors } = options;
+  requireInteger('images', images, 1);
+  requireInteger('order', order, 0, factors ? 1 : MOST_MEASURED_ORDER);
+  requireInteger('steps', steps, order + 2, 1000);
+  requireInteger('gaps', gaps, 1, steps - 1);
+  return { ...options, images, gaps, order, steps };
 }
 
-/** L2 of the difference between predicted noises. */
-function distance(a: Prediction, b: Prediction): number {
-  let sum = 0;
-  for (let i = 0; i < b.noise.length; i++) sum += (a.noise[i]! - b.noise[i]!) ** 2;
-  return Math.sqrt(sum);
+function measurementsOf({ depth }: DiTConfig, { order, steps, gaps, factors }: Resolved): KindMeasurement[] {
+  const calibrated = factors && ({ policy: 'calibrated', factors } as const);
+  if (order > 0) {
+    const cache = { ...(calibrated ?? ({ policy: 'taylorseer' } as const)), order };
+    const kind = calibrated ? 'calibrate' : 'reuse';
+    return [measurement(kind, new ExtrapolationErrors({ cache, order, steps, gaps }))];
+  }
+  const layers = scheduleLayers(depth, 'sublayer');
+  const of = (kind: CacheKind, cache: CacheErrors['options']['cache']) =>
+    measurement(kind, new CacheErrors({ kind, cache, steps, gaps, layers }));
+  return [of('reuse', { policy: 'reuse' }), ...(calibrated ? [of('calibrate', calibrated)] : [])];
+}
+
+function measurement(kind: CacheKind, errors: CacheErrors | ExtrapolationErrors): KindMeasurement {
+  return { kind, units: errors.units, errors: (results) => errors.errors(results) };
+}
+
+function savedRun({ pipeline, options }: Trajectory, resolved: Resolved, folder: string): SavedRun {
+  const { images, gaps, order, factors } = resolved;
+  const others = { images, gaps, order, factors: factors?.hash ?? 'none' };
+  return new SavedRun(folder, runKey(pipeline, options, undefined, others));
 }

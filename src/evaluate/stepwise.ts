@@ -1,9 +1,8 @@
 /** The uncached trajectory of one batch, single steps of which can be taken in another way. */
-import { bothBranches } from '../diffusion/guidance.js';
 import { batchNormals } from '../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../diffusion/sampler.js';
 import { DenoisingSession } from '../engine/session.js';
-import { isGuided, predictionOf, sequencesOf } from '../pipeline/batch.js';
+import { BatchNetwork } from '../pipeline/batchNetwork.js';
 import {
   type CacheOptions,
   type ResolvedOptions,
@@ -13,40 +12,38 @@ import {
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { samplerOf } from '../pipeline/planBatch.js';
 
-/** Of `cache` over two steps, the second of which is the one of interest; without a cache it is the first. */
-export type Place = 0 | 1;
-
-/** The network with the two plans of a cache, for any step of a trajectory. */
+/** The network under a cache over a few steps, for any step of a trajectory. */
 export class StepNetwork implements Disposable {
+  readonly #network: BatchNetwork;
   #conditioned = -1;
 
   private constructor(
     readonly trajectory: Trajectory,
     readonly session: DenoisingSession,
-  ) {}
+  ) {
+    const { pipeline, options } = trajectory;
+    this.#network = new BatchNetwork({ ...options, config: pipeline.config, session });
+  }
 
-  static async create(trajectory: Trajectory, cache: CacheOptions): Promise<StepNetwork> {
+  /** `steps` are those that the cache is planned for. */
+  static async create(trajectory: Trajectory, cache: CacheOptions, steps: number): Promise<StepNetwork> {
     const { pipeline, options } = trajectory;
     const { labels } = options;
-    const plan = pipeline.plan({ ...options, steps: 2, batch: labels.length, cache });
+    const plan = pipeline.plan({ ...options, steps, batch: labels.length, cache });
     const session = await DenoisingSession.create(pipeline.device, pipeline.weights, plan);
     return new StepNetwork(trajectory, session);
   }
 
-  /** What is predicted for latents at a step of the trajectory. */
-  async predict(place: Place, step: number, latents: Float32Array): Promise<Prediction> {
-    const { pipeline, options, sampler } = this.trajectory;
+  /** What step `place` of the cache predicts for latents at a step of the trajectory. */
+  async predict(place: number, step: number, latents: Float32Array): Promise<Prediction> {
+    const { options, sampler } = this.trajectory;
     options.signal?.throwIfAborted();
-    const guided = isGuided(options.guidanceScale);
-    const { labels, distinct } = sequencesOf(options.labels, guided, pipeline.config.classes);
-    if (this.#conditioned !== step)
-      await this.session.condition(distinct.map((label) => ({ timestep: sampler.timesteps[step]!, label })));
+    if (this.#conditioned !== step) await this.#network.condition([sampler.timesteps[step]!]);
     this.#conditioned = step;
-    const rows = Int32Array.from(labels, (label) => distinct.indexOf(label));
-    const output = await this.session.evaluate(place, guided ? bothBranches(latents) : latents, rows);
+    const prediction = await this.#network.predict(place, 0, latents);
     // The network runs on this thread too: let signals and timers through.
     await new Promise((resolve) => setImmediate(resolve));
-    return predictionOf({ ...options, config: pipeline.config }, output);
+    return prediction;
   }
 
   [Symbol.dispose](): void {

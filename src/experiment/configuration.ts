@@ -25,8 +25,8 @@ export interface Configuration {
   /** Default: no cache. */
   readonly cache?: Omit<CacheOptions, 'factors' | 'errors' | 'rule'>;
   readonly factors?: FactorChoice;
-  /** Whether the policy chooses by measured errors. */
-  readonly errors?: boolean;
+  /** Of a policy that chooses by measured errors: the order of the extrapolation that they are of. */
+  readonly errors?: number;
   /** Columns of its own in the results. */
   readonly parameters?: Row;
 }
@@ -99,18 +99,20 @@ function withFactors(kind: string, factors: FactorChoice, period: number, order:
   };
 }
 
-/** Policies that choose by measured errors, under a share of the MACs of the uncached run. */
+/** Policies that choose by measured errors, of an order, under a share of the MACs of the uncached run. */
 export function budgeted(
   policy: 'searched' | 'mixed',
   budget: number,
   factors?: FactorChoice,
+  order = 0,
 ): Configuration {
-  const name = `${policy}${factors ? ` ${factors.method} r=${factors.rank}` : ''}`;
+  const calibration = factors ? ` ${factors.method} r=${factors.rank}` : '';
+  const name = `${policy}${calibration}${order > 0 ? ` m=${order}` : ''}`;
   return {
     name: `${name} budget ${budget}`,
     family: name,
     cache: { policy, budget },
-    errors: true,
+    errors: order,
     ...(factors && { factors }),
   };
 }

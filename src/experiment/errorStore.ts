@@ -1,18 +1,18 @@
 /** What caching costs in error, for the policies that choose by it: measured once and kept in the experiment's folder. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ErrorTable } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../evaluate/measureErrors.js';
 import { calibrationSeed } from './calibrationData.js';
 import type { FactorChoice } from './configuration.js';
-import type { Advance, ExperimentContext } from './experiment.js';
+import type { Advance, ExperimentContext, SamplingChoice } from './experiment.js';
 
 /** Images that the errors are measured on: few, since every step of theirs is taken in every way. */
 const IMAGES = 8;
 
 /** The most steps between a stored one and its use. */
-const LARGEST_GAP = 4;
+const LARGEST_GAP = 3;
 
 export class ErrorStore {
   readonly #context: ExperimentContext;
@@ -22,37 +22,45 @@ export class ErrorStore {
   }
 
   /** Evaluations of the network for one image that `get` takes at most. */
-  get work(): number {
-    return IMAGES * measuringWork(this.#context.pipeline.config, this.#options());
+  work(order: number, choice: FactorChoice | undefined): number {
+    // Of order 0 calibration is measured beside reuse.
+    const kinds = choice && order === 0 ? 2 : 1;
+    return kinds * IMAGES * measuringWork(this.#context.pipeline.config, this.#options(order));
   }
 
-  /** The errors of reuse, and of calibration where there are factors, on images of a seed of their own. */
+  /**
+   * The errors of an order on images of a seed of their own: of reuse or extrapolation, or with factors of calibration
+   * too. Killed and called again it goes on.
+   */
   async get(
+    order: number,
     seed: number,
     advance: Advance,
     choice: FactorChoice | undefined,
     factors: FactorSet | undefined,
   ): Promise<ErrorTable> {
-    const folder = join(this.#context.folder, 'errors');
-    const path = join(
-      folder,
-      `${choice ? `${choice.method}-r${choice.rank}` : 'reuse'}-seed${seed}.safetensors`,
-    );
+    const kind = choice ? `${choice.method}-r${choice.rank}` : 'reuse';
+    const folder = join(this.#context.folder, 'errors', `${kind}-m${order}-seed${seed}`);
+    const path = join(folder, 'errors.safetensors');
     if (existsSync(path)) return ErrorTable.load(path);
     const errors = await measureErrors(this.#context.pipeline, {
-      ...this.#options(),
+      ...this.#options(order),
       seed: calibrationSeed(seed),
+      folder,
       ...(factors && { factors }),
       onProgress: () => advance(IMAGES),
     });
-    mkdirSync(folder, { recursive: true });
     errors.save(path);
     return errors;
   }
 
-  #options(): MeasureErrorsOptions {
+  #options(order: number): MeasureErrorsOptions {
     const { sampling, signal } = this.#context;
-    const gaps = Math.min(LARGEST_GAP, sampling.steps - 1);
-    return { ...sampling, images: IMAGES, gaps, ...(signal && { signal }) };
+    return { ...sampling, order, images: IMAGES, gaps: gapsOf(sampling), ...(signal && { signal }) };
   }
+}
+
+/** The most steps in a row that a policy which chooses by measured errors may cache. */
+export function gapsOf({ steps }: SamplingChoice): number {
+  return Math.min(LARGEST_GAP, steps - 1);
 }

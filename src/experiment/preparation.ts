@@ -17,7 +17,10 @@ export class Preparation {
 
   /** Evaluations of the network for one image that it takes at most. */
   work({ factors, errors }: Configuration): number {
-    return (factors ? this.#factors.work(factors) : 0) + (errors ? this.#errors.work : 0);
+    return (
+      (factors ? this.#factors.work(factors) : 0) +
+      (errors === undefined ? 0 : this.#errors.work(errors, factors))
+    );
   }
 
   /** Calls `action` with the cache options of the configuration, with the factors and errors of a seed. */
@@ -27,9 +30,10 @@ export class Preparation {
     advance: Advance,
     action: (cache: CacheOptions) => Promise<T>,
   ): Promise<T> {
-    const { cache = {}, factors: choice, errors: chooses } = configuration;
+    const { cache = {}, factors: choice, errors: order } = configuration;
     const withFactors = async (factors?: FactorSet) => {
-      const errors = chooses && (await this.#errors.get(seed, advance, choice, factors));
+      const errors =
+        order === undefined ? undefined : await this.#errors.get(order, seed, advance, choice, factors);
       return action({ ...cache, ...(factors && { factors }), ...(errors && { errors }) });
     };
     return choice ? this.#factors.use(choice, seed, advance, withFactors) : withFactors();

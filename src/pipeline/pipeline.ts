@@ -8,10 +8,11 @@ import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
 import type { ConfigHints, DiTConfig } from '../models/config.js';
-import { denoiseBatch, isGuided, sequencesOf } from './batch.js';
+import { denoiseBatch } from './batch.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from './options.js';
 import { planBatch, samplerOf } from './planBatch.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
+import { isGuided, sequencesOf } from './sequences.js';
 
 export interface LoadOptions extends DeviceOptions, ConfigHints {
   /** Name of the backend; default: the fastest one present. */

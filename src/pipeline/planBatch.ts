@@ -7,9 +7,9 @@ import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import type { FloatType } from '../plan/types.js';
-import { isGuided } from './batch.js';
 import { cachedSteps } from './cachePolicy.js';
 import type { ResolvedOptions } from './options.js';
+import { isGuided } from './sequences.js';
 
 export interface BatchPlanOptions {
   readonly images: number;

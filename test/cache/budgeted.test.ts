@@ -41,9 +41,10 @@ describe('under a budget', () => {
     steps,
     gaps,
     sublayers: 2 * TINY.depth,
-    calibrated: true,
+    order: 0,
+    kinds: ['reuse', 'calibrate'],
     // Reuse is right at step 2, and calibration elsewhere; of the sublayers, in MLPs.
-    stepError: (kind, step, gap) => ((kind === 'reuse') === (step === 2) ? 0.01 : 1) * gap,
+    stepError: (kind, step, [gap]) => ((kind === 'reuse') === (step === 2) ? 0.01 : 1) * gap!,
     sublayerError: (kind, step, gap, sublayer) =>
       ((kind === 'calibrate') === (sublayer % 2 === 1) ? 0.01 : 1) * gap + step / 1000,
   };
@@ -81,8 +82,8 @@ describe('under a budget', () => {
           new Policy({ ...errors, ...given }, 1).decide({ ...run, rank: () => rank });
         assert.throws(() => decide({ steps: 5 }), /errors is 'of 5 steps and 4 sublayers'; expected 4 steps/);
         assert.throws(() => decide({ sublayers: 6 }), /expected 4 steps and 4 sublayers/);
-        assert.throws(() => decide({ calibrated: false }), /errors is 'of reuse alone'/);
-        assert.ok(decide({ calibrated: false }, 0));
+        assert.throws(() => decide({ kinds: ['reuse'] }), /errors is 'of reuse alone'/);
+        assert.ok(decide({ kinds: ['reuse'] }, 0));
       });
     });
 
@@ -100,5 +101,39 @@ describe('under a budget', () => {
       .filter(({ proj, fc2 }) => proj !== 'store' && proj !== 'storeOutput' && fc2 !== 'store');
     assert.ok(cached.some(({ proj }) => proj === 'reuse') && cached.some(({ fc2 }) => fc2 === 'calibrate'));
     for (const { proj, fc2 } of cached) assert.ok(proj !== 'calibrate' && fc2 !== 'reuse', `${proj}, ${fc2}`);
+  });
+
+  describe('of errors of extrapolation', () => {
+    const line = { ...errors, order: 1 };
+    /** Steps are worth little but the third, unless two steps lie between the computed ones. */
+    const stepError = (_: unknown, step: number, [, between]: readonly number[]) =>
+      (step === 2 ? 1 : 0.01) + (between === 2 ? 1 : 0);
+
+    test('searched extrapolates, or calibrates against the line', () => {
+      const series = new Searched({ ...line, kinds: ['reuse'], stepError }, 0.8).decide({
+        ...run,
+        rank: () => 0,
+      });
+      assert.deepEqual([series.order, series.line], [1, undefined]);
+      assert.deepEqual(
+        series.schedule.gather.map(([cell]) => cell),
+        [1, 1, 1, 0],
+      );
+      const calibrated = new Searched({ ...line, kinds: ['calibrate'], stepError }, 0.8);
+      assert.deepEqual(calibrated.decide(run).line, true);
+      const last = actionsOf(calibrated).at(-1)!;
+      assert.ok(last.every(({ q }) => typeof q === 'object' && q.kind === 'calibrateLine'));
+    });
+
+    test('are refused by a run that does another thing, and by mixed', () => {
+      assert.throws(
+        () => new Searched({ ...line, kinds: ['calibrate'] }, 1).decide({ ...run, rank: () => 0 }),
+        /errors is 'of calibration of order 1'; expected the factors beside them/,
+      );
+      assert.throws(
+        () => new Mixed(line, 1).decide(run),
+        /errors is 'of order 1'; expected errors of order 0/,
+      );
+    });
   });
 });

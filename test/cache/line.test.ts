@@ -29,9 +29,9 @@ describe('lines', () => {
     );
   });
 
-  test('pass over what was computed and not stored', () => {
+  test('go through steps that were computed one after the other', () => {
     const steps = stepActions(Schedule.fromSteps(LAYERS, 6, [0, 1, 2, 4]), 2, () => 'calibrate');
-    assert.equal(of(withLines(steps), 'fc1'), 'compute compute store calibrate storeLine +0.5');
+    assert.equal(of(withLines(steps), 'fc1'), 'compute store storeLine +1 storeLine +0.5');
   });
 
   test('leave a layer that is reused as it is', () => {

@@ -9,21 +9,26 @@ const CHOICES: readonly Choice[] = ['compute', 'reuse', 'calibrate'];
 const never = () => assert.fail('within the budget');
 
 /** MACs and error of a mixture; infinite where a gap was not measured or there is nothing to calibrate with. */
-function total({ steps, gaps, macs, error }: Mixture, choices: readonly (readonly Choice[])[]) {
+function total(mixture: Mixture, choices: readonly (readonly Choice[])[]) {
+  const { steps, gaps, order, kinds, macs, error } = mixture;
   const sum = { macs: 0, error: 0 };
   for (const [sublayer, row] of choices.entries()) {
-    let last = 0;
+    const computed = [0];
     for (let step = 0; step < steps; step++) {
       const choice = row[step]!;
       const { compute, calibrate } = macs[sublayer]!;
       if (choice === 'compute') {
-        last = step;
+        if (step > 0) computed.unshift(step);
         sum.macs += compute;
         continue;
       }
-      const allowed = step > 0 && step - last <= gaps && (choice === 'reuse' || calibrate !== undefined);
+      const past = [step, ...computed].slice(0, order + 2).flatMap((at, i, all) => {
+        return i + 1 < all.length ? [at - all[i + 1]!] : [];
+      });
+      const known = kinds.includes(choice) && (choice === 'reuse' || calibrate !== undefined);
+      const allowed = step > 0 && past.length > order && past[0]! <= gaps && known;
       sum.macs += choice === 'calibrate' ? (calibrate ?? 0) : 0;
-      sum.error += allowed ? error(choice, step, step - last, sublayer) : Number.POSITIVE_INFINITY;
+      sum.error += allowed ? error(choice, step, past, sublayer) : Number.POSITIVE_INFINITY;
     }
   }
   return sum;
@@ -40,23 +45,31 @@ function* everyMixture(sublayers: number, steps: number): Generator<Choice[][]> 
 describe('a mixture', () => {
   test('is the best of all within its budget', () => {
     const random = new Random(8);
-    for (const [sublayers, steps, gaps] of [
-      [1, 7, 2],
-      [2, 4, 3],
-      [2, 4, 1],
-      [3, 3, 2],
+    for (const [sublayers, steps, gaps, order, kinds] of [
+      [1, 7, 2, 0, ['reuse', 'calibrate']],
+      [2, 4, 3, 0, ['reuse', 'calibrate']],
+      [2, 4, 1, 0, ['reuse', 'calibrate']],
+      [3, 3, 2, 0, ['reuse', 'calibrate']],
+      [1, 8, 2, 1, ['reuse']],
+      [1, 8, 3, 1, ['calibrate']],
+      [1, 9, 2, 2, ['reuse']],
     ] as const) {
-      const errors = random.normals(2 * steps * gaps * sublayers, 1).map(Math.abs);
+      const errors = random.normals(2 * steps * gaps * (gaps + 1) ** order * sublayers, 1).map(Math.abs);
       const mixture: Mixture = {
         steps,
         gaps,
+        order,
+        kinds,
         // The second sublayer has no increment.
         macs: Array.from({ length: sublayers }, (_, j) => {
           return { compute: 10 + j, calibrate: j === 1 ? undefined : 3 };
         }),
         budget: 0,
-        error: (kind, step, gap, sublayer) =>
-          errors[(((kind === 'reuse' ? 0 : 1) * steps + step) * gaps + gap - 1) * sublayers + sublayer]!,
+        error: (kind, step, [gap, ...between], sublayer) => {
+          const pair = ((kind === 'reuse' ? 0 : 1) * steps + step) * gaps + gap! - 1;
+          const place = between.reduce((at, distance) => at * (gaps + 1) + distance - 1, pair);
+          return errors[place * sublayers + sublayer]!;
+        },
         refuse: never,
       };
       const all = [...everyMixture(sublayers, steps)].map((choices) => total(mixture, choices));

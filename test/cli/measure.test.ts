@@ -26,8 +26,8 @@ describe('measure', () => {
     const factors = ['--factors', 'factors.safetensors'];
     const measured = await succeed('measure', '--count', '1', '--gaps', '2', '--json', ...factors);
     const report = JSON.parse(measured);
-    const { info, calibrated } = ErrorTable.load(place.path('errors.safetensors'));
-    assert.ok(calibrated);
+    const { info, kinds } = ErrorTable.load(place.path('errors.safetensors'));
+    assert.deepEqual(kinds, ['reuse', 'calibrate']);
     assert.deepEqual([report.steps, report.gaps, report.sublayers, report.images], [5, 2, 4, 1]);
     assert.equal(report.modelHash, info.modelHash);
     const macsOf = async (...args: string[]) => {
@@ -47,5 +47,29 @@ describe('measure', () => {
       );
       assert.ok(macs < 0.75 * whole && macs > 0.5 * whole, `${policy}: ${macs / whole}`);
     }
+  });
+
+  test('of extrapolation, kept in a folder, for searched', async () => {
+    using place = new Workplace();
+    const call = (...args: string[]) => incache([...args, '--model', tiny, '--steps', '5'], place.folder);
+    const measure = ['measure', '--count', '1', '--order', '1', '--resume', 'kept', '--json'];
+    const first = await call(...measure);
+    const again = await call(...measure);
+    assert.deepEqual([first.code, again.code], [0, 0], first.stderr + again.stderr);
+    assert.equal(JSON.parse(first.stdout).order, 1);
+    const sample = [
+      'sample',
+      '--labels',
+      '0',
+      '--errors',
+      'errors.safetensors',
+      '--budget',
+      '0.8',
+      '--policy',
+    ];
+    assert.equal((await call(...sample, 'searched')).code, 0);
+    const { code, stderr } = await call(...sample, 'mixed');
+    assert.equal(code, 2);
+    assert.match(stderr, /errors is 'of order 1'; expected errors of order 0/);
   });
 });

@@ -24,7 +24,14 @@ const CALIBRATION = 16;
 
 /** Enough of an experiment to have everything in it; the rest is more of the same. */
 const ONLY: Partial<Record<ExperimentName, readonly string[]>> = {
-  policies: ['DDIM', 'reuse p=2', 'calibrated cd', 'searched cd', 'mixed budget 0.5'],
+  policies: [
+    'DDIM',
+    'reuse p=2',
+    'calibrated cd',
+    'searched cd r=4 budget 0.65',
+    'searched m=1 budget 0.53',
+    'mixed budget 0.5',
+  ],
   ranks: ['reuse', 'svd', 'whitened'],
   'calibration-size': ['reuse', 'ca', 'whitened'],
 };
@@ -192,6 +199,11 @@ describe('experiments', () => {
       'ranks',
       { only: ['q=2'] },
       /only is 'q=2'; expected a part of one of these: reuse p=2, cal/,
+    );
+    await refused(
+      'policies',
+      { only: ['searched m=2'] },
+      /the budget of searched m=2 budget 0.29 is 0.29; expected at least 0.\d+ of the MACs/,
     );
     await refused('outliers', { only: ['reuse'] }, /compares no configurations/);
     await runExperiment(pipeline(), 'outliers', optionsFor('taken'));

@@ -8,10 +8,10 @@ import { computeAll } from '../../src/models/actions.js';
 import { tokensOf } from '../../src/models/config.js';
 import { emitTokens } from '../../src/models/dit.js';
 import type { LinearTap } from '../../src/models/linearEmitter.js';
-import { sequencesOf } from '../../src/pipeline/batch.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
+import { sequencesOf } from '../../src/pipeline/sequences.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import { runPlan } from '../support/runPlan.js';
 

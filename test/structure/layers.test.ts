@@ -18,7 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   cache: ['models', 'weights'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'cache', 'diffusion', 'engine', 'models', 'plan', 'weights'],
-  experiment: ['calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
+  experiment: ['cache', 'calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
   export: ['calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan'],
 };

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { MOST_MEASURED_ORDER } from '../../calibrate/errorTable.js';
 import { FactorSet } from '../../calibrate/factorSet.js';
 import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../../evaluate/measureErrors.js';
 import { interruptSignal } from '../exit.js';
-import { requireFilePath } from '../outputPath.js';
+import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
@@ -12,8 +13,10 @@ import { table } from '../table.js';
 interface MeasureFlags extends ModelFlags, OutputFlags, SamplingFlags {
   readonly count: number;
   readonly gaps: number;
+  readonly order: number;
   readonly seed: number;
   readonly factors?: string;
+  readonly resume?: string;
   readonly out: string;
 }
 
@@ -30,16 +33,24 @@ export function registerMeasure(program: Command): void {
       integer('gaps', 1, MOST_STEPS),
       3,
     )
-    .option('--factors <file>', 'made by incache calibrate: measure calibration beside reuse')
+    .option(
+      '--order <m>',
+      'extrapolation instead of reuse: 1 or 2 of taylorseer, or with factors 1 of calibrated, for policy searched',
+      integer('order', 0, MOST_MEASURED_ORDER),
+      0,
+    )
+    .option('--factors <file>', 'made by incache calibrate: measure calibration, of order 0 beside reuse')
+    .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some')
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
   addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'errors file', 'errors.safetensors');
   addOutputFlags(command).action(runMeasure);
 }
 
 async function runMeasure(flags: MeasureFlags): Promise<void> {
-  const { count, gaps, seed, out, json } = flags;
+  const { count, gaps, order, seed, resume, out, json } = flags;
   const sampling = samplingOptions(flags);
   requireFilePath('out', out);
+  if (resume !== undefined) requireFolderPath('resume', resume);
   const signal = interruptSignal();
   const factors = flags.factors === undefined ? undefined : FactorSet.load(flags.factors);
   await using pipeline = await loadPipeline(flags);
@@ -47,9 +58,11 @@ async function runMeasure(flags: MeasureFlags): Promise<void> {
     ...sampling,
     images: count,
     gaps,
+    order,
     seed,
     signal,
     ...(factors && { factors }),
+    ...(resume !== undefined && { folder: resume }),
   };
   const progress = startProgress('measuring', measuringWork(pipeline.config, options), json === true);
   const started = performance.now();
