@@ -1,6 +1,7 @@
 /** Makes a step's plan show its residual stream, which it updates in place, after every sublayer. */
 import type { DiTConfig } from '../models/config.js';
-import type { Op, Plan, PlanBuffer, PlanStep, View } from '../plan/types.js';
+import { copyOp } from '../plan/builder.js';
+import type { Plan, PlanBuffer, PlanStep, View } from '../plan/types.js';
 
 /** Name of the output that holds the stream behind a sublayer, tokens of all sequences x hidden. */
 export function residualOutput(sublayer: string): string {
@@ -28,8 +29,7 @@ export function exposeResidual(plan: Plan): Plan {
     const { rows, columns } = x;
     const out = { buffer: buffers.length, row: 0, rows, column: 0, columns };
     buffers.push({ name: residualOutput(sublayer), role: 'output', type: 'f32', rows, columns });
-    const copy: Op = { op: 'linearCombination', terms: [{ x, coefficient: 1 }], out };
-    return [step, { layer: sublayer, op: copy }];
+    return [step, { layer: sublayer, op: copyOp(x, out) }];
   });
   return { ...plan, buffers, ops };
 }

@@ -3,7 +3,7 @@
  * blocks behind a gate two plans that go on to the next gate or to the end, one that computes the section and one that
  * takes it from the cache. A gate is one number, the output `change`; between plans the residual stream is a state.
  */
-import { PlanBuilder, sliceColumns } from '../plan/builder.js';
+import { copyOp, PlanBuilder, sliceColumns } from '../plan/builder.js';
 import type { FloatType, Plan, View } from '../plan/types.js';
 import type { BlockActions } from './actions.js';
 import { computeAll } from './actions.js';
@@ -195,7 +195,7 @@ class GatedStepEmitter {
   }
 
   #copy(x: View, out: View): View {
-    this.#combine(out, [x, 1]);
+    this.builder.append(copyOp(x, out));
     return out;
   }
 

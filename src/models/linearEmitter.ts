@@ -1,6 +1,6 @@
 /** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
 import { PlanError } from '../errors.js';
-import { type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
+import { copyOp, type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
 import type { Epilogue, FloatType, View } from '../plan/types.js';
 import {
   type BlockLinear,
@@ -253,12 +253,7 @@ export class LinearEmitter {
   /** Moves what is stored aside, before anything of the group is written. */
   #keepBefore(group: LinearGroup): void {
     this.builder.layer(group.name);
-    const copy = (cached: (before?: string) => View) =>
-      this.builder.append({
-        op: 'linearCombination',
-        terms: [{ x: cached(), coefficient: 1 }],
-        out: cached(BEFORE),
-      });
+    const copy = (cached: (before?: string) => View) => this.builder.append(copyOp(cached(), cached(BEFORE)));
     copy((before) => this.#cachedOutput(group, before));
     if (this.cache.form === 'input') copy((before) => this.#cachedInput(group, before));
     else copy((before) => this.#cachedHidden(group, before));

@@ -80,6 +80,11 @@ export function sliceRows(view: View, row: number, rows: number): View {
   return { ...view, row: view.row + row, rows };
 }
 
+/** The operation that copies a view, between float types too. */
+export function copyOp(x: View, out: View): Op {
+  return { op: 'linearCombination', terms: [{ x, coefficient: 1 }], out };
+}
+
 /** Keeps the operations that an output or a state depends on, walking backwards from the last one. */
 function live(buffers: readonly PlanBuffer[], steps: readonly PlanStep[]): PlanStep[] {
   const wanted = new Set<number>();
