@@ -3,8 +3,8 @@
 set(CUDA_FOLDER ${CMAKE_CURRENT_SOURCE_DIR}/cuda)
 file(GLOB CUDA_SOURCES CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cpp ${CUDA_FOLDER}/runtime/*.cpp)
 list(APPEND CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cpp/core/plan_fields.cpp)
-# Kernels are compiled once for each 16-bit type (common/storage.h).
-file(GLOB CUDA_KERNELS CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cu ${CUDA_FOLDER}/*/*.cu)
+# Kernels are compiled once for each 16-bit type (common/storage.h); small.cu has those of small/.
+file(GLOB CUDA_KERNELS CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cu ${CUDA_FOLDER}/common/*.cu)
 set(CUDA_STORAGES bf16 f16)
 
 if(INCACHE_CUDA AND NOT WIN32)
@@ -28,13 +28,19 @@ file(GLOB CUDA_TESTS CONFIGURE_DEPENDS ${CUDA_FOLDER}/test/*.cpp)
 set(CUDA_UNTYPED_TESTS emulator swizzle)
 
 if(BUILD_CUDA_PLUGIN)
-  # What runs on everything since sm_80, and as PTX on what is still to come; sm_90a has instructions that no other has.
   set(NVCC_FLAGS -std=c++17 -O3 -DNDEBUG -I${CMAKE_CURRENT_SOURCE_DIR}/cpp/include "-DINCACHE_VERSION=\"${PROJECT_VERSION}\""
     -Xcompiler -fPIC,-fvisibility=hidden,-fvisibility-inlines-hidden)
+  # Kernels are written for sm_80, and those of Hopper's own instructions for sm_90a: two passes of the compiler give machine code
+  # for all targets, and the PTX for what is still to come.
+  set(PLAIN_CODE compute_80)
   foreach(target ${INCACHE_CUDA_TARGETS})
-    list(APPEND NVCC_FLAGS -gencode=arch=compute_${target},code=sm_${target})
+    if(target MATCHES a$)
+      list(APPEND NVCC_FLAGS -gencode=arch=compute_${target},code=sm_${target})
+    else()
+      string(APPEND PLAIN_CODE ,sm_${target})
+    endif()
   endforeach()
-  list(APPEND NVCC_FLAGS -gencode=arch=compute_90,code=compute_90)
+  list(APPEND NVCC_FLAGS -gencode=arch=compute_80,code=[${PLAIN_CODE}])
   # Compiles a source with nvcc for a 16-bit type; `objects` gets the object. What follows are further options.
   function(add_nvcc_object objects storage source)
     file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR} ${source})
@@ -96,7 +102,8 @@ if(INCACHE_CUDA_EMULATED)
     target_include_directories(${target} PRIVATE cpp/include)
     target_compile_definitions(${target} PRIVATE INCACHE_CUDA_EMULATED INCACHE_STORAGE=${storage} INCACHE_VERSION="${PROJECT_VERSION}")
     # Vectors that CUDA C++ has are passed by value: how an older compiler passed them is of no interest.
-    target_compile_options(${target} PRIVATE -O2 -Wno-unknown-pragmas -Wno-psabi)
+    # -O1: more takes longer to compile than it saves when tests run.
+    target_compile_options(${target} PRIVATE -O1 -Wno-unknown-pragmas -Wno-psabi)
   endfunction()
   set_source_files_properties(${CUDA_KERNELS} PROPERTIES LANGUAGE CXX)
   add_library(incache_cuda_emulated_bf16 OBJECT ${CUDA_KERNELS} ${CUDA_SOURCES})

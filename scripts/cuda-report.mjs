@@ -1,6 +1,7 @@
 /**
  * What the CUDA kernels cost in registers and memory, as ptxas reports it for each target: one line a kernel. Ends with 1
- * when a kernel spills registers or has its products serialised (ptxas C7508, C7510, C7511), or when a unit does not compile.
+ * when a kernel spills registers or has its products serialised (ptxas C7508, C7510, C7511), when it is missing for a target, or
+ * when a unit does not compile.
  *
  *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every 16-bit type and target, one on each processor
  *   node scripts/cuda-report.mjs linear.cu     those units alone
@@ -15,7 +16,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const TARGETS = ['80', '89', '90a'];
+const TARGETS = ['sm_80', 'sm_89', 'sm_90a'];
+// As cuda/plugin.cmake has it.
+const GENERATED = [
+  '-gencode=arch=compute_80,code=[compute_80,sm_80,sm_89]',
+  '-gencode=arch=compute_90a,code=sm_90a',
+];
+// What is begun first, so that processors end together.
+const LONGEST = ['calibratedLinear.cu', 'attention.cu', 'calibratedMlp.cu'];
 const STORAGES = ['bf16', 'f16'];
 const SERIALISED = /\bC75(?:08|10|11)\b/;
 
@@ -44,12 +52,13 @@ async function compileAll(chosen) {
   const folder = join(root, 'cuda');
   const units = chosen.length > 0 ? chosen : readdirSync(folder).filter((name) => name.endsWith('.cu'));
   const output = mkdtempSync(join(tmpdir(), 'incache-cuda-'));
-  const waiting = units.sort().flatMap((unit) => STORAGES.map((storage) => ({ unit, storage })));
+  units.sort((a, b) => LONGEST.indexOf(b) - LONGEST.indexOf(a));
+  const waiting = units.flatMap((unit) => STORAGES.map((storage) => ({ unit, storage })));
   const results = new Map();
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const name = `${next.unit} in ${next.storage}`;
-      results.set(name, await compile(join(folder, next.unit), next.storage, join(output, `${name}.o`)));
+      results.set(name, await compile(join(folder, next.unit), next.storage, join(output, `${name}.fatbin`)));
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
@@ -62,14 +71,13 @@ async function compileAll(chosen) {
 }
 
 function compile(source, storage, object) {
-  const targets = TARGETS.map((target) => `-gencode=arch=compute_${target},code=sm_${target}`);
   const include = join(root, 'cpp/include');
   const defines = ['-DNDEBUG', `-DINCACHE_STORAGE=${storage}`];
-  const options = ['-std=c++17', `-I${include}`, ...defines, '-O3', '-Xptxas', '-v', ...targets];
+  const options = ['-std=c++17', `-I${include}`, ...defines, '-O3', '-Xptxas', '-v', ...GENERATED];
   return new Promise((resolve) => {
     execFile(
       nvcc,
-      [...options, '-c', source, '-o', object],
+      [...options, '-fatbin', source, '-o', object],
       { maxBuffer: 2 ** 28 },
       (error, stdout, stderr) => resolve({ failed: error !== null, text: `${stdout}${stderr}` }),
     );
@@ -123,19 +131,47 @@ function demangled(kernels) {
   return kernels.map((kernel, i) => ({ ...kernel, name: plain[i] }));
 }
 
+// A line a kernel: where targets differ, what each of them has.
 function printTable(kernels) {
-  const header = ['kernel', 'target', 'registers', 'spill stores', 'spill loads', 'static shared', 'stack'];
-  const rows = kernels
-    .map((k) => [k.name, k.target, k.registers, k.stores, k.loads, k.shared, k.stack].map(String))
-    .sort((a, b) => a[0].localeCompare(b[0]) || a[1].localeCompare(b[1]));
+  const header = ['kernel', `registers ${TARGETS.join(' ')}`, 'static shared', 'stack', 'spilled'];
+  const byTarget = (same, of) => {
+    const values = TARGETS.map((target) => same.find((kernel) => kernel.target === target)).map((k) =>
+      k ? of(k) : '-',
+    );
+    return new Set(values).size === 1 ? String(values[0]) : values.join(' ');
+  };
+  const rows = namesOf(kernels).map((name) => {
+    const same = kernels.filter((kernel) => kernel.name === name);
+    return [
+      name,
+      byTarget(same, (k) => k.registers),
+      byTarget(same, (k) => k.shared),
+      byTarget(same, (k) => k.stack),
+      byTarget(same, spilledBy),
+    ];
+  });
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
   for (const row of [header, ...rows])
-    console.log(row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
+    console.log(row.map((cell, i) => (i < 1 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
+}
+
+function namesOf(kernels) {
+  return [...new Set(kernels.map(({ name }) => name))].sort();
+}
+
+function spilledBy({ stores, loads }) {
+  return stores + loads;
 }
 
 function problemsOf(kernels) {
   if (kernels.length === 0) return ['no kernel was reported'];
-  return kernels
-    .filter(({ stores, loads }) => stores + loads > 0)
+  const missing = namesOf(kernels).flatMap((name) =>
+    TARGETS.filter((target) => !kernels.some((k) => k.name === name && k.target === target)).map(
+      (target) => `${name} was not compiled for ${target}`,
+    ),
+  );
+  const spilled = kernels
+    .filter((kernel) => spilledBy(kernel) > 0)
     .map((k) => `${k.name} for ${k.target} spills: ${k.stores} bytes stored, ${k.loads} loaded`);
+  return [...missing, ...spilled];
 }

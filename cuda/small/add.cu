@@ -1,5 +1,5 @@
 // out[i] = x[i] + y[i mod rows of y].
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

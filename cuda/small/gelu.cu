@@ -1,5 +1,5 @@
 // out = gelu(x), the tanh form.
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

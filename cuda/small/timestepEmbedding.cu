@@ -1,7 +1,7 @@
 // [cos, sin] of t exp(-ln(maxPeriod) i / (D/2)), in float64: there are few of them.
 #include <cmath>
 
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

@@ -1,5 +1,5 @@
 // out = sum of coefficient * x over the terms.
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

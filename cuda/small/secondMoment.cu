@@ -1,11 +1,11 @@
 // out = d^T d with d = x - previous, in float32.
-#include "common/increment.cuh"
+#include "../common/increment.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 // A block has a tile of the result, each thread 4 x 4 of it; rows of d come `kDepth` at a time.
-constexpr int kThreads = 256, kTile = 64, kDepth = 16;
+constexpr int kMomentThreads = 256, kTile = 64, kDepth = 16;
 
 struct SecondMomentArguments {
   Operand x, previous, out;
@@ -13,14 +13,14 @@ struct SecondMomentArguments {
 };
 
 __device__ __forceinline__ void loadRows(float *to, const SecondMomentArguments &a, int64_t row, int64_t column) {
-  for (int place = static_cast<int>(threadIdx.x); place < kDepth * kTile; place += kThreads) {
+  for (int place = static_cast<int>(threadIdx.x); place < kDepth * kTile; place += kMomentThreads) {
     const int64_t i = row + place / kTile, j = column + place % kTile;
     to[place] = i < a.rows && j < a.columns ? incrementAt(a.x, a.previous, i, j) : 0.0f;
   }
 }
 
 // The result is symmetric: tiles below the diagonal are written by those above.
-__global__ void __launch_bounds__(kThreads) secondMomentKernel(const __grid_constant__ SecondMomentArguments a) {
+__global__ void __launch_bounds__(kMomentThreads) secondMomentKernel(const __grid_constant__ SecondMomentArguments a) {
   if (blockIdx.y > blockIdx.x) return;
   float *left = reinterpret_cast<float *>(sharedMemory()), *right = left + kDepth * kTile;
   const int64_t firstRow = static_cast<int64_t>(blockIdx.y) * kTile, firstColumn = static_cast<int64_t>(blockIdx.x) * kTile;
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) secondMomentKernel(const __grid_cons
 
 void launchSecondMoment(const BoundOp &b, const LaunchContext &context) {
   const unsigned tiles = static_cast<unsigned>(divideUp(b.x.columns, kTile));
-  launch(secondMomentKernel, dim3(tiles, tiles), dim3(kThreads), 2 * kDepth * kTile * 4, context,
+  launch(secondMomentKernel, dim3(tiles, tiles), dim3(kMomentThreads), 2 * kDepth * kTile * 4, context,
          SecondMomentArguments{operandOf(b.x), operandOf(b.previous), operandOf(b.out), b.x.rows, b.x.columns});
 }
 

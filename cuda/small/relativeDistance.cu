@@ -1,11 +1,11 @@
 // out = |x - previous| / |previous|: every block sums a part of the elements, then one block these sums. The blocks are as
 // many as the shape asks for, and the order of every sum is fixed.
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
-constexpr int kThreads = kElementwiseThreads, kMostBlocks = 256;
+constexpr int kDistanceThreads = kElementwiseThreads, kMostBlocks = 256;
 
 // Of the difference and of what it is relative to.
 template <class T>
@@ -34,11 +34,11 @@ __device__ __forceinline__ Sums<T> sumOfBlock(Sums<T> sums) {
   synchronizeBlock();
   sums = {};
   if (threadIdx.x == 0)
-    for (int warp = 0; warp < kThreads / 32; warp++) sums.distance += warps[warp].distance, sums.size += warps[warp].size;
+    for (int warp = 0; warp < kDistanceThreads / 32; warp++) sums.distance += warps[warp].distance, sums.size += warps[warp].size;
   return sums;
 }
 
-__global__ void __launch_bounds__(kThreads) partsKernel(const __grid_constant__ DistanceArguments a) {
+__global__ void __launch_bounds__(kDistanceThreads) partsKernel(const __grid_constant__ DistanceArguments a) {
   const auto sizeOf = [&](float v) { return a.squares ? v * v : fabsf(v); };
   const int64_t foursAcross = (a.columns + 3) / 4;
   Sums<float> sums{};
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kThreads) partsKernel(const __grid_constant__ 
   if (threadIdx.x == 0) a.parts[blockIdx.x] = sums;
 }
 
-__global__ void __launch_bounds__(kThreads) ratioKernel(const __grid_constant__ DistanceArguments a) {
+__global__ void __launch_bounds__(kDistanceThreads) ratioKernel(const __grid_constant__ DistanceArguments a) {
   Sums<double> sums{};
   if (static_cast<int>(threadIdx.x) < a.blocks) sums = {a.parts[threadIdx.x].distance, a.parts[threadIdx.x].size};
   sums = sumOfBlock(sums);
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kThreads) ratioKernel(const __grid_constant__ 
 }
 
 int blocksOf(const BoundOp &b) {
-  return static_cast<int>(std::min<int64_t>(divideUp(b.x.rows * divideUp(b.x.columns, 4), kThreads), kMostBlocks));
+  return static_cast<int>(std::min<int64_t>(divideUp(b.x.rows * divideUp(b.x.columns, 4), kDistanceThreads), kMostBlocks));
 }
 
 int64_t scratchOf(const BoundOp &b, const Chip &) { return blocksOf(b) * static_cast<int64_t>(sizeof(Sums<float>)); }
@@ -81,9 +81,9 @@ void launchRelativeDistance(const BoundOp &b, const LaunchContext &context) {
                             allowsFours(b.x) && allowsFours(b.previous),
                             blocksOf(b),
                             reinterpret_cast<Sums<float> *>(context.scratch)};
-  const int64_t shared = kThreads / 32 * static_cast<int64_t>(sizeof(Sums<double>));
-  launch(partsKernel, dim3(static_cast<unsigned>(a.blocks)), dim3(kThreads), shared, context, a);
-  launch(ratioKernel, dim3(1), dim3(kThreads), shared, context, a);
+  const int64_t shared = kDistanceThreads / 32 * static_cast<int64_t>(sizeof(Sums<double>));
+  launch(partsKernel, dim3(static_cast<unsigned>(a.blocks)), dim3(kDistanceThreads), shared, context, a);
+  launch(ratioKernel, dim3(1), dim3(kDistanceThreads), shared, context, a);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // out[i] = table[index[i]].
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

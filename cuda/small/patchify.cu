@@ -1,5 +1,5 @@
 // Images to tokens: token (channel, p, q) of patch (ph, pw).
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

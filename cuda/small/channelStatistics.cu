@@ -1,5 +1,5 @@
 // out = mean over an image's tokens of |x - previous|.
-#include "common/increment.cuh"
+#include "../common/increment.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {

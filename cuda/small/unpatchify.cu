@@ -1,5 +1,5 @@
 // Tokens to images: token (p, q, channel) of patch (ph, pw).
-#include "common/elementwise.cuh"
+#include "../common/elementwise.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
