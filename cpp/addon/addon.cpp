@@ -26,7 +26,8 @@ incache_type type(const Napi::CallbackInfo &info, size_t place) {
   if (name == "i32") return INCACHE_I32;
   if (name == "bf16") return INCACHE_BF16;
   if (name == "f16") return INCACHE_F16;
-  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32, bf16 or f16");
+  if (name == "e4m3") return INCACHE_E4M3;
+  raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32, bf16, f16 or e4m3");
 }
 
 // The memory of a Float32Array or Int32Array, shared or not, as it is. One that was detached has no elements, and is refused by its size.

@@ -82,7 +82,7 @@ class CudaEngine : public Engine {
   double peak(int64_t, incache_type) const override {
     throw Error(INCACHE_BAD_ARGUMENT, "the device is " + name() + "; expected cpu, whose registers this measures");
   }
-  bool has(incache_type type) const override { return type == INCACHE_BF16 || type == INCACHE_F16; }
+  bool has(incache_type type) const override { return is16Bit(type) || type == INCACHE_E4M3; }
   bool onHost() const override { return false; }
 
   std::shared_ptr<Block> allocate(int64_t bytes, Contents contents) override {

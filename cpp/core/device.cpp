@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "../cpu/engine.h"
@@ -67,9 +68,9 @@ DeviceFacts Device::describe(const char *name) {
 Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64_t columns, incache_type type) {
   if (rows < 1 || columns < 1 || rows > kLargestSide || columns > kLargestSide)
     throw Error(INCACHE_BAD_ARGUMENT, "the buffer is " + sizeText(rows, columns) + "; expected sides from 1 to 2^30");
-  if (type != INCACHE_F32 && type != INCACHE_I32 && !(is16Bit(type) && device->engine->has(type)))
-    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32, INCACHE_I32" + orHalf(*device->engine));
-  const int64_t bytes = rows * columns * bytesOf(type);
+  if (type != INCACHE_F32 && type != INCACHE_I32 && !device->engine->has(type))
+    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32, INCACHE_I32, INCACHE_E4M3" + orHalf(*device->engine));
+  const int64_t bytes = rows * rowBytes(type, columns);
   const std::shared_ptr<Block> block = device->allocate(bytes, Engine::Contents::zeros);
   std::shared_ptr<Block> integers = type == INCACHE_I32 ? block : nullptr;
   // Not of the device's memory, and so not counted with it.
@@ -78,8 +79,12 @@ Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64
 }
 
 void Buffer::requireElements(incache_type other, uint64_t elements) const {
-  if (other != type && !(is16Bit(type) && other == INCACHE_F32))
-    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(other) + "; expected " + std::to_string(type) + ", the buffer's own" +
+  const bool converted = is16Bit(type) || type == INCACHE_E4M3;
+  // Rows of e4m3 have their scales among them.
+  const bool given = other == INCACHE_F32 ? converted || type == INCACHE_F32 : other == type && type != INCACHE_E4M3;
+  if (!given)
+    throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(other) + "; expected " +
+                                          (type == INCACHE_E4M3 ? "INCACHE_F32" : std::to_string(type) + ", the buffer's own") +
                                           (is16Bit(type) ? ", or INCACHE_F32" : ""));
   const uint64_t expected = static_cast<uint64_t>(rows * columns);
   if (elements != expected)
@@ -101,8 +106,9 @@ void Buffer::read(void *data, incache_type wanted, uint64_t elements) const {
   device->engine->download(*block, data, block->bytes());
 }
 
-// float32 of the host to 16 bits of the device: in place on the processor, by way of a copy on another.
+// float32 of the host to what the device keeps: in place on the processor, by way of a copy on another.
 void Buffer::narrow(const float *from) {
+  if (type == INCACHE_E4M3) return narrowRows(from);
   const bool inPlace = device->engine->onHost();
   std::vector<uint16_t> copy(inPlace ? 0 : static_cast<size_t>(rows * columns));
   std::transform(from, from + rows * columns, inPlace ? reinterpret_cast<uint16_t *>(block->at()) : copy.data(),
@@ -110,7 +116,32 @@ void Buffer::narrow(const float *from) {
   if (!inPlace) device->engine->upload(*block, copy.data(), block->bytes());
 }
 
+void Buffer::narrowRows(const float *from) {
+  std::vector<uint8_t> copy(static_cast<size_t>(block->bytes()));
+  for (int64_t row = 0; row < rows; row++, from += columns) {
+    float largest = 0;
+    for (int64_t j = 0; j < columns; j++) largest = std::max(largest, std::fabs(from[j]));
+    const float scale = scaleOf(largest);
+    uint8_t *to = copy.data() + row * rowBytes(type, columns);
+    std::memcpy(to, &scale, sizeof scale);
+    std::transform(from, from + columns, to + kScaleBytes, [&](float value) { return narrowScaled(value, scale); });
+  }
+  device->engine->upload(*block, copy.data(), block->bytes());
+}
+
+void Buffer::widenRows(float *to) const {
+  std::vector<uint8_t> copy(static_cast<size_t>(block->bytes()));
+  device->engine->download(*block, copy.data(), block->bytes());
+  for (int64_t row = 0; row < rows; row++, to += columns) {
+    const uint8_t *from = copy.data() + row * rowBytes(type, columns);
+    float scale;
+    std::memcpy(&scale, from, sizeof scale);
+    std::transform(from + kScaleBytes, from + kScaleBytes + columns, to, [&](uint8_t value) { return widenE4m3(value) * scale; });
+  }
+}
+
 void Buffer::widen(float *to) const {
+  if (type == INCACHE_E4M3) return widenRows(to);
   const bool inPlace = device->engine->onHost();
   std::vector<uint16_t> copy(inPlace ? 0 : static_cast<size_t>(rows * columns));
   if (!inPlace) device->engine->download(*block, copy.data(), block->bytes());

@@ -46,7 +46,9 @@ struct Buffer {
  private:
   void requireElements(incache_type other, uint64_t elements) const;
   void narrow(const float *from);
+  void narrowRows(const float *from);
   void widen(float *to) const;
+  void widenRows(float *to) const;
 };
 
 inline std::string sizeText(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }

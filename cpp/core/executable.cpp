@@ -88,6 +88,11 @@ void Executable::bindTemporaries() {
 Matrix Executable::matrix(const View &v) const {
   const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(v.buffer)];
   char *base = bases_[static_cast<size_t>(v.buffer)];
+  // Of e4m3, whole rows with their scales; the stride is that of the bytes.
+  if (buffer.type == INCACHE_E4M3) {
+    const int64_t stride = rowBytes(buffer.type, buffer.columns);
+    return {base + v.row * stride, stride, v.rows, v.columns, buffer.type};
+  }
   return {base + (v.row * buffer.columns + v.column) * bytesOf(buffer.type), buffer.columns, v.rows, v.columns, buffer.type};
 }
 

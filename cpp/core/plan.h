@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "e4m3.h"
 #include "incache.h"
 
 namespace incache {
@@ -118,11 +119,15 @@ double planMacs(const Plan &plan);
 double planBytes(const Plan &plan);
 
 // Of plans, in the order of incache_type.
-constexpr const char *kTypeNames[] = {"f32", "i32", "bf16", "f16"};
+constexpr const char *kTypeNames[] = {"f32", "i32", "bf16", "f16", "e4m3"};
 inline std::string nameOf(incache_type type) { return kTypeNames[type]; }
 
 inline bool is16Bit(incache_type type) { return type == INCACHE_BF16 || type == INCACHE_F16; }
-inline int64_t bytesOf(incache_type type) { return is16Bit(type) ? 2 : 4; }
+// Of an element.
+inline int64_t bytesOf(incache_type type) { return type == INCACHE_E4M3 ? 1 : is16Bit(type) ? 2 : 4; }
+inline int64_t rowBytes(incache_type type, int64_t columns) {
+  return type == INCACHE_E4M3 ? scaledRowBytes(columns) : columns * bytesOf(type);
+}
 
 // Where temporaries lie in the plan's arena; -1 for buffers of other roles.
 struct Layout {

@@ -124,7 +124,7 @@ Plan createPlan(const char *name, const incache_buffer_info *buffers, uint64_t b
     const std::string what = "buffers[" + std::to_string(i) + "]";
     if (!buffers[i].name) throw Error(INCACHE_BAD_ARGUMENT, what + ".name is null");
     // A caller in C may have put any number there, a negative one too.
-    if (static_cast<uint32_t>(buffers[i].role) > INCACHE_TEMPORARY || static_cast<uint32_t>(buffers[i].type) > INCACHE_F16)
+    if (static_cast<uint32_t>(buffers[i].role) > INCACHE_TEMPORARY || static_cast<uint32_t>(buffers[i].type) > INCACHE_E4M3)
       throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has an unknown role or type");
     plan.buffers.push_back({buffers[i].name, buffers[i].role, buffers[i].type, bounded(buffers[i].rows, what + ".rows"),
                             bounded(buffers[i].columns, what + ".columns")});

@@ -36,8 +36,11 @@ class OpCheck {
     for (const Operand &operand : operands) {
       inside(operand);
       const PlanBuffer &buffer = at(operand.view);
-      if ((buffer.type == INCACHE_I32) != operand.integer)
+      const bool rowScaled = buffer.type == INCACHE_E4M3;
+      if ((buffer.type == INCACHE_I32) != operand.integer || (rowScaled && op_.kind != OpKind::linearCombination))
         fail(operand.name + " ('" + buffer.name + "') is not " + (operand.integer ? "i32" : "f32, bf16 or f16"));
+      if (rowScaled && operand.view.columns != buffer.columns)
+        fail(operand.name + " takes a part of the columns of '" + buffer.name + "', which is e4m3");
       const bool produced = buffer.role == INCACHE_TEMPORARY || buffer.role == INCACHE_OUTPUT;
       if (!operand.writes && produced && !written.count(operand.view.buffer))
         fail(operand.name + " reads '" + buffer.name + "' before it is written");
@@ -289,6 +292,7 @@ void validatePlan(const Plan &plan) {
     if (buffer.rows < 1 || buffer.columns < 1 || buffer.rows * buffer.columns > kMostElements)
       fail("it is " + size(buffer.rows, buffer.columns) + "; expected at least one element and at most 2^36");
     if (buffer.type == INCACHE_I32 && buffer.role != INCACHE_INPUT) fail("only inputs may hold i32");
+    if (buffer.type == INCACHE_E4M3 && buffer.role != INCACHE_STATE) fail("only states may hold e4m3");
     if (is16Bit(buffer.type) && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY)
       fail("only states and temporaries may hold " + nameOf(buffer.type));
   }

@@ -44,7 +44,7 @@ class CpuEngine : public Engine {
   const std::string &name() const override { return name_; }
   const char *instructionSet() const override { return host_.kernels.name; }
   double peak(int64_t rounds, incache_type type) const override { return host_.kernels.peak(rounds, type); }
-  bool has(incache_type type) const override { return type == INCACHE_BF16; }
+  bool has(incache_type type) const override { return type == INCACHE_BF16 || type == INCACHE_E4M3; }
   bool onHost() const override { return true; }
 
   std::shared_ptr<Block> allocate(int64_t bytes, Contents) override { return std::make_shared<CpuBlock>(counter_, bytes); }

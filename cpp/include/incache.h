@@ -46,8 +46,17 @@ typedef enum incache_status {
   INCACHE_INTERNAL = 6   /**< a defect of incache */
 } incache_status;
 
-/** Element types. On the processor F16 is only for tensors that are given as weights. */
-typedef enum incache_type { INCACHE_F32 = 0, INCACHE_I32 = 1, INCACHE_BF16 = 2, INCACHE_F16 = 3 } incache_type;
+/**
+ * Element types. On the processor F16 is only for tensors that are given as weights. E4M3, 8 bits with a float32 scale a row, is
+ * for states that linearCombination alone reads and writes.
+ */
+typedef enum incache_type {
+  INCACHE_F32 = 0,
+  INCACHE_I32 = 1,
+  INCACHE_BF16 = 2,
+  INCACHE_F16 = 3,
+  INCACHE_E4M3 = 4
+} incache_type;
 
 typedef enum incache_role {
   INCACHE_WEIGHT = 0,
@@ -122,13 +131,16 @@ INCACHE_API incache_status incache_device_peak(const incache_device *device, inc
 
 /* ---- Buffers ---------------------------------------------------------------------------------------------------- */
 
-/** A dense, row-major rows x columns buffer of zeros. type: INCACHE_F32, INCACHE_I32, INCACHE_BF16; INCACHE_F16 on a GPU. */
+/**
+ * A dense, row-major rows x columns buffer of zeros. type: INCACHE_F32, INCACHE_I32, INCACHE_BF16, INCACHE_E4M3; INCACHE_F16 on
+ * a GPU.
+ */
 INCACHE_API incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns,
                                                  incache_type type, incache_buffer **buffer);
 INCACHE_API void incache_buffer_destroy(incache_buffer *buffer);
 /**
  * Copies all rows * columns elements. type: what `data` holds, the buffer's own type, or INCACHE_F32 for a buffer of
- * 16-bit numbers (rounded to the nearest, ties to even; widened).
+ * 16-bit numbers (rounded to the nearest, ties to even; widened). For one of INCACHE_E4M3 it is INCACHE_F32.
  */
 INCACHE_API incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type,
                                                 uint64_t elements);

@@ -159,7 +159,7 @@ static void buffers(void) {
   expect_refused(incache_buffer_create(device, 0, 1, INCACHE_F32, &buffer), INCACHE_BAD_ARGUMENT, "the buffer is 0 x 1; expected sides from 1 to 2^30");
   expect_refused(incache_buffer_create(device, 1, most, INCACHE_F32, &buffer), INCACHE_BAD_ARGUMENT, "expected sides from 1 to 2^30");
   expect_refused(incache_buffer_create(device, 1 << 30, 1 << 30, INCACHE_F32, &buffer), INCACHE_OUT_OF_MEMORY, "the cpu is out of memory: asked for");
-  expect_refused(incache_buffer_create(device, 2, 3, INCACHE_F16, &buffer), INCACHE_BAD_ARGUMENT, "type is 3; expected INCACHE_F32, INCACHE_I32 or INCACHE_BF16");
+  expect_refused(incache_buffer_create(device, 2, 3, INCACHE_F16, &buffer), INCACHE_BAD_ARGUMENT, "type is 3; expected INCACHE_F32, INCACHE_I32, INCACHE_E4M3 or INCACHE_BF16");
   expect_refused(incache_buffer_create(device, 2, 3, (incache_type)77, &buffer), INCACHE_BAD_ARGUMENT, "type is 77");
   expect(buffer == UNTOUCHED && incache_device_memory(device) == 0, "a buffer that is refused takes nothing");
   expect_ok(incache_buffer_create(device, 2, 3, INCACHE_F32, &buffer), "create");
@@ -171,6 +171,10 @@ static void buffers(void) {
   incache_buffer_destroy(buffer);
   expect_ok(incache_buffer_create(device, 2, 3, INCACHE_BF16, &buffer), "create");
   expect_refused(incache_buffer_write(buffer, values, INCACHE_F16, 6), INCACHE_BAD_ARGUMENT, "type is 3; expected 2, the buffer's own, or INCACHE_F32");
+  incache_buffer_destroy(buffer);
+  expect_ok(incache_buffer_create(device, 2, 3, INCACHE_E4M3, &buffer), "create");
+  expect_refused(incache_buffer_write(buffer, values, INCACHE_E4M3, 6), INCACHE_BAD_ARGUMENT, "type is 4; expected INCACHE_F32");
+  expect_refused(incache_buffer_read(buffer, values, INCACHE_BF16, 6), INCACHE_BAD_ARGUMENT, "type is 2; expected INCACHE_F32");
   incache_buffer_destroy(buffer);
   expect(incache_device_memory(device) == 0, "memory is given back");
   incache_device_close(device);
@@ -364,7 +368,8 @@ static void plans_of_buffers(void) {
       {{"b", INCACHE_STATE, INCACHE_I32, 1, 1}, INCACHE_BAD_PLAN, "only inputs may hold i32"},
       {{"b", INCACHE_WEIGHT, INCACHE_BF16, 1, 1}, INCACHE_BAD_PLAN, "only states and temporaries may hold bf16"},
       {{"b", INCACHE_WEIGHT, INCACHE_F16, 1, 1}, INCACHE_BAD_PLAN, "only states and temporaries may hold f16"},
-      {{"b", INCACHE_STATE, (incache_type)4, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
+      {{"b", INCACHE_TEMPORARY, INCACHE_E4M3, 1, 1}, INCACHE_BAD_PLAN, "only states may hold e4m3"},
+      {{"b", INCACHE_STATE, (incache_type)5, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
       {{"b", (incache_role)50, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
       {{"b", (incache_role)-1, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "has an unknown role or type"},
   };

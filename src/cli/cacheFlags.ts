@@ -29,6 +29,7 @@ export interface CacheFlags extends GateFlags {
   readonly errors?: string;
   readonly budget?: number;
   readonly cacheForm: string;
+  readonly cacheType?: string;
 }
 
 export function addCacheFlags(command: Command): Command {
@@ -64,7 +65,11 @@ export function addCacheFlags(command: Command): Command {
       'MACs of the steps as a share of those without a cache, for policies searched and mixed',
       decimal('budget', 0, 1),
     )
-    .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input');
+    .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input')
+    .option(
+      '--cache-type <type>',
+      'keep inputs and outputs of linears in 8 bits (e4m3); not on wasm (default: as activations are)',
+    );
 }
 
 /** Parameters of policies that options of the command line stand for, as those are spelled. */
@@ -101,6 +106,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
   const {
     policy,
     cacheForm: form,
+    cacheType: type,
     period,
     gatherSteps,
     schedule,
@@ -112,10 +118,12 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
   } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
+  if (type !== undefined) requireOneOf('cache-type', type, ['e4m3']);
   requireUsed(policy, flags);
   return {
     policy,
     form,
+    ...(type !== undefined && { type }),
     ...(period !== undefined && { period }),
     ...(gatherSteps && { gatherSteps }),
     ...(schedule !== undefined && { schedule: readSchedule(schedule) }),

@@ -41,6 +41,7 @@ export function planGatedSession(config: DiTConfig, options: GatedSessionOptions
     actions,
     cache: {
       form: options.form ?? 'input',
+      type: options.cacheType,
       splitQkv: [],
       fusedMlp: actions ? fusedMlp([actions.computed, actions.cached], config.depth) : [],
       rank,

@@ -12,7 +12,7 @@ import {
 } from '../models/index.js';
 import { planCost } from '../plan/cost.js';
 import { layoutTemporaries } from '../plan/layout.js';
-import { bufferBytes, elementBytes, type FloatType, type Plan } from '../plan/types.js';
+import { bufferBytes, elementBytes, type FloatType, type Plan, type RowScaledType } from '../plan/types.js';
 
 export interface SessionOptions {
   /** Sequences in the batch: with guidance, conditional and unconditional rows together. */
@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** What every step does with every linear. */
   readonly steps: readonly StepActions[];
   readonly form?: CacheForm;
+  /** How caches keep inputs and outputs. Default: as `activations`. */
+  readonly cacheType?: RowScaledType;
   /** Rank of a layer's factors. */
   readonly rank?: (layer: string) => number;
   readonly factorPrefix?: string;
@@ -85,6 +87,7 @@ export function planSession(config: DiTConfig, options: SessionOptions): Session
   const tableRows = chunkSteps * labels;
   const cache = {
     form: options.form ?? 'input',
+    type: options.cacheType,
     splitQkv: splitQkv(steps, config.depth),
     // A tap may ask for the cached input of fc2, which a fused MLP does not keep.
     fusedMlp: tap ? [] : fusedMlp(steps, config.depth),

@@ -34,6 +34,7 @@ export function runKey(
       ? { gated: JSON.stringify({ ...gated, keep: cache.keep }), batch }
       : { schedule: sha256(JSON.stringify(actions)) }),
     ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
+    ...(cache.type && { cacheType: cache.type }),
     features: extractor?.fingerprint ?? 'none',
     ...others,
   };

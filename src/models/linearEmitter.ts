@@ -1,7 +1,7 @@
 /** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
 import { PlanError } from '../errors.js';
 import { copyOp, type PlanBuilder, sliceColumns, sliceRows } from '../plan/builder.js';
-import type { Epilogue, FloatType, View } from '../plan/types.js';
+import type { Epilogue, FloatType, RowScaledType, View } from '../plan/types.js';
 import {
   type BlockLinear,
   type CacheForm,
@@ -15,6 +15,8 @@ import type { DiTConfig } from './config.js';
 /** How the cache of a model is laid out; the same for all plans that share it. */
 export interface CacheLayout {
   readonly form: CacheForm;
+  /** How inputs and outputs are kept, but not what the rank form keeps. Default: as activations are. */
+  readonly type?: RowScaledType | undefined;
   /** Blocks whose q, k and v are stored at different steps and so have a cache each. */
   readonly splitQkv: readonly boolean[];
   /** Blocks whose fc1 and fc2 do the same at every step: calibrated as one, without a cache of what lies between. */
@@ -97,7 +99,7 @@ export class LinearEmitter {
   input(group: LinearGroup): View {
     if (group.action === 'storeLine') this.#keepBefore(group);
     const stored = isStored(group) && this.cache.form === 'input';
-    if (stored) return this.#cachedInput(group);
+    if (stored && !this.cache.type) return this.#cachedInput(group);
     return this.builder.temporary(this.rows, this.#inputs(group), this.#type);
   }
 
@@ -117,6 +119,7 @@ export class LinearEmitter {
       case 'store':
       case 'storeLine':
         if (this.cache.form === 'rank') this.#storeHidden(group, x);
+        else if (this.cache.type) this.#copy(x, this.#cachedInput(group));
         return this.#store(group, x, out, epilogue);
       case 'reuse':
         return this.#reuse(group, out, epilogue);
@@ -131,9 +134,9 @@ export class LinearEmitter {
     this.builder.append({
       op: 'calibratedMlp',
       x,
-      ...this.#cachedForm(fc1, (cached) => cached()),
-      cachedPreActivation: this.#cachedOutput(fc1),
-      cachedOutput: this.#cachedOutput(fc2),
+      ...this.#cachedForm(fc1, (cached) => this.#readable(cached())),
+      cachedPreActivation: this.#readable(this.#cachedOutput(fc1)),
+      cachedOutput: this.#readable(this.#cachedOutput(fc2)),
       factors: [...this.#factors(fc1), ...this.#factors(fc2)],
       ...epilogue,
       out,
@@ -149,10 +152,12 @@ export class LinearEmitter {
     return result;
   }
 
-  /** Without an epilogue the cache itself is the result, and nothing is copied. */
+  /** Without an epilogue the cache itself is the result where operations can read it, and nothing is copied. */
   #store(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
-    const y = this.#cachedOutput(group);
-    return out ? this.#linear(group, x, out, epilogue, y) : this.#linear(group, x, y, epilogue);
+    const y = this.cache.type ? this.#result(group) : this.#cachedOutput(group);
+    const result = out ? this.#linear(group, x, out, epilogue, y) : this.#linear(group, x, y, epilogue);
+    if (this.cache.type) this.#copy(y, this.#cachedOutput(group));
+    return result;
   }
 
   #storeHidden(group: LinearGroup, x: View): void {
@@ -166,7 +171,7 @@ export class LinearEmitter {
   }
 
   #reuse(group: LinearGroup, out: View | undefined, { epilogue, gate, residual }: EpilogueOperands): View {
-    const y = this.#cachedOutput(group);
+    const y = this.#readable(this.#cachedOutput(group));
     if (!out) return y;
     if (epilogue === 'gelu') this.builder.append({ op: 'gelu', x: y, out });
     else this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
@@ -237,7 +242,8 @@ export class LinearEmitter {
   }
 
   #pointAt(slope: number): PointOf {
-    return (cached, type) => (slope === 0 ? cached() : this.#onLine(cached(), cached(BEFORE), slope, type));
+    return (cached, type) =>
+      slope === 0 ? this.#readable(cached()) : this.#onLine(cached(), cached(BEFORE), slope, type);
   }
 
   #onLine(stored: View, before: View, slope: number, type: FloatType): View {
@@ -253,10 +259,21 @@ export class LinearEmitter {
   /** Moves what is stored aside, before anything of the group is written. */
   #keepBefore(group: LinearGroup): void {
     this.builder.layer(group.name);
-    const copy = (cached: (before?: string) => View) => this.builder.append(copyOp(cached(), cached(BEFORE)));
-    copy((before) => this.#cachedOutput(group, before));
-    if (this.cache.form === 'input') copy((before) => this.#cachedInput(group, before));
-    else copy((before) => this.#cachedHidden(group, before));
+    this.#copy(this.#cachedOutput(group), this.#cachedOutput(group, BEFORE));
+    if (this.cache.form === 'input') this.#copy(this.#cachedInput(group), this.#cachedInput(group, BEFORE));
+    else this.#copy(this.#cachedHidden(group), this.#cachedHidden(group, BEFORE));
+  }
+
+  #copy(x: View, out: View): void {
+    this.builder.append(copyOp(x, out));
+  }
+
+  /** A cache as every operation can read it. */
+  #readable(cached: View): View {
+    if (this.builder.typeOf(cached) !== 'e4m3') return cached;
+    const out = this.builder.temporary(cached.rows, cached.columns, this.#type);
+    this.#copy(cached, out);
+    return out;
   }
 
   #cachedForm(group: LinearGroup, at: PointOf): { cachedInput: View } | { cachedHidden: View } {
@@ -340,7 +357,7 @@ export class LinearEmitter {
       `cache.${group.name}.input${before}`,
       this.rows,
       this.#inputs(group),
-      this.#type,
+      this.#cacheType,
     );
   }
 
@@ -355,13 +372,17 @@ export class LinearEmitter {
       `cache.${group.name}.output${before}`,
       this.rows,
       this.#outputs(group),
-      this.#type,
+      this.#cacheType,
     );
+  }
+
+  get #cacheType(): FloatType | RowScaledType {
+    return this.cache.type ?? this.#type;
   }
 
   #difference(group: LinearGroup, order: number): View {
     const name = `cache.${group.name}.difference.${order}`;
-    return this.builder.state(name, this.rows, this.#outputs(group), this.#type);
+    return this.builder.state(name, this.rows, this.#outputs(group), this.#cacheType);
   }
 
   #result(group: LinearGroup): View {

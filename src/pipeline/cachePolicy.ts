@@ -65,6 +65,7 @@ function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
+  requireOneOf('cache type', cache.type ?? 'e4m3', ['e4m3']);
   requireOneOf('keep', cache.keep ?? 'residual', KEPT);
   switch (name) {
     case 'learning-to-cache':

@@ -10,6 +10,7 @@ import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 import type { CacheForm } from '../models/actions.js';
 import type { DiTConfig } from '../models/config.js';
+import type { RowScaledType } from '../plan/types.js';
 
 /** Which steps and layers are gathered, and what is done on the others. What a policy does not take is ignored. */
 export interface CacheOptions {
@@ -61,6 +62,11 @@ export interface CacheOptions {
   readonly keep?: Kept;
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
+  /**
+   * Keep the inputs and outputs of linears in 8 bits, with a scale a token (`e4m3`), not as activations are. What the rank
+   * form keeps stays in float32. Backends `cuda`, `native` and `reference`.
+   */
+  readonly type?: RowScaledType;
 }
 
 export interface SampleOptions extends SamplerSettings {

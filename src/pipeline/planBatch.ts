@@ -34,6 +34,7 @@ export function planBatch(
     labels,
     activations,
     ...(cache.form && { form: cache.form }),
+    ...(cache.type && { cacheType: cache.type }),
     ...(factors && {
       rank: (layer: string) => factors.rank(layer),
       factorPrefix: factorPrefix(factors),

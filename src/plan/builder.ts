@@ -1,7 +1,17 @@
 /** Builds plans: hands out buffers, appends operations, and drops what nothing reads. */
 import { PlanError } from '../errors.js';
 import { operandsOf } from './operands.js';
-import type { BufferRole, BufferType, FloatType, Op, Plan, PlanBuffer, PlanStep, View } from './types.js';
+import type {
+  BufferRole,
+  BufferType,
+  FloatType,
+  Op,
+  Plan,
+  PlanBuffer,
+  PlanStep,
+  RowScaledType,
+  View,
+} from './types.js';
 import { validatePlan } from './validate.js';
 
 export class PlanBuilder {
@@ -34,12 +44,16 @@ export class PlanBuilder {
   }
 
   /** A buffer that outlives the run, shared by name with other plans. */
-  state(name: string, rows: number, columns: number, type: FloatType = 'f32'): View {
+  state(name: string, rows: number, columns: number, type: FloatType | RowScaledType = 'f32'): View {
     return this.#declare(name, 'state', type, rows, columns);
   }
 
   temporary(rows: number, columns: number, type: FloatType = 'f32'): View {
     return this.#declare(`t${this.#buffers.length}`, 'temporary', type, rows, columns);
+  }
+
+  typeOf({ buffer }: View): BufferType {
+    return this.#buffers[buffer]!.type;
   }
 
   append(op: Op): void {

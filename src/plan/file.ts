@@ -42,7 +42,7 @@ function parseJson(text: string): unknown {
 }
 
 const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
-const TYPES = [...FLOAT_TYPES, 'i32'] as const;
+const TYPES = [...FLOAT_TYPES, 'e4m3', 'i32'] as const;
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;

@@ -13,8 +13,14 @@ export const FLOAT_TYPES = ['f32', 'bf16', 'f16'] as const;
  */
 export type FloatType = (typeof FLOAT_TYPES)[number];
 
+/**
+ * Element type of a state that only `linearCombination` reads and writes, by whole rows: 8 bits an element, and a float32
+ * scale a row. See `src/backend/e4m3.ts`.
+ */
+export type RowScaledType = 'e4m3';
+
 /** Element type of a buffer. `i32` buffers hold indices and lengths only. */
-export type BufferType = FloatType | 'i32';
+export type BufferType = FloatType | RowScaledType | 'i32';
 
 /**
  * - `weight`: a constant, taken by name from the model's or the factors' tensors
@@ -294,6 +300,7 @@ export interface PlanStep {
 
 /** Bytes of one element. */
 export function elementBytes(type: BufferType): number {
+  if (type === 'e4m3') return 1;
   return is16Bit(type) ? 2 : 4;
 }
 
@@ -301,7 +308,8 @@ export function is16Bit(type: BufferType): boolean {
   return type === 'bf16' || type === 'f16';
 }
 
-/** Bytes of a whole buffer. */
+/** Bytes of a whole buffer. A row of e4m3 begins with its scale; both are filled to 16 bytes. */
 export function bufferBytes({ type, rows, columns }: PlanBuffer): number {
+  if (type === 'e4m3') return rows * (16 + 16 * Math.ceil(columns / 16));
   return rows * columns * elementBytes(type);
 }

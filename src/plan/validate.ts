@@ -44,6 +44,8 @@ function checkBuffers(buffers: readonly PlanBuffer[]): void {
     }
     if (buffer.type === 'i32' && buffer.role !== 'input')
       throw new PlanError(`${what}: only inputs may hold i32, not a ${buffer.role}`);
+    if (buffer.type === 'e4m3' && buffer.role !== 'state')
+      throw new PlanError(`${what}: only states may hold e4m3, not a ${buffer.role}`);
     if (is16Bit(buffer.type) && buffer.role !== 'state' && buffer.role !== 'temporary')
       throw new PlanError(
         `${what}: only states and temporaries may hold ${buffer.type}, not a ${buffer.role}`,
@@ -95,11 +97,18 @@ class OpCheck {
     if (role === 'weight' || role === 'input') this.fail(`${name} writes to '${buffer}', which is a ${role}`);
   }
 
-  type(name: string, view: View): void {
+  type(name: string, view: View, float: readonly BufferType[]): void {
     const { type, name: buffer } = this.buffer(view);
-    const expected: readonly BufferType[] = INTEGER_OPERANDS.has(name) ? ['i32'] : FLOAT_TYPES;
+    const expected = INTEGER_OPERANDS.has(name) ? ['i32'] : float;
     if (!expected.includes(type))
       this.fail(`${name} is ${type} ('${buffer}'); expected ${expected.join(', ')}`);
+  }
+
+  /** A row of e4m3 has one scale, which is found at its beginning. */
+  wholeRows(name: string, view: View): void {
+    const { type, name: buffer, columns } = this.buffer(view);
+    if (type === 'e4m3' && view.columns !== columns)
+      this.fail(`${name} takes ${view.columns} of the ${columns} columns of '${buffer}', which is e4m3`);
   }
 
   /** No kernel converts between 16-bit types. */
@@ -144,10 +153,15 @@ class OpCheck {
 }
 
 const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
+const ROW_OPERATION_TYPES: readonly BufferType[] = [...FLOAT_TYPES, 'e4m3'];
 
 function checkOp(check: OpCheck, op: Op): void {
   const { reads, writes } = operandsOf(op);
-  for (const { name, view } of [...reads, ...writes]) check.type(name, view);
+  const types = op.op === 'linearCombination' ? ROW_OPERATION_TYPES : FLOAT_TYPES;
+  for (const { name, view } of [...reads, ...writes]) {
+    check.type(name, view, types);
+    check.wholeRows(name, view);
+  }
   check.oneHalfType([...reads, ...writes]);
   switch (op.op) {
     case 'linear':

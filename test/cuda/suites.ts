@@ -8,6 +8,7 @@ import type { Place } from './places.js';
 
 const SUITES = [
   'conformance/conformance',
+  'conformance/rowScaled',
   'models/golden',
   'cache/golden',
   'engine/sessionPlan',

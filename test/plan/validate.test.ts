@@ -273,6 +273,11 @@ describe('validation', () => {
     ],
     ['bf16 input', buffer('bad', 'input', 1, 1, 'bf16'), /states and temporaries may hold bf16, not a input/],
     ['bf16 output', buffer('bad', 'output', 1, 1, 'bf16'), /states and temporaries may hold bf16/],
+    [
+      'e4m3 temporary',
+      buffer('bad', 'temporary', 1, 1, 'e4m3'),
+      /only states may hold e4m3, not a temporary/,
+    ],
     ['f16 output', buffer('bad', 'output', 1, 1, 'f16'), /states and temporaries may hold f16, not a output/],
   ];
   for (const [what, bad, message] of badBuffers)
@@ -297,6 +302,22 @@ describe('validation', () => {
         new RegExp(`index is ${type} \\('residual'\\); expected i32`),
       );
     });
+
+  test('e4m3 in a state of whole rows, for linearCombination alone', () => {
+    const buffers = BUFFERS.map((each, id) =>
+      id === square.buffer ? ({ ...each, type: 'e4m3' } as const) : each,
+    );
+    const copy = (from: View, to: View) =>
+      planOf({ op: 'linearCombination', terms: [{ x: from, coefficient: 1 }], out: to }, buffers);
+    validatePlan(copy({ ...square, rows: 2 }, { ...square, row: 2, rows: 2 }));
+    const [left, right] = [0, 2].map((column) => ({ ...square, column, columns: 2 }));
+    assert.throws(
+      () => validatePlan(copy(left!, right!)),
+      /takes 2 of the 4 columns of 'square', which is e4m3/,
+    );
+    const silu = planOf({ op: 'silu', x: square, out: square }, buffers);
+    assert.throws(() => validatePlan(silu), /x is e4m3 \('square'\); expected f32, bf16, f16/);
+  });
 
   test('an operation with both 16-bit types', () => {
     const types = new Map([

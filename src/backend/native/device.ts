@@ -84,7 +84,7 @@ export class NativeDevice implements Device, ExecutionHost {
     this.requireOpen();
     requireInteger('rows', rows, 1);
     requireInteger('columns', columns, 1);
-    requireOneOf('type', type, [...this.#precisions, 'i32']);
+    requireOneOf('type', type, [...this.#precisions, 'e4m3', 'i32']);
     const handle = native(() => this.binding.createBuffer(this.#handle, rows, columns, type));
     return this.#hold(new NativeTensor(this, handle, rows, columns, type));
   }

@@ -11,6 +11,7 @@ import type {
   WeightSource,
 } from '../backend.js';
 import { bindTensor } from '../bindings.js';
+import { roundRowE4m3 } from '../e4m3.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
 import { runOp } from './dispatch.js';
@@ -53,6 +54,8 @@ class ReferenceTensor implements DeviceTensor {
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
     const round = rounding(this.type);
     this.data.set(round ? Float32Array.from(data, round) : data);
+    if (this.type === 'e4m3')
+      for (let i = 0; i < this.rows; i++) roundRowE4m3(this.data, i * this.columns, this.columns);
   }
 
   read(): Float32Array | Int32Array {

@@ -1,4 +1,4 @@
-import { get, type Matrix, set } from './matrix.js';
+import { finishRow, get, type Matrix, set } from './matrix.js';
 
 export interface Term {
   readonly x: Matrix;
@@ -6,7 +6,7 @@ export interface Term {
 }
 
 export function linearCombination(terms: readonly Term[], out: Matrix): void {
-  for (let i = 0; i < out.rows; i++)
+  for (let i = 0; i < out.rows; i++) {
     for (let j = 0; j < out.columns; j++)
       set(
         out,
@@ -14,4 +14,6 @@ export function linearCombination(terms: readonly Term[], out: Matrix): void {
         j,
         terms.reduce((sum, { x, coefficient }) => sum + coefficient * get(x, i, j), 0),
       );
+    finishRow(out, i);
+  }
 }

@@ -1,4 +1,5 @@
 import type { BufferType, View } from '../../plan/types.js';
+import { roundRowE4m3 } from '../e4m3.js';
 import { rounding } from '../half.js';
 
 /** A rectangle of a float64 buffer: element (i, j) is `data[offset + i * stride + j]`. */
@@ -8,7 +9,7 @@ export interface Matrix {
   readonly stride: number;
   readonly rows: number;
   readonly columns: number;
-  /** Of a 16-bit buffer, every value written is rounded to its type; others hold float64. */
+  /** Of a 16-bit buffer, every value written is rounded to its type, of e4m3 every finished row; others hold float64. */
   readonly type: BufferType;
 }
 
@@ -30,6 +31,11 @@ export function get(m: Matrix, i: number, j: number): number {
 
 export function set(m: Matrix, i: number, j: number, value: number): void {
   m.data[m.offset + i * m.stride + j] = rounded(value, m.type);
+}
+
+/** After all of a row has been written, which e4m3 can then round. */
+export function finishRow(m: Matrix, i: number): void {
+  if (m.type === 'e4m3') roundRowE4m3(m.data, m.offset + i * m.stride, m.columns);
 }
 
 /** `value` as a buffer of this type holds it. */

@@ -1,7 +1,7 @@
 /** A device of the wasm backend: one memory, one instance on this thread, and workers on the others. */
 import { availableParallelism } from 'node:os';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
-import { type BufferType, is16Bit, type Plan } from '../../plan/types.js';
+import type { BufferType, Plan } from '../../plan/types.js';
 import { validatePlan } from '../../plan/validate.js';
 import type {
   Device,
@@ -102,7 +102,7 @@ export class WasmDevice implements Device, ExecutionHost {
     this.requireOpen();
     // The kernels trust their arguments: nothing unchecked may reach them.
     validatePlan(plan);
-    const narrow = plan.buffers.find(({ type }) => is16Bit(type));
+    const narrow = plan.buffers.find(({ type }) => type !== 'f32' && type !== 'i32');
     if (narrow)
       throw new IncacheError(
         `buffer '${narrow.name}' of plan '${plan.name}' is ${narrow.type}; the wasm backend has only f32 and i32`,

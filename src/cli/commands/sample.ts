@@ -121,7 +121,7 @@ function writeImages({ out, single, columns }: SampleFlags, result: SampleResult
 
 /** What was asked for, beside what the engine reports. */
 function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
-  const { out, weights, policy, gatherSteps, schedule, cacheForm, factors } = flags;
+  const { out, weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   const { labels, sampler, eta, variance, seed, guidanceScale, guidanceChannels } = options;
   const { needs, takes } = POLICY_PARAMETERS[policy];
@@ -142,6 +142,7 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
     ...parameters,
     ...(isPeriodic && { period: flags.period ?? 2 }),
     ...(factors !== undefined && { cacheForm }),
+    ...(cacheType !== undefined && { cacheType }),
   };
 }
 
