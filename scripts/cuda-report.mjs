@@ -5,6 +5,7 @@
  *
  *   node scripts/cuda-report.mjs               compiles every cuda/*.cu for every 16-bit type and target, one on each processor
  *   node scripts/cuda-report.mjs linear.cu     those units alone
+ *   node scripts/cuda-report.mjs --type f16    for that type alone
  *   node scripts/cuda-report.mjs --log FILE    reads what a compile with `-Xptxas -v` has printed
  *
  * Without nvcc (the environment variable NVCC names another one) there is nothing to report, and it says so.
@@ -30,7 +31,10 @@ const SERIALISED = /\bC75(?:08|10|11)\b/;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const nvcc = process.env.NVCC || 'nvcc';
 
-const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { log: { type: 'string' }, type: { type: 'string' } },
+  allowPositionals: true,
+});
 const { log, failures } = values.log
   ? { log: readFileSync(values.log, 'utf8'), failures: [] }
   : await compileAll(positionals);
@@ -52,8 +56,9 @@ async function compileAll(chosen) {
   const folder = join(root, 'cuda');
   const units = chosen.length > 0 ? chosen : readdirSync(folder).filter((name) => name.endsWith('.cu'));
   const output = mkdtempSync(join(tmpdir(), 'incache-cuda-'));
+  const storages = values.type ? [values.type] : STORAGES;
   units.sort((a, b) => LONGEST.indexOf(b) - LONGEST.indexOf(a));
-  const waiting = units.flatMap((unit) => STORAGES.map((storage) => ({ unit, storage })));
+  const waiting = units.flatMap((unit) => storages.map((storage) => ({ unit, storage })));
   const results = new Map();
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
