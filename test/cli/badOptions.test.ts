@@ -82,6 +82,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['theta', '2', 'theta is 2; expected a finite number from 0 to 1'],
   ['budget', '1.5', 'budget is 1.5; expected a finite number from 0 to 1'],
   ['cache-form', 'output', "cache-form is 'output'; expected one of input, rank"],
+  ['cache-type', 'f8', "cache-type is 'f8'; expected one of e4m3"],
   ['weights', 'f64', "weights is 'f64'; expected one of f32, bf16, f16, int8"],
   ['backend', 'abacus', `backend is 'abacus'; expected one of ${present.join(', ')}`],
   ['out', 'samples.jpg', "out is 'samples.jpg'; expected a name that ends in .png or .npz"],

@@ -25,6 +25,7 @@ interface InfoFlags extends OutputFlags {
   readonly period: number;
   readonly rank?: number;
   readonly cacheForm: string;
+  readonly cacheType?: string;
   readonly plan?: boolean;
 }
 
@@ -54,6 +55,10 @@ export function registerInfo(program: Command): void {
       integer('rank', 1),
     )
     .option('--cache-form <form>', 'what policy calibrated keeps: input or rank', 'input')
+    .option(
+      '--cache-type <type>',
+      'e4m3: inputs and outputs of linears in 8 bits (default: as activations are)',
+    )
     .option('--plan', 'print the operations of every plan instead');
   addOutputFlags(command).action(runInfo);
 }
@@ -93,6 +98,8 @@ function configOf({ model, size, heads }: InfoFlags): DiTConfig {
 function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
   requireOneOf('policy', flags.policy, SCHEDULED_POLICIES);
   requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
+  const type = flags.cacheType;
+  if (type !== undefined) requireOneOf('cache-type', type, ['e4m3']);
   const { sequences, steps } = flags;
   const largest = Math.min(config.hiddenSize, config.mlpSize);
   const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
@@ -104,6 +111,7 @@ function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
     labels: Math.min(sequences, 2),
     steps: policyActions(policy, { config, steps, rank: () => rank }),
     form,
+    ...(type !== undefined && { cacheType: type }),
     rank: () => rank,
   });
 }
