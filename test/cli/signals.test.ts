@@ -1,11 +1,15 @@
 /** Ctrl-C, and readers that go away. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { CLI, ended, start, Workplace } from './run.js';
 
-/** Long enough for the process to be in the midst of its steps. */
-const UNDER_WAY = 1000;
+/** Seconds of the processor after which a process is in the midst of its steps, however much else the machine does. */
+const UNDER_WAY = 1;
+/** Milliseconds, where the system does not tell that. */
+const SURELY_UNDER_WAY = 3000;
 /** A step takes a tenth of that. */
 const PROMPT = 2000;
 
@@ -23,7 +27,7 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
         using place = new Workplace();
         const child = start(args, place.folder);
         const result = ended(child);
-        await new Promise((resolve) => setTimeout(resolve, UNDER_WAY));
+        await underWay(child);
         assert.equal(child.exitCode, null, 'the run was over before the signal');
         const sent = performance.now();
         child.kill(signal);
@@ -35,6 +39,17 @@ describe('Ctrl-C', { concurrency: 2 }, () => {
         assert.ok(took < PROMPT, `it took ${took} ms to stop`);
       });
 });
+
+async function underWay(child: ChildProcess): Promise<void> {
+  if (!existsSync('/proc/self/stat')) return setTimeout(SURELY_UNDER_WAY);
+  while (child.exitCode === null && processorSeconds(child.pid!) < UNDER_WAY) await setTimeout(20);
+}
+
+/** User and system time of all threads, which Linux counts in hundredths of a second. */
+function processorSeconds(pid: number): number {
+  const afterName = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(afterName[11]) + Number(afterName[12])) / 100;
+}
 
 describe('a closed pipe', { concurrency: 2 }, () => {
   for (const args of [
