@@ -136,7 +136,7 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
     for (const type of ['f64' as 'f32', 'f16'] as const)
       assert.throws(
         () => device.allocate(2, 3, type),
-        new RegExp(`type is '${type}'; expected one of f32, bf16, i32`),
+        new RegExp(`type is '${type}'; expected one of f32, bf16, e4m3, i32`),
       );
     await device.dispose();
   });
@@ -268,7 +268,7 @@ describe('the addon alone', { skip: SKIP }, () => {
       ['openDevice', [5000, 'f32'], /threads is 5000; expected at most 1024/],
       ['openDevice', [2 ** 40, 'f32'], /threads is 4294967295; expected at most 1024/],
       ['openDevice', [1], /argument 1 is not a string/],
-      ['openDevice', [1, 'f64'], /argument 1 is 'f64'; expected f32, i32, bf16 or f16/],
+      ['openDevice', [1, 'f64'], /argument 1 is 'f64'; expected f32, i32, bf16, f16 or e4m3/],
       ['openDevice', [1, 'i32'], /weights is 1; expected INCACHE_F32 or INCACHE_BF16/],
       ['deviceMemory', [buffer], /argument 0 is not an incache_device/],
       ['deviceMemory', [{}], /argument 0 is not an incache_device/],
