@@ -4,7 +4,7 @@ import { openDevice } from '../../src/backend/choose.js';
 import { median } from '../../src/bench/measure.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { OutOfMemoryError } from '../../src/errors.js';
-import { type DiTConfig, namedConfig, tokensOf } from '../../src/models/config.js';
+import { type DiTConfig, labelsInTurn, namedConfig, tokensOf } from '../../src/models/config.js';
 import { openSession, takeSteps } from '../ddim50/ours.js';
 import { type Policy, type RunProblem, runProblem, STEPS } from '../ddim50/problem.js';
 import type { CudaCase } from './row.js';
@@ -62,8 +62,8 @@ export async function* timeRuns(device: Device, options: RunsOptions): AsyncGene
 
 /** The same weights, which do not depend on images. */
 function withImages(base: RunProblem, images: number): RunProblem {
-  const { classes, inChannels, inputSize } = base.config;
-  const labels = Array.from({ length: images }, (_, i) => i % classes);
+  const { inChannels, inputSize } = base.config;
+  const labels = labelsInTurn(base.config, images);
   return { ...base, labels, noise: normals(1, 0, 0, images * inChannels * inputSize ** 2) };
 }
 

@@ -6,7 +6,7 @@ import { bothBranches } from '../../src/diffusion/guidance.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { planSession, type SessionPlan } from '../../src/engine/sessionPlan.js';
 import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
-import { type DiTConfig, tensorShapes } from '../../src/models/config.js';
+import { type DiTConfig, labelsInTurn, tensorShapes } from '../../src/models/config.js';
 import { sequencesOf } from '../../src/pipeline/sequences.js';
 import type { FloatType } from '../../src/plan/types.js';
 import { sizeOf, type Tensor } from '../tensor.js';
@@ -32,7 +32,7 @@ const SEED = 1;
 export function runProblem(config: DiTConfig, images: number, rank: number): RunProblem {
   return {
     config,
-    labels: Array.from({ length: images }, (_, i) => i % config.classes),
+    labels: labelsInTurn(config, images),
     rank,
     noise: normals(SEED, 0, 0, images * config.inChannels * config.inputSize ** 2),
     tensor: randomTensors([...tensorShapes(config), ...factorShapes(config, rank)]),

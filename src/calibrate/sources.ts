@@ -6,7 +6,7 @@ import { type PredictionGeometry, splitPrediction } from '../diffusion/predictio
 import { createSampler } from '../diffusion/sampler.js';
 import type { Condition } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import { type DiTConfig, labelsInTurn } from '../models/config.js';
 
 /** How a source shows its data to the model: for increments stored evaluations and measured ones, else measured ones alone. */
 export interface Evaluator {
@@ -156,7 +156,7 @@ export function trajectorySource(
       const sampler = createSampler('ddim', { steps });
       const run = sampler.start(noFreshNoise);
       const latents = batchNormals(seed, NOISE_STREAM, index * batch, batch, size);
-      const labels = Array.from({ length: batch }, (_, i) => (index * batch + i) % config.classes);
+      const labels = labelsInTurn(config, batch, index * batch);
       const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
       for (const [step, timestep] of sampler.timesteps.entries()) {
         const distance = step % period;

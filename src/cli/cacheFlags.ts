@@ -15,6 +15,7 @@ import { ErrorTable } from '../calibrate/errorTable.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
 import type { CacheOptions } from '../pipeline/options.js';
+import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { addGateFlags, type GateFlags, gateOptions } from './gateFlags.js';
 import { decimal, integer, integerList } from './parse.js';
 
@@ -118,7 +119,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
   } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
-  if (type !== undefined) requireOneOf('cache-type', type, ['e4m3']);
+  if (type !== undefined) requireOneOf('cache-type', type, ROW_SCALED_TYPES);
   requireUsed(policy, flags);
   return {
     policy,

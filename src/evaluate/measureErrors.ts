@@ -4,7 +4,7 @@ import { scheduleLayers } from '../cache/schedule.js';
 import { ErrorTable, type KindErrors, MOST_MEASURED_ORDER } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { requireInteger } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import { type DiTConfig, labelsInTurn } from '../models/config.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
@@ -63,7 +63,7 @@ export async function measureErrors(
 ): Promise<ErrorTable> {
   const resolved = resolve(options);
   const { images, gaps, order, steps, factors, folder } = resolved;
-  const labels = Array.from({ length: images }, (_, image) => image % pipeline.config.classes);
+  const labels = labelsInTurn(pipeline.config, images);
   const trajectory = new Trajectory(pipeline, { ...options, steps, labels });
   const measurements = measurementsOf(pipeline.config, resolved);
   const saved = folder === undefined ? undefined : savedRun(trajectory, resolved, folder);

@@ -1,7 +1,7 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
 import { FactorSet, type LayerFactors } from '../calibrate/factorSet.js';
 import { requireInteger } from '../errors.js';
-import { BLOCK_LINEARS, type DiTConfig, layerName, linearShape } from '../models/index.js';
+import { BLOCK_LINEARS, type DiTConfig, labelsInTurn, layerName, linearShape } from '../models/index.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
@@ -36,7 +36,7 @@ export async function measureLayers(
   const { images = DEFAULT_IMAGES, period = 2, order = 0, onLayer, ...sampling } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);
-  const labels = Array.from({ length: images }, (_, image) => image % pipeline.config.classes);
+  const labels = labelsInTurn(pipeline.config, images);
   const run = { ...sampling, labels, batch: images };
   const { latents } = await pipeline.generate({ ...run, cache: { policy: 'none' } });
   onLayer?.();

@@ -1,6 +1,7 @@
 /** Tries factors cut down to several ranks on images that they have not been made from. */
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { requireInteger } from '../errors.js';
+import { labelsInTurn } from '../models/config.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { meanPsnr } from './psnr.js';
@@ -36,7 +37,7 @@ export async function tryRanks(pipeline: DiTPipeline, options: TryRanksOptions):
   const { factors, ranks, images = DEFAULT_IMAGES, period = 2, order = 0, onStep, ...sampling } = options;
   requireInteger('images', images, 1);
   const cut = ranks.map((rank) => factors.truncated(rank));
-  const labels = Array.from({ length: images }, (_, image) => image % pipeline.config.classes);
+  const labels = labelsInTurn(pipeline.config, images);
   const run = { ...sampling, labels };
   const whole = await pipeline.generate({ ...run, cache: { policy: 'none' } }, onStep);
   const trials: RankTrial[] = [];

@@ -1,8 +1,10 @@
 /** What the factors of a configuration are calibrated on. */
+
 import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { ArgumentError } from '../errors.js';
+import { labelsInTurn } from '../models/config.js';
 import type { ExperimentContext } from './experiment.js';
 
 /**
@@ -81,8 +83,8 @@ function imagesOf(context: ExperimentContext, { data, count }: CalibrationChoice
 }
 
 function noiseImages({ pipeline }: ExperimentContext, count: number): CalibrationImages {
-  const { inChannels, inputSize, classes } = pipeline.config;
+  const { inChannels, inputSize } = pipeline.config;
   const size = inChannels * inputSize ** 2;
   const images = batchNormals(0, NOISE_IMAGE_STREAM, 0, count, size);
-  return { images, labels: Array.from({ length: count }, (_, i) => i % classes) };
+  return { images, labels: labelsInTurn(pipeline.config, count) };
 }

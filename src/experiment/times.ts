@@ -1,6 +1,8 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
+
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
+import { labelsInTurn } from '../models/config.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { ExperimentContext, Measurement, Row } from './experiment.js';
 import { Preparation } from './preparation.js';
@@ -62,7 +64,7 @@ async function timeOf(
       const { report } = await pipeline.generate({
         ...sampling,
         ...(configuration.steps !== undefined && { steps: configuration.steps }),
-        labels: Array.from({ length: images }, (_, i) => i % pipeline.config.classes),
+        labels: labelsInTurn(pipeline.config, images),
         cache,
         ...(signal && { signal }),
       });

@@ -1,8 +1,10 @@
 /** Where along the steps and the layers a cached run leaves the uncached one on the same noise. */
+
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { sublayers } from '../evaluate/exposeResidual.js';
 import { trajectoryError } from '../evaluate/trajectory.js';
+import { labelsInTurn } from '../models/config.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
@@ -79,7 +81,7 @@ async function measureErrors(
   const errors = await trajectoryError(pipeline, {
     ...sampling,
     ...cache,
-    labels: Array.from({ length: images }, (_, i) => i % pipeline.config.classes),
+    labels: labelsInTurn(pipeline.config, images),
     seed,
     batch: Math.min(batch, images),
     folder: join(folder, 'runs', fileName(`${name} seed ${seed}`)),

@@ -220,3 +220,8 @@ function metadataConfig(
   }
   throw new FormatError(`the metadata's 'config' is not a JSON object`);
 }
+
+/** Labels of so many images, one class after another; the first is that of image `first`. */
+export function labelsInTurn({ classes }: Pick<DiTConfig, 'classes'>, count: number, first = 0): number[] {
+  return Array.from({ length: count }, (_, i) => (first + i) % classes);
+}

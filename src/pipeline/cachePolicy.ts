@@ -1,4 +1,5 @@
 /** From the cache options of a run to its policy, and to what every step does with every linear. */
+
 import {
   CACHE_POLICIES,
   type CacheParameter,
@@ -22,6 +23,7 @@ import type { FactorSet } from '../calibrate/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import { ROW_SCALED_TYPES } from '../plan/types.js';
 import type { CacheOptions } from './options.js';
 
 /** Either what every step does, or a policy that decides it while it runs. */
@@ -65,7 +67,7 @@ function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
-  requireOneOf('cache type', cache.type ?? 'e4m3', ['e4m3']);
+  if (cache.type !== undefined) requireOneOf('cache type', cache.type, ROW_SCALED_TYPES);
   requireOneOf('keep', cache.keep ?? 'residual', KEPT);
   switch (name) {
     case 'learning-to-cache':

@@ -1,6 +1,14 @@
 /** The file form of a plan: JSON with a version, which loads back to the identical plan or is refused. */
 import { FormatError, type IncacheError, PlanError } from '../errors.js';
-import { FLOAT_TYPES, type Op, type Plan, type PlanBuffer, type PlanStep, type View } from './types.js';
+import {
+  FLOAT_TYPES,
+  type Op,
+  type Plan,
+  type PlanBuffer,
+  type PlanStep,
+  ROW_SCALED_TYPES,
+  type View,
+} from './types.js';
 import { validatePlan } from './validate.js';
 
 const FORMAT = 'incache-plan';
@@ -42,7 +50,7 @@ function parseJson(text: string): unknown {
 }
 
 const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
-const TYPES = [...FLOAT_TYPES, 'e4m3', 'i32'] as const;
+const TYPES = [...FLOAT_TYPES, ...ROW_SCALED_TYPES, 'i32'] as const;
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;

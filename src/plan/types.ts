@@ -13,11 +13,13 @@ export const FLOAT_TYPES = ['f32', 'bf16', 'f16'] as const;
  */
 export type FloatType = (typeof FLOAT_TYPES)[number];
 
+export const ROW_SCALED_TYPES = ['e4m3'] as const;
+
 /**
  * Element type of a state that only `linearCombination` reads and writes, by whole rows: 8 bits an element, and a float32
  * scale a row. See `src/backend/e4m3.ts`.
  */
-export type RowScaledType = 'e4m3';
+export type RowScaledType = (typeof ROW_SCALED_TYPES)[number];
 
 /** Element type of a buffer. `i32` buffers hold indices and lengths only. */
 export type BufferType = FloatType | RowScaledType | 'i32';

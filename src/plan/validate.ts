@@ -12,6 +12,7 @@ import {
   type Op,
   type Plan,
   type PlanBuffer,
+  ROW_SCALED_TYPES,
   type View,
 } from './types.js';
 
@@ -153,7 +154,7 @@ class OpCheck {
 }
 
 const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
-const ROW_OPERATION_TYPES: readonly BufferType[] = [...FLOAT_TYPES, 'e4m3'];
+const ROW_OPERATION_TYPES: readonly BufferType[] = [...FLOAT_TYPES, ...ROW_SCALED_TYPES];
 
 function checkOp(check: OpCheck, op: Op): void {
   const { reads, writes } = operandsOf(op);

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import { serializePlan } from '../../plan/file.js';
-import type { BufferType, FloatType, Plan } from '../../plan/types.js';
+import { type BufferType, type FloatType, type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
 import type {
   Device,
   DeviceOptions,
@@ -84,7 +84,7 @@ export class NativeDevice implements Device, ExecutionHost {
     this.requireOpen();
     requireInteger('rows', rows, 1);
     requireInteger('columns', columns, 1);
-    requireOneOf('type', type, [...this.#precisions, 'e4m3', 'i32']);
+    requireOneOf('type', type, [...this.#precisions, ...ROW_SCALED_TYPES, 'i32']);
     const handle = native(() => this.binding.createBuffer(this.#handle, rows, columns, type));
     return this.#hold(new NativeTensor(this, handle, rows, columns, type));
   }

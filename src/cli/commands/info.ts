@@ -10,7 +10,7 @@ import { type DiTConfig, namedConfig, tensorShapes } from '../../models/config.j
 import { costByLayer, costByOp, planCost } from '../../plan/cost.js';
 import { layoutTemporaries } from '../../plan/layout.js';
 import { planText } from '../../plan/text.js';
-import type { Plan } from '../../plan/types.js';
+import { type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { addOutputFlags, HEADS, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
@@ -99,7 +99,7 @@ function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
   requireOneOf('policy', flags.policy, SCHEDULED_POLICIES);
   requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
   const type = flags.cacheType;
-  if (type !== undefined) requireOneOf('cache-type', type, ['e4m3']);
+  if (type !== undefined) requireOneOf('cache-type', type, ROW_SCALED_TYPES);
   const { sequences, steps } = flags;
   const largest = Math.min(config.hiddenSize, config.mlpSize);
   const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
