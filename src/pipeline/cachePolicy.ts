@@ -67,7 +67,7 @@ function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
   requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
-  if (cache.type !== undefined) requireOneOf('cache type', cache.type, ROW_SCALED_TYPES);
+  requireOneOf('cache type', cache.type ?? 'e4m3', ROW_SCALED_TYPES);
   requireOneOf('keep', cache.keep ?? 'residual', KEPT);
   switch (name) {
     case 'learning-to-cache':
