@@ -1,5 +1,4 @@
 /** The cache options of the command line. */
-
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {

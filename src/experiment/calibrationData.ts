@@ -1,5 +1,4 @@
 /** What the factors of a configuration are calibrated on. */
-
 import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';

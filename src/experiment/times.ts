@@ -1,5 +1,4 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
-
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
 import { labelsInTurn } from '../models/config.js';

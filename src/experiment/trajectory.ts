@@ -1,5 +1,4 @@
 /** Where along the steps and the layers a cached run leaves the uncached one on the same noise. */
-
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { sublayers } from '../evaluate/exposeResidual.js';

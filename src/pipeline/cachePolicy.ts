@@ -1,5 +1,4 @@
 /** From the cache options of a run to its policy, and to what every step does with every linear. */
-
 import {
   CACHE_POLICIES,
   type CacheParameter,
