@@ -3,6 +3,7 @@
 #pragma once
 #include <cmath>
 
+#include "../common/outerProducts.cuh"
 #include "arguments.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
@@ -44,12 +45,7 @@ struct ExactAttention {
       loadUpright(left, a.q, place.firstQuery, place.rows, first);
       loadUpright(right, a.k, place.firstKey + key, place.keys - key, first);
       synchronizeBlock();
-#pragma unroll
-      for (int d = 0; d < kDepth; d++)
-#pragma unroll
-        for (int m = 0; m < 4; m++)
-#pragma unroll
-          for (int n = 0; n < 4; n++) scores[m][n] += left[d * kTile + i + 16 * m] * right[d * kTile + j + 16 * n];
+      addOuterProducts<kTile, kDepth>(scores, left, right, i, j);
     }
 #pragma unroll
     for (int n = 0; n < 4; n++)

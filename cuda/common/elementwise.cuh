@@ -78,4 +78,21 @@ void launchElementwise(const Element &element, std::initializer_list<const Matri
          element, operandOf(out), out.rows, out.columns, fours);
 }
 
+// out = f(x), element by element.
+template <class F>
+struct Unary {
+  Operand x;
+
+  __device__ __forceinline__ Four operator()(const FourColumns &at) const {
+    Four v = at.read(x, at.row);
+#pragma unroll
+    for (int j = 0; j < 4; j++) v.at[j] = F()(v.at[j]);
+    return v;
+  }
+};
+template <class F>
+void launchUnary(const BoundOp &b, const LaunchContext &context) {
+  launchElementwise(Unary<F>{operandOf(b.x)}, {&b.x}, b.out, context);
+}
+
 }  // namespace incache::cuda::INCACHE_STORAGE

@@ -5,20 +5,11 @@ namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
 struct Gelu {
-  Operand x;
-
-  __device__ __forceinline__ Four operator()(const FourColumns &at) const {
-    Four v = at.read(x, at.row);
-#pragma unroll
-    for (int j = 0; j < 4; j++) v.at[j] = geluOf(v.at[j]);
-    return v;
-  }
+  __device__ __forceinline__ float operator()(float x) const { return geluOf(x); }
 };
-
-void launchGelu(const BoundOp &b, const LaunchContext &context) { launchElementwise(Gelu{operandOf(b.x)}, {&b.x}, b.out, context); }
 
 }  // namespace
 
-const CudaKernel kGelu = {noScratch, launchGelu};
+const CudaKernel kGelu = {noScratch, launchUnary<Gelu>};
 
 }  // namespace incache::cuda::INCACHE_STORAGE

@@ -1,5 +1,6 @@
 // out = d^T d with d = x - previous, in float32.
 #include "../common/increment.cuh"
+#include "../common/outerProducts.cuh"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
@@ -31,12 +32,7 @@ __global__ void __launch_bounds__(kMomentThreads) secondMomentKernel(const __gri
     loadRows(left, a, row, firstRow);
     loadRows(right, a, row, firstColumn);
     synchronizeBlock();
-#pragma unroll
-    for (int d = 0; d < kDepth; d++)
-#pragma unroll
-      for (int m = 0; m < 4; m++)
-#pragma unroll
-        for (int n = 0; n < 4; n++) sums[m][n] += left[d * kTile + i + 16 * m] * right[d * kTile + j + 16 * n];
+    addOuterProducts<kTile, kDepth>(sums, left, right, i, j);
     synchronizeBlock();
   }
 #pragma unroll

@@ -65,6 +65,24 @@ inline std::vector<double> incrementOf(const Tensor &x, const Tensor *cached) {
   return d;
 }
 
+// What a calibrated operation reads and writes beside its factors.
+struct CalibratedOperands {
+  const Tensor &x, &cachedInput, &cachedHidden, &cachedOutput, &residual, &gate, &out;
+};
+inline void bindOperands(BoundOp &bound, const CalibratedOperands &operands, bool rankForm, Epilogue epilogue) {
+  bound.x = operands.x.matrix();
+  if (rankForm)
+    bound.cachedHidden = operands.cachedHidden.matrix();
+  else
+    bound.cachedInput = operands.cachedInput.matrix();
+  bound.cachedOutput = operands.cachedOutput.matrix();
+  if (epilogue == Epilogue::gateResidual) {
+    bound.residual = operands.residual.matrix();
+    bound.gate = operands.gate.matrix();
+  }
+  bound.out = operands.out.matrix();
+}
+
 inline double finished(Epilogue epilogue, double y, double residual, double gate) {
   if (epilogue == Epilogue::gelu) return geluExact(y);
   if (epilogue == Epilogue::silu) return siluExact(y);

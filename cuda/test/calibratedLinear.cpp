@@ -45,17 +45,7 @@ class Trial {
     gate_.fill(random_);
     op_.epilogue = c.epilogue;
     bound_.op = &op_;
-    bound_.x = x_.matrix();
-    if (c.rankForm)
-      bound_.cachedHidden = cachedHidden_.matrix();
-    else
-      bound_.cachedInput = cachedInput_.matrix();
-    bound_.cachedOutput = cachedOutput_.matrix();
-    if (c.epilogue == Epilogue::gateResidual) {
-      bound_.residual = residual_.matrix();
-      bound_.gate = gate_.matrix();
-    }
-    bound_.out = out_.matrix();
+    bindOperands(bound_, {x_, cachedInput_, cachedHidden_, cachedOutput_, residual_, gate_, out_}, c.rankForm, c.epilogue);
     for (size_t i = 0, rank = 0; i < c.ranks.size(); rank += static_cast<size_t>(c.ranks[i++])) {
       down_.push_back(std::make_unique<Weight>(c.ranks[i], c.depth, c.halfWeights));
       up_.push_back(std::make_unique<Weight>(c.columns[i], c.ranks[i], c.halfWeights));

@@ -38,18 +38,8 @@ class MlpTrial {
     fillHidden(cachedHidden_, 0, cachedInput_, down1_);
     op_.epilogue = c.epilogue;
     bound_.op = &op_;
-    bound_.x = x_.matrix();
-    if (c.rankForm)
-      bound_.cachedHidden = cachedHidden_.matrix();
-    else
-      bound_.cachedInput = cachedInput_.matrix();
+    bindOperands(bound_, {x_, cachedInput_, cachedHidden_, cachedOutput_, residual_, gate_, out_}, c.rankForm, c.epilogue);
     bound_.cachedPreActivation = preActivation_.matrix();
-    bound_.cachedOutput = cachedOutput_.matrix();
-    if (c.epilogue == Epilogue::gateResidual) {
-      bound_.residual = residual_.matrix();
-      bound_.gate = gate_.matrix();
-    }
-    bound_.out = out_.matrix();
     bound_.factors = {{down1_.panels(), up1_.panels()}, {down2_.panels(), up2_.panels()}};
   }
 
