@@ -59,7 +59,7 @@ if(BUILD_CUDA_PLUGIN)
       add_nvcc_object(CUDA_OBJECTS ${storage} ${source})
     endforeach()
   endforeach()
-  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda/bf16 ${CMAKE_CURRENT_BINARY_DIR}/cuda/f16)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda)
   # Beside the library, which looks for it there.
   set(CUDA_PLUGIN ${CMAKE_CURRENT_BINARY_DIR}/libincache_cuda.so)
   # Symbols of the static runtime stay inside: a process may have another one.

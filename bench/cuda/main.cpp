@@ -1,7 +1,9 @@
 // Times the CUDA kernels one by one and block by block, at the shapes of DiT-XL/2; writes a line of JSON for each.
 //
-//   cuda-bench [kernel|block] [--list]      all of both, or of one; --list: the rows without times, which needs no GPU
-#include <cstring>
+//   cuda-bench [kernel|block] [--tokens N] [--images N] [--rank N] [--list]
+//
+// All rows, or those that are named; --list: without times, which needs no GPU.
+#include <cstdlib>
 
 #include "rows.h"
 #include "time.h"
@@ -53,18 +55,28 @@ void print(const Case &c, double milliseconds) {
 
 int main(int count, char **arguments) {
   bool lists = false;
-  std::string level;
-  for (int i = 1; i < count; i++)
-    if (std::strcmp(arguments[i], "--list") == 0)
+  Chosen chosen;
+  for (int i = 1; i < count; i++) {
+    const std::string argument = arguments[i];
+    const bool hasNumber = i + 1 < count && std::atoll(arguments[i + 1]) > 0;
+    if (argument == "--list")
       lists = true;
+    else if (argument == "--tokens" && hasNumber)
+      chosen.tokens = std::atoll(arguments[++i]);
+    else if (argument == "--images" && hasNumber)
+      chosen.images = std::atoll(arguments[++i]);
+    else if (argument == "--rank" && hasNumber)
+      chosen.rank = std::atoll(arguments[++i]);
     else
-      level = arguments[i];
-  test::expect(level.empty() || level == "kernel" || level == "block", "'%s'; expected kernel or block", level.c_str());
+      chosen.level = argument;
+  }
+  const std::vector<Case> rows = ditRows(chosen);
+  test::expect(!rows.empty(), "no rows; expected [kernel|block] [--tokens N] [--images N] [--rank N] [--list]");
 
   Device device{};
   if (!lists) {
     device = openDevice();
     std::printf("{\"copyGigabytes\":%.1f}\n", copyRate(device) / 1e9);
   }
-  for (const Case &c : ditRows(level)) print(c, lists ? 0 : time(device, c, kReplays));
+  for (const Case &c : rows) print(c, lists ? 0 : time(device, c, kReplays));
 }

@@ -1,16 +1,27 @@
 /**
- * node dist/bench/cuda/main.js runs            times whole runs and prints a line of JSON for each
+ * node dist/bench/cuda/main.js runs [--tokens N] [--images N]
+ *                                              times whole runs, all or those, and prints a line of JSON for each
  * node dist/bench/cuda/main.js collect FILE    from the lines of `run.sh` to bench/results/cuda-<device>-<date>.json
  */
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { ArgumentError } from '../../src/errors.js';
 import { versions } from '../machine.js';
 import { RESULTS, saveJson } from '../results.js';
 import { collect } from './collect.js';
 import { main as runs } from './runs.js';
 
-const [what, file] = process.argv.slice(2);
-if (what === 'runs') await runs();
+const number = { type: 'string' } as const;
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { tokens: number, images: number },
+});
+const [what, file] = positionals;
+if (what === 'runs')
+  await runs({
+    tokens: values.tokens === undefined ? undefined : Number(values.tokens),
+    images: values.images === undefined ? undefined : Number(values.images),
+  });
 else if (what === 'collect' && file !== undefined) console.log(await save(readFileSync(file, 'utf8')));
 else throw new ArgumentError('command', what, 'runs, or collect and a file');
 

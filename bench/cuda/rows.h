@@ -5,8 +5,18 @@
 
 namespace incache::cuda::bench {
 
-// `level`: kernel or block; empty for both.
-inline std::vector<Case> ditRows(const std::string &level) {
+// Those that are wanted: empty and 0 stand for all.
+struct Chosen {
+  std::string level;
+  int64_t tokens = 0, images = 0, rank = 0;
+
+  bool has(const Case &c) const {
+    return (level.empty() || c.level == level) && (tokens == 0 || c.tokens == tokens) && (images == 0 || c.sequences == 2 * images) &&
+           (rank == 0 || c.rank == 0 || c.rank == rank);
+  }
+};
+
+inline std::vector<Case> ditRows(const Chosen &chosen) {
   constexpr int64_t kWidth = 1152, kHeads = 16;
   const std::vector<int64_t> ranks = {64, 128, 192, 256};
   std::vector<Case> rows;
@@ -14,7 +24,7 @@ inline std::vector<Case> ditRows(const std::string &level) {
     for (const int64_t images : {2, 16, 64})
       for (const auto casesFor : {kernelCases, blockCases})
         for (Case &c : casesFor(2 * images, tokens, kWidth, kHeads, ranks))
-          if (level.empty() || c.level == level) rows.push_back(std::move(c));
+          if (chosen.has(c)) rows.push_back(std::move(c));
   return rows;
 }
 

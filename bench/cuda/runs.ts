@@ -100,12 +100,20 @@ async function timeRun(
   return median(times);
 }
 
-export async function main(): Promise<void> {
+/** Undefined for all. */
+export interface ChosenRuns {
+  readonly tokens?: number | undefined;
+  readonly images?: number | undefined;
+}
+
+export async function main({ tokens, images }: ChosenRuns): Promise<void> {
+  const counts = IMAGES.filter((count) => images === undefined || count === images);
   for (const inputSize of SIZES) {
+    const config = namedConfig('DiT-XL/2', inputSize);
+    if (tokens !== undefined && tokensOf(config) !== tokens) continue;
     const device = await openDevice('cuda', { weights: 'bf16' });
     try {
-      const config = namedConfig('DiT-XL/2', inputSize);
-      for await (const line of timeRuns(device, { config, images: IMAGES, rank: RANK, repeats: 3 }))
+      for await (const line of timeRuns(device, { config, images: counts, rank: RANK, repeats: 3 }))
         console.log(JSON.stringify(line));
     } finally {
       await device.dispose();

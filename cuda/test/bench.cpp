@@ -19,13 +19,14 @@ Device deviceOf(const Chip &chip) {
 }
 
 void testRows() {
-  const std::vector<Case> rows = ditRows("");
+  const std::vector<Case> rows = ditRows({});
   std::set<std::string> names;
   for (const Case &c : rows)
     names.insert(c.level + c.name + c.shape + " " + std::to_string(c.sequences) + " " + std::to_string(c.tokens) + " " + std::to_string(c.rank));
   // Six shapes of: six kernels and five calibrated ones for each of four ranks; two blocks and one for each rank.
   expect(rows.size() == 6 * (6 + 5 * 4 + 2 + 4) && names.size() == rows.size(), "%zu rows, %zu of them different", rows.size(), names.size());
-  expect(ditRows("block").size() == 6 * 6, "rows of blocks");
+  expect(ditRows({"block"}).size() == 6 * 6, "rows of blocks");
+  expect(ditRows({"kernel", 256, 16, 128}).size() == 6 + 5, "kernels of one shape and rank");
   // 4,096 rows: 130 and 21.7 GFLOP of linears (KERNELS: where bytes go), and those of attention.
   const BlockShape shape{16, 256, 1152, 16, 128};
   const double attention = 4.0 * 4096 * 256 * 1152;

@@ -1,6 +1,6 @@
 """Which rows there are: those of ../rows.h and ../runs.ts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,18 @@ class Sizes:
     steps: int
     # Of the runs, which take one.
     run_rank: int
+
+    def only(self, options):
+        """Those sizes that are wanted; None: all."""
+        def chosen(sizes, wanted):
+            return sizes if wanted is None else tuple(size for size in sizes if size == wanted)
+
+        return replace(
+            self,
+            images=chosen(self.images, options.images),
+            tokens=chosen(self.tokens, options.tokens),
+            ranks=chosen(self.ranks, options.rank),
+        )
 
     def shapes(self):
         for tokens in self.tokens:

@@ -8,6 +8,8 @@ import time
 import torch
 
 REPLAYS = 50
+# Whether functions are also timed as torch.compile makes them.
+compiles = True
 
 
 class Buffers:
@@ -76,7 +78,7 @@ def on_cpu(make):
 
 def compiled(function):
     """By torch.compile, without graphs of its own, which would nest; None where there is none."""
-    if not hasattr(torch, "compile"):
+    if not compiles or not hasattr(torch, "compile"):
         return None
     return torch.compile(function, mode="max-autotune-no-cudagraphs", dynamic=False)
 
