@@ -1,27 +1,39 @@
 #include "pool.h"
 
+#include <chrono>
+
 namespace incache {
 namespace {
 
 constexpr uint64_t kTasksMask = 0xffffffffu;
 
-// Looks at a condition for some microseconds before it is worth sleeping: operations follow each other closely.
+// Operations follow each other within microseconds, and runs within the time that Node.js takes from one to the next:
+// neither is worth sleeping for.
+constexpr int kLooks = 2000;
+constexpr std::chrono::microseconds kPatience{200};
+
+// Waits for a condition, for a while: false when it was not met. After the first looks the processor is anyone's who wants it.
 template <class Condition>
-bool spinFor(Condition met) {
-  for (int i = 0; i < 2000; i++) {
+bool waitBriefly(Condition met) {
+  for (int i = 0; i < kLooks; i++) {
     if (met()) return true;
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
+  }
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < end) {
+    if (met()) return true;
+    std::this_thread::yield();
   }
   return met();
 }
 
 }  // namespace
 
-Pool::Pool(int64_t threads) {
+Pool::Pool(int64_t threads) : workers_(static_cast<size_t>(threads - 1)) {
   try {
-    for (int64_t i = 1; i < threads; i++) workers_.emplace_back([this, i] { work(i); });
+    for (int64_t i = 1; i < threads; i++) workers_[i - 1].thread = std::thread([this, i] { work(i); });
   } catch (...) {
     stopWorkers();
     throw;
@@ -36,7 +48,8 @@ void Pool::stopWorkers() {
     stop_ = true;
   }
   wake_.notify_all();
-  for (std::thread &worker : workers_) worker.join();
+  for (Worker &worker : workers_)
+    if (worker.thread.joinable()) worker.thread.join();
 }
 
 void Pool::runJob(Job job, int64_t tasks) {
@@ -48,25 +61,42 @@ void Pool::runJob(Job job, int64_t tasks) {
   unfinished_.store(tasks, std::memory_order_relaxed);
   {
     std::lock_guard lock(mutex_);
+    placeParked();
     ticket_.store(((ticket_.load() >> 32) + 1) << 32 | static_cast<uint64_t>(tasks));
   }
   wake_.notify_all();
   takeTasks(0);
   // The others are in the middle of their last tasks: too short to sleep for.
-  while (unfinished_.load(std::memory_order_acquire) > 0)
-    if (!spinFor([this] { return unfinished_.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
+  while (!waitBriefly([this] { return unfinished_.load(std::memory_order_acquire) == 0; })) continue;
 }
 
+void Pool::placeParked() {
+  callersProcessor_ = currentProcessor();
+  for (Worker &worker : workers_)
+    if (worker.isParked && worker.crowds) worker.placement.keepOff(worker.thread, callersProcessor_);
+}
+
+bool Pool::isWanted() const { return stop_.load() || (ticket_.load() & kTasksMask) > 0; }
+
 void Pool::work(int64_t thread) {
-  const auto wanted = [this] { return stop_.load() || (ticket_.load() & kTasksMask) > 0; };
   while (true) {
-    if (!spinFor(wanted)) {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, wanted);
-    }
+    if (!waitBriefly([this] { return isWanted(); })) park(workers_[thread - 1]);
     if (stop_) return;
     takeTasks(thread);
   }
+}
+
+void Pool::park(Worker &worker) {
+  std::unique_lock lock(mutex_);
+  worker.isParked = true;
+  while (!isWanted()) {
+    wake_.wait(lock);
+    // Even if it came too late: that it did not run is what comes of it.
+    if (currentProcessor() == callersProcessor_) worker.crowds = true;
+  }
+  worker.isParked = false;
+  lock.unlock();
+  worker.placement.release();
 }
 
 void Pool::takeTasks(int64_t thread) {

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "placement.h"
+
 namespace incache {
 
 class Pool {
@@ -30,7 +32,17 @@ class Pool {
     const void *context;
   };
 
-  std::vector<std::thread> workers_;
+  struct Worker {
+    std::thread thread;
+    bool isParked = false;
+    // Woke up on the caller's processor once. Some schedulers do that though another one is idle (in virtual machines, to
+    // leave virtual processors asleep), and balance the load only after some milliseconds: longer than most operations.
+    bool crowds = false;
+    // The caller's while the thread is parked, otherwise the thread's own.
+    Placement placement;
+  };
+
+  std::vector<Worker> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
   Job job_{};
@@ -39,10 +51,15 @@ class Pool {
   std::atomic<uint64_t> ticket_{0};
   std::atomic<int64_t> unfinished_{0};
   std::atomic<bool> stop_{false};
+  // At the last job.
+  int callersProcessor_ = -1;
 
   void runJob(Job job, int64_t tasks);
   void stopWorkers();
+  void placeParked();
+  bool isWanted() const;
   void work(int64_t thread);
+  void park(Worker &worker);
   void takeTasks(int64_t thread);
 };
 
