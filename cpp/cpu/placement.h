@@ -1,4 +1,4 @@
-// Keeps a thread that is about to be woken off the processor of the one that wakes it.
+// Keeps an idle thread off the processor of the one that calls it.
 #pragma once
 #include <thread>
 
@@ -14,10 +14,10 @@ int currentProcessor();
 // Of one thread; where systems have no affinity it does nothing.
 class Placement {
  public:
-  // For the thread that is about to wake `thread`, which sleeps: it wakes on any processor that it may use but this one,
-  // if there is another.
+  // For the thread that is about to call `thread`, which sleeps or waits: it goes on at any processor that it may use but
+  // this one, if there is another.
   void keepOff(std::thread &thread, int processor);
-  // For the thread itself, once it is awake: gives back what keepOff took away.
+  // For the thread itself, once it goes on: gives back what keepOff took away.
   void release();
 
  private:

@@ -6,27 +6,30 @@ namespace incache {
 namespace {
 
 constexpr uint64_t kTasksMask = 0xffffffffu;
+constexpr int kJobShift = 32;
 
-// Operations follow each other within microseconds, and runs within the time that Node.js takes from one to the next:
-// neither is worth sleeping for.
-constexpr int kLooks = 2000;
-constexpr std::chrono::microseconds kPatience{200};
-
-// Waits for a condition, for a while: false when it was not met. After the first looks the processor is anyone's who wants it.
+// Operations follow each other within microseconds, which is no time to give the processor away.
 template <class Condition>
-bool waitBriefly(Condition met) {
-  for (int i = 0; i < kLooks; i++) {
+bool spinFor(Condition met) {
+  for (int i = 0; i < 2000; i++) {
     if (met()) return true;
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
   }
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < end) {
-    if (met()) return true;
+  return met();
+}
+
+// Runs follow each other within the time that Node.js takes from one to the next: not worth sleeping for, but others may
+// want the processor.
+template <class Condition>
+bool yieldFor(Condition met) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
+  while (!met()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
     std::this_thread::yield();
   }
-  return met();
+  return true;
 }
 
 }  // namespace
@@ -61,40 +64,45 @@ void Pool::runJob(Job job, int64_t tasks) {
   unfinished_.store(tasks, std::memory_order_relaxed);
   {
     std::lock_guard lock(mutex_);
-    placeParked();
-    ticket_.store(((ticket_.load() >> 32) + 1) << 32 | static_cast<uint64_t>(tasks));
+    placeIdle();
+    ticket_.store((currentJob() + 1) << kJobShift | static_cast<uint64_t>(tasks));
   }
   wake_.notify_all();
   takeTasks(0);
   // The others are in the middle of their last tasks: too short to sleep for.
-  while (!waitBriefly([this] { return unfinished_.load(std::memory_order_acquire) == 0; })) continue;
+  while (!spinFor([this] { return unfinished_.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
 }
 
-void Pool::placeParked() {
+void Pool::placeIdle() {
   callersProcessor_ = currentProcessor();
   for (Worker &worker : workers_)
-    if (worker.isParked && worker.crowds) worker.placement.keepOff(worker.thread, callersProcessor_);
+    if (worker.isIdle && worker.crowds) worker.placement.keepOff(worker.thread, callersProcessor_);
 }
 
-bool Pool::isWanted() const { return stop_.load() || (ticket_.load() & kTasksMask) > 0; }
+uint64_t Pool::currentJob() const { return ticket_.load() >> kJobShift; }
 
 void Pool::work(int64_t thread) {
+  uint64_t job = 0;
   while (true) {
-    if (!waitBriefly([this] { return isWanted(); })) park(workers_[thread - 1]);
+    if (!spinFor([&] { return isCalled(job); })) idle(workers_[thread - 1], job);
     if (stop_) return;
+    job = currentJob();
     takeTasks(thread);
   }
 }
 
-void Pool::park(Worker &worker) {
+bool Pool::isCalled(uint64_t lastJob) const { return stop_.load() || currentJob() != lastJob; }
+
+void Pool::idle(Worker &worker, uint64_t lastJob) {
+  const auto called = [&] { return isCalled(lastJob); };
   std::unique_lock lock(mutex_);
-  worker.isParked = true;
-  while (!isWanted()) {
-    wake_.wait(lock);
-    // Even if it came too late: that it did not run is what comes of it.
-    if (currentProcessor() == callersProcessor_) worker.crowds = true;
-  }
-  worker.isParked = false;
+  worker.isIdle = true;
+  lock.unlock();
+  yieldFor(called);
+  lock.lock();
+  wake_.wait(lock, called);
+  worker.isIdle = false;
+  if (currentProcessor() == callersProcessor_) worker.crowds = true;
   lock.unlock();
   worker.placement.release();
 }

@@ -34,11 +34,12 @@ class Pool {
 
   struct Worker {
     std::thread thread;
-    bool isParked = false;
-    // Woke up on the caller's processor once. Some schedulers do that though another one is idle (in virtual machines, to
-    // leave virtual processors asleep), and balance the load only after some milliseconds: longer than most operations.
+    bool isIdle = false;
+    // Was found on the caller's processor once, when it was called. Some schedulers put both there though another one is
+    // idle (in virtual machines, to leave virtual processors asleep), and balance the load only after some milliseconds:
+    // longer than most operations.
     bool crowds = false;
-    // The caller's while the thread is parked, otherwise the thread's own.
+    // The caller's while the thread is idle, otherwise the thread's own.
     Placement placement;
   };
 
@@ -56,10 +57,11 @@ class Pool {
 
   void runJob(Job job, int64_t tasks);
   void stopWorkers();
-  void placeParked();
-  bool isWanted() const;
+  void placeIdle();
+  uint64_t currentJob() const;
   void work(int64_t thread);
-  void park(Worker &worker);
+  bool isCalled(uint64_t lastJob) const;
+  void idle(Worker &worker, uint64_t lastJob);
   void takeTasks(int64_t thread);
 };
 

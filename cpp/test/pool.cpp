@@ -101,7 +101,7 @@ void onEveryThread(Pool &pool, const Work &work) {
   });
 }
 
-// Woken on the caller's processor, the only one there is at first, threads are then kept off it.
+// Called on the processor of the caller, the only one there is at first, threads are then kept off it.
 void givesProcessorsBack(const cpu_set_t &all, int processor) {
   allow(only(processor));
   Pool pool(3);
