@@ -1,8 +1,9 @@
-// Threads of the pool take every task once, however often they park in between, and may go after each run wherever they could before.
+// Threads of the pool take every task once, however often they park in between, and may go wherever they could before.
 #include "../cpu/pool.h"
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <vector>
 
 extern "C" {
@@ -30,6 +31,15 @@ void takesEveryTaskOnce(int64_t threads) {
       expect(std::all_of(taken.begin(), taken.end(), [](const auto &times) { return times == 1; }), "every task is taken once");
       if (repeat % 5 == 0) pauseToPark();
     }
+}
+
+void takesNoTimeWhenIdle() {
+  Pool pool(4);
+  pool.run(100, [](int64_t, int64_t) {});
+  pauseToPark();
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  expect(std::clock() - before < CLOCKS_PER_SEC / 20, "idle threads take no processor time");
 }
 
 #ifdef __linux__
@@ -136,6 +146,7 @@ void testPlacement() {}
 
 int main() {
   for (const int64_t threads : {1, 2, 3, 16}) takesEveryTaskOnce(threads);
+  takesNoTimeWhenIdle();
   testPlacement();
   return outcome();
 }
