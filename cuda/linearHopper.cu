@@ -1,5 +1,6 @@
 // One block a multiprocessor, which takes tile after tile. One warpgroup has the copy engine fill a ring of stages; two multiply
-// what has arrived, straight from shared memory. The stages of the next tile arrive while a tile is finished.
+// what has arrived, straight from shared memory: both the same tile, half of its rows each, or each its own, in turn. The stages of the
+// next tile arrive while a tile is finished; when they take turns, it is multiplied meanwhile too.
 #include "linearHopper.h"
 
 #include "common/finishFragments.cuh"
@@ -16,107 +17,144 @@ struct HopperArguments {
   int rows, columns, steps;
 };
 
+// Two warpgroups share a tile.
 template <int Columns>
-using Ring = StageRing<hopperStageBytes(Columns)>;
+struct Shared {
+  static constexpr int kColumns = Columns, kHalves = 1;
+  static constexpr bool kAlternates = false;
+};
+// Each has a tile of its own.
+struct Alternating {
+  static constexpr int kColumns = 128, kHalves = 2;
+  static constexpr bool kAlternates = true;
+};
+
+template <class Form>
+using Ring = StageRing<hopperStageBytes(Form::kColumns)>;
 
 // By one thread.
-template <int Columns>
-__device__ __forceinline__ void copyTiles(const HopperArguments &a, const Ring<Columns> &ring) {
-  typename Ring<Columns>::Place at;
+template <class Form>
+__device__ __forceinline__ void copyTiles(const HopperArguments &a, const Ring<Form> &ring) {
+  typename Ring<Form>::Place at;
 #pragma unroll 1
   for (int tile = static_cast<int>(blockIdx.x); tile < a.tiles.count(); tile += static_cast<int>(gridDim.x)) {
     const HopperTiles::Place place = a.tiles.at(tile);
 #pragma unroll 1
     for (int step = 0; step < a.steps; step++, at.next()) {
-      uint64_t *full = ring.beginFilling(at, Ring<Columns>::kStageBytes);
+      uint64_t *full = ring.beginFilling(at, Ring<Form>::kStageBytes);
       copyBox(ring.at(at), &a.x, step * kHopperDepth, place.row * kHopperRows, full);
-      copyBox(ring.at(at) + kHopperLeftBytes, &a.weight, step * kHopperDepth, place.column * Columns, full);
+      copyBox(ring.at(at) + kHopperLeftBytes, &a.weight, step * kHopperDepth, place.column * Form::kColumns, full);
     }
   }
 }
 
-// By a warpgroup: its 64 rows of each tile.
-template <int Columns>
-__device__ __forceinline__ void multiplyTiles(const HopperArguments &a, const Ring<Columns> &ring, int warpgroup) {
-  typename Ring<Columns>::Place at;
-  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32 % 4;
-#pragma unroll 1
-  for (int tile = static_cast<int>(blockIdx.x); tile < a.tiles.count(); tile += static_cast<int>(gridDim.x)) {
-    float sums[Wgmma<Columns>::kSums];
+// Of a warpgroup's 64 rows after 64 rows.
+template <class Form>
+using Sums = float[Form::kHalves][Wgmma<Form::kColumns>::kSums];
+
+// x W^T of a stage. 16 of the depth are 32 bytes, and addresses in descriptors count 16.
+template <class Form>
+__device__ __forceinline__ void multiplyStage(Sums<Form> &sums, const unsigned char *stage, int firstRow) {
+  const uint64_t left = describeSwizzled128(stage + firstRow * 128), right = describeSwizzled128(stage + kHopperLeftBytes);
+  beginProducts();
 #pragma unroll
-    for (int i = 0; i < Wgmma<Columns>::kSums; i++) sums[i] = 0;
-    typename Ring<Columns>::Place before = at;
+  for (int k = 0; k < kHopperDepth / 16; k++)
+#pragma unroll
+    for (int half = 0; half < Form::kHalves; half++)
+      Wgmma<Form::kColumns>::shared(sums[half], left + half * (64 * 128 / 16) + 2 * k, right + 2 * k);
+  commitProducts();
+}
+
+// By a warpgroup: its tiles, or its 64 rows of each tile.
+template <class Form>
+__device__ __forceinline__ void multiplyTiles(const HopperArguments &a, const Ring<Form> &ring, int warpgroup) {
+  typename Ring<Form>::Place at;
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32 % 4;
+  const int firstRow = Form::kAlternates ? 0 : warpgroup * 64;
+  if (Form::kAlternates && warpgroup == 1) at.skip(a.steps);
+  const int first = static_cast<int>(blockIdx.x) + (Form::kAlternates ? warpgroup * static_cast<int>(gridDim.x) : 0);
+#pragma unroll 1
+  for (int tile = first; tile < a.tiles.count(); tile += static_cast<int>(gridDim.x) * (Form::kAlternates ? 2 : 1)) {
+    const HopperTiles::Place place = a.tiles.at(tile);
+    Sums<Form> sums;
+#pragma unroll
+    for (int half = 0; half < Form::kHalves; half++)
+#pragma unroll
+      for (int i = 0; i < Wgmma<Form::kColumns>::kSums; i++) sums[half][i] = 0;
+    typename Ring<Form>::Place before = at;
 #pragma unroll 1
     for (int step = 0; step < a.steps; step++, at.next()) {
       ring.waitUntilFull(at);
-      const uint64_t left = describeSwizzled128(ring.at(at) + warpgroup * 64 * 128);
-      const uint64_t right = describeSwizzled128(ring.at(at) + kHopperLeftBytes);
-      beginProducts();
-      // 16 of the depth are 32 bytes, and addresses in descriptors count 16.
-#pragma unroll
-      for (int k = 0; k < kHopperDepth / 16; k++) Wgmma<Columns>::shared(sums, left + 2 * k, right + 2 * k);
-      commitProducts();
+      multiplyStage<Form>(sums, ring.at(at), firstRow);
       // The step before has been multiplied; this one's products run on while the next stage is waited for.
       waitProducts<1>();
       if (step > 0 && lane == 0) ring.release(before);
       before = at;
     }
     waitProducts<0>();
-    pinAccumulator(sums);
+#pragma unroll
+    for (int half = 0; half < Form::kHalves; half++) pinAccumulator(sums[half]);
     if (lane == 0) ring.release(before);
-    const HopperTiles::Place place = a.tiles.at(tile);
-    finishFragments(a.epilogue, sums, place.row * kHopperRows + warpgroup * 64 + warp * 16, place.column * Columns, a.rows, a.columns, lane);
+    // The other warpgroup's tile.
+    if (Form::kAlternates) at.skip(a.steps);
+    const int row = place.row * kHopperRows + firstRow + warp * 16;
+#pragma unroll
+    for (int half = 0; half < Form::kHalves; half++)
+      finishFragments(a.epilogue, sums[half], row + half * 64, place.column * Form::kColumns, a.rows, a.columns, lane);
   }
 }
 
-template <int Columns>
+template <class Form>
 __global__ void __launch_bounds__(kHopperThreads, 1) linearHopper(const __grid_constant__ HopperArguments a) {
 #ifdef INCACHE_HOPPER
-  const Ring<Columns> ring(sharedMemory());
+  const Ring<Form> ring(sharedMemory());
   if (threadIdx.x == 0) {
     prefetchMap(&a.x);
     prefetchMap(&a.weight);
-    ring.initialize(2 * 4);
+    ring.initialize(Form::kAlternates ? 4 : 8);
   }
   synchronizeBlock();
   // The same in all lanes, and known to the compiler as such.
   const int warpgroup = shuffleFrom(static_cast<int>(threadIdx.x) / 128, 0);
   if (warpgroup == 2) {
     shrinkRegisters<40>();
-    if (threadIdx.x == 256) copyTiles<Columns>(a, ring);
+    if (threadIdx.x == 256) copyTiles<Form>(a, ring);
   } else {
     growRegisters<232>();
-    multiplyTiles<Columns>(a, ring, warpgroup);
+    multiplyTiles<Form>(a, ring, warpgroup);
   }
 #endif
 }
 
-template <int Columns>
+template <class Form>
 bool launchTiles(const BoundOp &b, const LaunchContext &context) {
   HopperArguments a{};
   if (!encodeTensorMap({b.x.at, b.x.rows, b.x.columns, b.x.stride, kHopperRows, kBoxColumns}, a.x)) return false;
-  if (!encodeTensorMap({b.weight.at, b.weight.rows, b.weight.depth, weightStride(b.weight.depth), Columns, kBoxColumns}, a.weight)) return false;
+  if (!encodeTensorMap({b.weight.at, b.weight.rows, b.weight.depth, weightStride(b.weight.depth), Form::kColumns, kBoxColumns}, a.weight)) return false;
   a.epilogue = tileEpilogueOf(b);
   a.rows = static_cast<int>(b.x.rows);
   a.columns = static_cast<int>(b.weight.rows);
-  a.tiles = {static_cast<int>(divideUp(b.x.rows, kHopperRows)), static_cast<int>(divideUp(b.weight.rows, Columns))};
+  a.tiles = {static_cast<int>(divideUp(b.x.rows, kHopperRows)), static_cast<int>(divideUp(b.weight.rows, Form::kColumns))};
   a.steps = static_cast<int>(divideUp(b.x.columns, kHopperDepth));
   const int blocks = std::min(a.tiles.count(), context.chip.multiprocessors);
-  launch(linearHopper<Columns>, dim3(static_cast<unsigned>(blocks)), dim3(kHopperThreads), ringBytes(hopperStageBytes(Columns)), context, a);
+  launch(linearHopper<Form>, dim3(static_cast<unsigned>(blocks)), dim3(kHopperThreads), ringBytes(hopperStageBytes(Form::kColumns)), context, a);
   return true;
 }
 
 }  // namespace
 
-int chooseHopperColumns(int64_t rows, int64_t columns, int multiprocessors) {
-  int best = 0;
+HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, int multiprocessors) {
+  const int64_t steps = divideUp(depth, kHopperDepth);
+  HopperForm best{};
   int64_t least = 0;
-  for (const int width : {256, 192, 128, 64}) {
-    const int64_t tiles = divideUp(rows, kHopperRows) * divideUp(columns, width);
-    // Turns of the multiprocessor that has most of them. A turn takes its columns, and as long as half of 128 columns would
-    // for reading 128 rows of x, which do not become fewer with the columns.
-    const int64_t time = divideUp(tiles, multiprocessors) * (width + kHopperRows / 2);
-    if (best == 0 || time < least) best = width, least = time;
+  for (const HopperForm form : {HopperForm{256, false}, HopperForm{192, false}, HopperForm{128, true}, HopperForm{128, false}, HopperForm{64, false}}) {
+    const int64_t tiles = divideUp(rows, kHopperRows) * divideUp(columns, form.columns);
+    // Of the multiprocessor that has most of them.
+    const int64_t turns = divideUp(tiles, multiprocessors);
+    // A step takes its columns, and as long as half of 128 columns would for reading 128 rows of x, which do not become fewer with the
+    // columns; finishing a tile as long as eight steps of its columns, after each tile or, where they alternate, after the last.
+    const int64_t time = turns * steps * (form.columns + kHopperRows / 2) + (form.alternates ? 2 : turns) * kFinishingSteps * form.columns;
+    if (best.columns == 0 || time < least) best = form, least = time;
   }
   return best;
 }
@@ -128,11 +166,16 @@ bool launchLinearHopper(const BoundOp &b, const LaunchContext &context) {
   if (b.x.rows > kMost || b.weight.rows > kMost || b.x.columns > kMost) return false;
   if (divideUp(b.x.rows, kHopperRows) * divideUp(b.weight.rows, 64) > kMost) return false;
   if (context.chip.sharedBytes < kHopperShared) return false;
-  switch (chooseHopperColumns(b.x.rows, b.weight.rows, context.chip.multiprocessors)) {
-    case 256: return launchTiles<256>(b, context);
-    case 192: return launchTiles<192>(b, context);
-    case 128: return launchTiles<128>(b, context);
-    default: return launchTiles<64>(b, context);
+  return launchHopperForm(chooseHopperForm(b.x.rows, b.x.columns, b.weight.rows, context.chip.multiprocessors), b, context);
+}
+
+bool launchHopperForm(const HopperForm &form, const BoundOp &b, const LaunchContext &context) {
+  if (form.alternates) return launchTiles<Alternating>(b, context);
+  switch (form.columns) {
+    case 256: return launchTiles<Shared<256>>(b, context);
+    case 192: return launchTiles<Shared<192>>(b, context);
+    case 128: return launchTiles<Shared<128>>(b, context);
+    default: return launchTiles<Shared<64>>(b, context);
   }
 }
 

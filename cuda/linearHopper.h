@@ -6,7 +6,7 @@
 
 namespace incache::cuda::INCACHE_STORAGE {
 
-// A tile: 128 rows, 64 for each of two warpgroups that multiply. The depth passes by 64 at a time, through a ring of stages.
+// A tile: 128 rows. The depth passes by 64 at a time, through a ring of stages.
 constexpr int kHopperRows = 128, kHopperDepth = 64, kHopperThreads = 384;
 constexpr int kHopperLeftBytes = kHopperRows * kHopperDepth * 2;
 constexpr int hopperStageBytes(int columns) { return kHopperLeftBytes + columns * kHopperDepth * 2; }
@@ -28,11 +28,18 @@ struct HopperTiles {
   }
 };
 
-// Columns of a tile: 64, 128, 192 or 256.
-int chooseHopperColumns(int64_t rows, int64_t columns, int multiprocessors);
+struct HopperForm {
+  int columns;      // of a tile: 64, 128, 192 or 256; 128 where they alternate
+  bool alternates;  // the two warpgroups take tiles in turn, so that one finishes while the other multiplies
+};
+// As many steps of the depth take as long as finishing a tile.
+constexpr int kFinishingSteps = 8;
+HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, int multiprocessors);
 
 // False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a Half weight, and x in
 // Half with rows at multiples of 16 bytes.
 bool launchLinearHopper(const BoundOp &b, const LaunchContext &context);
+// In a given form, of an operation that it takes.
+bool launchHopperForm(const HopperForm &form, const BoundOp &b, const LaunchContext &context);
 
 }  // namespace incache::cuda::INCACHE_STORAGE

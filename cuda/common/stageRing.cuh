@@ -42,6 +42,11 @@ class StageRing {
     __device__ __forceinline__ void next() {
       if (++stage == kStages) stage = 0, parity ^= 1;
     }
+    __device__ __forceinline__ void skip(int stages) {
+      const uint32_t end = static_cast<uint32_t>(stage + stages);
+      stage = static_cast<int>(end % kStages);
+      parity ^= end / kStages & 1;
+    }
   };
 
   __device__ __forceinline__ unsigned char *at(const Place &place) const { return stages_ + place.stage * StageBytes; }

@@ -31,8 +31,8 @@ inline Operand operandOf(const Panels &w) { return {const_cast<Word *>(w.at), we
 // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), as x / (1 + exp(-2 u)).
 __device__ __forceinline__ float geluOf(float x) {
   const float u = x * (1.5957691216f + 0.0713548163f * x * x);
-  return x / (1.0f + powerOfTwo(-1.44269504f * u));
+  return x * reciprocal(1.0f + powerOfTwo(-1.44269504f * u));
 }
-__device__ __forceinline__ float siluOf(float x) { return x / (1.0f + powerOfTwo(-1.44269504f * x)); }
+__device__ __forceinline__ float siluOf(float x) { return x * reciprocal(1.0f + powerOfTwo(-1.44269504f * x)); }
 
 }  // namespace incache::cuda::INCACHE_STORAGE

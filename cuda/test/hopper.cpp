@@ -42,18 +42,21 @@ void testTiles() {
   expect(ninth.row == 0 && ninth.column == 1, "tiles go down eight rows, then to the next column");
 }
 
+bool isForm(const HopperForm &form, int columns, bool alternates) { return form.columns == columns && form.alternates == alternates; }
+
 void testChoice() {
-  // 4,096 rows on 132 multiprocessors: few turns whose last is full.
-  expect(chooseHopperColumns(4096, 1152, 132) == 192, "1152 columns");
-  expect(chooseHopperColumns(4096, 4608, 132) == 192, "4608 columns");
-  expect(chooseHopperColumns(4096, 3456, 132) == 256, "3456 columns");
+  // 8,192 rows on 132 multiprocessors. A depth that is passed quickly: finishing is worth hiding.
+  expect(isForm(chooseHopperForm(8192, 1152, 4608, 132), 128, true), "4608 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 3456, 132), 128, true), "3456 columns");
+  // A long one: few turns whose last is full.
+  expect(isForm(chooseHopperForm(8192, 4608, 1152, 132), 192, false), "a depth of 4608");
   // Where all tiles fit at once, the narrowest are done first.
-  expect(chooseHopperColumns(16, 6912, 132) == 64, "a few rows");
-  expect(chooseHopperColumns(1 << 20, 4096, 132) == 256, "many rows");
+  expect(isForm(chooseHopperForm(16, 1152, 6912, 132), 64, false), "a few rows");
+  expect(isForm(chooseHopperForm(1 << 20, 8192, 4096, 132), 256, false), "many rows, a great depth");
   for (int64_t rows = 1; rows < 5000; rows += 97)
     for (int64_t columns = 1; columns < 5000; columns += 89) {
-      const int width = chooseHopperColumns(rows, columns, 132);
-      expect(width == 64 || width == 128 || width == 192 || width == 256, "a width of %d", width);
+      const auto [width, alternates] = chooseHopperForm(rows, rows + columns, columns, 132);
+      expect(width == 128 || (!alternates && (width == 64 || width == 192 || width == 256)), "a width of %d", width);
     }
 }
 
@@ -261,16 +264,18 @@ void testProducts() {
 
 struct Case {
   int64_t rows, depth, columns;
-  int multiprocessors;  // which also chooses the width of tiles
+  int multiprocessors;
   Epilogue epilogue = Epilogue::none;
   bool store = false, fours = true;
   incache_type out = kHalf;
 };
 
-void testLinear(const Case &c) {
+constexpr HopperForm kForms[] = {{64, false}, {128, false}, {192, false}, {256, false}, {128, true}};
+
+void testLinear(const HopperForm &form, const Case &c) {
   char name[100];
-  std::snprintf(name, sizeof name, "linear %d x %d x %d, epilogue %d, tiles of %d columns", static_cast<int>(c.rows), static_cast<int>(c.depth),
-                static_cast<int>(c.columns), static_cast<int>(c.epilogue), chooseHopperColumns(c.rows, c.columns, c.multiprocessors));
+  std::snprintf(name, sizeof name, "linear %d x %d x %d, epilogue %d, %s tiles of %d columns", static_cast<int>(c.rows), static_cast<int>(c.depth),
+                static_cast<int>(c.columns), static_cast<int>(c.epilogue), form.alternates ? "alternating" : "shared", form.columns);
   Random random(17);
   const int64_t images = c.rows % 3 == 0 ? 3 : 1, margin = c.fours ? 4 : 3, width = c.fours ? roundUp(c.columns, 4) : c.columns;
   const int64_t pad = roundUp(c.depth, 8);
@@ -294,7 +299,7 @@ void testLinear(const Case &c) {
   if (c.epilogue == Epilogue::gateResidual) b.residual = residual.columnsFrom(0, c.columns), b.gate = gate.columnsFrom(0, c.columns);
   b.out = out.columnsFrom(0, c.columns);
   const auto run = [&] {
-    expect(launchLinearHopper(b, contextOf(c.multiprocessors)), "%s: not taken", name);
+    expect(launchHopperForm(form, b, contextOf(c.multiprocessors)), "%s: not taken", name);
     finishRun(name);
     std::vector<float> got;
     for (int64_t i = 0; i < c.rows; i++)
@@ -374,13 +379,15 @@ int main() {
   testProducts();
   testFaults();
   testRefusals();
-  testLinear({1, 64, 1, 4});
-  testLinear({5, 72, 33, 4, Epilogue::silu});
-  testLinear({129, 200, 77, 1, Epilogue::none, true, false});
-  testLinear({300, 320, 300, 2, Epilogue::gateResidual});
-  testLinear({255, 96, 190, 1, Epilogue::gateResidual, false, false, kFloat});
-  testLinear({64, 136, 260, 1, Epilogue::gelu, true});
-  testLinear({400, 101, 385, 3, Epilogue::none, false, true, kFloat});
-  testLinear({200, 64, 512, 5});
+  for (const HopperForm &form : kForms) {
+    testLinear(form, {1, 64, 1, 4});
+    testLinear(form, {5, 72, 33, 4, Epilogue::silu});
+    testLinear(form, {129, 200, 77, 1, Epilogue::none, true, false});
+    testLinear(form, {300, 320, 300, 2, Epilogue::gateResidual});
+    testLinear(form, {255, 96, 190, 1, Epilogue::gateResidual, false, false, kFloat});
+    testLinear(form, {64, 136, 260, 1, Epilogue::gelu, true});
+    testLinear(form, {400, 101, 385, 3, Epilogue::none, false, true, kFloat});
+    testLinear(form, {200, 64, 512, 5});
+  }
   std::puts("hopper: all passed");
 }
