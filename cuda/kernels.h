@@ -17,6 +17,7 @@ struct Chip {
   int computeCapability;  // 80, 89, 90, ...
   int multiprocessors;
   int64_t sharedBytes;  // most dynamic shared memory of a block
+  bool unproven = false;  // whether kernels may be taken that no GPU has run yet
 };
 
 struct LaunchContext {

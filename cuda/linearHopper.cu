@@ -143,14 +143,15 @@ bool launchTiles(const BoundOp &b, const LaunchContext &context) {
 
 }  // namespace
 
-HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, int multiprocessors) {
+HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, const Chip &chip) {
   const int64_t steps = divideUp(depth, kHopperDepth);
   HopperForm best{};
   int64_t least = 0;
   for (const HopperForm form : {HopperForm{256, false}, HopperForm{192, false}, HopperForm{128, true}, HopperForm{128, false}, HopperForm{64, false}}) {
+    if (form.alternates && !chip.unproven) continue;
     const int64_t tiles = divideUp(rows, kHopperRows) * divideUp(columns, form.columns);
     // Of the multiprocessor that has most of them.
-    const int64_t turns = divideUp(tiles, multiprocessors);
+    const int64_t turns = divideUp(tiles, chip.multiprocessors);
     // A step takes its columns, and as long as half of 128 columns would for reading 128 rows of x, which do not become fewer with the
     // columns; finishing a tile as long as eight steps of its columns, after each tile or, where they alternate, after the last.
     const int64_t time = turns * steps * (form.columns + kHopperRows / 2) + (form.alternates ? 2 : turns) * kFinishingSteps * form.columns;
@@ -166,7 +167,7 @@ bool launchLinearHopper(const BoundOp &b, const LaunchContext &context) {
   if (b.x.rows > kMost || b.weight.rows > kMost || b.x.columns > kMost) return false;
   if (divideUp(b.x.rows, kHopperRows) * divideUp(b.weight.rows, 64) > kMost) return false;
   if (context.chip.sharedBytes < kHopperShared) return false;
-  return launchHopperForm(chooseHopperForm(b.x.rows, b.x.columns, b.weight.rows, context.chip.multiprocessors), b, context);
+  return launchHopperForm(chooseHopperForm(b.x.rows, b.x.columns, b.weight.rows, context.chip), b, context);
 }
 
 bool launchHopperForm(const HopperForm &form, const BoundOp &b, const LaunchContext &context) {

@@ -34,7 +34,7 @@ struct HopperForm {
 };
 // As many steps of the depth take as long as finishing a tile.
 constexpr int kFinishingSteps = 8;
-HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, int multiprocessors);
+HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, const Chip &chip);
 
 // False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a Half weight, and x in
 // Half with rows at multiples of 16 bytes.

@@ -5,6 +5,7 @@
 // All rows, or those that are named; --list: without times, which needs no GPU.
 #include <cstdlib>
 
+#include "../../cuda/runtime/find.h"
 #include "rows.h"
 #include "time.h"
 
@@ -19,8 +20,7 @@ constexpr int kReplays = 50;
 Device openDevice() {
   cudaDeviceProp properties;
   test::expect(cudaGetDeviceProperties(&properties, 0) == cudaSuccess, "there is no CUDA device");
-  const Chip chip{properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
-  Device device{chip, properties.l2CacheSize, nullptr};
+  Device device{chipOf(properties), properties.l2CacheSize, nullptr};
   cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking);
   std::printf("{\"device\":\"%s\",\"multiprocessors\":%d}\n", properties.name, properties.multiProcessorCount);
   return device;

@@ -12,13 +12,9 @@ namespace {
 // Holds what the host writes in a step many times over, and weights piece by piece.
 constexpr int64_t kStagingBytes = 8 << 20;
 
-cuda::Chip chipOf(const cudaDeviceProp &properties) {
-  return {properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
-}
-
 }  // namespace
 
-GpuDevice::GpuDevice(int index) : index_(index), chip_(chipOf(cuda::propertiesOf(index))) {
+GpuDevice::GpuDevice(int index) : index_(index), chip_(cuda::chipOf(cuda::propertiesOf(index))) {
   cuda::check("it cannot be opened", cudaSetDevice(index));
   cuda::check("its stream cannot be made", cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   const cudaError_t error = cudaMallocHost(reinterpret_cast<void **>(&staging_), kStagingBytes);

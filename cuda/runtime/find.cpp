@@ -1,5 +1,8 @@
 #include "find.h"
 
+#include <cstdlib>
+#include <cstring>
+
 #include "check.h"
 
 namespace incache::cuda {
@@ -45,6 +48,12 @@ cudaDeviceProp propertiesOf(int index) {
     absent(std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
            "; expected 8.0 or more");
   return properties;
+}
+
+Chip chipOf(const cudaDeviceProp &properties) {
+  const char *unproven = std::getenv("INCACHE_CUDA_UNPROVEN");
+  return {properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin),
+          unproven && std::strcmp(unproven, "1") == 0};
 }
 
 }  // namespace incache::cuda

@@ -7,4 +7,7 @@ namespace incache::cuda {
 // Throws an Error (INCACHE_ABSENT) with the reason when there is no such GPU or it cannot be used. Takes no memory of it.
 cudaDeviceProp propertiesOf(int index);
 
+// What kernels are chosen by. The environment variable INCACHE_CUDA_UNPROVEN=1 admits those that no GPU has run yet.
+Chip chipOf(const cudaDeviceProp &properties);
+
 }  // namespace incache::cuda

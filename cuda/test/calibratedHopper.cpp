@@ -32,7 +32,7 @@ int64_t sumOf(const std::vector<int64_t> &values) {
 LaunchContext contextOf(int multiprocessors) {
   static cudaStream_t stream = nullptr;
   if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return {{90, multiprocessors, 227 << 10}, stream, nullptr};
+  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
 }
 
 // The first columns of a tensor whose rows begin at multiples of 16 bytes.

@@ -19,7 +19,7 @@ constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 LaunchContext contextOf(int multiprocessors) {
   static cudaStream_t stream = nullptr;
   if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return {{90, multiprocessors, 227 << 10}, stream, nullptr};
+  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
 }
 
 void finishRun(const char *name) {
@@ -45,17 +45,19 @@ void testTiles() {
 bool isForm(const HopperForm &form, int columns, bool alternates) { return form.columns == columns && form.alternates == alternates; }
 
 void testChoice() {
+  constexpr Chip kChip{90, 132, 227 << 10, true}, kProven{90, 132, 227 << 10};
   // 8,192 rows on 132 multiprocessors. A depth that is passed quickly: finishing is worth hiding.
-  expect(isForm(chooseHopperForm(8192, 1152, 4608, 132), 128, true), "4608 columns");
-  expect(isForm(chooseHopperForm(8192, 1152, 3456, 132), 128, true), "3456 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 4608, kChip), 128, true), "4608 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 3456, kChip), 128, true), "3456 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 3456, kProven), 256, false), "3456 columns without alternating");
   // A long one: few turns whose last is full.
-  expect(isForm(chooseHopperForm(8192, 4608, 1152, 132), 192, false), "a depth of 4608");
+  expect(isForm(chooseHopperForm(8192, 4608, 1152, kChip), 192, false), "a depth of 4608");
   // Where all tiles fit at once, the narrowest are done first.
-  expect(isForm(chooseHopperForm(16, 1152, 6912, 132), 64, false), "a few rows");
-  expect(isForm(chooseHopperForm(1 << 20, 8192, 4096, 132), 256, false), "many rows, a great depth");
+  expect(isForm(chooseHopperForm(16, 1152, 6912, kChip), 64, false), "a few rows");
+  expect(isForm(chooseHopperForm(1 << 20, 8192, 4096, kChip), 256, false), "many rows, a great depth");
   for (int64_t rows = 1; rows < 5000; rows += 97)
     for (int64_t columns = 1; columns < 5000; columns += 89) {
-      const auto [width, alternates] = chooseHopperForm(rows, rows + columns, columns, 132);
+      const auto [width, alternates] = chooseHopperForm(rows, rows + columns, columns, kChip);
       expect(width == 128 || (!alternates && (width == 64 || width == 192 || width == 256)), "a width of %d", width);
     }
 }

@@ -21,6 +21,7 @@ export interface Place {
 /** Every variable that decides which GPU there is. */
 const VARIABLES = [
   'INCACHE_CUDA_LIBRARY',
+  'INCACHE_CUDA_UNPROVEN',
   'INCACHE_EMULATED_CAPABILITY',
   'INCACHE_EMULATED_DEVICES',
   'INCACHE_EMULATED_DRIVER',
@@ -37,7 +38,11 @@ function emulated(capability: number): Place {
     name: `emulated sm_${capability}`,
     emulated: true,
     skip,
-    environment: { INCACHE_CUDA_LIBRARY: EMULATED, INCACHE_EMULATED_CAPABILITY: String(capability) },
+    environment: {
+      INCACHE_CUDA_LIBRARY: EMULATED,
+      INCACHE_CUDA_UNPROVEN: '1',
+      INCACHE_EMULATED_CAPABILITY: String(capability),
+    },
   };
 }
 
