@@ -74,7 +74,7 @@ Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64
   const std::shared_ptr<Block> block = device->allocate(bytes, Engine::Contents::zeros);
   std::shared_ptr<Block> integers = type == INCACHE_I32 ? block : nullptr;
   // Not of the device's memory, and so not counted with it.
-  if (integers && !device->engine->onHost()) integers = std::make_shared<CpuBlock>(std::make_shared<std::atomic<uint64_t>>(0), bytes);
+  if (integers && !device->engine->onHost()) integers = std::make_shared<CpuBlock>(std::make_shared<std::atomic<uint64_t>>(0), device->host.pages, bytes);
   return {device, block, integers, rows, columns, type};
 }
 

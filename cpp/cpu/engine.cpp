@@ -11,7 +11,7 @@ namespace {
 class CpuProgram : public Program {
  public:
   CpuProgram(Host &host, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
-      : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(counter, scratchBytes_ * host.pool.threads()) {}
+      : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(counter, host.pages, scratchBytes_ * host.pool.threads()) {}
 
   void run() override {
     const int64_t threads = host_.pool.threads();
@@ -47,7 +47,7 @@ class CpuEngine : public Engine {
   bool has(incache_type type) const override { return type == INCACHE_BF16 || type == INCACHE_E4M3; }
   bool onHost() const override { return true; }
 
-  std::shared_ptr<Block> allocate(int64_t bytes, Contents) override { return std::make_shared<CpuBlock>(counter_, bytes); }
+  std::shared_ptr<Block> allocate(int64_t bytes, Contents) override { return std::make_shared<CpuBlock>(counter_, host_.pages, bytes); }
   void upload(Block &to, const void *from, int64_t bytes) override { std::memcpy(to.at(), from, static_cast<size_t>(bytes)); }
   void download(const Block &from, void *to, int64_t bytes) override { std::memcpy(to, from.at(), static_cast<size_t>(bytes)); }
 

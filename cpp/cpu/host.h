@@ -2,6 +2,7 @@
 // prepares the weights of other devices.
 #pragma once
 #include "kernels.h"
+#include "memory.h"
 #include "pool.h"
 
 namespace incache {
@@ -9,6 +10,7 @@ namespace incache {
 struct Host {
   const KernelSet &kernels;
   Pool pool;
+  PageSource pages{};
 };
 
 }  // namespace incache

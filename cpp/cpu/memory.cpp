@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <cstdlib>
+#include <mutex>
 #include <string>
 
 #include "../core/error.h"
@@ -12,12 +13,16 @@
 namespace incache {
 namespace {
 
-constexpr int64_t kCacheLine = 64;
-constexpr int64_t kHugePage = 2 << 20;
+constexpr int64_t kCacheLine = 64, kHugePage = 2 << 20;
+// Blocks from the one size up to the other share pages, so many bytes of them at a time: what is never written takes no memory.
+#ifdef __SANITIZE_ADDRESS__
+// What is written beyond a block shows only where nothing of ours follows.
+constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
+#else
+constexpr int64_t kLeastShared = 32 << 10, kMostShared = 8 << 20, kSharedBytes = 32 << 20;
+#endif
 
-// Blocks of half a huge page and more start at one: weights and caches are read from end to end, and rows that lie
-// kilobytes apart would each need a translation of their own.
-int64_t alignmentFor(int64_t bytes) { return bytes >= kHugePage / 2 ? kHugePage : kCacheLine; }
+int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
 void wantHugePages([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -26,25 +31,74 @@ void wantHugePages([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes) {
 #endif
 }
 
-}  // namespace
-
-CpuBlock::CpuBlock(MemoryCounter counter, int64_t bytes) : CpuBlock(counter, take(counter, bytes), bytes) {}
-CpuBlock::CpuBlock(MemoryCounter counter, Memory memory, int64_t bytes)
-    : Block(std::move(counter), memory.at, bytes), memory_(memory.all) {}
-
-CpuBlock::Memory CpuBlock::take(const MemoryCounter &counter, int64_t bytes) {
-  const int64_t alignment = alignmentFor(bytes);
-  // calloc leaves large blocks untouched until they are used: asking for too much fails here, not later.
-  void *all = bytes > kMostBytes ? nullptr : std::calloc(static_cast<size_t>(bytes + alignment), 1);
-  if (!all)
-    throw Error(INCACHE_OUT_OF_MEMORY, "the cpu is out of memory: asked for " + std::to_string(bytes) + " bytes with " +
-                                           std::to_string(counter->load()) + " in use");
-  const uintptr_t address = reinterpret_cast<uintptr_t>(all), step = static_cast<uintptr_t>(alignment);
-  char *at = static_cast<char *>(all) + (step - address % step) % step;
-  if (alignment == kHugePage) wantHugePages(at, bytes);
-  return {all, at};
+// The whole pages between two addresses are not needed any more.
+void giveBack([[maybe_unused]] char *at, [[maybe_unused]] int64_t bytes) {
+#ifdef __linux__
+  constexpr int64_t kPage = 4096;
+  const int64_t first = roundUp(reinterpret_cast<intptr_t>(at), kPage), end = (reinterpret_cast<intptr_t>(at) + bytes) / kPage * kPage;
+  if (end > first) madvise(reinterpret_cast<void *>(first), static_cast<size_t>(end - first), MADV_DONTNEED);
+#endif
 }
 
-CpuBlock::~CpuBlock() { std::free(memory_); }
+}  // namespace
+
+class SharedPages {
+ public:
+  // calloc leaves large blocks untouched until they are used: asking for too much fails here, not later. Null `at()` then.
+  SharedPages(int64_t bytes, int64_t alignment) : all_(bytes > kMostBytes ? nullptr : std::calloc(static_cast<size_t>(bytes + alignment), 1)) {
+    if (!all_) return;
+    at_ = reinterpret_cast<char *>(roundUp(reinterpret_cast<intptr_t>(all_), alignment));
+    if (alignment == kHugePage) wantHugePages(at_, bytes);
+  }
+  ~SharedPages() { std::free(all_); }
+  SharedPages(const SharedPages &) = delete;
+  char *at() const { return at_; }
+
+ private:
+  void *all_;
+  char *at_ = nullptr;
+};
+
+struct PageSource::State {
+  std::mutex mutex;
+  std::shared_ptr<SharedPages> pages;
+  int64_t used = kSharedBytes;
+};
+
+PageSource::PageSource() : state_(std::make_unique<State>()) {}
+PageSource::~PageSource() = default;
+
+CpuBlock::CpuBlock(MemoryCounter counter, PageSource &pages, int64_t bytes) : CpuBlock(counter, take(counter, pages, bytes), bytes) {}
+CpuBlock::CpuBlock(MemoryCounter counter, Place place, int64_t bytes)
+    : Block(std::move(counter), place.at, bytes), pages_(std::move(place.pages)) {}
+
+CpuBlock::Place CpuBlock::take(const MemoryCounter &counter, PageSource &source, int64_t bytes) {
+  const auto require = [&](const std::shared_ptr<SharedPages> &pages) {
+    if (!pages->at())
+      throw Error(INCACHE_OUT_OF_MEMORY, "the cpu is out of memory: asked for " + std::to_string(bytes) + " bytes with " +
+                                             std::to_string(counter->load()) + " in use");
+  };
+  if (bytes < kLeastShared || bytes > kMostShared) {
+    const auto own = std::make_shared<SharedPages>(bytes, bytes < kLeastShared ? kCacheLine : kHugePage);
+    require(own);
+    return {own, own->at()};
+  }
+  PageSource::State &state = *source.state_;
+  const std::lock_guard lock(state.mutex);
+  if (state.used + bytes > kSharedBytes) {
+    const auto fresh = std::make_shared<SharedPages>(kSharedBytes, kHugePage);
+    require(fresh);
+    state.pages = fresh;
+    state.used = 0;
+  }
+  char *at = state.pages->at() + state.used;
+  state.used += roundUp(bytes, kCacheLine);
+  return {state.pages, at};
+}
+
+CpuBlock::~CpuBlock() {
+  // Others live on in these pages.
+  if (pages_.use_count() > 1) giveBack(at(), bytes());
+}
 
 }  // namespace incache
