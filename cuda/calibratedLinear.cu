@@ -2,6 +2,7 @@
 #include "calibrated/exact.cuh"
 #include "calibrated/splitKernels.cuh"
 #include "calibratedLinearHopper.h"
+#include "calibratedLinearStacked.h"
 
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
@@ -105,7 +106,7 @@ int64_t scratch(const BoundOp &b, const Chip &chip) {
 
 void launchAll(const BoundOp &b, const LaunchContext &context) {
   if (b.factors[0].down.type != kHalfType) return launchExactly(b, context);
-  if (context.chip.computeCapability == 90 && launchCalibratedLinearHopper(b, context)) return;
+  if (context.chip.computeCapability == 90 && (launchCalibratedLinearStacked(b, context) || launchCalibratedLinearHopper(b, context))) return;
   for (size_t first = 0; first < b.factors.size(); first += kMostPairs)
     if (isBackToBack(b, context.chip))
       launchBackToBack(b, pairsOf(b, first), context);

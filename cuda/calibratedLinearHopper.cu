@@ -91,10 +91,12 @@ __global__ void __launch_bounds__(kThreads, 1) calibratedLinearHopper(const __gr
 #endif
 }
 
-// The pairs, with boxes of so many ranks.
+// The pairs, with boxes of so many ranks. False where one does not suit.
 bool encodePairs(const BoundOp &b, int ranks, Arguments &a) {
   int rank = 0, column = 0;
   for (const auto &[down, up] : b.factors) {
+    // The copy engine wants columns of C(y) at multiples of 16 bytes.
+    if (column % 8 != 0) return false;
     Pair &pair = a.pairs[a.pairCount++];
     if (!encodeBoxes(down, ranks, pair.down) || !encodeBoxes(up, kColumns, pair.up)) return false;
     pair.ranks = static_cast<int>(down.rows);
@@ -103,8 +105,6 @@ bool encodePairs(const BoundOp &b, int ranks, Arguments &a) {
     pair.firstColumn = column;
     rank += pair.ranks;
     column += pair.columns;
-    // A pair that begins elsewhere has none of its fours at a multiple of four columns.
-    if (column % 4 != 0 && a.pairCount < static_cast<int>(b.factors.size())) a.epilogue.fours = false;
   }
   return true;
 }
@@ -120,8 +120,9 @@ bool launchRanks(const BoundOp &b, const LaunchContext &context) {
   a.rows = static_cast<int>(b.x.rows);
   a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
   a.blocks = static_cast<int>(divideUp(b.x.rows, kCalibratedHopperRows));
-  if (!encodeBoxes(b.x, a.x) || !encodeBoxes(b.cachedOutput, a.cachedOutput) || !encodePairs(b, Ranks, a)) return false;
-  if (a.inputForm && !encodeBoxes(b.cachedInput, a.cachedInput)) return false;
+  constexpr int kRows = kCalibratedHopperRows;
+  if (!encodeBoxes(b.x, kRows, a.x) || !encodeBoxes(b.cachedOutput, kRows, a.cachedOutput) || !encodePairs(b, Ranks, a)) return false;
+  if (a.inputForm && !encodeBoxes(b.cachedInput, kRows, a.cachedInput)) return false;
   const int blocks = std::min(a.blocks, context.chip.multiprocessors);
   launch(calibratedLinearHopper<Ranks>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), ringBytes(calibratedStageBytes(Ranks)), context, a);
   return true;

@@ -238,8 +238,8 @@ __global__ void __launch_bounds__(kThreads, 1) mlpMiddleHopper(const __grid_cons
 }
 
 bool encodeMiddle(const BoundOp &b, int ranks, MiddleMaps &maps) {
-  return encodeBoxes(b.cachedPreActivation, maps.preActivation) && encodeBoxes(b.factors[0].up, kMlpTileColumns, maps.up1) &&
-         encodeBoxes(b.factors[1].down, ranks, maps.down2);
+  return encodeBoxes(b.cachedPreActivation, kCalibratedHopperRows, maps.preActivation) &&
+         encodeBoxes(b.factors[0].up, kMlpTileColumns, maps.up1) && encodeBoxes(b.factors[1].down, ranks, maps.down2);
 }
 
 int tilesOf(const BoundOp &b) { return static_cast<int>(divideUp(b.cachedPreActivation.columns, kMlpTileColumns)); }
@@ -258,9 +258,10 @@ bool launchWhole(const BoundOp &b, const LaunchContext &context) {
   a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
   a.tiles = tilesOf(b);
   a.blocks = static_cast<int>(divideUp(b.x.rows, kCalibratedHopperRows));
-  if (!encodeBoxes(b.x, a.x) || !encodeBoxes(b.cachedOutput, a.cachedOutput) || !encodeMiddle(b, Ranks, a.middle)) return false;
+  constexpr int kRows = kCalibratedHopperRows;
+  if (!encodeBoxes(b.x, kRows, a.x) || !encodeBoxes(b.cachedOutput, kRows, a.cachedOutput) || !encodeMiddle(b, Ranks, a.middle)) return false;
   if (!encodeBoxes(b.factors[0].down, Ranks, a.down1) || !encodeBoxes(b.factors[1].up, kColumns, a.up2)) return false;
-  if (a.inputForm && !encodeBoxes(b.cachedInput, a.cachedInput)) return false;
+  if (a.inputForm && !encodeBoxes(b.cachedInput, kRows, a.cachedInput)) return false;
   const int blocks = std::min(a.blocks, context.chip.multiprocessors);
   const int64_t shared = mlpHiddenBytes(Ranks) + ringBytes(mlpStageBytes(Ranks), mlpHiddenBytes(Ranks));
   launch(mlpHopper<Ranks>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), shared, context, a);
@@ -272,7 +273,7 @@ bool launchMiddle(const BoundOp &b, const HiddenRows &from, const HiddenRows &to
   const MlpParts parts = mlpParts(b.x.rows, b.cachedPreActivation.columns, context.chip.multiprocessors);
   MiddleArguments a{{}, {}, to, static_cast<int>(b.x.rows), tilesOf(b), parts.tiles};
   const Matrix hidden{from.values, from.columns, b.x.rows, from.columns, kHalfType};
-  if (!encodeBoxes(hidden, a.hidden) || !encodeMiddle(b, Ranks, a.middle)) return false;
+  if (!encodeBoxes(hidden, kCalibratedHopperRows, a.hidden) || !encodeMiddle(b, Ranks, a.middle)) return false;
   const dim3 grid(static_cast<unsigned>(divideUp(b.x.rows, kCalibratedHopperRows)), static_cast<unsigned>(parts.parts));
   const int64_t shared = mlpHiddenBytes(Ranks) + ringBytes(mlpMiddleStageBytes(Ranks), mlpHiddenBytes(Ranks));
   launch(mlpMiddleHopper<Ranks>, grid, dim3(kThreads), shared, context, a);

@@ -1,5 +1,5 @@
-// What the kernels of sm_90a for calibrated operations share. A block takes 128 rows, a warpgroup that multiplies 64 of them. One
-// thread has the copy engine bring what both need, in the order that they need it, through one ring of stages:
+// What the kernels of sm_90a for calibrated operations share. Unless a kernel says otherwise, a block takes 128 rows, a warpgroup that
+// multiplies 64 of them, and one thread has the copy engine bring what both need, in the order that they need it, through one ring:
 //   down  h = Wb (x - C(x)): boxes of x, of C(x) and of Wb; the difference is taken in registers, which are the left factor
 //   up    C(y) + Wa h, 64 columns at a time: boxes of C(y) and of Wa; h, in registers, is the left factor
 #pragma once
@@ -35,8 +35,8 @@ constexpr int kColumns = 64;
 constexpr int kBoxBytes = kCalibratedHopperRows * kBoxColumns * 2;
 constexpr int kCachedAt = kBoxBytes, kWeightAt = 2 * kBoxBytes;
 
-inline bool encodeBoxes(const Matrix &m, CUtensorMap &map) {
-  return m.type == kHalfType && encodeTensorMap({m.at, m.rows, m.columns, m.stride, kCalibratedHopperRows, kBoxColumns}, map);
+inline bool encodeBoxes(const Matrix &m, int boxRows, CUtensorMap &map) {
+  return m.type == kHalfType && encodeTensorMap({m.at, m.rows, m.columns, m.stride, boxRows, kBoxColumns}, map);
 }
 inline bool encodeBoxes(const Panels &w, int boxRows, CUtensorMap &map) {
   return w.type == kHalfType && encodeTensorMap({w.at, w.rows, w.depth, weightStride(w.depth), boxRows, kBoxColumns}, map);

@@ -122,6 +122,15 @@ __device__ __forceinline__ void finishOneByOne(const EpilogueArguments &e, const
   }
 }
 
+// Has the level-2 cache fetch what finishFragments will read of the residual, half a row a lane: it has the furthest to come.
+template <int Columns>
+__device__ __forceinline__ void prefetchResidual(const EpilogueArguments &e, int row, int column, int rows, int columns, int lane) {
+  const int own = row + lane / 2, first = column + lane % 2 * (Columns / 2);
+  if (e.kind != Epilogue::gateResidual || own >= rows || first >= columns) return;
+  const int64_t place = own * e.residual.stride + first;
+  prefetch(static_cast<const char *>(e.residual.at) + place * (e.residual.half ? 2 : 4));
+}
+
 // The sums of a warp's 16 rows from `row` on and 2 * Sums columns from `column` on, as `c` of Wgmma, to an output of rows x columns.
 template <int Sums>
 __device__ __forceinline__ void finishFragments(const TileEpilogue &epilogue, const float (&sums)[Sums], int row, int column, int rows,

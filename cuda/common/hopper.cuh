@@ -45,8 +45,8 @@ __device__ __forceinline__ void waitFor(uint64_t *barrier, uint32_t parity) {
 __device__ __forceinline__ void prefetchMap(const CUtensorMap *map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
-// One box whose first element is (column, row): to `shared` (a multiple of 128 bytes, of 1,024 with 128-byte swizzle);
-// what lies outside of the tensor becomes 0, and counts among the bytes of the barrier. Called by one thread.
+// One box whose first element is (column, row), where columns are a multiple of 16 bytes: to `shared` (a multiple of 128 bytes, of 1,024
+// with 128-byte swizzle); what lies outside of the tensor becomes 0, and counts among the bytes of the barrier. Called by one thread.
 __device__ __forceinline__ void copyBox(void *shared, const CUtensorMap *map, int column, int row, uint64_t *barrier) {
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
                    sharedAddress(shared)),
@@ -76,6 +76,12 @@ template <int N>
 __device__ __forceinline__ void pinAccumulator(float (&c)[N]) {
 #pragma unroll
   for (int i = 0; i < N; i++) asm volatile("" : "+f"(c[i])::"memory");
+}
+// The same of a left factor in registers: none of them serves anything else before the wait.
+template <int N>
+__device__ __forceinline__ void pinLeft(uint32_t (&a)[N][4]) {
+#pragma unroll
+  for (int i = 0; i < 4 * N; i++) asm volatile("" : "+r"(a[i / 4][i % 4])::"memory");
 }
 template <int Registers>
 __device__ __forceinline__ void growRegisters() {

@@ -7,21 +7,23 @@ namespace incache::cuda::INCACHE_STORAGE {
 
 // What a block has of shared memory on sm_90, and what the barriers may take of it.
 constexpr int64_t kHopperShared = 227 << 10, kRingBarrierBytes = 256;
-// As many stages of so many bytes as there is room for, at most eight, where a block wants so many bytes besides the ring.
-constexpr int ringStages(int64_t stageBytes, int64_t besides = 0) {
+// As many stages of so many bytes as there is room for, at most `most`, where a block wants so many bytes besides the ring.
+constexpr int ringStages(int64_t stageBytes, int64_t besides = 0, int most = 8) {
   const int64_t stages = (kHopperShared - kRingBarrierBytes - besides) / stageBytes;
-  return static_cast<int>(stages < 8 ? stages : 8);
+  return static_cast<int>(stages < most ? stages : most);
 }
-constexpr int64_t ringBytes(int64_t stageBytes, int64_t besides = 0) {
-  return ringStages(stageBytes, besides) * stageBytes + kRingBarrierBytes;
+constexpr int64_t ringBytes(int64_t stageBytes, int64_t besides = 0, int most = 8) {
+  return ringStages(stageBytes, besides, most) * stageBytes + kRingBarrierBytes;
 }
 
 // Stages begin at multiples of 1,024 bytes, where the pattern of the swizzle begins.
-template <int StageBytes, int Besides = 0>
+template <int StageBytes, int Besides = 0, int Most = 8>
 class StageRing {
  public:
-  static constexpr int kStageBytes = StageBytes, kStages = ringStages(StageBytes, Besides);
+  static constexpr int kStageBytes = StageBytes, kStages = ringStages(StageBytes, Besides, Most);
   static_assert(StageBytes % 1024 == 0 && kStages >= 2, "a stage is filled while another is read");
+  // Two of each stage, and one of the kernel's own.
+  static_assert((2 * kStages + 1) * 8 <= kRingBarrierBytes, "barriers have their place");
 
   __device__ __forceinline__ explicit StageRing(unsigned char *shared)
       : stages_(shared), full_(reinterpret_cast<uint64_t *>(shared + kStages * StageBytes)), empty_(full_ + kStages) {}

@@ -147,6 +147,8 @@ inline void copyBox(void *shared, const CUtensorMap *map, int column, int row, u
   if (map->mark != kTensorMapMark || reinterpret_cast<uintptr_t>(map) % 64) emulator::fail("this is no tensor map");
   const uint32_t to = sharedAddress(shared), alignment = map->swizzle == CU_TENSOR_MAP_SWIZZLE_128B ? 1024 : 128;
   if (to % alignment) emulator::fail("a box does not lie at the multiple that its swizzle wants");
+  // The PTX manual does not say so; a GPU ends such a copy with an illegal instruction.
+  if (column % 8) emulator::fail("a box begins at a column that is no multiple of 16 bytes");
   emulator::barrierAt(barrier);
   emulator::writeBox(to, *map, column, row, true);
   emulator::Machine::get().later([=, box = *map] {
@@ -302,6 +304,8 @@ void waitProducts() {
 }
 template <int N>
 void pinAccumulator(float (&)[N]) {}
+template <int N>
+void pinLeft(uint32_t (&)[N][4]) {}
 template <int Registers>
 void growRegisters() {}
 template <int Registers>

@@ -79,6 +79,7 @@ template <class T>
 T shuffleFrom(T value, int lane) {
   return emulator::shuffle(value, lane & 31);
 }
+inline void prefetch(const void *) {}
 inline int unknown(int value) { return value; }
 inline float powerOfTwo(float x) { return std::exp2(x); }
 inline float reciprocal(float x) { return 1.0f / x; }

@@ -154,7 +154,7 @@ void testBoxes() {
 
 // ---- Products of a warpgroup ---------------------------------------------------------------------------------------------------
 
-enum class Fault { none, noFence, readsEarly, arrivesTwice, releasesEarly };
+enum class Fault { none, noFence, readsEarly, arrivesTwice, releasesEarly, beginsWithinPiece };
 struct ProductArguments {
   CUtensorMap left, right;
   float *fromShared, *fromRegisters;
@@ -175,7 +175,7 @@ __global__ void product(const __grid_constant__ ProductArguments a) {
   if (threadIdx.x == 0) {
     arriveExpecting(barrier, (64 + N) * 128);
     if (a.fault == Fault::arrivesTwice) arrive(barrier);
-    copyBox(left, &a.left, 0, 0, barrier);
+    copyBox(left, &a.left, a.fault == Fault::beginsWithinPiece ? 4 : 0, 0, barrier);
     copyBox(right, &a.right, 0, 0, barrier);
   }
   waitFor(barrier, 0);
@@ -250,6 +250,7 @@ bool aborts(Body body) {
 void testFaults() {
   expect(aborts([] { productIsRight<64>(Fault::noFence); }), "products without beginProducts were not seen");
   expect(aborts([] { productIsRight<64>(Fault::arrivesTwice); }), "an arrival too many was not seen");
+  expect(aborts([] { productIsRight<64>(Fault::beginsWithinPiece); }), "a box from within 16 bytes on was not seen");
   expect(!productIsRight<64>(Fault::readsEarly), "sums that are read too early were not seen");
   expect(!productIsRight<64>(Fault::releasesEarly), "a buffer that is released too early was not seen");
 }
