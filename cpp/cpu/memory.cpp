@@ -19,7 +19,7 @@ constexpr int64_t kCacheLine = 64, kHugePage = 2 << 20;
 // What is written beyond a block shows only where nothing of ours follows.
 constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
 #else
-constexpr int64_t kLeastShared = 32 << 10, kMostShared = 8 << 20, kSharedBytes = 32 << 20;
+constexpr int64_t kLeastShared = 32 << 10, kMostShared = 16 << 20, kSharedBytes = 64 << 20;
 #endif
 
 int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
