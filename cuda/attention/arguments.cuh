@@ -18,12 +18,13 @@ struct AttentionArguments {
 // The queries of a block: `rows` of them from `firstQuery` on, of one head of one image, and its keys.
 struct AttentionPlace {
   int64_t image, column, firstQuery, firstKey;
-  int rows, keys;
+  int head, rows, keys;
 
   __device__ __forceinline__ AttentionPlace(const AttentionArguments &a, unsigned block, int queries) {
-    const unsigned tile = block % a.queryTiles, head = block / a.queryTiles;
-    image = head / a.heads;
-    column = static_cast<int64_t>(head % a.heads) * a.width;
+    const unsigned tile = block % a.queryTiles, headOfAll = block / a.queryTiles;
+    image = headOfAll / a.heads;
+    head = static_cast<int>(headOfAll % a.heads);
+    column = static_cast<int64_t>(head) * a.width;
     const int64_t first = static_cast<int64_t>(tile) * queries;
     firstQuery = image * a.queryLength + first;
     firstKey = image * a.keyLength;
@@ -33,5 +34,36 @@ struct AttentionPlace {
     keys = static_cast<int>(max(int64_t{1}, min(length, a.keyLength)));
   }
 };
+
+// ---- On the host ---------------------------------------------------------------------------------------------------------
+
+inline int64_t headWidthOf(const BoundOp &b) { return b.q.columns / b.op->heads; }
+
+// Whether every head's rows are whole pieces of 16 bytes, at multiples of 16.
+inline bool inPieces(const Matrix &m, int64_t width) {
+  return m.type == kHalfType && m.stride % kPieceElements == 0 && width % kPieceElements == 0 &&
+         reinterpret_cast<uintptr_t>(m.at) % kPieceBytes == 0;
+}
+
+// Tiles of queries, heads and images in one dimension, the only one of a grid that is large enough for any of them. Blocks
+// that run together then share keys and values.
+inline int64_t attentionBlocks(const BoundOp &b, int queries) {
+  return divideUp(b.op->queryLength, queries) * b.op->heads * (b.q.rows / b.op->queryLength);
+}
+
+inline AttentionArguments attentionArguments(const BoundOp &b, int queries) {
+  constexpr double kLog2E = 1.4426950408889634;
+  AttentionArguments a{};
+  a.q = operandOf(b.q), a.k = operandOf(b.k), a.v = operandOf(b.v), a.out = operandOf(b.out);
+  a.keyLengths = static_cast<const int32_t *>(b.keyLengths.at);
+  a.keyLengthsStride = b.keyLengths.stride;
+  a.queryLength = b.op->queryLength, a.keyLength = b.op->keyLength;
+  a.heads = static_cast<unsigned>(b.op->heads);
+  a.queryTiles = static_cast<unsigned>(divideUp(b.op->queryLength, queries));
+  a.width = static_cast<int>(headWidthOf(b));
+  a.rate = static_cast<float>(b.op->attentionScale * kLog2E);
+  a.outInPieces = inPieces(b.out, a.width);
+  return a;
+}
 
 }  // namespace incache::cuda::INCACHE_STORAGE

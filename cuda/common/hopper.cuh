@@ -53,6 +53,13 @@ __device__ __forceinline__ void copyBox(void *shared, const CUtensorMap *map, in
                "l"(map), "r"(column), "r"(row), "r"(sharedAddress(barrier))
                : "memory");
 }
+// The same of a tensor of (column, head, row).
+__device__ __forceinline__ void copyHeadBox(void *shared, const CUtensorMap *map, int column, int head, int row, uint64_t *barrier) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(
+                   sharedAddress(shared)),
+               "l"(map), "r"(column), "r"(head), "r"(row), "r"(sharedAddress(barrier))
+               : "memory");
+}
 // Shared memory that was written by ordinary stores becomes visible to the copy engine and to wgmma.
 __device__ __forceinline__ void publishShared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
@@ -63,6 +70,12 @@ __device__ __forceinline__ void publishShared() { asm volatile("fence.proxy.asyn
 // bytes past one for the second to fourth 16 columns. (PTX manual: matrix descriptor format; leading offset unused.)
 __device__ __forceinline__ uint64_t describeSwizzled128(const void *at) {
   return uint64_t{(sharedAddress(at) & 0x3ffff) >> 4} | uint64_t{1} << 16 | uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
+}
+// A right factor whose rows run along the depth (`transposed` of Wgmma), in the same pattern: 64 columns of it are a panel, and further
+// ones follow in panels `panelBytes` apart. `at`: of the first of 16 rows, at a multiple of 1,024 bytes. (Of an N-major operand the
+// leading offset is between panels, the stride between groups of eight rows.)
+__device__ __forceinline__ uint64_t describeTransposed128(const void *at, uint32_t panelBytes) {
+  return uint64_t{(sharedAddress(at) & 0x3ffff) >> 4} | uint64_t{panelBytes >> 4} << 16 | uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
 }
 // Before the first product, and whenever registers of a product have been touched.
 __device__ __forceinline__ void beginProducts() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }

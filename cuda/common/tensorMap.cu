@@ -24,6 +24,18 @@ EncodeTiled findEncodeTiled() {
 
 constexpr bool isBetween(int64_t value, int64_t least, int64_t most) { return value >= least && value <= most; }
 
+// Dimensions from the innermost on; strides, in bytes, of all but that one.
+template <int Dimensions>
+bool encode(const void *at, const cuuint64_t (&sizes)[Dimensions], const cuuint64_t (&strides)[Dimensions - 1],
+            const cuuint32_t (&box)[Dimensions], CUtensorMap &map) {
+  static const EncodeTiled encodeTiled = findEncodeTiled();
+  if (!encodeTiled) return false;
+  constexpr CUtensorMapDataType kType = kIsFloat16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  const cuuint32_t steps[] = {1, 1, 1};
+  return encodeTiled(&map, kType, Dimensions, const_cast<void *>(at), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                     CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
 }  // namespace
 
 bool fitsTensorMap(const BoxedMatrix &m) {
@@ -33,14 +45,24 @@ bool fitsTensorMap(const BoxedMatrix &m) {
 }
 
 bool encodeTensorMap(const BoxedMatrix &m, CUtensorMap &map) {
-  static const EncodeTiled encode = findEncodeTiled();
-  if (!fitsTensorMap(m) || !encode) return false;
+  if (!fitsTensorMap(m)) return false;
   const cuuint64_t sizes[] = {static_cast<cuuint64_t>(m.columns), static_cast<cuuint64_t>(m.rows)};
   const cuuint64_t rowBytes[] = {static_cast<cuuint64_t>(m.stride) * 2};
-  const cuuint32_t box[] = {static_cast<cuuint32_t>(m.boxColumns), static_cast<cuuint32_t>(m.boxRows)}, steps[] = {1, 1};
-  constexpr CUtensorMapDataType kType = kIsFloat16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-  return encode(&map, kType, 2, const_cast<void *>(m.at), sizes, rowBytes, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-                CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+  const cuuint32_t box[] = {static_cast<cuuint32_t>(m.boxColumns), static_cast<cuuint32_t>(m.boxRows)};
+  return encode(m.at, sizes, rowBytes, box, map);
+}
+
+bool fitsHeadMap(const BoxedHeads &m) {
+  return m.width % 8 == 0 && isBetween(m.width, 8, m.stride) && isBetween(m.heads, 1, m.stride / m.width) &&
+         fitsTensorMap({m.at, m.rows, m.heads * m.width, m.stride, m.boxRows, m.boxColumns});
+}
+
+bool encodeHeadMap(const BoxedHeads &m, CUtensorMap &map) {
+  if (!fitsHeadMap(m)) return false;
+  const cuuint64_t sizes[] = {static_cast<cuuint64_t>(m.width), static_cast<cuuint64_t>(m.heads), static_cast<cuuint64_t>(m.rows)};
+  const cuuint64_t strides[] = {static_cast<cuuint64_t>(m.width) * 2, static_cast<cuuint64_t>(m.stride) * 2};
+  const cuuint32_t box[] = {static_cast<cuuint32_t>(m.boxColumns), 1, static_cast<cuuint32_t>(m.boxRows)};
+  return encode(m.at, sizes, strides, box, map);
 }
 
 }  // namespace incache::cuda::INCACHE_STORAGE

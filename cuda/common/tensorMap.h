@@ -23,4 +23,16 @@ bool fitsTensorMap(const BoxedMatrix &m);
 // False where it does not fit, or where the driver has no tensor maps.
 bool encodeTensorMap(const BoxedMatrix &m, CUtensorMap &map);
 
+// A matrix whose columns are heads of `width` each, a box being boxRows x boxColumns of one head. What of a box is beyond the head's
+// columns arrives as zeros, not as the next head.
+struct BoxedHeads {
+  const void *at;
+  int64_t rows, heads, width, stride;
+  int boxRows, boxColumns;
+};
+
+// The same of heads, whose width has to be a multiple of 8.
+bool fitsHeadMap(const BoxedHeads &m);
+bool encodeHeadMap(const BoxedHeads &m, CUtensorMap &map);
+
 }  // namespace incache::cuda::INCACHE_STORAGE

@@ -4,6 +4,7 @@
 // What runs asynchronously on hardware is as late as it may be here: a box arrives at some later change of threads, and its target
 // holds NaN until then; products read shared memory when they are waited for, and their sums hold NaN until then.
 #pragma once
+#include <array>
 #include <map>
 
 #include "ptx.h"
@@ -25,11 +26,11 @@ enum CUtensorMapL2promotion {
 };
 enum CUtensorMapFloatOOBfill { CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE };
 
-// Two dimensions of 16-bit elements.
+// Two or three dimensions of 16-bit elements, of two as if there were a third one of one row.
 struct alignas(64) CUtensorMap {
   const char *at;
-  uint64_t columns, rows, rowBytes;
-  uint32_t boxColumns, boxRows;
+  uint64_t sizes[3], strides[2];
+  uint32_t box[3], dimensions;
   CUtensorMapSwizzle swizzle;
   uint32_t mark;
 };
@@ -38,14 +39,17 @@ constexpr uint32_t kTensorMapMark = 0x7e45a9;
 inline CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *at, const cuuint64_t *sizes,
                                        const cuuint64_t *strides, const cuuint32_t *box, const cuuint32_t *steps, CUtensorMapInterleave,
                                        CUtensorMapSwizzle swizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
-  if ((type != CU_TENSOR_MAP_DATA_TYPE_FLOAT16 && type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16) || rank != 2) return CUDA_ERROR_INVALID_VALUE;
+  if ((type != CU_TENSOR_MAP_DATA_TYPE_FLOAT16 && type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16) || rank < 2 || rank > 3) return CUDA_ERROR_INVALID_VALUE;
   const uint64_t widest[] = {512, 32, 64, 128};
-  bool fits = reinterpret_cast<uintptr_t>(at) % 16 == 0 && strides[0] % 16 == 0 && strides[0] < uint64_t{1} << 40;
-  for (int i = 0; i < 2; i++)
+  bool fits = reinterpret_cast<uintptr_t>(at) % 16 == 0;
+  for (cuuint32_t i = 0; i + 1 < rank; i++) fits = fits && strides[i] % 16 == 0 && strides[i] < uint64_t{1} << 40;
+  for (cuuint32_t i = 0; i < rank; i++)
     fits = fits && sizes[i] >= 1 && sizes[i] <= uint64_t{1} << 32 && box[i] >= 1 && box[i] <= 256 && steps[i] == 1;
   fits = fits && box[0] * 2 % 16 == 0 && box[0] * 2 <= widest[swizzle];
   if (!fits) return CUDA_ERROR_INVALID_VALUE;
-  *map = {static_cast<const char *>(at), sizes[0], sizes[1], strides[0], box[0], box[1], swizzle, kTensorMapMark};
+  const bool solid = rank == 3;
+  *map = {static_cast<const char *>(at), {sizes[0], sizes[1], solid ? sizes[2] : 1}, {strides[0], solid ? strides[1] : 0},
+          {box[0], box[1], solid ? box[2] : 1}, rank, swizzle, kTensorMapMark};
   return CUDA_SUCCESS;
 }
 
@@ -127,35 +131,47 @@ inline unsigned char *sharedAt(uint32_t address) {
   if (offset < 0 || offset >= machine.sharedBytes()) fail("a copy or a product reaches beyond shared memory");
   return machine.shared() + offset;
 }
-inline bool isInside(const CUtensorMap &map, int64_t column, int64_t row) {
-  return column >= 0 && row >= 0 && column < static_cast<int64_t>(map.columns) && row < static_cast<int64_t>(map.rows);
+using Coordinates = std::array<int64_t, 3>;
+inline uint32_t elementsOf(const CUtensorMap &map) { return map.box[0] * map.box[1] * map.box[2]; }
+inline bool isInside(const CUtensorMap &map, const Coordinates &at) {
+  for (size_t i = 0; i < 3; i++)
+    if (at[i] < 0 || at[i] >= static_cast<int64_t>(map.sizes[i])) return false;
+  return true;
 }
-inline void writeBox(uint32_t to, const CUtensorMap &map, int column, int row, bool poison) {
-  for (int i = 0; i < static_cast<int>(map.boxRows); i++)
-    for (int j = 0; j < static_cast<int>(map.boxColumns); j++) {
-      uint16_t value = poison ? 0xffff : 0;
-      if (!poison && isInside(map, column + j, row + i)) std::memcpy(&value, map.at + (row + i) * map.rowBytes + (column + j) * 2, 2);
-      const uint32_t address = to + (static_cast<uint32_t>(i) * map.boxColumns + static_cast<uint32_t>(j)) * 2;
-      std::memcpy(sharedAt(swizzledAddress(address, map.swizzle)), &value, 2);
-    }
+inline void writeBox(uint32_t to, const CUtensorMap &map, const Coordinates &first, bool poison) {
+  for (uint32_t place = 0; place < elementsOf(map); place++) {
+    const uint32_t row = place / map.box[0];
+    const Coordinates at{first[0] + place % map.box[0], first[1] + row % map.box[1], first[2] + row / map.box[1]};
+    uint16_t value = poison ? 0xffff : 0;
+    if (!poison && isInside(map, at))
+      std::memcpy(&value, map.at + at[2] * static_cast<int64_t>(map.strides[1]) + at[1] * static_cast<int64_t>(map.strides[0]) + at[0] * 2, 2);
+    std::memcpy(sharedAt(swizzledAddress(to + place * 2, map.swizzle)), &value, 2);
+  }
+}
+inline void copyBoxOf(uint32_t dimensions, void *shared, const CUtensorMap *map, const Coordinates &first, uint64_t *barrier) {
+  if (map->mark != kTensorMapMark || reinterpret_cast<uintptr_t>(map) % 64) fail("this is no tensor map");
+  if (map->dimensions != dimensions) fail("a tensor map of other dimensions");
+  const uint32_t to = sharedAddress(shared), alignment = map->swizzle == CU_TENSOR_MAP_SWIZZLE_128B ? 1024 : 128;
+  if (to % alignment) fail("a box does not lie at the multiple that its swizzle wants");
+  // The PTX manual does not say so; a GPU ends such a copy with an illegal instruction.
+  if (first[0] % 8) fail("a box begins at a column that is no multiple of 16 bytes");
+  barrierAt(barrier);
+  writeBox(to, *map, first, true);
+  Machine::get().later([=, box = *map] {
+    writeBox(to, box, first, false);
+    barrierAt(barrier).bytes -= elementsOf(box) * 2;
+    endPhaseWhenComplete(barrier);
+  });
 }
 
 }  // namespace emulator
 
 inline void prefetchMap(const CUtensorMap *) {}
 inline void copyBox(void *shared, const CUtensorMap *map, int column, int row, uint64_t *barrier) {
-  if (map->mark != kTensorMapMark || reinterpret_cast<uintptr_t>(map) % 64) emulator::fail("this is no tensor map");
-  const uint32_t to = sharedAddress(shared), alignment = map->swizzle == CU_TENSOR_MAP_SWIZZLE_128B ? 1024 : 128;
-  if (to % alignment) emulator::fail("a box does not lie at the multiple that its swizzle wants");
-  // The PTX manual does not say so; a GPU ends such a copy with an illegal instruction.
-  if (column % 8) emulator::fail("a box begins at a column that is no multiple of 16 bytes");
-  emulator::barrierAt(barrier);
-  emulator::writeBox(to, *map, column, row, true);
-  emulator::Machine::get().later([=, box = *map] {
-    emulator::writeBox(to, box, column, row, false);
-    emulator::barrierAt(barrier).bytes -= box.boxRows * box.boxColumns * 2;
-    emulator::endPhaseWhenComplete(barrier);
-  });
+  emulator::copyBoxOf(2, shared, map, {column, row, 0}, barrier);
+}
+inline void copyHeadBox(void *shared, const CUtensorMap *map, int column, int head, int row, uint64_t *barrier) {
+  emulator::copyBoxOf(3, shared, map, {column, head, row}, barrier);
 }
 inline void publishShared() {}
 
@@ -171,14 +187,29 @@ using namespace emulator;
 
 inline uint64_t encodeDescriptor(uint32_t bytes) { return (bytes & 0x3ffff) >> 4; }
 
+// What a descriptor says.
+struct Described {
+  uint32_t start, leading, stride, mode;
+
+  explicit Described(uint64_t descriptor) {
+    const auto field = [&](int bit) { return static_cast<uint32_t>(descriptor >> bit & 0x3fff) << 4; };
+    start = field(0), leading = field(16), stride = field(32), mode = static_cast<uint32_t>(descriptor >> 62);
+    if (descriptor >> 49 & 7) fail("descriptors with a base offset are not emulated");
+  }
+  float read(uint32_t address) const {
+    constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B,
+                                                CU_TENSOR_MAP_SWIZZLE_32B};
+    uint16_t bits;
+    std::memcpy(&bits, sharedAt(swizzledAddress(address, kSwizzles[mode])), 2);
+    return toFloat(Half{bits});
+  }
+};
+
 // Element (row, k) of a K-major operand: a core matrix is 8 rows of 16 bytes, or of 32, 64 or 128 with swizzle.
 inline float readThroughDescriptor(uint64_t descriptor, int row, int k) {
-  const auto field = [&](int bit) { return static_cast<uint32_t>(descriptor >> bit & 0x3fff) << 4; };
-  const uint32_t start = field(0), leading = field(16), stride = field(32), mode = static_cast<uint32_t>(descriptor >> 62);
-  if (descriptor >> 49 & 7) fail("descriptors with a base offset are not emulated");
+  const Described operand(descriptor);
+  const auto [start, leading, stride, mode] = operand;
   const uint32_t i = static_cast<uint32_t>(row), byte = static_cast<uint32_t>(k) * 2;
-  constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B,
-                                              CU_TENSOR_MAP_SWIZZLE_32B};
   uint32_t address = start + i / 8 * stride;
   if (mode == 0) {
     address += byte / 16 * leading + i % 8 * 16 + byte % 16;
@@ -187,9 +218,17 @@ inline float readThroughDescriptor(uint64_t descriptor, int row, int k) {
     if (start / width % 8) fail("a swizzled operand does not begin with its pattern");
     address += i % 8 * width + byte;
   }
-  uint16_t bits;
-  std::memcpy(&bits, sharedAt(swizzledAddress(address, kSwizzles[mode])), 2);
-  return toFloat(Half{bits});
+  return operand.read(address);
+}
+
+// Element (k, column) of an N-major operand with 128-byte swizzle: 8 rows of 64 columns, then 8 rows more a stride further; the next 64
+// columns a leading offset further.
+inline float readTransposed(uint64_t descriptor, int k, int column) {
+  const Described operand(descriptor);
+  if (operand.mode != 1) fail("N-major operands are emulated with 128-byte swizzle alone");
+  if (operand.start % 1024) fail("a swizzled operand does not begin with its pattern");
+  const uint32_t i = static_cast<uint32_t>(k), j = static_cast<uint32_t>(column);
+  return operand.read(operand.start + j / 64 * operand.leading + i / 8 * operand.stride + i % 8 * 128 + j % 64 * 2);
 }
 
 struct Product {
@@ -199,6 +238,7 @@ struct Product {
   bool fromRegisters;
   uint32_t a[4];
   uint64_t left, right;
+  bool transposed = false, replaces = false;
 
   bool matches(const Product &other) const {
     return instruction == other.instruction && (fromRegisters || left == other.left) && right == other.right;
@@ -256,14 +296,15 @@ inline void execute(InFlight *threads, size_t place) {
   for (int k = 0; k < 16; k++) {
     if (!product.fromRegisters)
       for (int row = 0; row < 64; row++) left[row][k] = readThroughDescriptor(product.left, row, k);
-    for (int column = 0; column < product.columns; column++) right[column][k] = readThroughDescriptor(product.right, column, k);
+    for (int column = 0; column < product.columns; column++)
+      right[column][k] = product.transposed ? readTransposed(product.right, k, column) : readThroughDescriptor(product.right, column, k);
   }
   for (int thread = 0; thread < 128; thread++) {
     const Product &own = threads[thread].groups.front()[place];
     std::vector<float> &sums = threads[thread].sums[own.sums].values;
     for (int i = 0; i < product.columns / 2; i++) {
       const int row = thread / 32 * 16 + thread % 32 / 4 + i % 4 / 2 * 8, column = i / 4 * 8 + thread % 4 * 2 + i % 2;
-      double sum = sums[static_cast<size_t>(i)];
+      double sum = product.replaces ? 0.0 : sums[static_cast<size_t>(i)];
       for (int k = 0; k < 16; k++) sum += static_cast<double>(left[row][k]) * right[column][k];
       sums[static_cast<size_t>(i)] = static_cast<float>(sum);
     }
@@ -290,6 +331,10 @@ inline void executeGroups(InFlight *threads, size_t pending) {
 inline uint64_t describeSwizzled128(const void *at) {
   return products::encodeDescriptor(sharedAddress(at)) | products::encodeDescriptor(16) << 16 | products::encodeDescriptor(1024) << 32 |
          uint64_t{1} << 62;
+}
+inline uint64_t describeTransposed128(const void *at, uint32_t panelBytes) {
+  return products::encodeDescriptor(sharedAddress(at)) | products::encodeDescriptor(panelBytes) << 16 |
+         products::encodeDescriptor(1024) << 32 | uint64_t{1} << 62;
 }
 inline void beginProducts() { products::inFlight[products::threadNumber()].fenced = true; }
 inline void commitProducts() { products::inFlight[products::threadNumber()].groups.emplace_back(); }
@@ -321,6 +366,14 @@ struct Wgmma {
   static void registers(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
     static const char instruction = 0;
     products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b});
+  }
+  static void replace(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
+    static const char instruction = 0;
+    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, false, true});
+  }
+  static void transposed(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
+    static const char instruction = 0;
+    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, true});
   }
 };
 

@@ -252,11 +252,18 @@ int main() {
   check({"one query", 1, 2, 72, 1, 16});
   check({"whole tiles", 1, 1, 72, 64, 128});
   check({"many keys", 1, 1, 72, 16, 2000});
+  // Blocks of several tiles each, more keys than a ring holds at a time.
+  for (const int64_t width : {64, 72, 80, 96, 128}) check({"many tiles", 1, 7, width, 140, 600});
 
   Case lengths{"lengths", 4, 2, 72, 20, 150};
   lengths.lengths = true;
   check(lengths);
   checkWrongLengths(lengths);
+  lengths.queries = 135;
+  for (const int64_t width : {64, 72, 128}) {
+    lengths.width = width;
+    check(lengths);
+  }
   lengths.width = 200;
   check(lengths);
   check(with(lengths, kFloat, kFloat, kFloat, 8));
