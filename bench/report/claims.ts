@@ -73,7 +73,22 @@ function samePlace(pointer: string, from: ResultFile, to: ResultFile & { readonl
   return `/rows/${row}${rest}`;
 }
 
+/** What a row is of, in any of the results. */
+const NAMING = [
+  'level',
+  'kernel',
+  'name',
+  'shape',
+  'policy',
+  'sweep',
+  'sequences',
+  'tokens',
+  'rank',
+  'contender',
+  'threads',
+];
+
 function rowName(row: unknown): string {
-  const { kernel, shape, policy, sweep, contender, threads } = (row ?? {}) as Record<string, unknown>;
-  return JSON.stringify({ kernel, shape, policy, sweep, contender, threads });
+  const fields = (row ?? {}) as Record<string, unknown>;
+  return JSON.stringify(Object.fromEntries(NAMING.map((field) => [field, fields[field]])));
 }

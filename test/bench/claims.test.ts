@@ -84,4 +84,14 @@ describe('claims', () => {
       /there is no result of the kind of block/,
     );
   });
+
+  test('also where rows of one name differ in their sizes', () => {
+    const folder = temporaryFolder();
+    const of = { level: 'block', name: 'scatter', shape: '', sequences: 4, contender: 'incache', rounds: [] };
+    const rows = [256, 1024].map((tokens) => ({ ...of, tokens, rank: 128, milliseconds: tokens }));
+    const file = JSON.stringify(resultFile(rows, { what: 'cuda', date: '2026-01-02' }));
+    writeFileSync(`${folder}/cuda-chip-2026-01-02.json`, file);
+    const text = '[1024](bench/results/cuda-chip-2026-01-02.json#/rows/1/milliseconds)';
+    assert.equal(refreshClaims(text, folder), text);
+  });
 });
