@@ -71,6 +71,18 @@ __device__ __forceinline__ int unknown(int value) {
 }
 // Has the level-2 cache fetch the line of an address.
 __device__ __forceinline__ void prefetch(const void *global) { asm volatile("prefetch.global.L2 [%0];" ::"l"(global)); }
+// Four floats at a multiple of 16 bytes that the kernel does not write; zeros, and nothing is read, unless they are `there`. Without a
+// branch, so that such loads follow each other.
+__device__ __forceinline__ float4 loadFourIf(bool there, const float *global) {
+  float4 v;
+  asm("{\n.reg .pred there;\n"
+      "setp.ne.s32 there, %5, 0;\n"
+      "mov.b32 %0, 0;\nmov.b32 %1, 0;\nmov.b32 %2, 0;\nmov.b32 %3, 0;\n"
+      "@there ld.global.nc.v4.f32 {%0, %1, %2, %3}, [%4];\n}"
+      : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+      : "l"(global), "r"(static_cast<int>(there)));
+  return v;
+}
 // 2^x, to two units in the last place.
 __device__ __forceinline__ float powerOfTwo(float x) {
   float y;

@@ -80,6 +80,7 @@ T shuffleFrom(T value, int lane) {
   return emulator::shuffle(value, lane & 31);
 }
 inline void prefetch(const void *) {}
+inline float4 loadFourIf(bool there, const float *global) { return there ? *reinterpret_cast<const float4 *>(global) : float4{}; }
 inline int unknown(int value) { return value; }
 inline float powerOfTwo(float x) { return std::exp2(x); }
 inline float reciprocal(float x) { return 1.0f / x; }
