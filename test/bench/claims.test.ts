@@ -87,7 +87,14 @@ describe('claims', () => {
 
   test('also where rows of one name differ in their sizes', () => {
     const folder = temporaryFolder();
-    const of = { level: 'block', name: 'scatter', shape: '', sequences: 4, contender: 'incache', rounds: [1] };
+    const of = {
+      level: 'block',
+      name: 'scatter',
+      shape: '',
+      sequences: 4,
+      contender: 'incache',
+      rounds: [1],
+    };
     const rows = [256, 1024].map((tokens) => ({ ...of, tokens, rank: 128, milliseconds: tokens }));
     const file = JSON.stringify(resultFile(rows, { what: 'cuda', date: '2026-01-02' }));
     writeFileSync(`${folder}/cuda-chip-2026-01-02.json`, file);

@@ -1,6 +1,7 @@
-/** The CUDA backend. One file, because all of it needs the plugin for the emulator, which is built once. */
+/** The CUDA backend and its kernels. One file, because all of it needs the emulator, which is built once. */
 import { before, describe } from 'node:test';
 import { testFaults } from './faults.js';
+import { testKernels } from './kernels.js';
 import { testMisuse } from './misuse.js';
 import { testNumbers } from './numbers.js';
 import { AMPERE, buildEmulated, GPU, HOPPER } from './places.js';
@@ -17,4 +18,5 @@ describe('the CUDA backend', () => {
   // In float32, which is the same on every GPU.
   testSuites(AMPERE);
   testFaults(AMPERE);
+  testKernels();
 });
