@@ -22,6 +22,9 @@ constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
 constexpr int64_t kLeastShared = 32 << 10, kMostShared = 16 << 20, kSharedBytes = 64 << 20;
 #endif
 
+// Blocks are often whole pages. So far apart, what an operation reads of several at once is not kept in the same sets of a cache.
+constexpr int64_t kApart = 73 * kCacheLine;
+
 int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
 void wantHugePages([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes) {
@@ -92,7 +95,7 @@ CpuBlock::Place CpuBlock::take(const MemoryCounter &counter, PageSource &source,
     state.used = 0;
   }
   char *at = state.pages->at() + state.used;
-  state.used += roundUp(bytes, kCacheLine);
+  state.used += roundUp(bytes, kCacheLine) + kApart;
   return {state.pages, at};
 }
 
