@@ -36,8 +36,8 @@ bool launchWidth(const BoundOp &b, const LaunchContext &context, int rowTiles) {
   return launchShape<Width, 1>(b, context);
 }
 
-}  // namespace
-
+// How many times 64 queries a warpgroup takes at once: 2 or 1; 0 where so few heads (of all images) and queries leave multiprocessors
+// without a block, and the kernel of every chip has smaller ones.
 int chooseAttentionRowTiles(int64_t queries, int64_t heads, int64_t width, int multiprocessors) {
   const auto tiles = [&](int rowTiles) { return divideUp(queries, 128 * rowTiles) * heads; };
   if (tiles(1) < multiprocessors * 3 / 4) return 0;
@@ -45,6 +45,8 @@ int chooseAttentionRowTiles(int64_t queries, int64_t heads, int64_t width, int m
   const auto time = [&](int rowTiles) { return divideUp(tiles(rowTiles), multiprocessors) * (128 * rowTiles + 32); };
   return hasTwo(width) && time(2) <= time(1) ? 2 : 1;
 }
+
+}  // namespace
 
 bool launchAttentionHopper(const BoundOp &b, const LaunchContext &context) {
   constexpr int64_t kMost = int64_t{1} << 30;

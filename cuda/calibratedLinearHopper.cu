@@ -112,17 +112,7 @@ bool encodePairs(const BoundOp &b, int ranks, Arguments &a) {
 template <int Ranks>
 bool launchRanks(const BoundOp &b, const LaunchContext &context) {
   Arguments a{};
-  a.epilogue = tileEpilogueOf(b);
-  // C(y) comes through the ring.
-  a.epilogue.e.cachedOutput = {};
-  a.cachedHidden = operandOf(b.cachedHidden);
-  a.inputForm = b.cachedInput.at != nullptr;
-  a.rows = static_cast<int>(b.x.rows);
-  a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
-  a.blocks = static_cast<int>(divideUp(b.x.rows, kCalibratedHopperRows));
-  constexpr int kRows = kCalibratedHopperRows;
-  if (!encodeBoxes(b.x, kRows, a.x) || !encodeBoxes(b.cachedOutput, kRows, a.cachedOutput) || !encodePairs(b, Ranks, a)) return false;
-  if (a.inputForm && !encodeBoxes(b.cachedInput, kRows, a.cachedInput)) return false;
+  if (!encodeOperands(b, kCalibratedHopperRows, a) || !encodePairs(b, Ranks, a)) return false;
   const int blocks = std::min(a.blocks, context.chip.multiprocessors);
   launch(calibratedLinearHopper<Ranks>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), ringBytes(calibratedStageBytes(Ranks)), context, a);
   return true;

@@ -304,20 +304,6 @@ bool addPairs(const BoundOp &b, Next &next, Arguments &a) {
   return true;
 }
 
-// What all pairs share.
-bool encodeOperands(const BoundOp &b, Arguments &a) {
-  a.epilogue = tileEpilogueOf(b);
-  // C(y) comes through the ring.
-  a.epilogue.e.cachedOutput = {};
-  a.cachedHidden = operandOf(b.cachedHidden);
-  a.inputForm = b.cachedInput.at != nullptr;
-  a.rows = static_cast<int>(b.x.rows);
-  a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
-  a.blocks = static_cast<int>(divideUp(b.x.rows, kRows));
-  return encodeBoxes(b.x, kRows, a.x) && encodeBoxes(b.cachedOutput, kRows, a.cachedOutput) &&
-         (!a.inputForm || encodeBoxes(b.cachedInput, kRows, a.cachedInput));
-}
-
 template <int Panels>
 void launchPairs(const Arguments &a, const LaunchContext &context) {
   const int blocks = std::min(a.blocks, context.chip.multiprocessors);
@@ -334,7 +320,7 @@ bool launchCalibratedLinearStacked(const BoundOp &b, const LaunchContext &contex
   if (!Block::suits(b.x.rows, context.chip.multiprocessors)) return false;
   if (b.x.rows > kMost || b.x.columns > kMost || b.out.columns > kMost) return false;
   Arguments shared{};
-  if (!encodeOperands(b, shared)) return false;
+  if (!encodeOperands(b, kRows, shared)) return false;
   std::vector<Arguments> launches;
   for (Next next; next.pair < b.factors.size();) {
     launches.push_back(shared);

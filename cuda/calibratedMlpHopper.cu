@@ -247,21 +247,11 @@ int tilesOf(const BoundOp &b) { return static_cast<int>(divideUp(b.cachedPreActi
 template <int Ranks>
 bool launchWhole(const BoundOp &b, const LaunchContext &context) {
   WholeArguments a{};
-  a.epilogue = tileEpilogueOf(b);
-  // C(y2) comes through the ring.
-  a.epilogue.e.cachedOutput = {};
-  a.cachedHidden = operandOf(b.cachedHidden);
-  a.inputForm = b.cachedInput.at != nullptr;
-  a.rows = static_cast<int>(b.x.rows);
   a.columns = static_cast<int>(b.out.columns);
   a.ranks1 = static_cast<int>(b.factors[0].down.rows);
-  a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
   a.tiles = tilesOf(b);
-  a.blocks = static_cast<int>(divideUp(b.x.rows, kCalibratedHopperRows));
-  constexpr int kRows = kCalibratedHopperRows;
-  if (!encodeBoxes(b.x, kRows, a.x) || !encodeBoxes(b.cachedOutput, kRows, a.cachedOutput) || !encodeMiddle(b, Ranks, a.middle)) return false;
+  if (!encodeOperands(b, kCalibratedHopperRows, a) || !encodeMiddle(b, Ranks, a.middle)) return false;
   if (!encodeBoxes(b.factors[0].down, Ranks, a.down1) || !encodeBoxes(b.factors[1].up, kColumns, a.up2)) return false;
-  if (a.inputForm && !encodeBoxes(b.cachedInput, kRows, a.cachedInput)) return false;
   const int blocks = std::min(a.blocks, context.chip.multiprocessors);
   const int64_t shared = mlpHiddenBytes(Ranks) + ringBytes(mlpStageBytes(Ranks), mlpHiddenBytes(Ranks));
   launch(mlpHopper<Ranks>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), shared, context, a);

@@ -194,7 +194,7 @@ class AttentionHopperRows {
 
   __device__ __forceinline__ void addScores(int i, const unsigned char *keys) {
     const uint64_t right = describeSwizzled128(keys);
-    Wgmma<kAttentionBoxRows>::replace(scores_[i], queries_[i][0], right);
+    Wgmma<kAttentionBoxRows>::registers<kReplaces>(scores_[i], queries_[i][0], right);
     // 16 columns are 32 bytes, and addresses in descriptors count 16.
 #pragma unroll
     for (int k = 1; k < Shape::kDepthSteps; k++)
@@ -204,7 +204,7 @@ class AttentionHopperRows {
   __device__ __forceinline__ void addValues(int i, const uint32_t (&weights)[kWeightSteps][4], const unsigned char *values) {
     const uint64_t right = describeTransposed128(values, Shape::kPanelBytes);
 #pragma unroll
-    for (int k = 0; k < kWeightSteps; k++) Wgmma<Shape::kWidth>::transposed(sums_[i], weights[k], right + k * (16 * 128 / 16));
+    for (int k = 0; k < kWeightSteps; k++) Wgmma<Shape::kWidth>::template registers<kAdds, kTransposed>(sums_[i], weights[k], right + k * (16 * 128 / 16));
   }
 
   // Scores become weights, rounded as the left factor of the next product; what was summed under a smaller maximum shrinks.

@@ -42,6 +42,21 @@ inline bool encodeBoxes(const Panels &w, int boxRows, CUtensorMap &map) {
   return w.type == kHalfType && encodeTensorMap({w.at, w.rows, w.depth, weightStride(w.depth), boxRows, kBoxColumns}, map);
 }
 
+// What the arguments of kernels that begin with x have in common, for blocks of so many rows. C(y) comes through the ring, not with the
+// epilogue. False where an operand does not suit.
+template <class Arguments>
+bool encodeOperands(const BoundOp &b, int blockRows, Arguments &a) {
+  a.epilogue = tileEpilogueOf(b);
+  a.epilogue.e.cachedOutput = {};
+  a.cachedHidden = operandOf(b.cachedHidden);
+  a.inputForm = b.cachedInput.at != nullptr;
+  a.rows = static_cast<int>(b.x.rows);
+  a.steps = static_cast<int>(divideUp(b.x.columns, kBoxColumns));
+  a.blocks = static_cast<int>(divideUp(b.x.rows, blockRows));
+  return encodeBoxes(b.x, blockRows, a.x) && encodeBoxes(b.cachedOutput, blockRows, a.cachedOutput) &&
+         (!a.inputForm || encodeBoxes(b.cachedInput, blockRows, a.cachedInput));
+}
+
 inline int64_t largestRank(const BoundOp &b) {
   int64_t ranks = 0;
   for (const BoundPair &pair : b.factors) ranks = std::max(ranks, pair.down.rows);

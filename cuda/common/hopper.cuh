@@ -2,6 +2,14 @@
 // Kernels guard their bodies with INCACHE_HOPPER: other targets compile them to nothing.
 #pragma once
 #include "ptx.cuh"
+
+namespace incache::cuda {
+
+// What a product with a left factor in registers does with its sums, and how its right factor lies: immediates of the instruction.
+constexpr int kReplaces = 0, kAdds = 1, kKMajor = 0, kTransposed = 1;
+
+}  // namespace incache::cuda
+
 #ifdef INCACHE_CUDA_EMULATED
 #include "../emulator/hopper.h"
 #define INCACHE_HOPPER 1
@@ -71,7 +79,7 @@ __device__ __forceinline__ void publishShared() { asm volatile("fence.proxy.asyn
 __device__ __forceinline__ uint64_t describeSwizzled128(const void *at) {
   return uint64_t{(sharedAddress(at) & 0x3ffff) >> 4} | uint64_t{1} << 16 | uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
 }
-// A right factor whose rows run along the depth (`transposed` of Wgmma), in the same pattern: 64 columns of it are a panel, and further
+// A right factor whose rows run along the depth (kTransposed of Wgmma), in the same pattern: 64 columns of it are a panel, and further
 // ones follow in panels `panelBytes` apart. `at`: of the first of 16 rows, at a multiple of 1,024 bytes. (Of an N-major operand the
 // leading offset is between panels, the stride between groups of eight rows.)
 __device__ __forceinline__ uint64_t describeTransposed128(const void *at, uint32_t panelBytes) {

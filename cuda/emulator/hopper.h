@@ -363,17 +363,11 @@ struct Wgmma {
     static const char instruction = 0;
     products::inFlight[products::threadNumber()].issue({&instruction, N, c, false, {}, a, b});
   }
+  template <int Adds = kAdds, int Transposed = kKMajor>
   static void registers(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
     static const char instruction = 0;
-    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b});
-  }
-  static void replace(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
-    static const char instruction = 0;
-    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, false, true});
-  }
-  static void transposed(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
-    static const char instruction = 0;
-    products::inFlight[products::threadNumber()].issue({&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, true});
+    products::inFlight[products::threadNumber()].issue(
+        {&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, Transposed == kTransposed, Adds == kReplaces});
   }
 };
 

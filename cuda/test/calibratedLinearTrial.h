@@ -27,12 +27,6 @@ inline int64_t sumOf(const std::vector<int64_t> &values) {
   return sum;
 }
 
-inline LaunchContext contextOf(int multiprocessors) {
-  static cudaStream_t stream = nullptr;
-  if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
-}
-
 // The first columns of a tensor whose rows begin at multiples of 16 bytes.
 inline Tensor *alignedTensor(int64_t rows, int64_t columns) { return new Tensor(rows, roundUp(columns, 8), kHalf, 8); }
 
@@ -80,8 +74,8 @@ class Trial {
   }
 
   void runOnce() {
-    expect(launch_(bound_, contextOf(case_.multiprocessors)), "%s: not taken", case_.name);
-    const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(contextOf(1).stream);
+    expect(launch_(bound_, hopperContext(case_.multiprocessors)), "%s: not taken", case_.name);
+    const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(hopperContext(1).stream);
     expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", case_.name, cudaGetErrorString(error != cudaSuccess ? error : ended));
   }
 
@@ -179,12 +173,12 @@ bool isTaken(Launch launch, Change change, const LaunchContext &context) {
 inline void checkRefusals(Launch launch, int64_t mostRanks) {
   const Tensor full(20, 72, kFloat, 8);
   const Weight exact(40, 72, false), wide(mostRanks + 1, 72, true), wideUp(72, mostRanks + 1, true), down(24, 72, true), up(36, 24, true);
-  const auto taken = [&](auto change, LaunchContext context = contextOf(1)) { return isTaken(launch, change, context); };
-  LaunchContext other = contextOf(1);
+  const auto taken = [&](auto change, LaunchContext context = hopperContext(1)) { return isTaken(launch, change, context); };
+  LaunchContext other = hopperContext(1);
   other.chip.computeCapability = 100;
   expect(taken([](BoundOp &) {}), "what fits was not taken");
   expect(!taken([](BoundOp &) {}, other), "another chip");
-  expect(!taken([](BoundOp &) {}, contextOf(132)), "a few rows");
+  expect(!taken([](BoundOp &) {}, hopperContext(132)), "a few rows");
   expect(!taken([&](BoundOp &b) { b.cachedInput = full.matrix(); }), "C(x) in float32");
   expect(!taken([&](BoundOp &b) { b.x = full.matrix(); }), "x in float32");
   expect(!taken([&](BoundOp &b) { b.cachedOutput = full.matrix(); }), "C(y) in float32");
@@ -192,6 +186,21 @@ inline void checkRefusals(Launch launch, int64_t mostRanks) {
   expect(!taken([&](BoundOp &b) { b.factors[0] = {wide.panels(), wideUp.panels()}; }), "too many ranks");
   expect(!taken([&](BoundOp &b) { b.factors = {{exact.panels(), up.panels()}, b.factors[0]}; }), "a pair in float32 before another");
   expect(!taken([&](BoundOp &b) { b.factors = {{down.panels(), up.panels()}, {down.panels(), up.panels()}}; }), "columns from the 36th on");
+}
+
+// What every such kernel takes.
+inline void checkShapes(Launch launch) {
+  const std::vector<Case> cases = {
+      {"qkv", 130, 200, {40, 64, 17}, {72, 136, 60}},
+      {"128 ranks", 33, 64, {128}, {136}, Epilogue::gateResidual},
+      {"192 ranks", 260, 72, {150}, {100}, Epilogue::gelu, false, 2},
+      {"256 ranks", 140, 136, {256}, {64}, Epilogue::silu},
+      {"a few ranks", 9, 75, {8}, {41}},
+      {"odd strides", 70, 75, {24}, {50}, Epilogue::gateResidual, false, 1, 3},
+      {"rank form", 131, 72, {65, 32}, {72, 64}, Epilogue::none, true},
+      {"rank form in Half", 40, 72, {200}, {72}, Epilogue::gateResidual, true, 1, 4, kHalf},
+  };
+  for (const Case &c : cases) check(launch, c);
 }
 
 // Whatever the shape.

@@ -197,6 +197,13 @@ inline void requireHopper(const char *name) {
   std::exit(77);
 }
 
+// For a kernel that is called by itself: an sm_90 of so many multiprocessors, with one stream for all calls.
+inline LaunchContext hopperContext(int multiprocessors) {
+  static cudaStream_t stream = nullptr;
+  if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
+}
+
 // Runs an operation as the plugin would: scratch poisoned, launched, waited for.
 inline void runOn(const Chip &chip, const CudaKernel &kernel, const BoundOp &b) {
   cudaStream_t stream;

@@ -16,14 +16,8 @@ namespace {
 
 constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
-LaunchContext contextOf(int multiprocessors) {
-  static cudaStream_t stream = nullptr;
-  if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
-}
-
 void finishRun(const char *name) {
-  const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(contextOf(1).stream);
+  const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(hopperContext(1).stream);
   expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", name, cudaGetErrorString(error != cudaSuccess ? error : ended));
 }
 
@@ -161,7 +155,7 @@ void testBoxes() {
     BoxArguments a{{}, column, -1, 12, out.data(), descriptor.data()};
     const Matrix x = m.matrix();
     expect(encodeTensorMap({x.at, x.rows, 75, x.stride, 16, 64}, a.map), "no map");
-    launch(readBox, dim3(1), dim3(32), 1024 + 2048, contextOf(1), a);
+    launch(readBox, dim3(1), dim3(32), 1024 + 2048, hopperContext(1), a);
     finishRun("readBox");
     for (int i = 0; i < 16; i++)
       for (int j = 0; j < 64; j++) {
@@ -190,7 +184,7 @@ void testHeadBoxes() {
         BoxArguments a{{}, column, head, row, out.data(), descriptor.data()};
         const Matrix x = m.matrix();
         expect(encodeHeadMap({x.at, x.rows, 3, kWidth, x.stride, 16, 64}, a.map), "no map of heads");
-        launch(readBox, dim3(1), dim3(32), 1024 + 2048, contextOf(1), a);
+        launch(readBox, dim3(1), dim3(32), 1024 + 2048, hopperContext(1), a);
         finishRun("readBox of a head");
         for (int i = 0; i < 16; i++)
           for (int j = 0; j < 64; j++) {
@@ -268,7 +262,7 @@ bool productIsRight(Fault fault) {
   expect(encodeTensorMap({left.matrix().at, 64, 64, left.matrix().stride, 64, 64}, a.left) &&
              encodeTensorMap({right.matrix().at, N, 64, right.matrix().stride, N, 64}, a.right),
          "no map");
-  launch(product<N>, dim3(1), dim3(128), (64 + N) * 128 + 64, contextOf(1), a);
+  launch(product<N>, dim3(1), dim3(128), (64 + N) * 128 + 64, hopperContext(1), a);
   finishRun("product");
   bool right_ = true;
   for (int i = 0; i < 64; i++)
@@ -315,9 +309,9 @@ __global__ void transposedProduct(const __grid_constant__ TransposedArguments a)
   for (int i = 0; i < 32; i++) replaced[i] = 7;
   beginProducts();
   for (int k = 0; k < 4; k++) {
-    Wgmma<N>::transposed(transposed, fragments[k], describeTransposed128(right + 16 * k * 128, kPanelBytes));
+    Wgmma<N>::template registers<kAdds, kTransposed>(transposed, fragments[k], describeTransposed128(right + 16 * k * 128, kPanelBytes));
     if (k == 0)
-      Wgmma<64>::replace(replaced, fragments[k], describeSwizzled128(right));
+      Wgmma<64>::registers<kReplaces>(replaced, fragments[k], describeSwizzled128(right));
     else
       Wgmma<64>::registers(replaced, fragments[k], describeSwizzled128(right) + 2 * k);
   }
@@ -342,7 +336,7 @@ void testTransposed() {
   expect(encodeTensorMap({left.matrix().at, 64, 64, left.matrix().stride, 64, 64}, a.left) &&
              encodeHeadMap({right.matrix().at, 64, 1, N, right.matrix().stride, 64, 64}, a.right),
          "no map");
-  launch(transposedProduct<N>, dim3(1), dim3(128), (1 + (N + 63) / 64) * 64 * 128 + 64, contextOf(1), a);
+  launch(transposedProduct<N>, dim3(1), dim3(128), (1 + (N + 63) / 64) * 64 * 128 + 64, hopperContext(1), a);
   finishRun("transposedProduct");
   for (int i = 0; i < 64; i++)
     for (int j = 0; j < N; j++) {
@@ -426,7 +420,7 @@ void testLinear(const HopperForm &form, const Case &c) {
   if (c.epilogue == Epilogue::gateResidual) b.residual = residual.columnsFrom(0, c.columns), b.gate = gate.columnsFrom(0, c.columns);
   b.out = out.columnsFrom(0, c.columns);
   const auto run = [&] {
-    expect(launchHopperForm(form, b, contextOf(c.multiprocessors)), "%s: not taken", name);
+    expect(launchHopperForm(form, b, hopperContext(c.multiprocessors)), "%s: not taken", name);
     finishRun(name);
     std::vector<float> got;
     for (int64_t i = 0; i < c.rows; i++)
@@ -480,7 +474,7 @@ void testRefusals() {
   const auto taken = [&](auto change, int capability = 90) {
     BoundOp other = b;
     change(other);
-    LaunchContext context = contextOf(4);
+    LaunchContext context = hopperContext(4);
     context.chip.computeCapability = capability;
     const bool result = launchLinearHopper(other, context);
     cudaStreamSynchronize(context.stream);
