@@ -12,16 +12,13 @@ import { collect } from './collect.js';
 import { main as runs } from './runs.js';
 
 const number = { type: 'string' } as const;
+const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text));
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { tokens: number, images: number },
 });
 const [what, file] = positionals;
-if (what === 'runs')
-  await runs({
-    tokens: values.tokens === undefined ? undefined : Number(values.tokens),
-    images: values.images === undefined ? undefined : Number(values.images),
-  });
+if (what === 'runs') await runs({ tokens: numberOf(values.tokens), images: numberOf(values.images) });
 else if (what === 'collect' && file !== undefined) console.log(await save(readFileSync(file, 'utf8')));
 else throw new ArgumentError('command', what, 'runs, or collect and a file');
 
