@@ -43,6 +43,22 @@ export class OutOfMemoryError extends IncacheError {
   }
 }
 
+/** A sampling run whose latents are NaN or infinite after a step: weights, guidance or cache let values grow too large. */
+export class NonFiniteError extends IncacheError {
+  override name = 'NonFiniteError';
+  constructor(
+    /** The step after which it was seen, from 0, and how many the run has. */
+    readonly step: number,
+    readonly steps: number,
+    /** Place of the image in the run. */
+    readonly image: number,
+  ) {
+    super(
+      `values stopped being finite at step ${step} of ${steps}, image ${image}: they grew beyond what the device can hold`,
+    );
+  }
+}
+
 /** `1536` -> `1.5 KiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

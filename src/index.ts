@@ -53,7 +53,14 @@ export {
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 export { DiTCheckpoint } from './engine/checkpoint.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
-export { ArgumentError, FormatError, IncacheError, OutOfMemoryError, PlanError } from './errors.js';
+export {
+  ArgumentError,
+  FormatError,
+  IncacheError,
+  NonFiniteError,
+  OutOfMemoryError,
+  PlanError,
+} from './errors.js';
 export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './evaluate/digitsClassifier.js';
 export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './evaluate/evaluateModel.js';
 export {

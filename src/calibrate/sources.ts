@@ -1,4 +1,5 @@
 /** Where calibration data comes from: images noised by the forward process, or trajectories of the model's own. */
+import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import { bothBranches, guide } from '../diffusion/guidance.js';
 import { qSample, respace } from '../diffusion/noiseSchedule.js';
 import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
@@ -172,6 +173,7 @@ export function trajectorySource(
           ? guide(output, { ...geometry, scale, guidanceChannels: config.inChannels })
           : splitPrediction(output, geometry);
         run.advance(step, latents, prediction);
+        requireFiniteLatents(latents, { step, steps, images: batch, firstImage: index * batch });
       }
     },
   };

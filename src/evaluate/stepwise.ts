@@ -1,4 +1,5 @@
 /** The uncached trajectory of one batch, single steps of which can be taken in another way. */
+import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import { batchNormals } from '../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../diffusion/sampler.js';
 import { DenoisingSession } from '../engine/session.js';
@@ -43,6 +44,7 @@ export class StepNetwork implements Disposable {
     const prediction = await this.#network.predict(place, 0, latents);
     // The network runs on this thread too: let signals and timers through.
     await new Promise((resolve) => setImmediate(resolve));
+    this.trajectory.requireFinite(step, prediction.noise);
     return prediction;
   }
 
@@ -82,7 +84,7 @@ export class Trajectory {
     for (let step = 0; step < this.steps; step++) {
       const prediction = await network.predict(0, step, this.latents[step]!);
       this.predictions.push(prediction);
-      this.latents.push(advanced(run, step, this.latents[step]!, prediction));
+      this.latents.push(this.#advanced(run, step, this.latents[step]!, prediction));
       onStep();
     }
   }
@@ -96,13 +98,27 @@ export class Trajectory {
   ): Promise<Float32Array> {
     const run = this.#start();
     // A multistep sampler knows of the steps before.
-    for (let past = 0; past < step; past++) advanced(run, past, this.latents[past]!, this.predictions[past]!);
-    let latents = advanced(run, step, this.latents[step]!, prediction);
+    for (let past = 0; past < step; past++)
+      this.#advanced(run, past, this.latents[past]!, this.predictions[past]!);
+    let latents = this.#advanced(run, step, this.latents[step]!, prediction);
     for (let next = step + 1; next < this.steps; next++) {
-      latents = advanced(run, next, latents, await network.predict(0, next, latents));
+      latents = this.#advanced(run, next, latents, await network.predict(0, next, latents));
       onStep();
     }
     return latents;
+  }
+
+  /** Throws a `NonFiniteError`: sums over values that are not finite would say nothing. */
+  requireFinite(step: number, values: Float32Array): void {
+    const { labels, firstImage } = this.options;
+    requireFiniteLatents(values, { step, steps: this.steps, images: labels.length, firstImage });
+  }
+
+  #advanced(run: SamplerRun, step: number, latents: Float32Array, prediction: Prediction): Float32Array {
+    const next = latents.slice();
+    run.advance(step, next, prediction);
+    this.requireFinite(step, next);
+    return next;
   }
 
   #start(): SamplerRun {
@@ -115,15 +131,4 @@ export class Trajectory {
     const { labels, seed, firstImage } = this.options;
     return batchNormals(seed, stream, firstImage, labels.length, inChannels * inputSize ** 2);
   }
-}
-
-function advanced(
-  run: SamplerRun,
-  step: number,
-  latents: Float32Array,
-  prediction: Prediction,
-): Float32Array {
-  const next = latents.slice();
-  run.advance(step, next, prediction);
-  return next;
 }

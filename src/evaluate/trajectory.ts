@@ -174,6 +174,7 @@ async function startRun(
     guidanceChannels,
     latents,
     noise: (step) => noise(1 + step),
+    firstImage: firstImage + first,
     signal,
   });
   return { session, latents, steps };

@@ -1,4 +1,5 @@
 /** Denoises one batch: the loop over steps between the sampler on the host and the network on the device. */
+import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import type { Sampler, StepNoise } from '../diffusion/sampler.js';
 import { IncacheError } from '../errors.js';
 import { planCost } from '../plan/cost.js';
@@ -10,18 +11,24 @@ export interface BatchOptions extends BatchNetworkOptions {
   /** Updated in place: images x channels x height x width. */
   readonly latents: Float32Array;
   readonly noise: StepNoise;
+  /** Place of the first image in the run, for errors. Default 0. */
+  readonly firstImage?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Yields after every step; batch numbers are the caller's to add. */
+/**
+ * Yields after every step; batch numbers are the caller's to add. Throws a `NonFiniteError` after a step that leaves NaN or
+ * infinite latents.
+ */
 export async function* denoiseBatch(
   options: BatchOptions,
 ): AsyncGenerator<Omit<SampleStep, 'batch' | 'batches'>> {
-  const { session, sampler, latents } = options;
+  const { session, sampler, latents, labels, firstImage = 0 } = options;
   const { plan } = session;
   const network = new BatchNetwork(options);
   const run = sampler.start(options.noise);
   const macs = plan.plans.map((step) => planCost(step).macs);
+  const images = { steps: sampler.timesteps.length, images: labels.length, firstImage };
   let latest = -1;
   for (const [index, timestep] of sampler.timesteps.entries()) {
     options.signal?.throwIfAborted();
@@ -29,6 +36,7 @@ export async function* denoiseBatch(
     const place = index % plan.chunkSteps;
     if (place === 0) await network.condition(sampler.timesteps.slice(index, index + plan.chunkSteps));
     run.advance(index, latents, await network.predict(index, place, latents));
+    requireFiniteLatents(latents, { step: index, ...images });
     const milliseconds = performance.now() - start;
     latest = index;
     yield {

@@ -116,6 +116,7 @@ export class DiTPipeline implements AsyncDisposable {
           guidanceChannels: resolved.guidanceChannels,
           latents: latents.subarray(first * size, (first + batchLabels.length) * size),
           noise: stepNoise(resolved, first, batchLabels.length, size),
+          firstImage: resolved.firstImage + first,
           signal: resolved.signal,
         });
         for await (const step of steps) {
