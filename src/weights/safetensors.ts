@@ -1,8 +1,8 @@
 /** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { writeChunksAtomic } from './atomicFile.js';
 import { tensorBytes, widenToFloat32, widenToFloat64 } from './dtypes.js';
+import { FileBytes } from './fileBytes.js';
 import { encodeHeader, type TensorShape } from './safetensorsEncode.js';
 import {
   MAX_HEADER_BYTES,
@@ -13,25 +13,27 @@ import {
 } from './safetensorsHeader.js';
 
 export class SafetensorsFile implements Disposable {
-  readonly path: string;
+  readonly #file: FileBytes;
   readonly #header: SafetensorsHeader;
-  #file: number | undefined;
 
-  private constructor(path: string, file: number, header: SafetensorsHeader) {
-    this.path = path;
+  private constructor(file: FileBytes, header: SafetensorsHeader) {
     this.#file = file;
     this.#header = header;
   }
 
   /** Reads and checks the header only. Throws a `FormatError` for a damaged, lying or foreign file. */
   static open(path: string): SafetensorsFile {
-    const file = openForReading(path);
+    const file = FileBytes.open(path);
     try {
-      return new SafetensorsFile(path, file, readHeader(path, file));
+      return new SafetensorsFile(file, readHeader(file));
     } catch (error) {
-      closeSync(file);
+      file.close();
       throw error;
     }
+  }
+
+  get path(): string {
+    return this.#file.path;
   }
 
   get metadata(): Readonly<Record<string, string>> {
@@ -71,11 +73,9 @@ export class SafetensorsFile implements Disposable {
   /** The tensor's bytes from `start` on, as many as there are and fit `target` (default: all); returns those. */
   readBytes(name: string, target?: Uint8Array, start = 0): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
-    if (this.#file === undefined) throw new IncacheError(`${this.path} has been closed`);
     requireInteger('start', start, 0, byteLength);
     const bytes = (target ?? new Uint8Array(byteLength)).subarray(0, byteLength - start);
-    readExactly(this.path, this.#file, bytes, byteOffset + start);
-    return bytes;
+    return this.#file.read(bytes, byteOffset + start);
   }
 
   /** Where a tensor lies and what it is. Throws a `FormatError` when there is none of that name. */
@@ -86,8 +86,7 @@ export class SafetensorsFile implements Disposable {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
+    this.#file.close();
   }
 
   [Symbol.dispose](): void {
@@ -130,22 +129,12 @@ function bytesOf({ name, dtype, shape, data }: TensorToWrite): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-function openForReading(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw new IncacheError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function readHeader(path: string, file: number): SafetensorsHeader {
-  const status = fstatSync(file);
-  if (!status.isFile()) throw new IncacheError(`cannot read ${path}: it is not a file`);
-  const { size } = status;
+function readHeader(file: FileBytes): SafetensorsHeader {
+  const { path, size } = file;
   if (size < PREFIX_BYTES)
     throw new FormatError(`${path} is not a valid safetensors file: it has only ${size} bytes`);
   const prefix = Buffer.alloc(PREFIX_BYTES);
-  readExactly(path, file, prefix, 0);
+  file.read(prefix, 0);
   const length = prefix.readBigUInt64LE();
   const limit = Math.min(size - PREFIX_BYTES, MAX_HEADER_BYTES);
   if (length > BigInt(limit))
@@ -153,7 +142,7 @@ function readHeader(path: string, file: number): SafetensorsHeader {
       `${path} is not a valid safetensors file: its header claims ${length} bytes, of at most ${limit}`,
     );
   const text = new Uint8Array(Number(length));
-  readExactly(path, file, text, PREFIX_BYTES);
+  file.read(text, PREFIX_BYTES);
   const dataStart = PREFIX_BYTES + text.length;
   return parseHeader(path, decodeUtf8(path, text), dataStart, size - dataStart);
 }
@@ -165,25 +154,5 @@ function decodeUtf8(path: string, bytes: Uint8Array): string {
     throw new FormatError(`${path} is not a valid safetensors file: the header is not UTF-8`, {
       cause: error,
     });
-  }
-}
-
-/** A system call takes at most 2^31 - 1 bytes. */
-const MAX_READ = 2 ** 30;
-
-function readExactly(path: string, file: number, target: Uint8Array, position: number): void {
-  for (let done = 0; done < target.length; ) {
-    const count = readSome(path, file, target.subarray(done, done + MAX_READ), position + done);
-    if (count === 0)
-      throw new FormatError(`${path} ends at byte ${position + done}, in the middle of a tensor`);
-    done += count;
-  }
-}
-
-function readSome(path: string, file: number, target: Uint8Array, position: number): number {
-  try {
-    return readSync(file, target, 0, target.length, position);
-  } catch (error) {
-    throw new IncacheError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
