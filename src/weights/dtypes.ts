@@ -1,11 +1,17 @@
 /** Element types of safetensors files and their widening to float32. */
+import { FormatError } from '../errors.js';
 
-/** Bytes of an element, by the file format's name of the type. */
+/**
+ * Bytes of an element, by the file format's name of the type. Tensors of the types after BOOL can be listed, skipped and
+ * copied, but have no float32 values here.
+ */
 export const DTYPE_BYTES = {
   F64: 8,
   F32: 4,
   F16: 2,
   BF16: 2,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
   I64: 8,
   U64: 8,
   I32: 4,
@@ -15,7 +21,14 @@ export const DTYPE_BYTES = {
   I8: 1,
   U8: 1,
   BOOL: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
+  C64: 8,
 } as const;
+
+const WITHOUT_VALUES = ['F8_E8M0', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ', 'C64'] as const;
+type WithoutValues = (typeof WITHOUT_VALUES)[number];
 
 export type Dtype = keyof typeof DTYPE_BYTES;
 
@@ -33,25 +46,46 @@ export function tensorBytes(dtype: Dtype, shape: readonly number[]): number {
   return shape.includes(0) ? 0 : most;
 }
 
-/** Little-endian elements of any type as float32, rounded to nearest where they do not fit. */
+/**
+ * Little-endian elements as float32, rounded to nearest where they do not fit. Throws a `FormatError` for a type that
+ * has no such values.
+ */
 export function widenToFloat32(dtype: Dtype, bytes: Uint8Array): Float32Array {
+  requireValues(dtype);
   const values = new Float32Array(bytes.byteLength / DTYPE_BYTES[dtype]);
   if (dtype === 'BF16') return widenBfloat16(bytes, values);
   if (dtype === 'F16') return widenFloat16(bytes, values);
+  if (dtype === 'F8_E4M3' || dtype === 'F8_E5M2') {
+    const table = float8Table(dtype);
+    for (let i = 0; i < values.length; i++) values[i] = table[bytes[i]!]!;
+    return values;
+  }
   const read = elementReader(dtype, bytes);
   for (let i = 0; i < values.length; i++) values[i] = Number(read(i));
   return values;
 }
 
-/** Little-endian elements of any type as float64. */
+/** Little-endian elements as float64; as `widenToFloat32`. */
 export function widenToFloat64(dtype: Dtype, bytes: Uint8Array): Float64Array {
-  if (dtype === 'F16' || dtype === 'BF16') return Float64Array.from(widenToFloat32(dtype, bytes));
+  requireValues(dtype);
+  if (isSmallFloat(dtype)) return Float64Array.from(widenToFloat32(dtype, bytes));
   const read = elementReader(dtype, bytes);
   return Float64Array.from({ length: bytes.byteLength / DTYPE_BYTES[dtype] }, (_, i) => Number(read(i)));
 }
 
+type SmallFloat = 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2';
+
+function isSmallFloat(dtype: Dtype): dtype is SmallFloat {
+  return ['F16', 'BF16', 'F8_E4M3', 'F8_E5M2'].includes(dtype);
+}
+
+function requireValues(dtype: Dtype): asserts dtype is Exclude<Dtype, WithoutValues> {
+  if ((WITHOUT_VALUES as readonly Dtype[]).includes(dtype))
+    throw new FormatError(`the values of type ${dtype} cannot be read as floats`);
+}
+
 function elementReader(
-  dtype: Exclude<Dtype, 'F16' | 'BF16'>,
+  dtype: Exclude<Dtype, SmallFloat | WithoutValues>,
   bytes: Uint8Array,
 ): (i: number) => number | bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -110,4 +144,20 @@ function float16ToBits(half: number): number {
   // A subnormal half is fraction x 2^-24, a normal float32.
   const magnitude = new Uint32Array(Float32Array.of(fraction * 2 ** -24).buffer)[0]!;
   return (sign | magnitude) >>> 0;
+}
+
+/** The values of all 256 float8 numbers (Micikevicius et al. 2022, table 1), to float32 without rounding. */
+function float8Table(dtype: 'F8_E4M3' | 'F8_E5M2'): Float32Array {
+  // E5M2 is the upper byte of a half.
+  if (dtype === 'F8_E5M2')
+    return widenToFloat32(
+      'F16',
+      Uint8Array.from({ length: 512 }, (_, i) => (i % 2 === 0 ? 0 : i >> 1)),
+    );
+  return Float32Array.from({ length: 256 }, (_, bits) => {
+    const [exponent, fraction] = [(bits >> 3) & 0xf, bits & 0x7];
+    const sign = bits & 0x80 ? -1 : 1;
+    if (exponent === 0xf && fraction === 0x7) return Number.NaN;
+    return sign * (exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10));
+  });
 }

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
-import type { SafetensorsFile } from './safetensors.js';
+import type { TensorSource } from './tensorSource.js';
 
-const CHUNK_BYTES = 16 * 2 ** 20;
+/** A hash takes at most 2^31 - 1 bytes at a time. */
+const CHUNK_BYTES = 2 ** 30;
 
 /** sha256 over the name, type, shape and bytes of every tensor, in the order of their names. */
-export function hashTensors(file: SafetensorsFile): string {
+export function hashTensors(source: Pick<TensorSource, 'names' | 'entry' | 'bytes'>): string {
   const hash = createHash('sha256');
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  for (const name of [...file.tensors.keys()].sort()) {
-    const { dtype, shape, byteLength } = file.entry(name);
+  for (const name of [...source.names].sort()) {
+    const { dtype, shape } = source.entry(name);
     hash.update(JSON.stringify([name, dtype, shape]));
-    for (let start = 0; start < byteLength; start += CHUNK_BYTES)
-      hash.update(file.readBytes(name, buffer, start));
+    const bytes = source.bytes(name);
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES)
+      hash.update(bytes.subarray(start, start + CHUNK_BYTES));
   }
   return hash.digest('hex');
 }

@@ -36,7 +36,7 @@ export function outlineJson(text: string, maxDepth: number): JsonOutline {
 }
 
 /** Place of the quote that ends the string begun at `start`. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let i = start + 1;
   while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
   return i;

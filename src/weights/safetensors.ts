@@ -1,8 +1,9 @@
 /** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { writeChunksAtomic } from './atomicFile.js';
-import { tensorBytes, widenToFloat32, widenToFloat64 } from './dtypes.js';
+import { tensorBytes, widenToFloat64 } from './dtypes.js';
 import { FileBytes } from './fileBytes.js';
+import { refuseUnlessSafetensors } from './fileKind.js';
 import { encodeHeader, type TensorShape } from './safetensorsEncode.js';
 import {
   MAX_HEADER_BYTES,
@@ -11,8 +12,10 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from './safetensorsHeader.js';
+import { allocateFor, readAsFloat32, type TensorSource } from './tensorSource.js';
 
-export class SafetensorsFile implements Disposable {
+export class SafetensorsFile implements TensorSource {
+  readonly notes = [];
   readonly #file: FileBytes;
   readonly #header: SafetensorsHeader;
 
@@ -44,14 +47,17 @@ export class SafetensorsFile implements Disposable {
     return this.#header.tensors;
   }
 
+  get names(): readonly string[] {
+    return [...this.tensors.keys()];
+  }
+
   /** The tensor's values, row-major, as float32. Only its own bytes are read. */
   read(name: string): Float32Array {
-    const { dtype, byteLength } = this.entry(name);
-    if (dtype !== 'F32') return widenToFloat32(dtype, this.readBytes(name));
-    // Straight into the result: a large tensor is in memory once.
-    const values = new Float32Array(byteLength / 4);
-    this.readBytes(name, new Uint8Array(values.buffer));
-    return values;
+    return readAsFloat32(this.path, name, this.entry(name), (target) => this.readBytes(name, target));
+  }
+
+  bytes(name: string): Uint8Array {
+    return this.readBytes(name);
   }
 
   readFloat64(name: string): Float64Array {
@@ -74,7 +80,7 @@ export class SafetensorsFile implements Disposable {
   readBytes(name: string, target?: Uint8Array, start = 0): Uint8Array {
     const { byteOffset, byteLength } = this.entry(name);
     requireInteger('start', start, 0, byteLength);
-    const bytes = (target ?? new Uint8Array(byteLength)).subarray(0, byteLength - start);
+    const bytes = (target ?? allocateFor(this.path, name, byteLength)).subarray(0, byteLength - start);
     return this.#file.read(bytes, byteOffset + start);
   }
 
@@ -131,6 +137,7 @@ function bytesOf({ name, dtype, shape, data }: TensorToWrite): Uint8Array {
 
 function readHeader(file: FileBytes): SafetensorsHeader {
   const { path, size } = file;
+  refuseUnlessSafetensors(file);
   if (size < PREFIX_BYTES)
     throw new FormatError(`${path} is not a valid safetensors file: it has only ${size} bytes`);
   const prefix = Buffer.alloc(PREFIX_BYTES);

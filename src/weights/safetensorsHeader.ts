@@ -81,7 +81,9 @@ function requireDistinct(keys: readonly string[], fail: Fail): void {
   }
 }
 
+/** As the format's own implementation, which takes null for none. */
 function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
+  if (value === null) return {};
   if (!isObject(value)) return fail('__metadata__ is not an object');
   for (const [key, text] of Object.entries(value))
     if (typeof text !== 'string') fail(`__metadata__ '${key}' is not a string`);

@@ -1,0 +1,102 @@
+/** What a file is, by its first bytes and never by its name. */
+import { FormatError } from '../errors.js';
+import { FileBytes } from './fileBytes.js';
+import { LEGACY_START } from './pytorch/torchLegacy.js';
+
+/** The kinds that hold tensors or tell where they are. */
+export type FileKind = 'safetensors' | 'torchZip' | 'torchLegacy' | 'index';
+
+const HEAD_BYTES = 512;
+
+interface Signature {
+  readonly is: string;
+  readonly remedy?: string;
+  readonly matches: (head: Buffer) => boolean;
+}
+
+const startsWith = (text: string) => (head: Buffer) =>
+  head.subarray(0, text.length).toString('latin1') === text;
+
+const matches = (pattern: RegExp) => (head: Buffer) => pattern.test(head.toString('latin1'));
+
+/** What people take for a model. */
+const FOREIGN: readonly Signature[] = [
+  {
+    is: 'a pointer of Git LFS: the file itself was not fetched',
+    remedy: 'run git lfs pull',
+    matches: startsWith('version https://git-lfs.github.com/spec/'),
+  },
+  {
+    is: 'an HTML or XML page',
+    remedy: 'download the file that the page is about',
+    matches: matches(/^(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml)/i),
+  },
+  { is: 'a GGUF file, which is not read', matches: startsWith('GGUF') },
+  { is: 'a GGML file, which is not read', matches: startsWith('lmgg') },
+  { is: 'an ONNX model, which is not read', matches: isOnnx },
+  { is: 'a numpy array', matches: startsWith('\x93NUMPY') },
+  { is: 'an HDF5 file (Keras), which is not read', matches: startsWith('\x89HDF\r\n') },
+  { is: 'a gzip archive', remedy: 'unpack it', matches: startsWith('\x1f\x8b') },
+  { is: 'a 7z archive', remedy: 'unpack it', matches: startsWith('7z\xbc\xaf') },
+  {
+    is: 'a tar archive',
+    remedy: 'unpack it',
+    matches: (head) => head.subarray(257, 262).toString('latin1') === 'ustar',
+  },
+  { is: 'a picture', matches: matches(/^(?:\x89PNG|\xff\xd8\xff|GIF8)/) },
+  {
+    is: 'a pickle that PyTorch has not written',
+    matches: (head) => head[0] === 0x80 && head[1]! <= 5,
+  },
+];
+
+/**
+ * Which kind the file is; whatever is nothing else is taken for safetensors, whose reader says what is wrong. Throws a
+ * `FormatError` that says what the file is instead, an `IncacheError` when it cannot be read.
+ */
+export function kindOfFile(path: string): FileKind {
+  using file = FileBytes.open(path);
+  const head = headOf(file);
+  if (startsWith('PK\x03\x04')(head) || startsWith('PK\x05\x06')(head)) return 'torchZip';
+  if (head.subarray(0, LEGACY_START.length).equals(LEGACY_START)) return 'torchLegacy';
+  if (isJson(head)) return 'index';
+  if (!isSafetensors(head)) refuseForeign(path, head, 'a checkpoint (safetensors or PyTorch)');
+  return 'safetensors';
+}
+
+/** For a reader of safetensors alone: throws a `FormatError` when the file is something that is known. */
+export function refuseUnlessSafetensors(file: FileBytes): void {
+  const head = headOf(file);
+  if (isSafetensors(head)) return;
+  const expected = 'a safetensors file';
+  const other = [
+    { is: 'a zip archive, as PyTorch and numpy write them', matches: startsWith('PK\x03\x04') },
+    { is: 'a PyTorch checkpoint of the older format', matches: startsWith(LEGACY_START.toString('latin1')) },
+    { is: 'JSON', matches: isJson },
+  ].find(({ matches: match }) => match(head));
+  if (other) throw new FormatError(`${file.path} is ${other.is}; expected ${expected}`);
+  refuseForeign(file.path, head, expected);
+}
+
+function refuseForeign(path: string, head: Buffer, expected: string): void {
+  const found = FOREIGN.find(({ matches: match }) => match(head));
+  if (found) throw new FormatError(`${path} is ${found.is}; ${found.remedy ?? `expected ${expected}`}`);
+}
+
+function headOf(file: FileBytes): Buffer {
+  return Buffer.from(file.read(new Uint8Array(Math.min(HEAD_BYTES, file.size)), 0));
+}
+
+/** The first field of an ONNX model is its version (field 1); the producer's name (2) or the graph (7) follows. */
+function isOnnx(head: Buffer): boolean {
+  return head[0] === 0x08 && head[1]! >= 3 && head[1]! <= 0x20 && (head[2] === 0x12 || head[2] === 0x3a);
+}
+
+/** A header of JSON follows its length. */
+function isSafetensors(head: Buffer): boolean {
+  return head.length > 8 && head[8] === 0x7b && head[7] === 0 && head[6] === 0;
+}
+
+function isJson(head: Buffer): boolean {
+  return !isSafetensors(head) && /^(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}|$)/.test(head.toString('latin1'));
+}

@@ -1,0 +1,52 @@
+/** What every kind of checkpoint file is read through. */
+import { IncacheError } from '../errors.js';
+import { type Dtype, widenToFloat32 } from './dtypes.js';
+
+export interface TensorInfo {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Bytes of the elements, row-major without gaps. */
+  readonly byteLength: number;
+}
+
+/** Named tensors of one or several files. Opening reads what describes them; `bytes` and `read` read one tensor. */
+export interface TensorSource extends Disposable {
+  /** The file or folder that messages name. */
+  readonly path: string;
+  readonly names: readonly string[];
+  /** Texts about the file; empty where the format has none. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** What a person should know about the choice that was made when the file was opened, a sentence each. */
+  readonly notes: readonly string[];
+  /** Throws a `FormatError` when there is no tensor of that name. */
+  entry(name: string): TensorInfo;
+  /** The elements as they are stored: row-major, little-endian, in the type that `entry` gives. */
+  bytes(name: string): Uint8Array;
+  /** The same, widened to float32. Throws a `FormatError` for a type that has no such values. */
+  read(name: string): Float32Array;
+  close(): void;
+}
+
+/** Reads a tensor as float32 where `fill` reads its bytes into a target; float32 is in memory once. */
+export function readAsFloat32(
+  path: string,
+  name: string,
+  { dtype, byteLength }: TensorInfo,
+  fill: (target: Uint8Array) => Uint8Array,
+): Float32Array {
+  const bytes = fill(allocateFor(path, name, byteLength));
+  if (dtype !== 'F32') return widenToFloat32(dtype, bytes);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, byteLength / 4);
+}
+
+/** Zeroed bytes for a tensor. Throws an `IncacheError` that names it where there is not so much memory. */
+export function allocateFor(path: string, name: string, bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    throw new IncacheError(
+      `${path}: tensor '${name}' has ${bytes} bytes, more than can be held in memory at once`,
+      { cause: error },
+    );
+  }
+}
