@@ -8,6 +8,7 @@
  *   node scripts/cuda-report.mjs --type f16    for that type alone
  *   node scripts/cuda-report.mjs --log FILE    reads what a compile with `-Xptxas -v` has printed
  *
+ * A whole report without a fault is recorded in cuda/report.sha256, see cuda-sources.mjs.
  * Without nvcc (the environment variable NVCC names another one) there is nothing to report, and it says so.
  */
 import { execFile, spawnSync } from 'node:child_process';
@@ -16,6 +17,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { recordReport } from './cuda-sources.mjs';
 
 const TARGETS = ['sm_80', 'sm_89', 'sm_90a'];
 // As cuda/plugin.cmake has it.
@@ -46,6 +48,8 @@ const problems = [
   ...log.split('\n').filter((line) => SERIALISED.test(line)),
 ];
 for (const problem of problems) console.error(problem);
+const whole = !values.log && !values.type && positionals.length === 0;
+if (whole && problems.length === 0) recordReport(root);
 process.exit(problems.length > 0 ? 1 : 0);
 
 async function compileAll(chosen) {

@@ -1,10 +1,9 @@
 /** Where the CUDA backend is tested: on the emulator, as GPUs of two generations, and on a GPU where there is one. */
 import { rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { cudaBackend } from '../../src/backend/cuda/index.js';
 import { loadBinding } from '../../src/backend/native/binding.js';
-import { cannotBuild, ROOT, run } from '../native/tools.js';
+import { build, cannotBuild, ROOT } from '../native/tools.js';
 
 export const FOLDER = join(ROOT, 'build/test-cuda');
 const EMULATED = join(FOLDER, 'libincache_cuda_emulated.so');
@@ -65,15 +64,7 @@ export function buildEmulated(): void {
 }
 
 export function buildForEmulator(target: string): void {
-  const settings = { INCACHE_CUDA_EMULATED: 'ON', INCACHE_CUDA: 'OFF', INCACHE_TESTS: 'OFF' };
-  run('cmake', [
-    '-S',
-    ROOT,
-    '-B',
-    FOLDER,
-    ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
-  ]);
-  run('cmake', ['--build', FOLDER, '--target', target, '--parallel', String(availableParallelism())]);
+  build(ROOT, FOLDER, { INCACHE_CUDA_EMULATED: 'ON', INCACHE_CUDA: 'OFF', INCACHE_TESTS: 'OFF' }, [target]);
 }
 
 /** From now on the CUDA backend finds what there is at this place, changed as `changes` say. */

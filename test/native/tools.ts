@@ -39,9 +39,15 @@ export function run(
   return stdout;
 }
 
-/** Configures and builds a project of CMake. */
-export function build(source: string, folder: string, options: Readonly<Record<string, string>>): void {
+/** Configures a project of CMake and builds these targets of it (default: all). */
+export function build(
+  source: string,
+  folder: string,
+  options: Readonly<Record<string, string>>,
+  targets: readonly string[] = [],
+): void {
   const settings = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
   run('cmake', ['-S', source, '-B', folder, ...settings]);
-  run('cmake', ['--build', folder, '--parallel', String(availableParallelism())]);
+  const chosen = targets.length > 0 ? ['--target', ...targets] : [];
+  run('cmake', ['--build', folder, ...chosen, '--parallel', String(availableParallelism())]);
 }

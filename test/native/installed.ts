@@ -1,0 +1,114 @@
+/** The library as it is installed, and the example in C that is built with it and draws what the pipeline draws. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { backends } from '../../src/backend/choose.js';
+import { FactorSet } from '../../src/calibrate/factorSet.js';
+import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
+import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { CLI } from '../cli/run.js';
+import { assertClose } from '../support/compare.js';
+import { temporaryFolder } from '../support/folder.js';
+import { build, isPresent, ROOT, run } from './tools.js';
+
+const IMAGES = 4;
+const STEPS = 6;
+const SEED = 7;
+const SIDE = 32;
+
+/** `tree`: where CMake has built the library. */
+export function testInstalled(tree: string): void {
+  describe('the installed library', () => {
+    const folder = temporaryFolder();
+    const path = (...names: string[]) => join(folder, ...names);
+    const prefix = path('prefix');
+
+    before(() => run('cmake', ['--install', tree, '--prefix', prefix]));
+
+    test('has a header, both libraries and what CMake and pkg-config look for', () => {
+      for (const file of ['include/incache.h', 'lib/libincache.a', 'lib/pkgconfig/incache.pc'])
+        assert.ok(existsSync(join(prefix, file)), file);
+      assert.ok(readdirSync(path('prefix/lib')).some((name) => /^libincache\.(so|dylib)$/.test(name)));
+      assert.ok(existsSync(path('prefix/lib/cmake/incache/incache-config.cmake')));
+    });
+
+    test('is found by pkg-config', { skip: isPresent('pkg-config') ? false : 'it is not installed' }, () => {
+      const flags = run('pkg-config', ['--cflags', '--libs', 'incache'], {
+        PKG_CONFIG_PATH: path('prefix/lib/pkgconfig'),
+      });
+      const [include, library, name] = flags.trim().split(/\s+/);
+      assert.ok(existsSync(join(include!.replace('-I', ''), 'incache.h')), flags);
+      assert.ok(existsSync(join(library!.replace('-L', ''), 'libincache.a')), flags);
+      assert.equal(name, '-lincache');
+    });
+
+    describe('with the example in C', () => {
+      const program = path('embed', 'embed');
+      const model = path('digits.incache');
+      const factors = path('factors.safetensors');
+
+      before(() => {
+        build(join(ROOT, 'examples/embed-c'), path('embed'), { CMAKE_PREFIX_PATH: prefix });
+        const source = ['--images', EMBEDDED_CALIBRATION_IMAGES, '--count', '4', '--batch', '4'];
+        run(process.execPath, [CLI, 'calibrate', '--rank', '16', ...source, '--out', factors]);
+        const policy = ['--policy', 'calibrated', '--period', '2', '--factors', factors];
+        const batch = ['--steps', String(STEPS), '--images', String(IMAGES)];
+        run(process.execPath, [CLI, 'export', ...policy, ...batch, '--out', model]);
+      });
+
+      test('draws what the pipeline draws for the seed', async () => {
+        run(program, [model, path('drawn'), String(SEED)]);
+        const latents = await expected();
+        const bytes = readFileSync(path('drawn/latents.f32'));
+        assertClose(new Float32Array(new Uint8Array(bytes).buffer), latents, 1e-4, 'latents');
+        for (let image = 0; image < IMAGES; image++) {
+          const pixels = latents.subarray(image * SIDE * SIDE, (image + 1) * SIDE * SIDE);
+          comparePicture(readFileSync(path(`drawn/000${image}.pgm`)), pixels);
+        }
+      });
+
+      test('fails with the sentence of the library', () => {
+        assert.throws(
+          () => run(program, [path('no.incache'), path('drawn')]),
+          /ended with 1:\nmodel: cannot open .*no\.incache: No such file or directory/,
+        );
+        assert.throws(() => run(program, [factors, path('drawn')]), /its metadata has no 'incache'/);
+        assert.throws(
+          () => run(program, [model, path('drawn'), '1e3']),
+          /expected a whole number as the seed/,
+        );
+      });
+
+      async function expected(): Promise<Float32Array> {
+        // Without the addon its kernels cannot be compared with themselves, but with others they agree as well.
+        const backend = backends().find(({ name, available }) => name === 'native' && available)
+          ? 'native'
+          : 'wasm';
+        await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend });
+        const cache = { policy: 'calibrated', period: 2, factors: FactorSet.load(factors) } as const;
+        const labels = Array.from({ length: IMAGES }, (_, i) => i);
+        const { latents, shape } = await pipeline.generate({
+          labels,
+          steps: STEPS,
+          seed: SEED,
+          batch: IMAGES,
+          cache,
+        });
+        assert.deepEqual(shape, [IMAGES, 1, SIDE, SIDE]);
+        return latents;
+      }
+
+      function comparePicture(file: Uint8Array, pixels: Float32Array): void {
+        const header = `P5\n${SIDE} ${SIDE}\n255\n`;
+        assert.equal(Buffer.from(file.subarray(0, header.length)).toString('latin1'), header);
+        const values = file.subarray(header.length);
+        assert.equal(values.length, pixels.length);
+        for (const [i, value] of values.entries()) {
+          const wanted = (Math.min(Math.max(pixels[i]!, -1), 1) + 1) * 127.5;
+          assert.ok(Math.abs(value - wanted) < 0.6, `pixel ${i} is ${value}; expected ${wanted}`);
+        }
+      }
+    });
+  });
+}
