@@ -58,7 +58,10 @@ void Executable::requireTypes() const {
 }
 
 void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
+  std::map<const Buffer *, size_t> first;
+  std::vector<size_t> owner(plan_.buffers.size());
   for (size_t id = 0; id < plan_.buffers.size(); id++) {
+    owner[id] = id;
     const PlanBuffer &buffer = plan_.buffers[id];
     if (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_TEMPORARY) continue;
     const auto found = bindings.find(buffer.name);
@@ -69,12 +72,14 @@ void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindin
     if (bound.rows != buffer.rows || bound.columns != buffer.columns || bound.type != buffer.type)
       throw Error(INCACHE_BAD_ARGUMENT, "the buffer bound to '" + buffer.name + "' is " + sizeText(bound.rows, bound.columns) +
                                             "; expected " + sizeText(buffer.rows, buffer.columns) + " of the plan's type");
+    owner[id] = first.emplace(&bound, id).first->second;
     bases_[id] = bound.block->at();
     kept_.push_back(bound.block);
     if (!bound.integers) continue;
     integers_[id] = reinterpret_cast<const int32_t *>(bound.integers->at());
     kept_.push_back(bound.integers);
   }
+  requireDistinct(plan_, owner);
 }
 
 void Executable::bindTemporaries() {

@@ -114,6 +114,12 @@ Plan parsePlan(const char *text, size_t length);
 Plan planFrom(const Json &json, const std::string &what);
 void validatePlan(const Plan &plan);
 
+// Whether `write` overlaps `other` and may not: it is no output in the place of an operand that is read element by element.
+bool clashes(const Op &op, const Operand &write, const Operand &other);
+// Throws an Error (INCACHE_BAD_ARGUMENT) where buffers that are one memory are used so that the plan would mean something
+// else. owner: of each buffer the first that is bound to the same memory.
+void requireDistinct(const Plan &plan, const std::vector<size_t> &owner);
+
 // Multiply-accumulates of matrix products, and bytes when every operand moves once (src/plan/cost.ts).
 double planMacs(const Plan &plan);
 double planBytes(const Plan &plan);

@@ -1,11 +1,12 @@
 // Checks a plan, whoever made it (src/plan/validate.ts): shapes, types, roles, aliasing, and that nothing is
 // read before it is written. After it the kernels need check nothing but the values of indices.
 #include <cmath>
+#include <map>
 #include <set>
 #include <tuple>
 
 #include "error.h"
-#include "plan.h"
+#include "plan_region.h"
 
 namespace incache {
 namespace {
@@ -15,13 +16,8 @@ constexpr int64_t kMostElements = int64_t{1} << 36;
 
 std::string size(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }
 
-bool overlaps(const View &a, const View &b) {
-  return a.buffer == b.buffer && a.row < b.row + b.rows && b.row < a.row + a.rows &&
-         a.column < b.column + b.columns && b.column < a.column + a.columns;
-}
-
-bool same(const View &a, const View &b) {
-  return a.buffer == b.buffer && a.row == b.row && a.rows == b.rows && a.column == b.column && a.columns == b.columns;
+std::string span(const char *unit, int64_t first, int64_t count) {
+  return std::string(unit) + "s " + std::to_string(first) + " to " + std::to_string(first + count - 1);
 }
 
 class OpCheck {
@@ -31,7 +27,7 @@ class OpCheck {
     where_ += (op_.layer.empty() ? "" : " of " + op_.layer) + ")";
   }
 
-  void run(std::set<int64_t> &written) {
+  void run(std::map<int64_t, Region> &written) {
     const std::vector<Operand> operands = operandsOf(op_);
     for (const Operand &operand : operands) {
       inside(operand);
@@ -41,9 +37,7 @@ class OpCheck {
         fail(operand.name + " ('" + buffer.name + "') is not " + (operand.integer ? "i32" : "f32, bf16 or f16"));
       if (rowScaled && operand.view.columns != buffer.columns)
         fail(operand.name + " takes a part of the columns of '" + buffer.name + "', which is e4m3");
-      const bool produced = buffer.role == INCACHE_TEMPORARY || buffer.role == INCACHE_OUTPUT;
-      if (!operand.writes && produced && !written.count(operand.view.buffer))
-        fail(operand.name + " reads '" + buffer.name + "' before it is written");
+      if (!operand.writes) readable(operand, written);
       if (operand.writes && (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_INPUT))
         fail(operand.name + " writes to '" + buffer.name + "', which is a weight or an input");
     }
@@ -51,7 +45,7 @@ class OpCheck {
     shapes();
     aliasing(operands);
     for (const Operand &operand : operands)
-      if (operand.writes) written.insert(operand.view.buffer);
+      if (operand.writes) written[operand.view.buffer].add(operand.view);
   }
 
  private:
@@ -75,6 +69,16 @@ class OpCheck {
            std::to_string(v.column) + ") of '" + buffer.name + "', which is " + size(buffer.rows, buffer.columns));
   }
 
+  void readable(const Operand &operand, const std::map<int64_t, Region> &written) const {
+    const PlanBuffer &buffer = at(operand.view);
+    if (buffer.role != INCACHE_TEMPORARY && buffer.role != INCACHE_OUTPUT) return;
+    const std::string reads = operand.name + " reads '" + buffer.name + "' before ";
+    const auto region = written.find(operand.view.buffer);
+    if (region == written.end()) fail(reads + "it is written");
+    if (const std::optional<View> gap = region->second.missing(operand.view))
+      fail(reads + span("row", gap->row, gap->rows) + " of " + span("column", gap->column, gap->columns) + " are written");
+  }
+
   void shape(const char *name, const View &view, int64_t rows, int64_t columns) const {
     if (view.given() && (view.rows != rows || view.columns != columns))
       fail(std::string(name) + " is " + size(view.rows, view.columns) + "; expected " + size(rows, columns));
@@ -91,7 +95,7 @@ class OpCheck {
   }
 
   void positive(const char *name, double value) const {
-    if (!(value > 0)) fail(std::string(name) + " is " + std::to_string(value) + "; expected a positive number");
+    if (!(value > 0) || !std::isfinite(value)) fail(std::string(name) + " is " + std::to_string(value) + "; expected a positive number");
   }
 
   void epilogue() const {
@@ -238,26 +242,6 @@ class OpCheck {
            size(image.rows * (h / p) * (w / p), c * p * p));
   }
 
-  // Element-wise operands that the output may coincide with.
-  bool mayCoincide(const std::string &name) const {
-    switch (op_.kind) {
-      case OpKind::linear:
-      case OpKind::calibratedLinear:
-      case OpKind::calibratedMlp:
-        return name == "residual";
-      case OpKind::add:
-      case OpKind::silu:
-      case OpKind::gelu:
-        return name == "x";
-      case OpKind::gateResidual:
-        return name == "x" || name == "residual";
-      case OpKind::linearCombination:
-        return true;
-      default:
-        return false;
-    }
-  }
-
   // No kernel converts between 16-bit types.
   void oneHalfType(const std::vector<Operand> &operands) const {
     const PlanBuffer *first = nullptr;
@@ -273,9 +257,8 @@ class OpCheck {
   void aliasing(const std::vector<Operand> &operands) const {
     for (const Operand &write : operands)
       for (const Operand &other : operands) {
-        if (!write.writes || &write == &other || !overlaps(write.view, other.view)) continue;
-        const bool inPlace = write.name == "out" && mayCoincide(other.name) && same(write.view, other.view);
-        if (!inPlace) fail(write.name + " overlaps " + other.name + " in '" + at(write.view).name + "'");
+        if (write.writes && &write != &other && clashes(op_, write, other))
+          fail(write.name + " overlaps " + other.name + " in '" + at(write.view).name + "'");
       }
   }
 };
@@ -296,7 +279,7 @@ void validatePlan(const Plan &plan) {
     if (is16Bit(buffer.type) && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY)
       fail("only states and temporaries may hold " + nameOf(buffer.type));
   }
-  std::set<int64_t> written;
+  std::map<int64_t, Region> written;
   for (size_t place = 0; place < plan.ops.size(); place++) OpCheck(plan, place).run(written);
 }
 

@@ -1,5 +1,6 @@
 /* Every kind of misuse is refused with a status and a sentence, and leaves what it was to fill in as it was. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,6 +223,38 @@ static void weights_and_bindings(void) {
   incache_device_close(device);
 }
 
+/* One buffer of a place for x and out: silu may work in place, the sum of products may not. */
+static void shared_bindings(void) {
+  static const char *HEAD =
+      "{\"format\":\"incache-plan\",\"version\":1,\"name\":\"shared\",\"buffers\":["
+      "{\"name\":\"x\",\"role\":\"state\",\"type\":\"f32\",\"rows\":4,\"columns\":4},"
+      "{\"name\":\"out\",\"role\":\"state\",\"type\":\"f32\",\"rows\":4,\"columns\":4}],\"ops\":[{\"layer\":\"\",\"op\":{\"op\":\"%s\","
+      "\"x\":{\"buffer\":0,\"row\":0,\"rows\":4,\"column\":0,\"columns\":4},"
+      "\"out\":{\"buffer\":1,\"row\":0,\"rows\":4,\"column\":0,\"columns\":4}}}]}";
+  incache_device *device = open_device(1, INCACHE_F32);
+  incache_weights *weights = NULL;
+  incache_buffer *both = NULL;
+  expect_ok(incache_weights_create(device, &weights), "weights");
+  expect_ok(incache_buffer_create(device, 4, 4, INCACHE_F32, &both), "both");
+  const incache_binding bindings[] = {{"x", both}, {"out", both}};
+  for (int inPlace = 0; inPlace < 2; inPlace++) {
+    char text[1024];
+    snprintf(text, sizeof text, HEAD, inPlace ? "silu" : "secondMoment");
+    incache_plan *plan = parse(text);
+    incache_executable *executable = NULL;
+    const incache_status status = incache_executable_create(device, plan, weights, bindings, 2, &executable);
+    if (inPlace)
+      expect_ok(status, "one buffer, in place");
+    else
+      expect_refused(status, INCACHE_BAD_ARGUMENT, "one buffer is bound to 'out', which is written, and to 'x' (op 0 of plan 'shared')");
+    incache_executable_destroy(executable);
+    incache_plan_destroy(plan);
+  }
+  incache_buffer_destroy(both);
+  incache_weights_destroy(weights);
+  incache_device_close(device);
+}
+
 /* ---- Values that only a run can see ------------------------------------------------------------------------------------ */
 
 static void indices(void) {
@@ -311,6 +344,9 @@ static void plans_of_operations(void) {
   refuse_ops(&op, INCACHE_BAD_ARGUMENT, "ops[0].factors is null");
   op.factors = &no_factor;
   refuse_ops(&op, INCACHE_BAD_PLAN, "a factor of no rows");
+  op = (incache_op){.op = "attention", .q = GOOD.x, .k = GOOD.x, .v = GOOD.x, .heads = 1, .query_length = 3, .key_length = 3, .out = {4, 0, 3, 0, 5}};
+  op.attention_scale = INFINITY;
+  refuse_ops(&op, INCACHE_BAD_PLAN, "scale is inf; expected a positive number");
   op = GOOD, op.x.buffer = 9;
   refuse_ops(&op, INCACHE_BAD_PLAN, "x names buffer 9, of 5");
   op = GOOD, op.x.row = 1;
@@ -415,6 +451,7 @@ int main(void) {
   devices();
   buffers();
   weights_and_bindings();
+  shared_bindings();
   indices();
   plans_as_text();
   plans_of_operations();

@@ -2,6 +2,7 @@
  * Where the temporaries of a plan lie in one arena. Two buffers may share bytes when their lives, from the
  * first operation that touches them to the last, do not overlap.
  */
+import { Occupancy } from './occupancy.js';
 import { operandsOf } from './operands.js';
 import { bufferBytes, type Plan, type PlanBuffer } from './types.js';
 
@@ -27,22 +28,17 @@ interface Life {
 /** Greedy by size: the largest buffer first, each at the lowest place free during its whole life. */
 export function layoutTemporaries(plan: Plan): ArenaLayout {
   const offsets: (number | undefined)[] = plan.buffers.map(() => undefined);
-  const placed: { life: Life; offset: number }[] = [];
+  const taken = new Occupancy(plan.ops.length);
   let arenaBytes = 0;
   let sumBytes = 0;
-  for (const life of lives(plan).sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const neighbours = placed
-      .filter((other) => other.life.first <= life.last && life.first <= other.life.last)
-      .sort((a, b) => a.offset - b.offset);
-    let offset = 0;
-    for (const other of neighbours) {
-      if (other.offset - offset >= life.bytes) break;
-      offset = Math.max(offset, other.offset + other.life.bytes);
-    }
-    offsets[life.buffer] = offset;
-    placed.push({ life, offset });
-    arenaBytes = Math.max(arenaBytes, offset + life.bytes);
-    sumBytes += life.bytes;
+  for (const { buffer, bytes, first, last } of lives(plan).sort(
+    (a, b) => b.bytes - a.bytes || a.first - b.first,
+  )) {
+    const offset = taken.lowest(first, last, bytes);
+    taken.take(first, last, offset, bytes);
+    offsets[buffer] = offset;
+    arenaBytes = Math.max(arenaBytes, offset + bytes);
+    sumBytes += bytes;
   }
   return { offsets, arenaBytes, sumBytes };
 }

@@ -1,6 +1,8 @@
 /** Checks a plan, whoever made it: shapes, element types, roles, and that nothing is read before it is written. */
 import { PlanError } from '../errors.js';
+import { clashes } from './aliasing.js';
 import { type Operand, operandsOf } from './operands.js';
+import { Region } from './region.js';
 import {
   type BufferType,
   type CalibratedLinearOp,
@@ -16,10 +18,15 @@ import {
   type View,
 } from './types.js';
 
+/** Of every side and count: products of two are exact, in a double and in 64 bits. */
+const MOST = 2 ** 30;
+/** Of a buffer: 2^38 bytes are beyond any device that this runs on. */
+const MOST_ELEMENTS = 2 ** 36;
+
 /** Throws a `PlanError` that names the operation and the operand, and states both shapes. */
 export function validatePlan(plan: Plan): void {
   checkBuffers(plan.buffers);
-  const written = new Set<number>();
+  const written = new Map<number, Region>();
   for (const [place, { layer, op }] of plan.ops.entries()) {
     const check = new OpCheck(plan, `op ${place} (${op.op}${layer ? ` of ${layer}` : ''})`);
     const { reads, writes } = operandsOf(op);
@@ -28,7 +35,11 @@ export function validatePlan(plan: Plan): void {
     for (const operand of writes) check.writable(operand);
     checkOp(check, op);
     checkAliasing(check, op, reads, writes);
-    for (const { view } of writes) written.add(view.buffer);
+    for (const { view } of writes) {
+      const region = written.get(view.buffer) ?? new Region();
+      written.set(view.buffer, region);
+      region.add(view);
+    }
   }
 }
 
@@ -40,9 +51,13 @@ function checkBuffers(buffers: readonly PlanBuffer[]): void {
     names.add(buffer.name);
     for (const field of ['rows', 'columns'] as const) {
       const size = buffer[field];
-      if (!Number.isSafeInteger(size) || size < 1)
-        throw new PlanError(`${what}: ${field} is ${size}; expected a positive integer`);
+      if (!Number.isSafeInteger(size) || size < 1 || size > MOST)
+        throw new PlanError(`${what}: ${field} is ${size}; expected an integer from 1 to 2^30`);
     }
+    if (buffer.rows * buffer.columns > MOST_ELEMENTS)
+      throw new PlanError(
+        `${what}: it is ${buffer.rows} x ${buffer.columns}; expected at most 2^36 elements`,
+      );
     if (buffer.type === 'i32' && buffer.role !== 'input')
       throw new PlanError(`${what}: only inputs may hold i32, not a ${buffer.role}`);
     if (buffer.type === 'e4m3' && buffer.role !== 'state')
@@ -86,11 +101,16 @@ class OpCheck {
     }
   }
 
-  readable({ name, view }: Operand, written: ReadonlySet<number>): void {
+  readable({ name, view }: Operand, written: ReadonlyMap<number, Region>): void {
     const buffer = this.buffer(view);
-    const needsWriter = buffer.role === 'temporary' || buffer.role === 'output';
-    if (needsWriter && !written.has(view.buffer))
-      this.fail(`${name} reads '${buffer.name}' before it is written`);
+    if (buffer.role !== 'temporary' && buffer.role !== 'output') return;
+    const region = written.get(view.buffer);
+    if (!region) this.fail(`${name} reads '${buffer.name}' before it is written`);
+    const gap = region.missing(view);
+    if (gap)
+      this.fail(
+        `${name} reads '${buffer.name}' before ${span('row', gap.row, gap.rows)} of ${span('column', gap.column, gap.columns)} are written`,
+      );
   }
 
   writable({ name, view }: Operand): void {
@@ -136,8 +156,8 @@ class OpCheck {
   }
 
   count(name: string, value: number): void {
-    if (!Number.isSafeInteger(value) || value < 1)
-      this.fail(`${name} is ${value}; expected a positive integer`);
+    if (!Number.isSafeInteger(value) || value < 1 || value > MOST)
+      this.fail(`${name} is ${value}; expected an integer from 1 to 2^30`);
   }
 
   /** One row an image: the rows of `tokens` must be a multiple of those of `view`. */
@@ -151,6 +171,11 @@ class OpCheck {
     const { role, name: buffer } = this.buffer(view);
     if (role !== 'weight') this.fail(`${name} is '${buffer}', of role ${role}; expected a weight`);
   }
+}
+
+/** `rows 2 to 5`, both among them. */
+function span(unit: string, first: number, count: number): string {
+  return `${unit}s ${first} to ${first + count - 1}`;
 }
 
 const INTEGER_OPERANDS = new Set(['index', 'keyLengths']);
@@ -330,43 +355,10 @@ function checkPatches(check: OpCheck, op: Extract<Op, { op: 'patchify' | 'unpatc
   check.shape(tokensName, tokens, image.rows * perImage, op.channels * op.patch * op.patch);
 }
 
-/** Element-wise reads that an operation may overwrite in place. */
-const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
-  linear: ['residual'],
-  calibratedLinear: ['residual'],
-  calibratedMlp: ['residual'],
-  add: ['x'],
-  silu: ['x'],
-  gelu: ['x'],
-  gateResidual: ['x', 'residual'],
-  linearCombination: ['terms[0].x', 'terms[1].x', 'terms[2].x', 'terms[3].x'],
-};
-
 /** A write may coincide exactly with an operand that is read element by element, and overlap no other. */
 function checkAliasing(check: OpCheck, op: Op, reads: readonly Operand[], writes: readonly Operand[]): void {
-  const allowed = IN_PLACE[op.op] ?? [];
-  for (const write of writes) {
-    for (const read of reads) {
-      if (!overlaps(write.view, read.view)) continue;
-      if (write.name === 'out' && allowed.includes(read.name) && same(write.view, read.view)) continue;
-      check.fail(`${write.name} overlaps ${read.name} in '${check.buffer(write.view).name}'`);
-    }
-  }
-  if (writes.length === 2 && overlaps(writes[0]!.view, writes[1]!.view)) check.fail('store overlaps out');
-}
-
-function same(a: View, b: View): boolean {
-  return (
-    overlaps(a, b) && a.row === b.row && a.rows === b.rows && a.column === b.column && a.columns === b.columns
-  );
-}
-
-function overlaps(a: View, b: View): boolean {
-  return (
-    a.buffer === b.buffer &&
-    a.row < b.row + b.rows &&
-    b.row < a.row + a.rows &&
-    a.column < b.column + b.columns &&
-    b.column < a.column + a.columns
-  );
+  for (const write of writes)
+    for (const other of [...reads, ...writes])
+      if (other !== write && clashes(op, write, other))
+        check.fail(`${write.name} overlaps ${other.name} in '${check.buffer(write.view).name}'`);
 }

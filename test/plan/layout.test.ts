@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ALIGNMENT, alignedBytes, layoutTemporaries } from '../../src/plan/layout.js';
-import type { BufferType, Plan, View } from '../../src/plan/types.js';
+import type { BufferType, Plan, PlanBuffer, View } from '../../src/plan/types.js';
 import { allPlans } from '../support/plans.js';
 
 /** A chain of additions over random temporaries: which buffer each reads and writes. */
@@ -94,4 +94,26 @@ test('nor in the plans of the model, whose arena is smaller than the sum', () =>
     const { arenaBytes, sumBytes } = layoutTemporaries(plan);
     assert.ok(arenaBytes <= sumBytes);
   }
+});
+
+test('a plan of 20,000 blocks is laid out in time that grows with its length', () => {
+  const widths = [64, 192, 64, 64, 256];
+  const buffers: PlanBuffer[] = [];
+  const temporary = (columns: number): View => {
+    buffers.push({ name: `t${buffers.length}`, role: 'temporary', type: 'f32', rows: 4, columns });
+    return { buffer: buffers.length - 1, row: 0, rows: 4, column: 0, columns };
+  };
+  const stream = temporary(64);
+  const ops: Plan['ops'][number][] = [];
+  for (let block = 0; block < 20_000; block++) {
+    let x = stream;
+    for (const out of [...widths.map(temporary), stream]) {
+      ops.push({ layer: '', op: { op: 'silu', x, out } });
+      x = out;
+    }
+  }
+  // Beside the stream two neighbours are alive at once; they take turns at the same two places.
+  const { arenaBytes, sumBytes } = layoutTemporaries({ name: 'deep', buffers, ops });
+  assert.equal(arenaBytes, 16 * (64 + 64 + 256));
+  assert.equal(sumBytes, 16 * (64 + 20_000 * widths.reduce((a, b) => a + b)));
 });

@@ -193,7 +193,17 @@ describe('validation', () => {
     ],
     ['keys of another length', { ...ATTENTION, keyLength: 2 }, /k is 6 x 5; expected 4 x 5/],
     ['a scale of nothing', { ...ATTENTION, scale: 0 }, /scale is 0; expected a positive number/],
-    ['half a head', { ...ATTENTION, heads: 2.5 }, /heads is 2.5; expected a positive integer/],
+    [
+      'an infinite scale',
+      { ...ATTENTION, scale: Number.POSITIVE_INFINITY },
+      /scale is Infinity; expected a positive/,
+    ],
+    [
+      'more heads than a side may have',
+      { ...ATTENTION, heads: 2 ** 30 + 1 },
+      /heads is 1073741825; expected/,
+    ],
+    ['half a head', { ...ATTENTION, heads: 2.5 }, /heads is 2.5; expected an integer from 1 to 2\^30/],
     [
       'an odd embedding',
       { op: 'timestepEmbedding', x: { ...residual, columns: 1 }, maxPeriod: 10, out },
@@ -263,6 +273,16 @@ describe('validation', () => {
 
   const badBuffers: [string, PlanBuffer, RegExp][] = [
     ['no rows', buffer('bad', 'state', 0, 1), /buffer 12 \('bad'\): rows is 0/],
+    [
+      '2^30 + 1 rows',
+      buffer('bad', 'state', 2 ** 30 + 1, 1),
+      /rows is 1073741825; expected .* from 1 to 2\^30/,
+    ],
+    [
+      '2^38 elements',
+      buffer('bad', 'state', 2 ** 20, 2 ** 18),
+      /is 1048576 x 262144; expected at most 2\^36/,
+    ],
     ['2^60 columns', buffer('bad', 'state', 1, 2 ** 60), /columns is 1152921504606847000/],
     ['a name twice', buffer('x', 'state', 1, 1), /the name is taken/],
     ['integer state', buffer('bad', 'state', 1, 1, 'i32'), /only inputs may hold i32/],

@@ -12,7 +12,7 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
-import { bindTensor } from '../bindings.js';
+import { bindTensors } from '../bindings.js';
 import type { Binding, DeviceHandle } from './binding.js';
 import { native } from './errors.js';
 import { type ExecutionHost, NativeExecutable } from './executable.js';
@@ -100,10 +100,11 @@ export class NativeDevice implements Device, ExecutionHost {
     const weights = this.#ownWeights(bindings.weights);
     const names: string[] = [];
     const tensors: NativeTensor[] = [];
-    for (const buffer of plan.buffers) {
-      if (buffer.role === 'weight' || buffer.role === 'temporary') continue;
-      names.push(buffer.name);
-      tensors.push(this.#ownTensor(buffer.name, bindTensor(buffer, bindings)));
+    for (const [id, tensor] of bindTensors(plan, bindings).entries()) {
+      if (!tensor) continue;
+      const { name } = plan.buffers[id]!;
+      names.push(name);
+      tensors.push(this.#ownTensor(name, tensor));
     }
     const parsed = native(() => this.binding.parsePlan(serializePlan(plan)));
     try {

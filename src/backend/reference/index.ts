@@ -1,6 +1,7 @@
 /** The reference backend: every operation in float64 TypeScript, written to be read. The oracle, not for use. */
 import { IncacheError, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan, PlanBuffer } from '../../plan/types.js';
+import { validatePlan } from '../../plan/validate.js';
 import type {
   Backend,
   Device,
@@ -10,7 +11,7 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
-import { bindTensor } from '../bindings.js';
+import { bindTensors } from '../bindings.js';
 import { roundRowE4m3 } from '../e4m3.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
@@ -132,24 +133,19 @@ class ReferenceDevice implements Device {
   async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.#requireOpen();
     const weights = bindings.weights as ReferenceWeights;
-    const tensors: ReferenceTensor[] = [];
-    const dataOf = (buffer: PlanBuffer): Float64Array => {
-      if (buffer.role === 'weight') return weights.tensor(buffer);
-      if (buffer.role === 'temporary') return new Float64Array(buffer.rows * buffer.columns);
-      const tensor = bindTensor(buffer, bindings) as ReferenceTensor;
-      tensors.push(tensor);
-      return tensor.data;
-    };
-    const buffers: BufferData[] = plan.buffers.map((buffer) => {
-      const { type, columns } = buffer;
-      return { data: dataOf(buffer), type, columns };
+    validatePlan(plan);
+    const tensors = bindTensors(plan, bindings) as (ReferenceTensor | undefined)[];
+    const buffers = plan.buffers.map((buffer, id): BufferData => {
+      const { role, type, rows, columns } = buffer;
+      const own = () => (role === 'weight' ? weights.tensor(buffer) : new Float64Array(rows * columns));
+      return { data: tensors[id]?.data ?? own(), type, columns };
     });
     let disposed = false;
     return {
       run: async () => {
         this.#requireOpen();
         if (disposed) throw new IncacheError(`plan '${plan.name}' has been disposed`);
-        for (const tensor of tensors) tensor.requireAlive();
+        for (const tensor of tensors) tensor?.requireAlive();
         for (const { op } of plan.ops) runOp(op, (view) => matrixOf(buffers[view.buffer]!, view));
       },
       dispose: () => {

@@ -3,7 +3,7 @@ import { IncacheError } from '../../errors.js';
 import { layoutTemporaries } from '../../plan/layout.js';
 import type { Op, Plan, View } from '../../plan/types.js';
 import type { Executable, PlanBindings } from '../backend.js';
-import { bindTensor } from '../bindings.js';
+import { bindTensors } from '../bindings.js';
 import type { MemoryHost } from './memory.js';
 import type { Placement } from './operation.js';
 import { encode } from './operations/index.js';
@@ -38,10 +38,8 @@ export class WasmExecutable implements Executable {
     this.#host = host;
     this.#plan = plan;
     this.#weights = ownWeights(host, bindings);
-    this.#tensors = plan.buffers.map((buffer) =>
-      buffer.role === 'weight' || buffer.role === 'temporary'
-        ? undefined
-        : ownTensor(host, buffer.name, bindTensor(buffer, bindings)),
+    this.#tensors = bindTensors(plan, bindings).map(
+      (tensor, id) => tensor && ownTensor(host, plan.buffers[id]!.name, tensor),
     );
     this.#packed = this.#weights.load(plan, host.int8);
     const { offsets, arenaBytes } = layoutTemporaries(plan);

@@ -1,0 +1,76 @@
+// Which operands may share memory (src/plan/aliasing.ts): within an operation, and through buffers bound to several names.
+#include <algorithm>
+
+#include "error.h"
+#include "plan.h"
+
+namespace incache {
+namespace {
+
+bool overlaps(const View &a, const View &b) {
+  return a.buffer == b.buffer && a.row < b.row + b.rows && b.row < a.row + a.rows && a.column < b.column + b.columns &&
+         b.column < a.column + a.columns;
+}
+
+bool same(const View &a, const View &b) {
+  return a.buffer == b.buffer && a.row == b.row && a.rows == b.rows && a.column == b.column && a.columns == b.columns;
+}
+
+// Element-wise operands that the output may coincide with.
+bool mayCoincide(OpKind kind, const std::string &name) {
+  switch (kind) {
+    case OpKind::linear:
+    case OpKind::calibratedLinear:
+    case OpKind::calibratedMlp:
+      return name == "residual";
+    case OpKind::add:
+    case OpKind::silu:
+    case OpKind::gelu:
+      return name == "x";
+    case OpKind::gateResidual:
+      return name == "x" || name == "residual";
+    case OpKind::linearCombination:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool clashes(const Op &op, const Operand &write, const Operand &other) {
+  if (!overlaps(write.view, other.view)) return false;
+  return !(write.name == "out" && mayCoincide(op.kind, other.name) && same(write.view, other.view));
+}
+
+void requireDistinct(const Plan &plan, const std::vector<size_t> &owner) {
+  std::vector<bool> shared(owner.size(), false);
+  for (size_t id = 0; id < owner.size(); id++)
+    if (owner[id] != id) shared[owner[id]] = true;
+  if (std::find(shared.begin(), shared.end(), true) == shared.end()) return;
+  const auto merged = [&](Operand operand) {
+    operand.view.buffer = static_cast<int64_t>(owner[static_cast<size_t>(operand.view.buffer)]);
+    return operand;
+  };
+  std::vector<Operand> earlier;
+  for (size_t place = 0; place < plan.ops.size(); place++) {
+    const Op &op = plan.ops[place];
+    std::vector<Operand> used = operandsOf(op);
+    used.erase(std::remove_if(used.begin(), used.end(), [&](const Operand &o) { return !shared[static_cast<size_t>(merged(o).view.buffer)]; }),
+               used.end());
+    const auto refuse = [&](const Operand &write, const Operand &other) {
+      const auto name = [&](const Operand &o) { return "'" + plan.buffers[static_cast<size_t>(o.view.buffer)].name + "'"; };
+      throw Error(INCACHE_BAD_ARGUMENT, "one buffer is bound to " + name(write) + ", which is written, and to " + name(other) + " (op " +
+                                            std::to_string(place) + " of plan '" + plan.name + "'); expected two buffers");
+    };
+    for (const Operand &other : used) {
+      for (const Operand &write : earlier)
+        if (write.view.buffer != other.view.buffer && overlaps(merged(write).view, merged(other).view)) refuse(write, other);
+      for (const Operand &write : used)
+        if (write.writes && write.view.buffer != other.view.buffer && clashes(op, merged(write), merged(other))) refuse(write, other);
+    }
+    std::copy_if(used.begin(), used.end(), std::back_inserter(earlier), [](const Operand &o) { return o.writes; });
+  }
+}
+
+}  // namespace incache

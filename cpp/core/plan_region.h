@@ -1,0 +1,31 @@
+// Which part of a buffer has been written (src/plan/region.ts): bands of rows, each with the columns that it has.
+#pragma once
+#include <optional>
+
+#include "plan.h"
+
+namespace incache {
+
+class Region {
+ public:
+  void add(const View &view);
+  // The first rectangle of `view`, from the top, that is not in the region; none when the region has it all.
+  std::optional<View> missing(const View &view) const;
+
+ private:
+  struct Span {
+    int64_t first, end;
+    bool operator==(const Span &other) const { return first == other.first && end == other.end; }
+  };
+  // Rows from `row` to the next band.
+  struct Band {
+    int64_t row;
+    std::vector<Span> spans;
+  };
+  std::vector<Band> bands_{{0, {}}};
+
+  size_t cut(int64_t row);
+  static void unite(std::vector<Span> &spans, Span span);
+};
+
+}  // namespace incache

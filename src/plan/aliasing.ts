@@ -1,0 +1,79 @@
+/** Which operands may share memory: within an operation, and through tensors that are bound to several names. */
+import { type Operand, operandsOf } from './operands.js';
+import type { Op, Plan, View } from './types.js';
+
+/** Element-wise reads that an operation may overwrite in place. */
+const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
+  linear: ['residual'],
+  calibratedLinear: ['residual'],
+  calibratedMlp: ['residual'],
+  add: ['x'],
+  silu: ['x'],
+  gelu: ['x'],
+  gateResidual: ['x', 'residual'],
+  linearCombination: ['terms[0].x', 'terms[1].x', 'terms[2].x', 'terms[3].x'],
+};
+
+/**
+ * Whether the two operands of `op` may not share memory as they do: `write` overlaps `other`, and is not the output of an
+ * operation that reads `other` element by element from the same place.
+ */
+export function clashes(op: Op, write: Operand, other: Operand): boolean {
+  if (!overlaps(write.view, other.view)) return false;
+  const inPlace = write.name === 'out' && (IN_PLACE[op.op]?.includes(other.name) ?? false);
+  return !(inPlace && same(write.view, other.view));
+}
+
+/** Two names of one tensor that the plan may not use as it does, and the operation at which that shows. */
+export interface SharedName {
+  readonly written: string;
+  readonly other: string;
+  readonly place: number;
+}
+
+/**
+ * The first clash between buffers that are one tensor. `owner` tells for each buffer the first that is bound to the same
+ * tensor. A tensor may have several names where none of them is written, or where each operation that writes one could do so
+ * in place, and what it wrote is never taken for the values of another name.
+ */
+export function sharedNameClash(plan: Plan, owner: readonly number[]): SharedName | undefined {
+  const shared = new Set(owner.filter((first, id) => first !== id));
+  if (shared.size === 0) return undefined;
+  const isShared = ({ view }: Operand) => shared.has(owner[view.buffer]!);
+  const merged = ({ name, view }: Operand): Operand => ({
+    name,
+    view: { ...view, buffer: owner[view.buffer]! },
+  });
+  const earlier: Operand[] = [];
+  for (const [place, { op }] of plan.ops.entries()) {
+    const { reads, writes } = operandsOf(op);
+    const written = writes.filter(isShared);
+    for (const other of [...reads, ...writes].filter(isShared)) {
+      const clash = (write: Operand) => write.view.buffer !== other.view.buffer;
+      const found =
+        earlier.find((write) => clash(write) && overlaps(merged(write).view, merged(other).view)) ??
+        written.find((write) => clash(write) && clashes(op, merged(write), merged(other)));
+      if (!found) continue;
+      const [writtenName, otherName] = [found, other].map(({ view }) => plan.buffers[view.buffer]!.name);
+      return { written: writtenName!, other: otherName!, place };
+    }
+    earlier.push(...written);
+  }
+  return undefined;
+}
+
+function same(a: View, b: View): boolean {
+  return (
+    overlaps(a, b) && a.row === b.row && a.rows === b.rows && a.column === b.column && a.columns === b.columns
+  );
+}
+
+export function overlaps(a: View, b: View): boolean {
+  return (
+    a.buffer === b.buffer &&
+    a.row < b.row + b.rows &&
+    b.row < a.row + a.rows &&
+    a.column < b.column + b.columns &&
+    b.column < a.column + a.columns
+  );
+}
