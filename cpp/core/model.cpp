@@ -19,6 +19,10 @@ SamplerStep parseStep(const Json &json, const std::string &what) {
   step.timestep = fields::real(json, "timestep", what);
   step.x0FromX = fields::real(x0, "x", what + ".x0");
   step.x0FromNoise = fields::real(x0, "noise", what + ".x0");
+  if (x0.find("clip")) {
+    step.clip = fields::real(x0, "clip", what + ".x0");
+    if (!(*step.clip >= 0)) fail(what + ".x0.clip is negative");
+  }
   step.fromX = fields::real(next, "x", what + ".next");
   step.fromX0 = fields::real(next, "x0", what + ".next");
   step.fromX0Before = fields::real(next, "x0Before", what + ".next");
@@ -67,6 +71,7 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
   learnSigma = fields::boolean(json, "learnSigma", what);
   guided = fields::boolean(json, "guided", what);
   guidanceScale = fields::real(json, "guidanceScale", what);
+  if (json.find("initialScale")) initialScale = fields::real(json, "initialScale", what);
   guidanceChannels = within(json, "guidanceChannels", 0, channels);
   labelRows = within(json, "labelRows", 1, kMostImages + 1);
   chunkSteps = within(json, "chunkSteps", 1, kMostSteps);

@@ -58,6 +58,7 @@ void Sampler::restart(SampleSettings settings) {
   x0Before_.assign(latents_.size(), 0);
   for (int64_t image = 0; image < model_->images; image++)
     normals(settings_.seed, kInitialNoise, settings_.firstImage + static_cast<uint32_t>(image), size, latents_.data() + image * size);
+  for (float &value : latents_) value = static_cast<float>(model_->initialScale * static_cast<double>(value));
 }
 
 size_t Sampler::step() {
@@ -123,7 +124,8 @@ void Sampler::advance(size_t place) {
       normals(settings_.seed, 1 + static_cast<uint32_t>(place), settings_.firstImage + static_cast<uint32_t>(image), size, fresh.data());
     for (int64_t i = 0; i < size; i++) {
       const double now = static_cast<double>(x[i]), epsilon = static_cast<double>(noise[i]);
-      const double x0 = step.x0FromX * now + step.x0FromNoise * epsilon;
+      const double clean = step.x0FromX * now + step.x0FromNoise * epsilon;
+      const double x0 = step.clip ? std::clamp(clean, -*step.clip, *step.clip) : clean;
       double next = step.fromX * now + step.fromX0 * x0 + step.fromX0Before * before[i] + step.fromNoise * epsilon;
       if (step.logDeviation) {
         const auto [small, large] = *step.logDeviation;

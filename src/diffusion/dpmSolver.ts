@@ -1,52 +1,42 @@
-import { requireInteger } from '../errors.js';
-import { cumulativeAlphas, linearBetas, TRAINING_STEPS } from './noiseSchedule.js';
+/** DPM-Solver++ with data prediction, multistep (Lu et al. 2022, algorithm 2). */
+import { cleanFrom, type Parameterization } from './parameterization.js';
 import type { SamplerStep } from './sampler.js';
 
-/** The continuous time at which sampling starts and ends; the network's timestep is 1000 t - 1. */
-const START = 1;
-const END = 1 / TRAINING_STEPS;
+/** A point of the trajectory: x = alpha x0 + sigma noise, with alpha^2 + sigma^2 = 1. */
+export interface SolverPoint {
+  readonly timestep: number;
+  readonly alpha: number;
+  /** 0 at the end of a trajectory that leaves no noise. */
+  readonly sigma: number;
+}
 
-/** Below this number of steps the last one is of first order, for stability. */
-const LOWER_ORDER_FINAL_BELOW = 10;
+export interface SolverOptions {
+  readonly predicts: Parameterization;
+  /** How the slope of the second order enters: by the midpoint of a step, or as Heun's method does. */
+  readonly type: 'midpoint' | 'heun';
+  /** Whether step i, which is never the first, is of the second order. */
+  readonly secondOrder: (step: number) => boolean;
+}
 
-/**
- * DPM-Solver++ 2M (Lu et al. 2022, algorithm 2): multistep, second order, data prediction, times spread
- * uniformly, first order at the first step and, with fewer than ten steps, at the last.
- */
-export function dpmSolver(steps: number): SamplerStep[] {
-  requireInteger('steps', steps, 1, TRAINING_STEPS);
-  const logAlpha = logAlphaOfTime();
-  const times = Array.from({ length: steps + 1 }, (_, i) => START + ((END - START) * i) / steps);
-  const points = times.map((time) => {
-    const logMean = logAlpha(time);
-    const sigma = Math.sqrt(1 - Math.exp(2 * logMean));
-    return { alpha: Math.exp(logMean), sigma, lambda: logMean - Math.log(sigma) };
-  });
-  return times.slice(0, steps).map((time, step) => {
-    const [s, t] = [points[step]!, points[step + 1]!];
-    const h = t.lambda - s.lambda;
-    const lowerOrder = step === 0 || (steps < LOWER_ORDER_FINAL_BELOW && step === steps - 1);
-    const slope = lowerOrder ? 0 : (0.5 * h) / (s.lambda - points[step - 1]!.lambda);
-    const weight = -t.alpha * Math.expm1(-h);
+/** points: one more than there are steps. A step that the noise of its ends does not change leaves x as it is. */
+export function dpmSolver(points: readonly SolverPoint[], options: SolverOptions): SamplerStep[] {
+  const { predicts, type, secondOrder } = options;
+  const lambdas = points.map(({ alpha, sigma }) => Math.log(alpha) - Math.log(sigma));
+  return points.slice(0, -1).map((point, step) => {
+    const next = points[step + 1]!;
+    const h = lambdas[step + 1]! - lambdas[step]!;
+    const hBefore = step === 0 ? 0 : lambdas[step]! - lambdas[step - 1]!;
+    const weight = -next.alpha * Math.expm1(-h);
+    const slope = hBefore > 0 && h > 0 && secondOrder(step) ? slopeOf(type, next.alpha, h) / hBefore : 0;
     return {
-      timestep: (time - 1 / TRAINING_STEPS) * TRAINING_STEPS,
-      x0: { x: 1 / s.alpha, noise: -s.sigma / s.alpha },
-      next: {
-        x: t.sigma / s.sigma,
-        x0: weight * (1 + slope),
-        x0Before: lowerOrder ? 0 : -weight * slope,
-        noise: 0,
-      },
+      timestep: point.timestep,
+      x0: cleanFrom(predicts, point.alpha ** 2),
+      next: { x: next.sigma / point.sigma, x0: weight + slope, x0Before: slope === 0 ? 0 : -slope, noise: 0 },
     };
   });
 }
 
-/** log sqrt(alphaCumprod) at a continuous time in [1/1000, 1], linear between the training steps. */
-function logAlphaOfTime(): (time: number) => number {
-  const logs = cumulativeAlphas(linearBetas()).map((alpha) => 0.5 * Math.log(alpha));
-  return (time) => {
-    const place = Math.min(TRAINING_STEPS - 1, Math.max(0, time * TRAINING_STEPS - 1));
-    const low = Math.min(TRAINING_STEPS - 2, Math.floor(place));
-    return logs[low]! + (logs[low + 1]! - logs[low]!) * (place - low);
-  };
+/** What the difference of the last two x0 is multiplied by, times the step before. */
+function slopeOf(type: SolverOptions['type'], alpha: number, h: number): number {
+  return type === 'midpoint' ? -0.5 * alpha * Math.expm1(-h) * h : alpha * (Math.expm1(-h) + h);
 }

@@ -1,5 +1,6 @@
-/** The forward process: linear betas, their products, and the subset of steps that a sampler visits. */
+/** The forward process that Meta's DiT was trained on, and the subsets of its steps that ADM's samplers visit. */
 import { ArgumentError, requireInteger } from '../errors.js';
+import { roundHalfEven } from './spacing.js';
 
 /** Steps of the process that the networks were trained on. */
 export const TRAINING_STEPS = 1000;
@@ -32,12 +33,20 @@ export interface RespacedProcess {
 }
 
 /**
- * `steps` timesteps spread evenly over the full process, first and last included (ADM's `space_timesteps`
- * with one section; `SpacedDiffusion` for the betas). steps: 1 to 1000.
+ * How ADM chooses the steps that it keeps (`space_timesteps`). `even`: spread over the whole process, first and last
+ * included, which ADM writes as a number. `stride`: at the smallest whole stride that keeps as many, from 0 on, which it
+ * writes as `ddim` and a number.
  */
-export function respace(steps: number): RespacedProcess {
+export const RESPACINGS = ['even', 'stride'] as const;
+export type Respacing = (typeof RESPACINGS)[number];
+
+/**
+ * The process over `steps` of its timesteps (ADM's `SpacedDiffusion`). steps: 1 to 1000. Throws an `ArgumentError` for
+ * other numbers, and for those that no whole stride gives.
+ */
+export function respace(steps: number, respacing: Respacing = 'even'): RespacedProcess {
   requireInteger('steps', steps, 1, TRAINING_STEPS);
-  const timesteps = spaceTimesteps(steps);
+  const timesteps = respacing === 'even' ? spaceTimesteps(steps) : strideTimesteps(steps);
   const full = cumulativeAlphas(linearBetas());
   const alphasCumprod = Float64Array.from(timesteps, (t) => full[t]!);
   const betas = alphasCumprod.map((alpha, i) => 1 - alpha / (i === 0 ? 1 : alphasCumprod[i - 1]!));
@@ -55,11 +64,31 @@ function spaceTimesteps(steps: number): number[] {
   return timesteps;
 }
 
-/** As Python's round(), which ADM uses: halves go to the even neighbour. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
+function strideTimesteps(steps: number): number[] {
+  for (let stride = 1; stride < TRAINING_STEPS; stride++)
+    if (Math.ceil(TRAINING_STEPS / stride) === steps)
+      return Array.from({ length: steps }, (_, i) => i * stride);
+  throw new ArgumentError('steps', steps, `a number that a whole stride over ${TRAINING_STEPS} steps gives`);
+}
+
+/** A step of a sampler on a discrete process, as the solvers of DDIM and DDPM take it. */
+export interface ProcessStep {
+  readonly timestep: number;
+  /** Cumulative product of 1 - beta at the step, and where it leads; 1 at the end. */
+  readonly alpha: number;
+  readonly alphaNext: number;
+}
+
+/** The steps of a respaced process, in sampling order. */
+export function respacedSteps(steps: number, respacing: Respacing): ProcessStep[] {
+  const { timesteps, alphasCumprod } = respace(steps, respacing);
+  return timesteps
+    .map((timestep, place) => ({
+      timestep,
+      alpha: alphasCumprod[place]!,
+      alphaNext: place === 0 ? 1 : alphasCumprod[place - 1]!,
+    }))
+    .reverse();
 }
 
 /** sqrt(alphaCumprod) x0 + sqrt(1 - alphaCumprod) noise: x0 after the forward process (DDPM, equation 4). */

@@ -30,7 +30,7 @@ export class TableRun implements SamplerRun {
     for (let i = 0; i < length; i++) {
       const x = latents[i]!;
       const epsilon = predicted[i]!;
-      const clean = x0.x * x + x0.noise * epsilon;
+      const clean = held(x0.x * x + x0.noise * epsilon, x0.clip);
       const mean = next.x * x + next.x0 * clean + next.x0Before * before[i]! + next.noise * epsilon;
       latents[i] = fresh ? mean + deviation(logDeviation, variance?.[i] ?? 1) * fresh[i]! : mean;
       before[i] = clean;
@@ -46,6 +46,10 @@ export class TableRun implements SamplerRun {
     if (this.#table[step]!.next.x0Before === 0) return new Float64Array(length);
     throw new ArgumentError('step', step, 'one that follows the step before it, with as many latents');
   }
+}
+
+function held(value: number, clip: number | undefined): number {
+  return clip === undefined ? value : Math.max(-clip, Math.min(clip, value));
 }
 
 /** Interpolates between the logarithms (Nichol and Dhariwal 2021, equation 15). */

@@ -67,7 +67,7 @@ export class Trajectory {
   ) {
     this.options = resolveOptions(options, pipeline.config);
     this.sampler = samplerOf(this.options, pipeline.config);
-    this.latents = [this.#noise(0)];
+    this.latents = [this.sampler.initialLatents(this.#noise(0))];
   }
 
   get steps(): number {

@@ -49,6 +49,8 @@ export interface ModelHeader {
   /** Steps whose modulation the table holds at once. */
   readonly chunkSteps: number;
   readonly sampler: SamplerName;
+  /** The noise at the start is multiplied by this; 1 where it is absent. */
+  readonly initialScale?: number;
   /** The sampler's table, with the place of the plan that each step runs. */
   readonly steps: readonly ModelStep[];
   readonly conditioning: Plan;

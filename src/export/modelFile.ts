@@ -18,7 +18,15 @@ import { FACTOR_PREFIX, FORMAT, HEADER_KEY, MOST_IMAGES, type ModelHeader, VERSI
 export interface ExportOptions
   extends Pick<
     SampleOptions,
-    'steps' | 'sampler' | 'eta' | 'variance' | 'guidanceScale' | 'guidanceChannels' | 'cache'
+    | 'steps'
+    | 'sampler'
+    | 'eta'
+    | 'variance'
+    | 'spacing'
+    | 'scheduler'
+    | 'guidanceScale'
+    | 'guidanceChannels'
+    | 'cache'
   > {
   /** As many as there are images in a batch; which ones makes no difference. */
   readonly labels: readonly number[];
@@ -75,6 +83,7 @@ function headerOf(
     labelRows: session.labels,
     chunkSteps: session.chunkSteps,
     sampler: sampler.name,
+    ...(sampler.initialScale !== 1 && { initialScale: sampler.initialScale }),
     steps: sampler.table.map((step, i) => ({ plan: session.planOfStep[i]!, ...step })),
     conditioning: session.conditioning,
     plans: session.plans,

@@ -76,7 +76,7 @@ export class DiTPipeline implements AsyncDisposable {
     const { inChannels, inputSize, classes } = this.config;
     const size = inChannels * inputSize ** 2;
     const count = resolved.labels.length;
-    const latents = resolved.noise?.slice() ?? this.#initialNoise(resolved, size);
+    const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
     const labels = distinctLabels(resolved, this.config);
     const totals = {
       macs: 0,

@@ -4,7 +4,6 @@ import { createSampler, type Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { planGatedSession } from '../engine/gatedSession.js';
 import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
-import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import type { FloatType } from '../plan/types.js';
 import { cachedSteps } from './cachePolicy.js';
@@ -47,8 +46,5 @@ export function planBatch(
 
 /** Throws an `ArgumentError` for a sampler that needs a variance which the model does not predict. */
 export function samplerOf(options: ResolvedOptions, { learnSigma }: DiTConfig): Sampler {
-  const sampler = createSampler(options.sampler, options);
-  if (sampler.needsVariance && !learnSigma)
-    throw new ArgumentError('variance', 'learned', 'fixed-large: this model does not predict a variance');
-  return sampler;
+  return createSampler(options.sampler, { ...options, predictsVariance: learnSigma });
 }

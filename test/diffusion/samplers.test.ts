@@ -168,7 +168,10 @@ describe('samplers', () => {
     ['ddim', { eta: 0.5 }, true],
     ['ddpm', {}, true],
     ['ddpm', { variance: 'fixed-large' }, true],
+    ['ddpm', { variance: 'fixed-small', spacing: 'leading' }, true],
     ['dpm++2m', {}, false],
+    ['dpm++2m', { spacing: 'linspace' }, false],
+    ['euler', {}, false],
   ] as const)
     test(`the table of ${name} with ${JSON.stringify(settings)} survives JSON, and tells where noise is drawn`, () => {
       for (const steps of [1, 2, 15, 1000]) {
@@ -188,12 +191,27 @@ describe('samplers', () => {
       }
     });
 
+  test("DDPM's variance is the network's where it predicts one, else beta", () => {
+    const steps = 4;
+    for (const [predictsVariance, variance] of [
+      [true, 'learned'],
+      [false, 'fixed-large'],
+    ] as const) {
+      const byDefault = createSampler('ddpm', { steps, predictsVariance });
+      assert.deepEqual(byDefault.table, createSampler('ddpm', { steps, variance }).table);
+      assert.equal(byDefault.needsVariance, predictsVariance);
+    }
+    assert.throws(() => createSampler('ddpm', { steps, variance: 'learned', predictsVariance: false }), {
+      message: /^variance is 'learned'; expected fixed-large or fixed-small/,
+    });
+  });
+
   test('DDPM with learned variance needs one', () => {
     const run = createSampler('ddpm', { steps: 3 }).start(() => new Float32Array(1));
     assert.throws(() => run.advance(0, new Float32Array(1), { noise: new Float32Array(1) }), IncacheError);
   });
 
-  for (const name of ['ddim', 'ddpm', 'dpm++2m'] as const)
+  for (const name of ['ddim', 'ddpm', 'dpm++2m', 'euler'] as const)
     test(`${name} takes one step and a thousand`, () => {
       for (const steps of [1, 2, 1000]) {
         const sampler = createSampler(name, { steps });
@@ -220,9 +238,22 @@ describe('samplers', () => {
     [
       'ddpm',
       { steps: 5, variance: 'small' as 'learned' },
-      /^variance is 'small'; expected one of learned, fixed-large/,
+      /^variance is 'small'; expected one of learned, fixed-large, fixed-small/,
     ],
-    ['euler' as 'ddim', { steps: 5 }, /^sampler is 'euler'; expected one of ddim, ddpm, dpm\+\+2m/],
+    ['heun' as 'ddim', { steps: 5 }, /^sampler is 'heun'; expected one of ddim, ddpm, dpm\+\+2m, euler/],
+    ['ddim', { steps: 999, spacing: 'stride' }, /^steps is 999; expected a number that a whole stride/],
+    [
+      'euler',
+      { steps: 5, spacing: 'even' },
+      /^spacing is 'even'; expected one of leading, trailing, linspace/,
+    ],
+    ['dpm++2m', { steps: 5, spacing: 'stride' }, /^spacing is 'stride'; expected another one/],
+    ['dpm++2m', { steps: 1000, spacing: 'leading' }, /^steps is 1000; expected at most 999/],
+    [
+      'ddim',
+      { steps: 5, spacing: 'even', scheduler: {} },
+      /^spacing is 'even'; expected one of leading, trailing, linspace for a scheduler/,
+    ],
   ];
   for (const [name, settings, message] of refusals)
     test(`refuses ${name} with ${JSON.stringify(settings)}`, () => {

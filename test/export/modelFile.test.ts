@@ -70,6 +70,21 @@ describe('a program that has nothing but the file', () => {
     });
   });
 
+  for (const [name, sampling] of Object.entries({
+    'ddpm that follows a model without variance': { sampler: 'ddpm' },
+    "Euler's method with trailing timesteps": { sampler: 'euler', spacing: 'trailing' },
+    'a scheduler that clips x0': { scheduler: { _class_name: 'DDIMScheduler', clip_sample_range: 0.5 } },
+    'a solver by its configuration': {
+      sampler: 'dpm++2m',
+      scheduler: { solver_type: 'heun', use_karras_sigmas: true, prediction_type: 'v_prediction' },
+    },
+  } as const))
+    test(name, async () => {
+      await withTinyPipeline('wasm', { config: { learnSigma: false } }, (pipeline) =>
+        compare('scheduled', pipeline, { labels: [1, 2], steps: 6, ...sampling }),
+      );
+    });
+
   test('ddim with noise, of a model without variance', async () => {
     await withTinyPipeline('wasm', { config: { learnSigma: false } }, (pipeline) =>
       compare('noisy', pipeline, { labels: [1], steps: 5, eta: 0.7 }),
@@ -277,7 +292,7 @@ describe('refused, and nothing written:', () => {
       { activations: 'f64' as 'f32' },
       /^activations is 'f64'; expected one of f32, bf16, f16$/,
     ],
-    ['an unknown sampler', { sampler: 'euler' as 'ddim' }, /^sampler is 'euler'; expected one of/],
+    ['an unknown sampler', { sampler: 'heun' as 'ddim' }, /^sampler is 'heun'; expected one of/],
     ['no steps', { steps: 0 }, /^steps is 0; expected/],
     ['too many guided channels', { guidanceChannels: 2 }, /^guidanceChannels is 2; expected/],
     ['eta of ddpm', { sampler: 'ddpm', eta: 1 }, /^eta is 1; expected no eta/],

@@ -53,7 +53,7 @@ async function follow(
       values.set(normals(request.seed, stream, request.firstImage + i, size), i * size);
     return values;
   };
-  const latents = noise(0);
+  const latents = noise(0).map((value) => value * (header.initialScale ?? 1));
   let before = new Float64Array(images * size);
   for (const [index, step] of steps.entries()) {
     const place = index % chunkSteps;
@@ -80,7 +80,8 @@ async function follow(
     for (let i = 0; i < latents.length; i++) {
       const { epsilon, variance } = predictionAt(header, output, Math.floor(i / size), i % size);
       const x = latents[i]!;
-      x0s[i] = step.x0.x * x + step.x0.noise * epsilon;
+      const clean = step.x0.x * x + step.x0.noise * epsilon;
+      x0s[i] = step.x0.clip === undefined ? clean : Math.max(-step.x0.clip, Math.min(step.x0.clip, clean));
       const { next } = step;
       let moved = next.x * x + next.x0 * x0s[i]! + next.x0Before * before[i]! + next.noise * epsilon;
       if (step.logDeviation && fresh) {
