@@ -1,27 +1,31 @@
 /** The options of the command line that say how a trajectory is sampled, whatever is done with it. */
 import type { Command } from 'commander';
-import { SAMPLER_NAMES } from '../diffusion/sampler.js';
+import { VARIANCES } from '../diffusion/ddpm.js';
+import { ALL_SPACINGS, SAMPLER_NAMES } from '../diffusion/sampler.js';
 import { requireOneOf } from '../errors.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import { decimal, integer, MOST_STEPS } from './parse.js';
 
 export interface SamplingFlags {
   readonly steps: number;
-  readonly sampler: string;
+  readonly sampler?: string;
+  readonly spacing?: string;
   readonly eta?: number;
   readonly variance?: string;
   readonly guidanceScale: number;
   readonly guidanceChannels?: number;
 }
 
-const VARIANCES = ['learned', 'fixed-large'] as const;
-
 export function addSamplingFlags(command: Command): Command {
   return command
     .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
-    .option('--sampler <name>', SAMPLER_NAMES.join(', '), 'ddim')
+    .option('--sampler <name>', `${SAMPLER_NAMES.join(', ')} (default: the model's, else ddim)`)
+    .option('--spacing <kind>', `timesteps: ${ALL_SPACINGS.join(', ')} (default: the model's)`)
     .option('--eta <x>', 'noise of ddim, from 0 (deterministic) to 1 (default: 0)', decimal('eta', 0, 1))
-    .option('--variance <kind>', `variance of ddpm: ${VARIANCES.join(', ')} (default: learned)`)
+    .option(
+      '--variance <kind>',
+      `variance of ddpm: ${VARIANCES.join(', ')} (default: learned where the model predicts one)`,
+    )
     .option(
       '-g, --guidance-scale <s>',
       'classifier-free guidance; 1 is none',
@@ -36,13 +40,15 @@ export function addSamplingFlags(command: Command): Command {
 }
 
 export function samplingOptions(flags: SamplingFlags): Omit<SampleOptions, 'labels'> {
-  const { steps, sampler, eta, variance, guidanceScale, guidanceChannels } = flags;
-  requireOneOf('sampler', sampler, SAMPLER_NAMES);
+  const { steps, sampler, spacing, eta, variance, guidanceScale, guidanceChannels } = flags;
+  if (sampler !== undefined) requireOneOf('sampler', sampler, SAMPLER_NAMES);
+  if (spacing !== undefined) requireOneOf('spacing', spacing, ALL_SPACINGS);
   if (variance !== undefined) requireOneOf('variance', variance, VARIANCES);
   return {
     steps,
-    sampler,
     guidanceScale,
+    ...(sampler !== undefined && { sampler }),
+    ...(spacing !== undefined && { spacing }),
     ...(eta !== undefined && { eta }),
     ...(variance !== undefined && { variance }),
     ...(guidanceChannels !== undefined && { guidanceChannels }),

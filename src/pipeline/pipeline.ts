@@ -136,6 +136,7 @@ export class DiTPipeline implements AsyncDisposable {
       report: {
         images: count,
         steps: sampler.timesteps.length,
+        sampler: sampler.name,
         ...sums,
         memory: memory!,
         ...(gated && { cachedBlocks }),

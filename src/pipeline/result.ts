@@ -1,4 +1,5 @@
 /** What a run gives back, step by step and in the end. */
+import type { SamplerName } from '../diffusion/sampler.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
 
 /** One denoising step of one batch, after it was taken. */
@@ -27,6 +28,7 @@ export interface SampleStep {
 export interface SampleReport {
   readonly images: number;
   readonly steps: number;
+  readonly sampler: SamplerName;
   /** Multiply-accumulates of all steps and of the conditioning, guidance included. */
   readonly macs: number;
   /** Time of the steps and of the conditioning, in milliseconds; set-up apart. */

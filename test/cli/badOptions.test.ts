@@ -60,7 +60,8 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['guidance-scale', '-1', 'guidance-scale is -1; expected a finite number of at least 0'],
   ['guidance-scale', 'Infinity', 'guidance-scale is Infinity; expected a finite number'],
   ['guidance-channels', '2', 'guidanceChannels is 2; expected an integer from 1 to 1'],
-  ['sampler', 'euler', "sampler is 'euler'; expected one of ddim, ddpm, dpm++2m"],
+  ['sampler', 'heun', "sampler is 'heun'; expected one of ddim, ddpm, dpm++2m, euler"],
+  ['spacing', 'log', "spacing is 'log'; expected one of even, stride, leading, trailing, linspace"],
   ['variance', 'none', "variance is 'none'; expected one of learned, fixed-large"],
   ['variance', 'learned', "variance is 'learned'; expected no variance: ddim has none"],
   ['policy', 'lru', "policy is 'lru'; expected one of none, reuse, calibrated"],
@@ -200,7 +201,7 @@ const OTHERS: BadInput[] = [
   },
   {
     name: 'learned variance of a model without one',
-    args: ['sample', '--model', plain, '--steps', '2', '--sampler', 'ddpm'],
+    args: ['sample', '--model', plain, '--steps', '2', '--sampler', 'ddpm', '--variance', 'learned'],
     says: ["variance is 'learned'", 'fixed-large'],
   },
   {

@@ -71,8 +71,8 @@ describe('refusals', { concurrency: 2 }, () =>
     { name: 'no seeds', args: onTiny('ranks', '--seeds', '0'), says: ['seeds is 0'] },
     {
       name: 'an unknown sampler',
-      args: onTiny('ranks', '--sampler', 'euler'),
-      says: ["sampler is 'euler'; expected one of ddim"],
+      args: onTiny('ranks', '--sampler', 'heun'),
+      says: ["sampler is 'heun'; expected one of ddim"],
     },
     {
       name: 'calibration images of another size',

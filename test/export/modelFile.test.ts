@@ -303,8 +303,8 @@ describe('refused, and nothing written:', () => {
     ],
     [
       'learned variance of a model that has none',
-      { sampler: 'ddpm' },
-      /^variance is 'learned'; expected fixed-large: this model does not predict a variance$/,
+      { sampler: 'ddpm', variance: 'learned' },
+      /^variance is 'learned'; expected fixed-large or fixed-small: this model does not predict a variance$/,
     ],
   ];
   for (const [name, options, message] of refusals)

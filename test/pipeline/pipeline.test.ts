@@ -142,6 +142,8 @@ for (const backend of PRESENT) {
         { sampler: 'ddim', eta: 0.5 },
         { sampler: 'ddpm' },
         { sampler: 'ddpm', variance: 'fixed-large' },
+        { sampler: 'euler' },
+        { sampler: 'ddim', spacing: 'trailing' },
         { sampler: 'dpm++2m' },
       ] as const)
         for (const steps of [1, 7]) {
@@ -169,7 +171,7 @@ for (const backend of PRESENT) {
       [{ noise: new Float32Array(3 * SIZE).fill(Number.NaN, 5) }, 'noise[5]'],
       [{ cache: { policy: 'calibrated' } }, 'factors'],
       [{ cache: { policy: 'reuse', period: 0 } }, 'period'],
-      [{ sampler: 'euler' as 'ddim' }, 'sampler'],
+      [{ sampler: 'heun' as 'ddim' }, 'sampler'],
     ];
     for (const [change, argument] of cases)
       test(`${argument} of ${JSON.stringify(change).slice(0, 60)}`, async () => {

@@ -123,7 +123,7 @@ function writeImages({ out, single, columns }: SampleFlags, result: SampleResult
 function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
   const { out, weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
-  const { labels, sampler, eta, variance, seed, guidanceScale, guidanceChannels } = options;
+  const { labels, spacing, eta, variance, seed, guidanceScale, guidanceChannels } = options;
   const { needs, takes } = POLICY_PARAMETERS[policy];
   const parameters = Object.fromEntries([...needs, ...takes].map((name) => [name, flags[name]]));
   // A list of steps or a schedule stands in place of a period.
@@ -132,7 +132,7 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
     out,
     weights,
     labels,
-    sampler,
+    spacing,
     eta,
     variance,
     seed,
