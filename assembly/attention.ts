@@ -17,6 +17,7 @@
 import { STRIP } from './control';
 import { exp } from './exp';
 import { fail } from './failure';
+import { clearPanel } from './floats';
 import { storeLanes } from './lanes';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packColumns, packRows, packStrips } from './packing';
@@ -97,10 +98,10 @@ function startQueries(
 ): void {
   const panelBytes = (<usize>a.headDim) << 5;
   for (let first = 0; first < queries; first += PANEL) {
-    memory.fill(q, 0, panelBytes);
+    clearPanel(q, a.headDim);
     packRows(source, a.qStride, 0, 0, min(PANEL, queries - first), a.headDim, q, PANEL);
     scalePanel(q, a.headDim, a.scale);
-    memory.fill(o, 0, panelBytes);
+    clearPanel(o, a.headDim);
     v128.store(state, f32x4.splat(LOWEST), 0);
     v128.store(state, f32x4.splat(LOWEST), 16);
     v128.store(state, f32x4.splat(0), 32);

@@ -1,6 +1,7 @@
 /**
  * The control block: the first cache lines of the memory, shared by the host and all threads. Words that
- * threads write while others read them have a cache line of their own.
+ * threads write while others read them have a cache line of their own. Every atomic operation is on a word of this
+ * block, never on memory that came by growth: see `seeGrowth` in `host.ts`.
  *
  *     64  epoch      run number << 8 | threads taking part; bumped by the host to start a run
  *    128  arrivals   threads that have reached the barrier
@@ -12,9 +13,11 @@
  *    332  stride     bytes of one scratch region
  *    336  strip      rows of a micro-kernel, 4 to 6
  *    340  abandoned  not 0: leave the barrier and the run, a thread has died
+ *    344  pages      size of the memory when the run was started, in pages of 64 KiB
  *    384  failure    0, or 1 + the operation that found a value it cannot use
  *    388  place      which row of the operand held it
  *    392  value      what it was
+ *    448  tile       next tile of work of the operation that the threads are at
  *
  * `src/backend/wasm/control.ts` has the same table.
  */
@@ -28,6 +31,8 @@ export const SCRATCH: usize = 328;
 export const SCRATCH_STRIDE: usize = 332;
 export const STRIP: usize = 336;
 export const ABANDONED: usize = 340;
+export const PAGES: usize = 344;
 export const FAILURE: usize = 384;
 export const FAILURE_PLACE: usize = 388;
 export const FAILURE_VALUE: usize = 392;
+export const TILE: usize = 448;

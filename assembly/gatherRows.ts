@@ -1,5 +1,6 @@
 /** out[i] = table[index[i]]. A tile of work is a row. An index that is no row of the table is reported. */
 import { fail } from './failure';
+import { copyFloats } from './floats';
 
 @unmanaged
 export class GatherRowsArguments {
@@ -19,9 +20,5 @@ export function gatherRows(a: GatherRowsArguments, tile: i32): void {
     fail(tile, row);
     return;
   }
-  memory.copy(
-    a.out + <usize>tile * a.outStride,
-    a.table + <usize>row * a.tableStride,
-    (<usize>a.columns) << 2,
-  );
+  copyFloats(a.out + <usize>tile * a.outStride, a.table + <usize>row * a.tableStride, a.columns);
 }

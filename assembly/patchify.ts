@@ -1,4 +1,5 @@
 /** x: images x (channel, row, column) -> out: tokens x (channel, p, q). A tile of work is a row of an image's tokens. */
+import { copyFloats } from './floats';
 
 /** Geometry of the token grid; `image` and `tokens` are x and out here, and the other way round in `unpatchify`. */
 @unmanaged
@@ -23,7 +24,7 @@ export function patchify(a: PatchArguments, tile: i32): void {
     for (let channel = 0; channel < a.channels; channel++) {
       for (let p = 0; p < a.patch; p++) {
         const pixel = (channel * a.height + top + p) * a.width + token * a.patch;
-        memory.copy(target, image + ((<usize>pixel) << 2), (<usize>a.patch) << 2);
+        copyFloats(target, image + ((<usize>pixel) << 2), a.patch);
         target += (<usize>a.patch) << 2;
       }
     }

@@ -3,7 +3,7 @@
  * a barrier between one operation and the next. A tile is computed by one thread from start to end, so that
  * the result is the same bits whatever the number of threads.
  *
- *     operation   [code][tiles][counter][address of the arguments], 64 bytes apart
+ *     operation   [code][tiles][address of the arguments], 16 bytes apart
  */
 import { AddArguments, add } from './add';
 import { AttentionArguments, attention } from './attention';
@@ -11,13 +11,13 @@ import { arriveLast, currentPhase, isAbandoned, release, SPINS, waitPhase } from
 import { CalibratedLinearArguments, calibratedLinear } from './calibratedLinear';
 import { CalibratedMlpArguments, calibratedMlp } from './calibratedMlp';
 import { ChannelStatisticsArguments, channelStatistics } from './channelStatistics';
-import { EPOCH, JOINED, OPERATIONS, PROGRAM, SCRATCH, SCRATCH_STRIDE } from './control';
+import { EPOCH, JOINED, OPERATIONS, PAGES, PROGRAM, SCRATCH, SCRATCH_STRIDE, TILE } from './control';
 import { ElementwiseArguments } from './elementwise';
 import { enterOperation, hasFailed } from './failure';
 import { GateResidualArguments, gateResidual } from './gateResidual';
 import { GatherRowsArguments, gatherRows } from './gatherRows';
 import { gelu } from './gelu';
-import { wait } from './host';
+import { seeGrowth, wait } from './host';
 import { LayerNormModulateArguments, layerNormModulate } from './layerNormModulate';
 import { LinearArguments, linear } from './linear';
 import { LinearCombinationArguments, linearCombination } from './linearCombination';
@@ -30,13 +30,12 @@ import { silu } from './silu';
 import { TimestepEmbeddingArguments, timestepEmbedding } from './timestepEmbedding';
 import { unpatchify } from './unpatchify';
 
-const OPERATION_BYTES: usize = 64;
+const OPERATION_BYTES: usize = 16;
 
 @unmanaged
 class Operation {
   code: i32;
   tiles: i32;
-  counter: i32;
   arguments: usize;
 }
 
@@ -75,6 +74,7 @@ export function work(): void {
       seen = nextEpoch(seen);
       threads = seen & 0xff;
       if (thread >= threads) continue;
+      if (memory.size() < load<i32>(PAGES)) seeGrowth();
       operationIndex = 0;
       proceed(thread);
     }
@@ -104,7 +104,7 @@ function proceed(thread: i32): i32 {
     const operation = changetype<Operation>(load<usize>(PROGRAM) + <usize>operationIndex * OPERATION_BYTES);
     forgetPacked();
     takeTiles(operation, scratch);
-    if (!synchronize(operation, thread)) return WAITING;
+    if (!synchronize(thread)) return WAITING;
     operationIndex++;
   }
   return DONE;
@@ -116,31 +116,30 @@ function takeTiles(operation: Operation, scratch: usize): void {
   const tiles = operation.tiles;
   const a = operation.arguments;
   for (;;) {
-    const tile = nextTile(operation);
+    const tile = nextTile();
     if (tile >= tiles) return;
     runTile(code, a, tile, scratch);
   }
 }
 
-function nextTile(operation: Operation): i32 {
-  const counter = changetype<usize>(operation) + offsetof<Operation>('counter');
-  if (ASC_FEATURE_THREADS) return atomic.add<i32>(counter, 1);
-  const tile = load<i32>(counter);
-  store<i32>(counter, tile + 1);
+function nextTile(): i32 {
+  if (ASC_FEATURE_THREADS) return atomic.add<i32>(TILE, 1);
+  const tile = load<i32>(TILE);
+  store<i32>(TILE, tile + 1);
   return tile;
 }
 
-/** The last thread to arrive resets the counter for the next run. False when the host has waited too long. */
-function synchronize(operation: Operation, thread: i32): bool {
+/** The last thread to arrive resets the counter of tiles. False when the host has waited too long. */
+function synchronize(thread: i32): bool {
   if (ASC_FEATURE_THREADS) {
     awaitedPhase = currentPhase();
     if (!arriveLast(threads)) {
       const arrived = waitPhase(awaitedPhase, thread == 0);
       return arrived && !isAbandoned();
     }
-    operation.counter = 0;
+    store<i32>(TILE, 0);
     release();
-  } else operation.counter = 0;
+  } else store<i32>(TILE, 0);
   return true;
 }
 

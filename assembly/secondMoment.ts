@@ -5,6 +5,7 @@
  *     scratch   [tiles][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
  */
 import { STRIP } from './control';
+import { clearPanel } from './floats';
 import { storeLanes } from './lanes';
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packColumns } from './packing';
@@ -36,7 +37,7 @@ export function secondMoment(a: SecondMomentArguments, tile: i32, scratch: usize
     const rows = min(strip, height - i);
     packDifference(a, first + i, rows, strips + ((<usize>i * <usize>a.rows) << 2), rows);
   }
-  memory.fill(panel, 0, (<usize>a.rows) << 5);
+  clearPanel(panel, a.rows);
   for (let column = 0; column < a.columns; column += PANEL)
     multiplyPanel(a, strips, strip, first, height, column, panel, scratch);
 }

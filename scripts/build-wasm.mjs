@@ -15,6 +15,8 @@ const source = join(root, 'assembly');
 const target = join(root, 'dist', 'wasm');
 
 const COMMON = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--importMemory', '--enable', 'simd'];
+/** `assembly/floats.ts` says why. */
+const NO_BULK_MEMORY = ['--disable', 'bulk-memory'];
 const SIMD = [];
 const RELAXED = ['--enable', 'relaxed-simd'];
 /** A shared memory must state its size: what the host gives it may start larger, and end no larger. */
@@ -40,7 +42,13 @@ if (stale.length > 0) {
 /** Compiles one module, or prints what the compiler says and ends the process. */
 async function build(asc, { name, entry, flags }) {
   const output = ['--outFile', outputOf(name)];
-  const { error, stderr } = await asc.main([join(source, entry), ...COMMON, ...flags, ...output]);
+  const { error, stderr } = await asc.main([
+    join(source, entry),
+    ...COMMON,
+    ...NO_BULK_MEMORY,
+    ...flags,
+    ...output,
+  ]);
   if (!error) return;
   console.error(`${name}.wasm: ${error.message}\n${stderr.toString()}`);
   process.exit(1);

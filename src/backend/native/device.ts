@@ -1,5 +1,4 @@
 /** A device of libincache: the processor (backend `native`) or a GPU (`cuda`). */
-import { availableParallelism } from 'node:os';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import { serializePlan } from '../../plan/file.js';
 import { type BufferType, type FloatType, type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
@@ -23,7 +22,9 @@ interface Disposing {
   dispose(): void;
 }
 
-const MOST_THREADS = 1024;
+export const MOST_THREADS = 1024;
+/** As many threads as this process may use and the system gives: chosen by libincache. */
+const CHOOSE = 0;
 
 /** What libincache calls a device, and the backend that it serves. */
 export interface NativeDeviceName {
@@ -54,8 +55,8 @@ export class NativeDevice implements Device, ExecutionHost {
   constructor(binding: Binding, name: NativeDeviceName, options: DeviceOptions) {
     const weights = options.weights ?? name.weights;
     requireOneOf('weights', weights, name.precisions);
-    const threads = options.threads ?? availableParallelism();
-    requireInteger('threads', threads, 1, MOST_THREADS);
+    const { threads = CHOOSE } = options;
+    if (options.threads !== undefined) requireInteger('threads', threads, 1, MOST_THREADS);
     this.backend = name.backend;
     this.#precisions = name.precisions;
     this.binding = binding;

@@ -1,9 +1,9 @@
 /** The native backend: libincache's CPU kernels through the N-API addon, where it has been built. */
-import { availableParallelism } from 'node:os';
 import { IncacheError } from '../../errors.js';
 import type { Backend, BackendStatus } from '../backend.js';
+import { threadsText } from '../threads.js';
 import { loadBinding } from './binding.js';
-import { NativeDevice } from './device.js';
+import { MOST_THREADS, NativeDevice } from './device.js';
 
 const PRECISIONS = ['f32', 'bf16'] as const;
 
@@ -27,7 +27,7 @@ function status(): BackendStatus {
     return {
       name: 'native',
       available: true,
-      detail: `${description}, up to ${availableParallelism()} threads`,
+      detail: `${description}, ${threadsText(MOST_THREADS)}`,
     };
   } catch (error) {
     return { name: 'native', available: false, detail: (error as Error).message };

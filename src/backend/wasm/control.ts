@@ -9,9 +9,11 @@ export const CONTROL = {
   scratchStride: 332,
   strip: 336,
   abandoned: 340,
+  pages: 344,
   failure: 384,
   failurePlace: 388,
   failureValue: 392,
+  tile: 448,
 } as const;
 
 /** Where the memory that the allocator hands out begins. */

@@ -1,5 +1,4 @@
 /** A device of the wasm backend: one memory, one instance on this thread, and workers on the others. */
-import { availableParallelism } from 'node:os';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan } from '../../plan/types.js';
 import { validatePlan } from '../../plan/validate.js';
@@ -12,6 +11,7 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
+import { defaultThreads } from '../threads.js';
 import { CONTROL } from './control.js';
 import { type ExecutionHost, WasmExecutable } from './executable.js';
 import { detectFeatures, type Features } from './features.js';
@@ -26,12 +26,14 @@ import { roundUp } from './tiling.js';
 import { WasmWeights } from './weights.js';
 
 /** The run number shares a word with the thread count, which has eight bits of it. */
-const MOST_THREADS = 255;
+export const MOST_THREADS = 255;
 
 /** What tests set besides the options. */
 export interface DeviceOverrides {
   readonly features?: Features;
   readonly maximumPages?: number;
+  /** Threads where the options do not say. */
+  readonly processors?: number;
   /** Rows of the micro-kernel's strips, instead of the fastest. */
   readonly strip?: number;
 }
@@ -42,7 +44,7 @@ export async function openWasmDevice(
   overrides: DeviceOverrides = {},
 ): Promise<WasmDevice> {
   const features = overrides.features ?? detectFeatures();
-  const asked = options.threads ?? Math.min(availableParallelism(), MOST_THREADS);
+  const asked = options.threads ?? overrides.processors ?? defaultThreads(MOST_THREADS);
   requireInteger('threads', asked, 1, MOST_THREADS);
   const weights = options.weights ?? 'f32';
   requireOneOf('weights', weights, ['f32', 'int8']);
@@ -50,11 +52,17 @@ export async function openWasmDevice(
   const module = await loadModule(features, threads > 1);
   const memory = new DeviceMemory(threads > 1, overrides.maximumPages ?? MAXIMUM_PAGES);
   // Workers take a while to start: they do while the strip is chosen, and join runs when they are there.
-  const pool = threads > 1 ? new Pool(threads - 1, { module, memory: memory.memory }) : undefined;
-  const kernels = instantiate(module, memory.memory);
-  const strip = overrides.strip ?? chooseStrip(module, kernels, memory);
-  memory.view().setUint32(CONTROL.strip, strip, true);
-  return new WasmDevice(memory, new Runner(memory, kernels, pool), pool, strip, weights === 'int8');
+  const start = { module, memory: memory.memory };
+  const pool = threads > 1 ? new Pool(threads - 1, start, options.threads !== undefined) : undefined;
+  try {
+    const kernels = instantiate(module, memory.memory);
+    const strip = overrides.strip ?? chooseStrip(module, kernels, memory);
+    memory.view().setUint32(CONTROL.strip, strip, true);
+    return new WasmDevice(memory, new Runner(memory, kernels, pool), pool, strip, weights === 'int8');
+  } catch (error) {
+    await pool?.close();
+    throw error;
+  }
 }
 
 export class WasmDevice implements Device, ExecutionHost {

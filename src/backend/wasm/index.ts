@@ -1,9 +1,10 @@
 /** The wasm backend: WebAssembly SIMD kernels on one or several threads. It is present wherever Node.js is. */
-import { availableParallelism } from 'node:os';
 import { IncacheError } from '../../errors.js';
 import type { Backend, BackendStatus } from '../backend.js';
-import { openWasmDevice } from './device.js';
+import { threadsText } from '../threads.js';
+import { MOST_THREADS, openWasmDevice } from './device.js';
 import { detectFeatures } from './features.js';
+import { whyNoMemory } from './memory.js';
 
 export const wasmBackend: Backend = {
   name: 'wasm',
@@ -19,8 +20,9 @@ export const wasmBackend: Backend = {
 function status(): BackendStatus {
   const { simd, relaxed, shared } = detectFeatures();
   if (!simd) return { name: 'wasm', available: false, detail: 'this engine has no WebAssembly SIMD' };
-  const threads = shared ? availableParallelism() : 1;
+  const reason = whyNoMemory(shared);
+  if (reason !== undefined) return { name: 'wasm', available: false, detail: reason };
   const memory = shared ? 'shared memory' : 'unshared memory';
-  const detail = `WebAssembly ${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${memory}, up to ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const detail = `WebAssembly ${relaxed ? 'relaxed SIMD' : 'SIMD'}, ${memory}, ${threadsText(shared ? MOST_THREADS : 1)}`;
   return { name: 'wasm', available: true, detail };
 }

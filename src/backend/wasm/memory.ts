@@ -1,11 +1,14 @@
 /** A WebAssembly memory with its allocator. Views are made when asked for: growing leaves old ones behind. */
-import { OutOfMemoryError } from '../../errors.js';
+import { formatBytes, IncacheError, OutOfMemoryError } from '../../errors.js';
+import { addressSpace } from '../machineLimits.js';
 import { Allocator } from './allocator.js';
 import { HEAP_START } from './control.js';
 
 const PAGE = 65536;
 /** One page less than 4 GiB, so that the end of the last block is still a 32-bit address. */
 export const MAXIMUM_PAGES = 65535;
+/** Below this many pages no model of use would fit. */
+const LEAST_PAGES = 256;
 /** Kernels may read, and not use, a few bytes past a block: the last one must not end at the memory's end. */
 const MARGIN = 64;
 
@@ -14,15 +17,23 @@ export class DeviceMemory {
   readonly #allocator: Allocator;
   readonly #limit: number;
 
+  /** Throws an `IncacheError` where the system has no address space for the least of memories. */
   constructor(shared: boolean, maximumPages = MAXIMUM_PAGES) {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: maximumPages, shared });
-    this.#limit = maximumPages * PAGE;
+    const reserved = reserve(shared, maximumPages);
+    if (!reserved) throw new IncacheError(noAddressSpace());
+    this.memory = reserved.memory;
+    this.#limit = reserved.pages * PAGE;
     this.#allocator = new Allocator(HEAP_START, (end) => this.#reach(end + MARGIN));
   }
 
   /** Bytes handed out now. */
   get inUse(): number {
     return this.#allocator.inUse;
+  }
+
+  /** Its size in pages of 64 KiB. */
+  get pages(): number {
+    return this.memory.buffer.byteLength / PAGE;
   }
 
   /** The address of a new block, its content undefined. Throws an `OutOfMemoryError`. */
@@ -58,7 +69,7 @@ export class DeviceMemory {
 
   /** Grows by an eighth or more at a time, or by what is needed when that is too much. */
   #reach(end: number): boolean {
-    const have = this.memory.buffer.byteLength / PAGE;
+    const have = this.pages;
     const need = Math.ceil(end / PAGE) - have;
     if (need <= 0) return true;
     if ((have + need) * PAGE > this.#limit) return false;
@@ -74,6 +85,32 @@ export class DeviceMemory {
       return false;
     }
   }
+}
+
+/** A memory that can grow to `most` pages, or to a half, a quarter and so on of that where it cannot be reserved. */
+function reserve(shared: boolean, most: number): { memory: WebAssembly.Memory; pages: number } | undefined {
+  for (let pages = most; pages >= Math.min(most, LEAST_PAGES); pages >>= 1) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 1, maximum: pages, shared }), pages };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+let wasReserved = false;
+
+/** Why no memory can be made here, or undefined. Once one could be made it is not tried again. */
+export function whyNoMemory(shared: boolean): string | undefined {
+  wasReserved ||= reserve(shared, LEAST_PAGES) !== undefined;
+  return wasReserved ? undefined : noAddressSpace();
+}
+
+function noAddressSpace(): string {
+  const limit = addressSpace();
+  const given = Number.isFinite(limit) ? ` of ${formatBytes(limit)}` : '';
+  return `the address space${given} is too small for a WebAssembly memory; raise it (ulimit -v) or start node with --disable-wasm-trap-handler, which reserves less`;
 }
 
 /** What tensors and weights need of the device that they belong to. */

@@ -30,6 +30,8 @@ export function loadModule({ relaxed }: Features, shared: boolean): Promise<WebA
   if (!module) {
     module = compileModule(new URL(`../../../wasm/${name}.wasm`, import.meta.url));
     compiled.set(name, module);
+    // One that fails, as where no file can be opened, is tried again by the next device.
+    module.catch(() => compiled.delete(name));
   }
   return module;
 }
@@ -37,9 +39,16 @@ export function loadModule({ relaxed }: Features, shared: boolean): Promise<WebA
 /** Instantiates a module on a memory that may be in use: nothing in it is written. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
   const words = new Int32Array(memory.buffer);
-  const wait = (address: number, expected: number, milliseconds: number) =>
-    void Atomics.wait(words, address / 4, expected, milliseconds);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { wait } });
+  const wait = (address: number, expected: number, milliseconds: number) => {
+    try {
+      Atomics.wait(words, address / 4, expected, milliseconds);
+    } catch {
+      // A host thread that must not block, as that of a page: it looks again a little later.
+    }
+  };
+  // Growing by nothing tells this thread what others have grown.
+  const seeGrowth = () => void memory.grow(0);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { wait, seeGrowth } });
   return exports as unknown as KernelExports;
 }
 

@@ -3,6 +3,7 @@
  * inside it for runs; it is never asked anything by message. They never keep the process alive.
  */
 import { Worker } from 'node:worker_threads';
+import { threadsRefused } from '../threads.js';
 import { CONTROL } from './control.js';
 
 /** What a worker is started with. */
@@ -12,14 +13,30 @@ export interface WorkerStart {
 }
 
 export class Pool {
-  readonly workers: readonly Worker[];
+  readonly workers: Worker[] = [];
   readonly #memory: WebAssembly.Memory;
+  readonly #required: boolean;
+  /** Workers that have ended before they could take part in a run. */
+  #lost = 0;
   #failure: string | undefined;
   #closed = false;
 
-  constructor(count: number, start: WorkerStart) {
+  /**
+   * Starts `count` workers. When the system gives fewer, the pool has fewer, unless they are `required`: then
+   * it throws an `IncacheError` that tells how many there could be.
+   */
+  constructor(count: number, start: WorkerStart, required: boolean) {
     this.#memory = start.memory;
-    this.workers = Array.from({ length: count }, () => this.#start(start));
+    this.#required = required;
+    while (this.workers.length < count) {
+      try {
+        this.workers.push(this.#start(start));
+      } catch (error) {
+        if (!required) return;
+        void this.close();
+        throw threadsRefused(count + 1, this.workers.length + 1, (error as Error).message);
+      }
+    }
   }
 
   /** Workers that wait for runs by now. */
@@ -32,9 +49,9 @@ export class Pool {
     return this.#failure;
   }
 
-  /** Resolves when every worker waits for runs. */
+  /** Resolves when every worker that could be started waits for runs. */
   async ready(): Promise<void> {
-    while (this.joined < this.workers.length && this.#failure === undefined)
+    while (this.joined + this.#lost < this.workers.length && this.#failure === undefined)
       await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
@@ -46,13 +63,24 @@ export class Pool {
   #start(workerData: WorkerStart): Worker {
     // The flags of the process are not for the worker: it has one file to load, and `--input-type` would break it.
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
+    let [joins, ended] = [false, false];
+    const end = (reason: string) => {
+      if (!ended) this.#end(joins, reason);
+      ended = true;
+    };
     worker.unref();
-    worker.on('error', (error) => this.#fail(error.message));
-    worker.on('exit', () => this.#fail('it exited'));
+    worker.once('message', () => {
+      joins = true;
+    });
+    worker.on('error', (error) => end(error.message));
+    worker.on('exit', () => end('it exited'));
     return worker;
   }
 
-  #fail(reason: string): void {
-    if (!this.#closed) this.#failure ??= reason;
+  /** A worker has ended. Without one that never joined, runs have a thread less. */
+  #end(joined: boolean, reason: string): void {
+    if (this.#closed) return;
+    if (joined || this.#required) this.#failure ??= reason;
+    else this.#lost++;
   }
 }

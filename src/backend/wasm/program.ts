@@ -7,8 +7,8 @@ import type { DeviceMemory } from './memory.js';
 import { codeOf, type Operation, type Word } from './operation.js';
 import { roundUp } from './tiling.js';
 
-/** Bytes of a record: code, tiles, counter, address of the arguments. */
-const RECORD_BYTES = 64;
+/** Bytes of a record: code, tiles, address of the arguments. */
+const RECORD_BYTES = 16;
 
 export interface Program {
   readonly address: number;
@@ -19,14 +19,12 @@ export interface Program {
 
 /** Writes a program to memory of its own, which the caller frees. */
 export function writeProgram(operations: readonly Operation[], memory: DeviceMemory): Program {
-  const bytes = operations.reduce(
-    (sum, { words }) => sum + structureBytes(words),
-    RECORD_BYTES * operations.length,
-  );
+  const records = roundUp(RECORD_BYTES * operations.length, ALIGNMENT);
+  const bytes = operations.reduce((sum, { words }) => sum + structureBytes(words), records);
   const address = memory.allocate(bytes);
-  const writer = new StructureWriter(memory.view(), address + RECORD_BYTES * operations.length);
+  const writer = new StructureWriter(memory.view(), address + records);
   for (const [i, { kernel, tiles, words }] of operations.entries())
-    writer.words(address + i * RECORD_BYTES, [codeOf(kernel), tiles, 0, words]);
+    writer.words(address + i * RECORD_BYTES, [codeOf(kernel), tiles, words]);
   const scratchBytes = Math.max(0, ...operations.map((operation) => operation.scratchBytes ?? 0));
   return { address, operations: operations.length, scratchBytes };
 }

@@ -54,6 +54,7 @@ export class Runner {
     view.setUint32(CONTROL.scratch, scratch.address, true);
     view.setUint32(CONTROL.scratchStride, scratch.stride, true);
     view.setUint32(CONTROL.failure, 0, true);
+    view.setUint32(CONTROL.pages, this.#memory.pages, true);
   }
 
   /** Calls on the workers that have joined by now; returns how many threads take part. */
