@@ -20,6 +20,9 @@ incache_status guarded(GpuFailure *failure, Body body) noexcept {
   try {
     body();
     return INCACHE_OK;
+  } catch (const OutOfMemory &error) {
+    failure->freeMemory = error.limit - error.inUse;
+    return fail(error.status, error.what(), failure);
   } catch (const Error &error) {
     return fail(error.status, error.what(), failure);
   } catch (const std::bad_alloc &) {

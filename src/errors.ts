@@ -32,14 +32,14 @@ export class PlanError extends IncacheError {
 export class OutOfMemoryError extends IncacheError {
   override name = 'OutOfMemoryError';
   constructor(
+    /** Bytes; 0 where nobody knows. */
     readonly asked: number,
     readonly inUse: number,
     readonly limit: number,
     device: string,
   ) {
-    super(
-      `${device} is out of memory: asked for ${formatBytes(asked)} with ${formatBytes(inUse)} in use of at most ${formatBytes(limit)}`,
-    );
+    const numbers = `: asked for ${formatBytes(asked)} with ${formatBytes(inUse)} in use of at most ${formatBytes(limit)}`;
+    super(`${device} is out of memory${asked > 0 ? numbers : ''}`);
   }
 }
 

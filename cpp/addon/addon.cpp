@@ -1,5 +1,7 @@
 // The N-API addon: unpacks arguments, calls the C interface, wraps results; no arithmetic. Its only caller is
 // src/backend/native.
+#include <cstring>
+#include <new>
 #include <vector>
 
 #include "handles.h"
@@ -30,12 +32,38 @@ incache_type type(const Napi::CallbackInfo &info, size_t place) {
   raise(info.Env(), INCACHE_BAD_ARGUMENT, "argument " + std::to_string(place) + " is '" + name + "'; expected f32, i32, bf16, f16 or e4m3");
 }
 
-// The memory of a Float32Array or Int32Array, shared or not, as it is. One that was detached has no elements, and is refused by its size.
+int64_t bytesOf(incache_type type) { return type == INCACHE_E4M3 ? 1 : type == INCACHE_BF16 || type == INCACHE_F16 ? 2 : 4; }
+
+// The memory of a Float32Array or Int32Array, shared or not, as it is until the script runs again: it may then transfer the array,
+// or shrink a resizable one. One that was detached has no elements, and is refused by its size.
 struct Elements {
   void *data;
   incache_type type;
   uint64_t count;
 };
+
+// For work on another thread.
+std::shared_ptr<char[]> copyOf(Napi::Env env, const Elements &elements) {
+  const size_t bytes = elements.count * static_cast<uint64_t>(bytesOf(elements.type));
+  std::shared_ptr<char[]> copy(new (std::nothrow) char[bytes]);
+  if (!copy)
+    raise(env, Failure{INCACHE_OUT_OF_MEMORY, "the process is out of memory: asked for " + std::to_string(bytes) + " bytes", {"", bytes, 0, 0}});
+  std::memcpy(copy.get(), elements.data, bytes);
+  return copy;
+}
+
+// The values of a script's array. Its length is asked once: a getter among them may change the array, and what it holds.
+std::vector<Napi::Value> values(const Napi::CallbackInfo &info, size_t place, uint64_t most) {
+  const std::string what = "argument " + std::to_string(place);
+  if (!info[place].IsArray()) raise(info.Env(), INCACHE_BAD_ARGUMENT, what + " is not an array");
+  const auto array = info[place].As<Napi::Array>();
+  const uint32_t length = array.Length();
+  if (length > most)
+    raise(info.Env(), INCACHE_BAD_ARGUMENT, what + " has " + std::to_string(length) + " values; expected at most " + std::to_string(most));
+  std::vector<Napi::Value> taken;
+  for (uint32_t i = 0; i < length; i++) taken.push_back(array.Get(i));
+  return taken;
+}
 template <class T>
 Elements elementsOf(const Napi::Value &value, incache_type type) {
   const auto array = value.As<Napi::TypedArrayOf<T>>();
@@ -93,8 +121,9 @@ Napi::Value devicePeak(const Napi::CallbackInfo &info) {
 Napi::Value createBuffer(const Napi::CallbackInfo &info) {
   incache_buffer *buffer = nullptr;
   const uint64_t rows = count(info, 1), columns = count(info, 2);
-  check(info.Env(), incache_buffer_create(handle<incache_device>(info, 0).get(), rows, columns, type(info, 3), &buffer));
-  return wrap(info.Env(), buffer, static_cast<int64_t>(rows * columns * 4));
+  const incache_type kind = type(info, 3);
+  check(info.Env(), incache_buffer_create(handle<incache_device>(info, 0).get(), rows, columns, kind, &buffer));
+  return wrap(info.Env(), buffer, static_cast<int64_t>(rows * columns) * bytesOf(kind));
 }
 void writeBuffer(const Napi::CallbackInfo &info) {
   const Elements from = elements(info, 1);
@@ -120,22 +149,33 @@ Napi::Value createWeights(const Napi::CallbackInfo &info) {
 Napi::Value weightsBytes(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(incache_weights_bytes(handle<incache_weights>(info, 0).get())));
 }
+// What has been loaded or released by now.
+void countWeights(const Napi::CallbackInfo &info) {
+  auto &held = heldIn<incache_weights>(info.Env(), info[0], "argument 0");
+  setBytes(info.Env(), held, static_cast<int64_t>(incache_weights_bytes(held.handle.get())));
+}
 // (weights, plan, from) -> place of the next buffer whose weight is to be loaded
 Napi::Value missingWeight(const Napi::CallbackInfo &info) {
   uint64_t place = 0;
+  countWeights(info);
   check(info.Env(), incache_weights_missing(handle<incache_weights>(info, 0).get(), handle<incache_plan>(info, 1).get(), count(info, 2), &place));
   return Napi::Number::New(info.Env(), static_cast<double>(place));
 }
-// (weights, plan, place, values) -> promise. The array is read where it is, and must not be changed meanwhile.
+// (weights, plan, place, values) -> promise. The values are copied first.
 Napi::Value loadWeight(const Napi::CallbackInfo &info) {
   const auto weights = handle<incache_weights>(info, 0);
   const auto plan = handle<incache_plan>(info, 1);
   const uint64_t place = count(info, 2);
-  const Elements values = elements(info, 3);
-  return runAsync(info.Env(), [=] { return incache_weights_load(weights.get(), plan.get(), place, values.data, values.type, values.count); }, info[3]);
+  const Elements given = elements(info, 3);
+  const std::shared_ptr<char[]> copy = copyOf(info.Env(), given);
+  const auto load = [weights, plan, place, copy, type = given.type, count = given.count] {
+    return incache_weights_load(weights.get(), plan.get(), place, copy.get(), type, count);
+  };
+  return runAsync(info.Env(), load);
 }
 void releaseWeights(const Napi::CallbackInfo &info) {
   check(info.Env(), incache_weights_release(handle<incache_weights>(info, 0).get(), text(info, 1).c_str()));
+  countWeights(info);
 }
 
 // (device, plan, weights, names, buffers) -> executable
@@ -144,33 +184,42 @@ Napi::Value createExecutable(const Napi::CallbackInfo &info) {
   const auto device = handle<incache_device>(info, 0);
   const auto plan = handle<incache_plan>(info, 1);
   const auto weights = handle<incache_weights>(info, 2);
-  if (!info[3].IsArray() || !info[4].IsArray()) raise(env, INCACHE_BAD_ARGUMENT, "expected names and buffers");
-  const auto names = info[3].As<Napi::Array>(), buffers = info[4].As<Napi::Array>();
   // A script's array may claim any length; the plan's is bounded.
   const uint64_t most = incache_plan_buffers(plan.get());
-  if (names.Length() > most) raise(env, INCACHE_BAD_ARGUMENT, std::to_string(names.Length()) + " names; expected at most " + std::to_string(most));
-  std::vector<std::string> kept(names.Length());
-  std::vector<Shared<incache_buffer>> held(names.Length());
-  std::vector<incache_binding> bindings(names.Length());
-  for (uint32_t i = 0; i < names.Length(); i++) {
-    const Napi::Value name = names[i];
-    if (!name.IsString()) raise(env, INCACHE_BAD_ARGUMENT, "name " + std::to_string(i) + " is not a string");
-    kept[i] = name.As<Napi::String>();
+  const std::vector<Napi::Value> names = values(info, 3, most), buffers = values(info, 4, most);
+  if (names.size() != buffers.size())
+    raise(env, INCACHE_BAD_ARGUMENT, std::to_string(names.size()) + " names and " + std::to_string(buffers.size()) + " buffers; expected as many of both");
+  std::vector<std::string> kept(names.size());
+  std::vector<Shared<incache_buffer>> held(names.size());
+  std::vector<incache_binding> bindings(names.size());
+  for (size_t i = 0; i < names.size(); i++) {
+    if (!names[i].IsString()) raise(env, INCACHE_BAD_ARGUMENT, "name " + std::to_string(i) + " is not a string");
+    kept[i] = names[i].As<Napi::String>();
     held[i] = handleIn<incache_buffer>(env, buffers[i], "buffer " + std::to_string(i));
     bindings[i] = {kept[i].c_str(), held[i].get()};
   }
   incache_executable *executable = nullptr;
   check(env, incache_executable_create(device.get(), plan.get(), weights.get(), bindings.data(), bindings.size(), &executable));
-  return wrap(env, executable);
+  incache_cost cost{};
+  incache_plan_cost(plan.get(), &cost);
+  return wrap(env, executable, static_cast<int64_t>(cost.arena_bytes));
 }
+Napi::Value createCancellation(const Napi::CallbackInfo &info) {
+  incache_cancellation *cancellation = nullptr;
+  check(info.Env(), incache_cancellation_create(&cancellation));
+  return wrap(info.Env(), cancellation);
+}
+void cancel(const Napi::CallbackInfo &info) { incache_cancellation_cancel(handle<incache_cancellation>(info, 0).get()); }
+// (executable, cancellation = none) -> promise
 Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   const auto executable = handle<incache_executable>(info, 0);
+  const auto cancellation = info[1].IsUndefined() ? nullptr : handle<incache_cancellation>(info, 1);
   // What runs on a GPU is waited for here, not where the script reads a buffer.
   const auto runToEnd = [=] {
-    const incache_status status = incache_executable_run(executable.get());
+    const incache_status status = incache_executable_run_cancellable(executable.get(), cancellation.get());
     return status == INCACHE_OK ? incache_executable_wait(executable.get()) : status;
   };
-  return runAsync(info.Env(), runToEnd, Napi::Value());
+  return runAsync(info.Env(), runToEnd);
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
@@ -198,6 +247,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   add("createExecutable", createExecutable);
   add("destroyExecutable", dispose<incache_executable>);
   add("runExecutable", runExecutable);
+  add("createCancellation", createCancellation);
+  add("cancel", cancel);
   return exports;
 }
 

@@ -37,30 +37,45 @@ INCACHE_KIND(incache_buffer, 2, incache_buffer_destroy)
 INCACHE_KIND(incache_weights, 3, incache_weights_destroy)
 INCACHE_KIND(incache_plan, 4, incache_plan_destroy)
 INCACHE_KIND(incache_executable, 5, incache_executable_destroy)
+INCACHE_KIND(incache_cancellation, 6, incache_cancellation_destroy)
 #undef INCACHE_KIND
 
-[[noreturn]] inline void raise(Napi::Env env, incache_status status, const std::string &text) {
-  Napi::Error error = Napi::Error::New(env, text);
-  error.Set("status", Napi::Number::New(env, status));
-  throw error;
-}
+// How a call has failed. The texts of the library belong to its thread, so they are copied there.
+struct Failure {
+  incache_status status = INCACHE_OK;
+  std::string text;
+  incache_memory_error memory{};
+
+  static Failure last(incache_status status) { return status == INCACHE_OK ? Failure{} : Failure{status, incache_last_error(), incache_last_memory_error()}; }
+  // An error of the script with the status, and with the numbers of memory where they are known. Null where the environment takes none.
+  napi_value error(napi_env env) const;
+};
+
+[[noreturn]] void raise(Napi::Env env, const Failure &failure);
+[[noreturn]] inline void raise(Napi::Env env, incache_status status, const std::string &text) { raise(env, Failure{status, text, {}}); }
 
 inline void check(Napi::Env env, incache_status status) {
-  if (status != INCACHE_OK) raise(env, status, incache_last_error());
+  if (status != INCACHE_OK) raise(env, Failure::last(status));
+}
+
+// Tells the collector how much memory outside of the script's heap lives as long as the handle.
+template <class T>
+void setBytes(Napi::Env env, Held<T> &held, int64_t bytes) {
+  if (bytes != held.bytes) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - held.bytes);
+  held.bytes = bytes;
 }
 
 template <class T>
 void release(Napi::Env env, Held<T> &held) {
   held.handle.reset();
-  if (held.bytes > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -held.bytes);
-  held.bytes = 0;
+  setBytes(env, held, 0);
 }
 
 // bytes: memory outside of the script's heap that lives as long as the handle.
 template <class T>
 Napi::Value wrap(Napi::Env env, T *handle, int64_t bytes = 0) {
-  auto *held = new Held<T>{Shared<T>(handle, Kind<T>::destroy), bytes};
-  if (bytes > 0) Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  auto *held = new Held<T>{Shared<T>(handle, Kind<T>::destroy), 0};
+  setBytes(env, *held, bytes);
   auto external = Napi::External<Held<T>>::New(env, held, [](Napi::Env finalEnv, Held<T> *last) {
     release(finalEnv, *last);
     delete last;

@@ -7,38 +7,26 @@ struct Work {
   std::function<incache_status()> body;
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
-  napi_ref kept = nullptr;
-  incache_status status = INCACHE_OK;
-  std::string text;
+  Failure failure;
 };
 
 void execute(napi_env, void *data) {
   auto *work = static_cast<Work *>(data);
-  work->status = work->body();
-  // The text belongs to this thread: it is taken along.
-  if (work->status != INCACHE_OK) work->text = incache_last_error();
-}
-
-napi_value errorOf(napi_env env, const Work &work) {
-  napi_value text = nullptr, error = nullptr, status = nullptr;
-  napi_create_string_utf8(env, work.text.data(), work.text.size(), &text);
-  napi_create_error(env, nullptr, text, &error);
-  napi_create_int32(env, work.status, &status);
-  napi_set_named_property(env, error, "status", status);
-  return error;
+  work->failure = Failure::last(work->body());
+  // What it holds may be large, and the script's thread may be long in coming.
+  work->body = nullptr;
 }
 
 // Plain N-API, its failures passed over: when an environment is torn down in the middle of a run, nothing may be
 // created or settled any more, and that must not throw. What the work held is released all the same.
 void complete(napi_env env, napi_status, void *data) {
   auto *work = static_cast<Work *>(data);
-  if (work->kept) napi_delete_reference(env, work->kept);
   napi_delete_async_work(env, work->work);
-  if (work->status == INCACHE_OK) {
+  if (work->failure.status == INCACHE_OK) {
     napi_value undefined = nullptr;
     if (napi_get_undefined(env, &undefined) == napi_ok) napi_resolve_deferred(env, work->deferred, undefined);
   } else {
-    const napi_value error = errorOf(env, *work);
+    const napi_value error = work->failure.error(env);
     if (error) napi_reject_deferred(env, work->deferred, error);
   }
   delete work;
@@ -46,14 +34,13 @@ void complete(napi_env env, napi_status, void *data) {
 
 }  // namespace
 
-Napi::Value runAsync(Napi::Env env, std::function<incache_status()> body, Napi::Value kept) {
+Napi::Value runAsync(Napi::Env env, std::function<incache_status()> body) {
   auto work = std::make_unique<Work>();
   work->body = std::move(body);
   napi_value promise, name;
   NAPI_THROW_IF_FAILED(env, napi_create_promise(env, &work->deferred, &promise), Napi::Value());
   NAPI_THROW_IF_FAILED(env, napi_create_string_utf8(env, "incache", NAPI_AUTO_LENGTH, &name), Napi::Value());
   NAPI_THROW_IF_FAILED(env, napi_create_async_work(env, nullptr, name, execute, complete, work.get(), &work->work), Napi::Value());
-  if (!kept.IsEmpty()) NAPI_THROW_IF_FAILED(env, napi_create_reference(env, kept, 1, &work->kept), Napi::Value());
   NAPI_THROW_IF_FAILED(env, napi_queue_async_work(env, work->work), Napi::Value());
   work.release();
   return Napi::Value(env, promise);

@@ -6,8 +6,8 @@
 
 namespace incache_addon {
 
-// Runs `body` off the script's thread; the promise is fulfilled, or rejected with the library's sentence and status.
-// kept: a value of the script that must not be collected before the work has ended, or an empty one.
-Napi::Value runAsync(Napi::Env env, std::function<incache_status()> body, Napi::Value kept);
+// Runs `body` off the script's thread; the promise is fulfilled, or rejected with the library's sentence and status. `body` must
+// touch nothing of the script, not even the memory of its arrays: scripts transfer, resize and drop them meanwhile.
+Napi::Value runAsync(Napi::Env env, std::function<incache_status()> body);
 
 }  // namespace incache_addon

@@ -26,6 +26,9 @@ struct incache_executable {
 struct incache_model {
   std::shared_ptr<const Model> model;
 };
+struct incache_cancellation {
+  Cancellation cancellation;
+};
 struct incache_sampler {
   std::shared_ptr<const Model> model;
   mutable std::mutex mutex;
@@ -35,8 +38,10 @@ struct incache_sampler {
 namespace {
 
 thread_local std::string lastError;
+thread_local incache_memory_error lastMemoryError;
 
-incache_status fail(incache_status status, const char *text) noexcept {
+incache_status fail(incache_status status, const char *text, const incache_memory_error &memory = {}) noexcept {
+  lastMemoryError = memory;
   try {
     lastError = text;
   } catch (...) {
@@ -50,6 +55,10 @@ incache_status guarded(Body body) noexcept {
   try {
     body();
     return INCACHE_OK;
+  } catch (const OutOfMemory &error) {
+    incache_memory_error memory{"", error.asked, error.inUse, error.limit};
+    std::snprintf(memory.device, sizeof memory.device, "%s", error.device.c_str());
+    return fail(error.status, error.what(), memory);
   } catch (const Error &error) {
     return fail(error.status, error.what());
   } catch (const std::bad_alloc &) {
@@ -86,6 +95,18 @@ extern "C" {
 uint32_t incache_abi_version(void) { return INCACHE_ABI_VERSION; }
 const char *incache_version(void) { return INCACHE_VERSION; }
 const char *incache_last_error(void) { return lastError.c_str(); }
+incache_memory_error incache_last_memory_error(void) { return lastMemoryError; }
+
+incache_status incache_cancellation_create(incache_cancellation **cancellation) {
+  return guarded([&] {
+    requireGiven("cancellation", cancellation);
+    *cancellation = new incache_cancellation;
+  });
+}
+void incache_cancellation_destroy(incache_cancellation *cancellation) { delete cancellation; }
+void incache_cancellation_cancel(incache_cancellation *cancellation) {
+  if (cancellation) cancellation->cancellation.cancel();
+}
 
 incache_status incache_device_open(const char *name, const incache_device_options *options, incache_device **device) {
   return guarded([&] {
@@ -229,10 +250,11 @@ incache_status incache_executable_create(incache_device *device, const incache_p
     *executable = new incache_executable{{device->device, plan->plan, weights->weights, bound}};
   });
 }
-incache_status incache_executable_run(incache_executable *executable) {
+incache_status incache_executable_run(incache_executable *executable) { return incache_executable_run_cancellable(executable, nullptr); }
+incache_status incache_executable_run_cancellable(incache_executable *executable, const incache_cancellation *cancellation) {
   return guarded([&] {
     requireGiven("executable", executable);
-    executable->executable.run();
+    executable->executable.run(cancellation ? &cancellation->cancellation : nullptr);
   });
 }
 incache_status incache_executable_wait(incache_executable *executable) {
@@ -287,10 +309,13 @@ incache_status incache_sampler_restart(incache_sampler *sampler, const incache_s
   });
 }
 incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining) {
+  return incache_sampler_step_cancellable(sampler, nullptr, remaining);
+}
+incache_status incache_sampler_step_cancellable(incache_sampler *sampler, const incache_cancellation *cancellation, uint32_t *remaining) {
   return guarded([&] {
     requireGiven("sampler", sampler);
     std::lock_guard lock(sampler->mutex);
-    const size_t left = sampler->sampler.step();
+    const size_t left = sampler->sampler.step(cancellation ? &cancellation->cancellation : nullptr);
     if (remaining) *remaining = static_cast<uint32_t>(left);
   });
 }

@@ -24,8 +24,7 @@ struct Gpu {
 
   template <class Function, class... Arguments>
   void call(Function function, Arguments... arguments) const {
-    GpuFailure failure;
-    failure.text[0] = 0;
+    GpuFailure failure{};
     const incache_status status = function(arguments..., &failure);
     if (status != INCACHE_OK) throw Error(status, name + ": " + failure.text);
   }
@@ -43,11 +42,10 @@ class GpuBlock : public Block {
 
   static char *take(const Gpu &gpu, const MemoryCounter &counter, int64_t bytes, bool zeros) {
     void *at = nullptr;
-    GpuFailure failure;
+    GpuFailure failure{};
     const incache_status status = gpu.plugin.allocate(gpu.device, std::min(bytes, kMostBytes), zeros, &at, &failure);
     if (status == INCACHE_OUT_OF_MEMORY)
-      throw Error(status, gpu.name + " is out of memory: asked for " + std::to_string(bytes) + " bytes with " + std::to_string(counter->load()) +
-                              " in use; " + failure.text);
+      throw OutOfMemory(gpu.name, static_cast<uint64_t>(bytes), counter->load(), counter->load() + failure.freeMemory);
     if (status != INCACHE_OK) throw Error(status, gpu.name + ": " + failure.text);
     return static_cast<char *>(at);
   }
@@ -60,7 +58,10 @@ class CudaProgram : public Program {
     gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_.at()), &program_);
   }
   ~CudaProgram() override { gpu_->plugin.destroy(program_); }
-  void run() override { gpu_->call(gpu_->plugin.run, program_); }
+  void run(const Cancellation *cancellation) override {
+    requireNotCancelled(cancellation);
+    gpu_->call(gpu_->plugin.run, program_);
+  }
   void wait() override { gpu_->call(gpu_->plugin.wait, gpu_->device); }
 
  private:

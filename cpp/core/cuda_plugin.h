@@ -19,6 +19,8 @@ struct GpuFacts {
 // Why a call failed: a sentence without the name of the device. Not INCACHE_OK alone fills it in.
 struct GpuFailure {
   char text[1024];
+  // Bytes that the device could still give, when the status is INCACHE_OUT_OF_MEMORY.
+  uint64_t freeMemory;
 };
 
 struct CudaPlugin {
@@ -53,7 +55,7 @@ struct CudaPlugin {
 };
 
 // Changes with the compiler's idea of what crosses.
-constexpr uint64_t cudaPluginLayout() { return sizeof(CudaPlugin) << 48 | sizeof(BoundOp) << 32 | sizeof(Op) << 16 | sizeof(std::string); }
+constexpr uint64_t cudaPluginLayout() { return sizeof(CudaPlugin) << 48 | sizeof(BoundOp) << 32 | sizeof(Op) << 16 | (sizeof(GpuFailure) + sizeof(std::string)); }
 
 // The one symbol that a plugin exports.
 constexpr const char *kCudaPluginSymbol = "incache_cuda_plugin";

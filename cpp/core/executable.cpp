@@ -169,10 +169,11 @@ void Executable::check(const IndexCheck &c) {
   }
 }
 
-void Executable::run() {
+void Executable::run(const Cancellation *cancellation) {
   std::lock_guard lock(device_->mutex);
+  requireNotCancelled(cancellation);
   for (const IndexCheck &c : checks_) check(c);
-  program_->run();
+  program_->run(cancellation);
 }
 
 void Executable::wait() {

@@ -12,7 +12,8 @@ class Executable {
   Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
              const std::map<std::string, const Buffer *> &bindings);
   Executable(const Executable &) = delete;
-  void run();
+  // cancellation: null, or what may end the run early; what the plan writes is undefined then.
+  void run(const Cancellation *cancellation);
   void wait();
 
  private:

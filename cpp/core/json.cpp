@@ -17,6 +17,8 @@ const Json *Json::find(const std::string &name) const {
 namespace {
 
 constexpr int kDeepest = 32;
+// The header of a checkpoint with 100,000 tensors has a million values. A value takes far more memory than its text.
+constexpr int64_t kMostValues = int64_t{1} << 22;
 
 class Reader {
  public:
@@ -33,6 +35,7 @@ class Reader {
   const char *start_;
   const char *at_;
   const char *end_;
+  int64_t values_ = 0;
 
   [[noreturn]] void fail(const char *problem) const {
     throw Error(INCACHE_BAD_PLAN,
@@ -54,6 +57,7 @@ class Reader {
 
   Json read(int depth) {
     if (depth > kDeepest) fail("nested too deeply");
+    if (++values_ > kMostValues) fail("too many values");
     space();
     Json value;
     switch (peek()) {
@@ -122,15 +126,32 @@ class Reader {
     return value;
   }
 
+  bool digit() const { return peek() >= '0' && peek() <= '9'; }
+
+  void digits(const char *problem) {
+    if (!digit()) fail(problem);
+    while (digit()) at_++;
+  }
+
+  // The extent of a number by the grammar of RFC 8259: from_chars takes more, such as inf, 007 and "1.".
   double number() {
-    const bool negative = peek() == '-';
-    const char *digits = at_ + (negative ? 1 : 0);
-    // from_chars also takes inf, nan and bare points, which JSON does not have.
-    if (digits >= end_ || *digits < '0' || *digits > '9') fail("expected a value");
+    const char *const first = at_;
+    if (peek() == '-') at_++;
+    const bool zero = peek() == '0';
+    digits("expected a value");
+    if (zero && at_ - first > (*first == '-' ? 2 : 1)) fail("a number that begins with 0");
+    if (peek() == '.') {
+      at_++;
+      digits("expected a digit after the point");
+    }
+    if (peek() == 'e' || peek() == 'E') {
+      at_++;
+      if (peek() == '+' || peek() == '-') at_++;
+      digits("expected a digit of the exponent");
+    }
     double value = 0;
-    const auto [next, error] = std::from_chars(at_, end_, value);
-    if (error != std::errc() || !std::isfinite(value)) fail("a number out of range");
-    at_ = next;
+    const auto [next, error] = std::from_chars(first, at_, value);
+    if (error != std::errc() || next != at_ || !std::isfinite(value)) fail("a number out of range");
     return value;
   }
 
@@ -144,9 +165,28 @@ class Reader {
       if (static_cast<unsigned char>(c) < 0x20) fail("a control character in a string");
       if (c == '\\')
         escape(text);
-      else
+      else if (static_cast<unsigned char>(c) < 0x80)
         text += c;
+      else
+        multibyte(text);
     }
+  }
+
+  // A character of two to four bytes, the first of which has been taken: neither longer than it must be, nor a surrogate, nor beyond Unicode.
+  void multibyte(std::string &text) {
+    const unsigned lead = static_cast<unsigned char>(at_[-1]);
+    const int more = lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 0;
+    if (more == 0 || end_ - at_ < more) fail("a byte that is not UTF-8");
+    unsigned code = lead & (0x3fu >> more);
+    for (int i = 0; i < more; i++) {
+      const unsigned byte = static_cast<unsigned char>(at_[i]);
+      if ((byte & 0xc0) != 0x80) fail("a byte that is not UTF-8");
+      code = code << 6 | (byte & 0x3f);
+    }
+    const bool overlong = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
+    if (overlong || isSurrogate(code) || code > 0x10ffff) fail("a byte that is not UTF-8");
+    text.append(at_ - 1, static_cast<size_t>(more) + 1);
+    at_ += more;
   }
 
   void escape(std::string &text) {
@@ -171,14 +211,22 @@ class Reader {
     return value;
   }
 
+  static bool isSurrogate(unsigned code) { return code >= 0xd800 && code < 0xe000; }
+
   // Names are given to C, where a zero would end them.
   unsigned character() {
     const unsigned code = hex();
     if (code == 0) fail("the character 0 in a string");
-    return code;
+    if (!isSurrogate(code)) return code;
+    // A character beyond the basic plane is written as two escapes.
+    const bool paired = code < 0xdc00 && end_ - at_ >= 2 && at_[0] == '\\' && at_[1] == 'u';
+    if (!paired) fail("half of a surrogate pair");
+    at_ += 2;
+    const unsigned low = hex();
+    if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair");
+    return 0x10000 + ((code - 0xd800) << 10 | (low - 0xdc00));
   }
 
-  // Code units beyond the basic plane stay as they are: names of tensors have none.
   static void utf8(std::string &text, unsigned code) {
     if (code < 0x80) {
       text += static_cast<char>(code);
@@ -186,7 +234,12 @@ class Reader {
       text += static_cast<char>(0xc0 | code >> 6);
       text += static_cast<char>(0x80 | (code & 0x3f));
     } else {
-      text += static_cast<char>(0xe0 | code >> 12);
+      if (code < 0x10000) {
+        text += static_cast<char>(0xe0 | code >> 12);
+      } else {
+        text += static_cast<char>(0xf0 | code >> 18);
+        text += static_cast<char>(0x80 | (code >> 12 & 0x3f));
+      }
       text += static_cast<char>(0x80 | (code >> 6 & 0x3f));
       text += static_cast<char>(0x80 | (code & 0x3f));
     }

@@ -29,6 +29,11 @@ void Sampler::requireSettings(const SampleSettings &settings) const {
                                             "; expected 0 to " + std::to_string(model_->classes));
   if (settings.seed >= uint64_t{1} << 53)
     throw Error(INCACHE_BAD_ARGUMENT, "seed is " + std::to_string(settings.seed) + "; expected one below 2^53");
+  // A place beyond 2^32 would wrap round to the noise of the first images.
+  const int64_t lastFirst = (int64_t{1} << 32) - model_->images;
+  if (settings.firstImage > lastFirst)
+    throw Error(INCACHE_BAD_ARGUMENT, "first_image is " + std::to_string(settings.firstImage) + "; expected at most " + std::to_string(lastFirst) +
+                                          " for a batch of " + std::to_string(model_->images));
 }
 
 // Loads what the plan lacks, and gives it buffers: those of one name are shared between plans.
@@ -52,6 +57,7 @@ void Sampler::restart(SampleSettings settings) {
   requireSettings(settings);
   settings_ = std::move(settings);
   next_ = 0;
+  broken_ = false;
   const int64_t size = model_->latents();
   latents_.resize(static_cast<size_t>(model_->images * size));
   prediction_.resize(static_cast<size_t>(model_->sequences() * model_->prediction()));
@@ -61,18 +67,22 @@ void Sampler::restart(SampleSettings settings) {
   for (float &value : latents_) value = static_cast<float>(model_->initialScale * static_cast<double>(value));
 }
 
-size_t Sampler::step() {
+size_t Sampler::step(const Cancellation *cancellation) {
   if (next_ >= model_->steps.size())
     throw Error(INCACHE_BAD_ARGUMENT, "all " + std::to_string(model_->steps.size()) + " steps have been taken; expected a restart");
-  if (next_ % static_cast<size_t>(model_->chunkSteps) == 0) condition(next_);
-  evaluate(next_);
+  if (broken_) throw Error(INCACHE_BAD_ARGUMENT, "step " + std::to_string(next_) + " has failed; expected a restart");
+  broken_ = true;
+  if (next_ % static_cast<size_t>(model_->chunkSteps) == 0) condition(next_, cancellation);
+  evaluate(next_, cancellation);
   if (model_->guided) guide();
   advance(next_);
+  requireFinite(next_);
+  broken_ = false;
   return model_->steps.size() - ++next_;
 }
 
 // Fills the modulation table for as many steps as it holds; its last rows repeat the last step.
-void Sampler::condition(size_t firstStep) {
+void Sampler::condition(size_t firstStep, const Cancellation *cancellation) {
   std::vector<float> timesteps;
   std::vector<int32_t> labels;
   for (int64_t place = 0; place < model_->chunkSteps; place++) {
@@ -84,11 +94,11 @@ void Sampler::condition(size_t firstStep) {
   }
   buffers_.at("timesteps").write(timesteps.data(), INCACHE_F32, timesteps.size());
   buffers_.at("labels").write(labels.data(), INCACHE_I32, labels.size());
-  conditioning_->run();
+  conditioning_->run(cancellation);
 }
 
 // The network on conditional rows, then on unconditional ones under guidance.
-void Sampler::evaluate(size_t step) {
+void Sampler::evaluate(size_t step, const Cancellation *cancellation) {
   const int64_t place = static_cast<int64_t>(step) % model_->chunkSteps;
   std::vector<int32_t> rows;
   std::vector<float> both = latents_;
@@ -97,7 +107,7 @@ void Sampler::evaluate(size_t step) {
   if (model_->guided) both.insert(both.end(), latents_.begin(), latents_.end());
   buffers_.at("latents").write(both.data(), INCACHE_F32, both.size());
   buffers_.at("rows").write(rows.data(), INCACHE_I32, rows.size());
-  plans_[model_->steps[step].plan]->run();
+  plans_[model_->steps[step].plan]->run(cancellation);
   buffers_.at("prediction").read(prediction_.data(), INCACHE_F32, prediction_.size());
 }
 
@@ -136,6 +146,14 @@ void Sampler::advance(size_t place) {
       before[i] = x0;
     }
   }
+}
+
+void Sampler::requireFinite(size_t step) const {
+  const auto bad = std::find_if(latents_.begin(), latents_.end(), [](float value) { return !std::isfinite(value); });
+  if (bad == latents_.end()) return;
+  const int64_t image = settings_.firstImage + (bad - latents_.begin()) / model_->latents();
+  throw Error(INCACHE_NOT_FINITE, "values stopped being finite at step " + std::to_string(step) + " of " + std::to_string(model_->steps.size()) +
+                                      ", image " + std::to_string(image) + ": they grew beyond what the device can hold");
 }
 
 }  // namespace incache

@@ -17,8 +17,9 @@ class Sampler {
  public:
   Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> model, SampleSettings settings);
   void restart(SampleSettings settings);
-  // Takes a step and returns how many remain.
-  size_t step();
+  // Takes a step and returns how many remain. After one that has thrown, only a restart goes on.
+  // cancellation: null, or what may end the step early.
+  size_t step(const Cancellation *cancellation);
   const std::vector<float> &latents() const { return latents_; }
 
  private:
@@ -32,13 +33,17 @@ class Sampler {
   std::vector<float> latents_, prediction_;
   std::vector<double> x0Before_;
   size_t next_ = 0;
+  // A step has failed: caches or latents are not what the next one would need.
+  bool broken_ = false;
 
   void requireSettings(const SampleSettings &settings) const;
   std::unique_ptr<Executable> prepare(const Plan &plan);
-  void condition(size_t firstStep);
-  void evaluate(size_t step);
+  void condition(size_t firstStep, const Cancellation *cancellation);
+  void evaluate(size_t step, const Cancellation *cancellation);
   void guide();
   void advance(size_t step);
+  // Throws an Error (INCACHE_NOT_FINITE).
+  void requireFinite(size_t step) const;
 };
 
 }  // namespace incache

@@ -32,14 +32,6 @@ std::string WeightForm::key() const {
   return shape + ": " + std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
 }
 
-uint64_t Weights::bytes() const {
-  std::lock_guard lock(mutex_);
-  uint64_t total = 0;
-  for (const auto &[name, blocks] : forms_)
-    for (const auto &[form, block] : blocks) total += static_cast<uint64_t>(block->bytes());
-  return total;
-}
-
 bool Weights::has(const std::string &name, const WeightForm &form) const {
   const auto found = forms_.find(name);
   return found != forms_.end() && found->second.count(form.key()) > 0;
@@ -79,7 +71,7 @@ void Weights::load(const Plan &plan, size_t place, const Tensor &tensor) {
     if (find(buffer.name, form)) continue;
     const std::shared_ptr<Block> block = make(buffer, form, tensor);
     std::lock_guard lock(mutex_);
-    forms_[buffer.name].emplace(key, block);
+    if (forms_[buffer.name].emplace(key, block).second) bytes_ += static_cast<uint64_t>(block->bytes());
   }
 }
 
@@ -116,8 +108,9 @@ void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) cons
 
 void Weights::release(const std::string &prefix) {
   std::lock_guard lock(mutex_);
-  for (auto at = forms_.begin(); at != forms_.end();)
-    at = at->first.compare(0, prefix.size(), prefix) == 0 ? forms_.erase(at) : std::next(at);
+  // Names with one prefix follow each other.
+  for (auto at = forms_.lower_bound(prefix); at != forms_.end() && at->first.compare(0, prefix.size(), prefix) == 0; at = forms_.erase(at))
+    for (const auto &[form, block] : at->second) bytes_ -= static_cast<uint64_t>(block->bytes());
 }
 
 }  // namespace incache

@@ -32,7 +32,8 @@ class Weights {
   explicit Weights(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
   const std::shared_ptr<Device> &device() const { return device_; }
-  uint64_t bytes() const;
+  // Of all forms together.
+  uint64_t bytes() const { return bytes_.load(); }
   // The place of the first buffer from `from` on that has a form to be loaded; the number of buffers if none has.
   size_t missing(const Plan &plan, size_t from) const;
   void load(const Plan &plan, size_t place, const Tensor &tensor);
@@ -45,6 +46,7 @@ class Weights {
   mutable std::mutex mutex_;
   // By name of the tensor, then by form.
   std::map<std::string, std::map<std::string, std::shared_ptr<Block>>> forms_;
+  std::atomic<uint64_t> bytes_{0};
 
   bool has(const std::string &name, const WeightForm &form) const;
   std::shared_ptr<Block> make(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const;

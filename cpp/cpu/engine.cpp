@@ -13,12 +13,16 @@ class CpuProgram : public Program {
   CpuProgram(Host &host, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
       : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(counter, host.pages, scratchBytes_ * host.pool.threads()) {}
 
-  void run() override {
+  void run(const Cancellation *cancellation) override {
     const int64_t threads = host_.pool.threads();
     for (const BoundOp &b : ops_) {
       const Kernel &kernel = host_.kernels.kernels[static_cast<int>(b.op->kind)];
       const int64_t tasks = kernel.tasks(b, threads);
-      host_.pool.run(tasks, [&](int64_t task, int64_t thread) { kernel.run(b, task, tasks, threads, scratch_.at() + thread * scratchBytes_); });
+      host_.pool.run(tasks, [&](int64_t task, int64_t thread) {
+        // One operation can take many seconds, so every task looks.
+        if (!isCancelled(cancellation)) kernel.run(b, task, tasks, threads, scratch_.at() + thread * scratchBytes_);
+      });
+      requireNotCancelled(cancellation);
     }
   }
 

@@ -10,12 +10,21 @@
 #include <sys/mman.h>
 #endif
 
+// GCC defines __SANITIZE_ADDRESS__; Clang answers __has_feature.
+#if defined(__SANITIZE_ADDRESS__)
+#define INCACHE_SANITIZES_ADDRESSES
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define INCACHE_SANITIZES_ADDRESSES
+#endif
+#endif
+
 namespace incache {
 namespace {
 
 constexpr int64_t kCacheLine = 64, kHugePage = 2 << 20;
 // Blocks from the one size up to the other share pages, so many bytes of them at a time: what is never written takes no memory.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef INCACHE_SANITIZES_ADDRESSES
 // What is written beyond a block shows only where nothing of ours follows.
 constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
 #else
@@ -77,9 +86,7 @@ CpuBlock::CpuBlock(MemoryCounter counter, Place place, int64_t bytes)
 
 CpuBlock::Place CpuBlock::take(const MemoryCounter &counter, PageSource &source, int64_t bytes) {
   const auto require = [&](const std::shared_ptr<SharedPages> &pages) {
-    if (!pages->at())
-      throw Error(INCACHE_OUT_OF_MEMORY, "the cpu is out of memory: asked for " + std::to_string(bytes) + " bytes with " +
-                                             std::to_string(counter->load()) + " in use");
+    if (!pages->at()) throw OutOfMemory("cpu", static_cast<uint64_t>(bytes), counter->load(), 0);
   };
   if (bytes < kLeastShared || bytes > kMostShared) {
     const auto own = std::make_shared<SharedPages>(bytes, bytes < kLeastShared ? kCacheLine : kHugePage);

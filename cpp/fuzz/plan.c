@@ -31,6 +31,13 @@ static int is_small(const incache_plan *plan) {
   return count <= MOST_BUFFERS && bytes <= MOST_BYTES && cost.macs <= MOST_MACS && cost.bytes <= MOST_TRAFFIC;
 }
 
+/* The processor has no buffers of float16: such a plan must be refused, with a status, when it is bound. */
+static int has_float16(const incache_plan *plan) {
+  for (uint64_t place = 0; place < incache_plan_buffers(plan); place++)
+    if (buffer_of(plan, place).type == INCACHE_F16) return 1;
+  return 0;
+}
+
 static void load_zeros(incache_weights *weights, const incache_plan *plan) {
   uint64_t place = 0;
   while (incache_weights_missing(weights, plan, place, &place) == INCACHE_OK && place < incache_plan_buffers(plan)) {
@@ -49,7 +56,8 @@ static uint64_t bind_all(const incache_plan *plan, incache_binding *bindings) {
     if (info.role == INCACHE_WEIGHT || info.role == INCACHE_TEMPORARY) continue;
     incache_binding *binding = &bindings[bound++];
     binding->name = info.name;
-    if (incache_buffer_create(device(), info.rows, info.columns, info.type, &binding->buffer) != INCACHE_OK) abort();
+    const incache_type type = info.type == INCACHE_F16 ? INCACHE_BF16 : info.type;
+    if (incache_buffer_create(device(), info.rows, info.columns, type, &binding->buffer) != INCACHE_OK) abort();
   }
   return bound;
 }
@@ -76,10 +84,13 @@ static void run(const incache_plan *plan) {
   if (incache_weights_create(device(), &weights) != INCACHE_OK) abort();
   load_zeros(weights, plan);
   const uint64_t count = bind_all(plan, bindings);
-  if (incache_executable_create(device(), plan, weights, bindings, count, &executable) != INCACHE_OK) abort();
-  incache_executable_run(executable);
-  write_ones(plan, bindings, count);
-  incache_executable_run(executable);
+  const incache_status status = incache_executable_create(device(), plan, weights, bindings, count, &executable);
+  if (status != (has_float16(plan) ? INCACHE_BAD_ARGUMENT : INCACHE_OK)) abort();
+  if (executable) {
+    incache_executable_run(executable);
+    write_ones(plan, bindings, count);
+    incache_executable_run(executable);
+  }
   for (uint64_t i = 0; i < count; i++) incache_buffer_destroy(bindings[i].buffer);
   incache_executable_destroy(executable);
   incache_weights_destroy(weights);

@@ -1,4 +1,4 @@
-/* What the fuzz targets share. */
+/* What the fuzz targets in C share. */
 #ifndef INCACHE_FUZZ_TARGET_H
 #define INCACHE_FUZZ_TARGET_H
 

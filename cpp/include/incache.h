@@ -43,7 +43,9 @@ typedef enum incache_status {
   INCACHE_OUT_OF_MEMORY = 3,
   INCACHE_BAD_VALUE = 4, /**< an index or a weight that an operation cannot use */
   INCACHE_ABSENT = 5,    /**< no such device here, or no such file */
-  INCACHE_INTERNAL = 6   /**< a defect of incache */
+  INCACHE_INTERNAL = 6,  /**< a defect of incache */
+  INCACHE_CANCELLED = 7, /**< the call's incache_cancellation was cancelled before it had ended */
+  INCACHE_NOT_FINITE = 8 /**< a step has made latents that are not finite numbers */
 } incache_status;
 
 /**
@@ -80,6 +82,31 @@ INCACHE_API uint32_t incache_abi_version(void);
 INCACHE_API const char *incache_version(void);
 /** Why the last call on this thread failed; an empty string before any has. */
 INCACHE_API const char *incache_last_error(void);
+
+typedef struct incache_memory_error {
+  char device[32];  /**< "cpu" or "cuda:0"; empty where it was the process that had no memory left */
+  uint64_t asked;   /**< bytes; 0 where they are not known */
+  uint64_t in_use;  /**< bytes of the device that were in use */
+  uint64_t limit;   /**< the most that could have been in use; 0 where that is not known */
+} incache_memory_error;
+
+/** The numbers of the last error of this thread when its status was INCACHE_OUT_OF_MEMORY, otherwise all zero. */
+INCACHE_API incache_memory_error incache_last_memory_error(void);
+
+/* ---- Cancellation ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Ends a run or a step early, from any thread. It is given to the calls that it is to end, which may be many, at once or
+ * one after the other. Once cancelled it stays so: calls that are under way, and all later ones, end with
+ * INCACHE_CANCELLED. Create another one to go on.
+ */
+typedef struct incache_cancellation incache_cancellation;
+
+INCACHE_API incache_status incache_cancellation_create(incache_cancellation **cancellation);
+/** Not before every call that it was given to has returned. */
+INCACHE_API void incache_cancellation_destroy(incache_cancellation *cancellation);
+/** Returns at once; the calls end soon after. Of a null handle it does nothing. */
+INCACHE_API void incache_cancellation_cancel(incache_cancellation *cancellation);
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
@@ -251,6 +278,13 @@ INCACHE_API incache_status incache_executable_create(incache_device *device, con
  * has failed.
  */
 INCACHE_API incache_status incache_executable_run(incache_executable *executable);
+/**
+ * The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled: on the processor within a
+ * fraction of the operation under way, on a GPU only before the run has been enqueued. What the plan was to write then holds
+ * anything, the caches in its states too.
+ */
+INCACHE_API incache_status incache_executable_run_cancellable(incache_executable *executable,
+                                                              const incache_cancellation *cancellation);
 /** Returns when the runs asked for so far have ended; on the processor at once. */
 INCACHE_API incache_status incache_executable_wait(incache_executable *executable);
 INCACHE_API void incache_executable_destroy(incache_executable *executable);
@@ -278,7 +312,7 @@ INCACHE_API incache_status incache_model_describe(const incache_model *model, in
 typedef struct incache_sample_options {
   const uint32_t *labels; /**< one an image */
   uint64_t seed;          /**< below 2^53 */
-  uint32_t first_image;   /**< place of the first image in the seed's sequence of images */
+  uint32_t first_image;   /**< place of the first image in the seed's sequence of images; the last image's is below 2^32 */
 } incache_sample_options;
 
 /** Prepares a batch. The same seed, labels and file give what the command line gives for them. */
@@ -287,8 +321,16 @@ INCACHE_API incache_status incache_sampler_create(incache_device *device, const 
 INCACHE_API void incache_sampler_destroy(incache_sampler *sampler);
 /** Starts another batch with the weights, plans and memory of this one. */
 INCACHE_API incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options);
-/** Takes the next denoising step. remaining (may be NULL): steps still to take. After the last one it is an error. */
+/**
+ * Takes the next denoising step. remaining (may be NULL): steps still to take. After the last one it is an error.
+ * INCACHE_NOT_FINITE: the latents are infinite or not numbers; the error names the step and the image. After a step that
+ * failed only a restart goes on.
+ */
 INCACHE_API incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining);
+/** The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled. */
+INCACHE_API incache_status incache_sampler_step_cancellable(incache_sampler *sampler,
+                                                            const incache_cancellation *cancellation,
+                                                            uint32_t *remaining);
 /** The latents so far, in [-1, 1] at the end: images x channels x height x width float32. */
 INCACHE_API incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements);
 

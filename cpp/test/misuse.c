@@ -52,6 +52,11 @@ static void null_handles(void) {
   expect_ok(incache_buffer_create(device, 1, 1, INCACHE_F32, &buffer), "buffer");
 
   expect_refused(incache_device_open("cpu", NULL, NULL), INCACHE_BAD_ARGUMENT, "device is null");
+  expect(incache_last_memory_error().asked == 0, "an error of another kind has no numbers of memory");
+  expect_refused(incache_cancellation_create(NULL), INCACHE_BAD_ARGUMENT, "cancellation is null");
+  incache_cancellation_cancel(NULL);
+  incache_cancellation_destroy(NULL);
+  expect_refused(incache_executable_run_cancellable(NULL, NULL), INCACHE_BAD_ARGUMENT, "executable is null");
   expect_refused(incache_device_peak(NULL, INCACHE_F32, 1, &operations), INCACHE_BAD_ARGUMENT, "device is null");
   expect_refused(incache_device_peak(device, INCACHE_F32, 1, NULL), INCACHE_BAD_ARGUMENT, "operations is null");
   expect_refused(incache_buffer_create(NULL, 1, 1, INCACHE_F32, &buffer), INCACHE_BAD_ARGUMENT, "device is null");
@@ -160,6 +165,9 @@ static void buffers(void) {
   expect_refused(incache_buffer_create(device, 0, 1, INCACHE_F32, &buffer), INCACHE_BAD_ARGUMENT, "the buffer is 0 x 1; expected sides from 1 to 2^30");
   expect_refused(incache_buffer_create(device, 1, most, INCACHE_F32, &buffer), INCACHE_BAD_ARGUMENT, "expected sides from 1 to 2^30");
   expect_refused(incache_buffer_create(device, 1 << 30, 1 << 30, INCACHE_F32, &buffer), INCACHE_OUT_OF_MEMORY, "the cpu is out of memory: asked for");
+  incache_memory_error memory = incache_last_memory_error();
+  expect(strcmp(memory.device, "cpu") == 0 && memory.asked == (uint64_t)1 << 62, "what was asked for, as a number");
+  expect(memory.in_use == incache_device_memory(device) && memory.limit == 0, "what was in use");
   expect_refused(incache_buffer_create(device, 2, 3, INCACHE_F16, &buffer), INCACHE_BAD_ARGUMENT, "type is 3; expected INCACHE_F32, INCACHE_I32, INCACHE_E4M3 or INCACHE_BF16");
   expect_refused(incache_buffer_create(device, 2, 3, (incache_type)77, &buffer), INCACHE_BAD_ARGUMENT, "type is 77");
   expect(buffer == UNTOUCHED && incache_device_memory(device) == 0, "a buffer that is refused takes nothing");
@@ -303,10 +311,39 @@ static void plans_as_text(void) {
   refuse_plan("{\"a\":1e999}", "a number out of range");
   refuse_plan("{\"a\":\"\\q\"}", "an unknown escape");
   refuse_plan("{\"a\":\"\\u0000\"}", "the character 0 in a string");
+  refuse_plan("{\"a\":007}", "a number that begins with 0");
+  refuse_plan("{\"a\":-01}", "a number that begins with 0");
+  refuse_plan("{\"a\":1.}", "expected a digit after the point");
+  refuse_plan("{\"a\":1e+}", "expected a digit of the exponent");
+  refuse_plan("{\"a\":.5}", "expected a value");
+  refuse_plan("{\"a\":\"\\ud83d\"}", "half of a surrogate pair");
+  refuse_plan("{\"a\":\"\\ude00\"}", "half of a surrogate pair");
+  refuse_plan("{\"a\":\"\\ud83d\\u0041\"}", "half of a surrogate pair");
+  refuse_plan("{\"a\":\"\xed\xa0\x80\"}", "a byte that is not UTF-8");
+  refuse_plan("{\"a\":\"\xc0\xaf\"}", "a byte that is not UTF-8");
+  refuse_plan("{\"a\":\"\xf0\x9f\"}", "a byte that is not UTF-8");
   char deep[200];
   memset(deep, '[', sizeof deep - 1);
   deep[sizeof deep - 1] = 0;
   refuse_plan(deep, "nested too deeply");
+}
+
+/* A name outside of the basic plane, once in two escapes and once as it is: both are four bytes of UTF-8. */
+static void names_in_unicode(void) {
+  static const char *names[] = {"\\ud83d\\ude00", "\xf0\x9f\x98\x80"};
+  for (int i = 0; i < 2; i++) {
+    char text[256];
+    incache_plan *plan = NULL;
+    incache_buffer_info info;
+    snprintf(text, sizeof text,
+             "{\"format\":\"incache-plan\",\"version\":1,\"name\":\"n\",\"ops\":[],\"buffers\":[{\"name\":\"%s\",\"role\":\"input\","
+             "\"type\":\"f32\",\"rows\":1,\"columns\":1}]}",
+             names[i]);
+    expect_ok(incache_plan_parse(text, strlen(text), &plan), text);
+    expect_ok(incache_plan_buffer(plan, 0, &info), "its buffer");
+    expect(strcmp(info.name, "\xf0\x9f\x98\x80") == 0, "the name is UTF-8");
+    incache_plan_destroy(plan);
+  }
 }
 
 /* Buffers of the plan below, which a test spoils one thing of. */
@@ -454,6 +491,7 @@ int main(void) {
   shared_bindings();
   indices();
   plans_as_text();
+  names_in_unicode();
   plans_of_operations();
   plans_of_buffers();
   damaged_plans();

@@ -120,7 +120,12 @@ static void test_options(subject *s) {
   expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "options.labels is null");
   options.labels = s->labels, options.seed = (uint64_t)1 << 53;
   expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "expected one below 2^53");
-  options.seed = 7;
+  options.seed = 7, options.first_image = UINT32_MAX - s->info.images + 2;
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "first_image is 429496729");
+  options.first_image--;
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "the last places that there are");
+  incache_sampler_destroy(sampler);
+  sampler = NULL, options.first_image = 0;
   const uint32_t last = s->info.images - 1, kept = s->labels[last];
   s->labels[last] = s->info.classes + 1;
   snprintf(part, sizeof part, "labels[%u] is %u; expected 0 to %u", last, s->info.classes + 1, s->info.classes);
@@ -136,6 +141,55 @@ static void test_options(subject *s) {
   expect_refused(incache_model_describe(s->model, NULL), INCACHE_BAD_ARGUMENT, "info is null");
   expect_ok(incache_sampler_step(sampler, NULL), "what was refused has changed nothing");
   incache_sampler_destroy(sampler);
+}
+
+/* A step that was ended early cannot be taken again: only a restart goes on. */
+static void test_cancellation(subject *s) {
+  const incache_sample_options options = {s->labels, 7, 0};
+  incache_cancellation *cancellation = NULL;
+  incache_sampler *sampler = NULL;
+  uint32_t remaining = 99;
+  expect_ok(incache_cancellation_create(&cancellation), "cancellation");
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
+  expect_ok(incache_sampler_step_cancellable(sampler, cancellation, &remaining), "a step that nobody cancels");
+  expect(remaining == s->info.steps - 1, "a step less remains");
+  incache_cancellation_cancel(cancellation);
+  expect_refused(incache_sampler_step_cancellable(sampler, cancellation, &remaining), INCACHE_CANCELLED, "the run was cancelled");
+  expect(remaining == s->info.steps - 1, "a failed step fills nothing in");
+  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "step 1 has failed; expected a restart");
+  expect_ok(incache_sampler_restart(sampler, &options), "restart");
+  expect_refused(incache_sampler_step_cancellable(sampler, cancellation, NULL), INCACHE_CANCELLED, "the run was cancelled");
+  expect_ok(incache_sampler_restart(sampler, &options), "restart");
+  free(finish(s, sampler));
+  incache_sampler_destroy(sampler);
+  incache_cancellation_destroy(cancellation);
+}
+
+/* The coefficient of x in the second step of test/data/tiny.incache. */
+static const char COEFFICIENT[] = "0.8300256921791407", OVERFLOWING[] = "9e99              ";
+
+/* A step whose latents no float32 holds has a status of its own. */
+static void test_overflow(subject *s, const char *path) {
+  size_t length = 0;
+  char *bytes = read_file(path, &length), *at = bytes;
+  while (at && at + sizeof COEFFICIENT < bytes + length && memcmp(at, COEFFICIENT, sizeof COEFFICIENT - 1) != 0) at++;
+  if (!at || at + sizeof COEFFICIENT >= bytes + length) {
+    expect(0, "the file has the coefficient that is changed");
+    free(bytes);
+    return;
+  }
+  memcpy(at, OVERFLOWING, sizeof OVERFLOWING - 1);
+  const incache_sample_options options = {s->labels, 7, 5};
+  incache_model *model = NULL;
+  incache_sampler *sampler = NULL;
+  expect_ok(incache_model_parse(bytes, length, &model), "the changed file");
+  expect_ok(incache_sampler_create(s->device, model, &options, &sampler), "create");
+  expect_ok(incache_sampler_step(sampler, NULL), "the first step");
+  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_NOT_FINITE, "values stopped being finite at step 1 of 3, image 5");
+  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "expected a restart");
+  incache_sampler_destroy(sampler);
+  incache_model_destroy(model);
+  free(bytes);
 }
 
 /* A copy cut short cannot hold its tensors, and one of no more than its header cannot either. */
@@ -194,6 +248,8 @@ int main(int count, char **arguments) {
   subject s = open_subject(arguments[1]);
   test_samples(&s);
   test_options(&s);
+  test_cancellation(&s);
+  test_overflow(&s, arguments[1]);
   test_damage(&s, arguments[1]);
   close_subject(&s);
   test_lifetimes(arguments[1]);

@@ -68,7 +68,7 @@ void *GpuDevice::allocate(int64_t bytes, bool zeros) {
     cudaGetLastError();
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    throw Error(INCACHE_OUT_OF_MEMORY, std::to_string(free) + " of its " + std::to_string(total) + " bytes are free");
+    throw OutOfMemory("the GPU", size, total - free, total);
   }
   require("memory cannot be taken", error);
   if (zeros) require("memory cannot be cleared", cudaMemsetAsync(at, 0, static_cast<size_t>(bytes), stream_));

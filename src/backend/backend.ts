@@ -73,8 +73,11 @@ export interface PlanBindings {
 
 /** A plan ready to run. */
 export interface Executable {
-  /** Runs every operation once, in order. */
-  run(): Promise<void>;
+  /**
+   * Runs every operation once, in order. `signal` ends it early where the backend can, and it then rejects with the
+   * signal's reason; what the plan writes, the caches of its states too, holds anything.
+   */
+  run(signal?: AbortSignal): Promise<void>;
   dispose(): void;
 }
 

@@ -47,28 +47,34 @@ export class DenoisingSession implements Disposable {
    * Fills the modulation table: row i for `conditions[i]`, at most `chunkSteps * labels` of them.
    * What the rows held before is lost.
    */
-  async condition(conditions: readonly Condition[]): Promise<void> {
+  async condition(conditions: readonly Condition[], signal?: AbortSignal): Promise<void> {
     const rows = this.#tensor('timesteps').rows;
     if (conditions.length < 1 || conditions.length > rows)
       throw new ArgumentError('conditions', `${conditions.length} of them`, `1 to ${rows}`);
     const padded = Array.from({ length: rows }, (_, i) => conditions[Math.min(i, conditions.length - 1)]!);
     this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep));
     this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label));
-    await this.#conditioning!.run();
+    await this.#conditioning!.run(signal);
   }
 
   /**
    * The network's output at step `step` (its place in the schedule, which decides what is gathered).
    * latents: sequences x channels x height x width. rows: for each sequence its row of the modulation table.
+   * signal: may end the step in the middle; the session's caches are then lost.
    */
-  async evaluate(step: number, latents: Float32Array, rows: Int32Array): Promise<Float32Array> {
+  async evaluate(
+    step: number,
+    latents: Float32Array,
+    rows: Int32Array,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
     this.#tensor('latents').write(latents);
     this.#tensor('rows').write(rows);
     const { gated, planOfStep } = this.plan;
-    if (gated) this.#course = await this.#runGated(gated, step);
+    if (gated) this.#course = await this.#runGated(gated, step, signal);
     else {
       const place = planOfStep[step]!;
-      await this.#steps[place]!.run();
+      await this.#steps[place]!.run(signal);
       this.#course = { plans: [place], cachedBlocks: 0 };
     }
     return this.read('prediction');
@@ -97,17 +103,18 @@ export class DenoisingSession implements Disposable {
   }
 
   /** Section by section, each as its gate decides by what was measured just before it. */
-  async #runGated({ policy, run, head, sections }: GatedSteps, step: number): Promise<StepCourse> {
+  async #runGated(gated: GatedSteps, step: number, signal?: AbortSignal): Promise<StepCourse> {
+    const { policy, run, head, sections } = gated;
     if (step === 0) this.#gate = policy.start(run);
     const plans = [head];
     let cachedBlocks = 0;
-    await this.#steps[head]!.run();
+    await this.#steps[head]!.run(signal);
     for (const [place, { computed, cached, blocks }] of sections.entries()) {
       const isCached = this.#gate!.caches(step, place, this.read('change')[0]!);
       const plan = isCached ? cached : computed;
       plans.push(plan);
       if (isCached) cachedBlocks += blocks;
-      await this.#steps[plan]!.run();
+      await this.#steps[plan]!.run(signal);
     }
     return { plans, cachedBlocks };
   }

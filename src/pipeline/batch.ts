@@ -13,7 +13,6 @@ export interface BatchOptions extends BatchNetworkOptions {
   readonly noise: StepNoise;
   /** Place of the first image in the run, for errors. Default 0. */
   readonly firstImage?: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -12,6 +12,7 @@ export interface BatchNetworkOptions {
   readonly labels: readonly number[];
   readonly guidanceScale: number;
   readonly guidanceChannels: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export class BatchNetwork {
@@ -26,7 +27,7 @@ export class BatchNetwork {
 
   /** Fills the modulation table for these timesteps, at most `chunkSteps` of the session's plan. */
   async condition(timesteps: readonly number[]): Promise<void> {
-    const { session } = this.#options;
+    const { session, signal } = this.#options;
     const { distinct } = this.#sequences;
     await session.condition(
       timesteps.flatMap((timestep) =>
@@ -35,6 +36,7 @@ export class BatchNetwork {
           label: distinct[Math.min(i, distinct.length - 1)]!,
         })),
       ),
+      signal,
     );
   }
 
@@ -43,11 +45,11 @@ export class BatchNetwork {
    * were conditioned last. latents: images x channels x height x width.
    */
   async predict(step: number, place: number, latents: Float32Array): Promise<Prediction> {
-    const { session, guidanceScale } = this.#options;
+    const { session, guidanceScale, signal } = this.#options;
     const { labels, distinct } = this.#sequences;
     const rows = Int32Array.from(labels, (label) => place * session.plan.labels + distinct.indexOf(label));
     const input = isGuided(guidanceScale) ? bothBranches(latents) : latents;
-    return this.#predictionOf(await session.evaluate(step, input, rows));
+    return this.#predictionOf(await session.evaluate(step, input, rows, signal));
   }
 
   #predictionOf(output: Float32Array): Prediction {

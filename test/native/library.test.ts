@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe } from 'node:test';
+import { testDrawn } from './drawn.js';
 import { testInstalled } from './installed.js';
 import { testInterface } from './interface.js';
 import { build, cannotBuild, ROOT, TINY_MODEL } from './tools.js';
@@ -9,8 +10,8 @@ import { build, cannotBuild, ROOT, TINY_MODEL } from './tools.js';
 /** The tree that npm install has built the addon in, whose objects need not be compiled again; else one for the tests. */
 const INSTALLED = join(ROOT, 'build/native');
 const TREE = existsSync(join(INSTALLED, 'CMakeCache.txt')) ? INSTALLED : join(ROOT, 'build/test-native');
-const TESTS = ['pool', 'plan', 'misuse', 'model'].map((name) => `incache_test_${name}`);
-const REPLAYS = ['plan', 'model'].map((name) => `incache_replay_${name}`);
+const TESTS = ['pool', 'plan', 'misuse', 'model', 'draw'].map((name) => `incache_test_${name}`);
+const REPLAYS = ['plan', 'model', 'json'].map((name) => `incache_replay_${name}`);
 
 describe('the C library', { skip: cannotBuild() }, () => {
   before(() => {
@@ -24,5 +25,6 @@ describe('the C library', { skip: cannotBuild() }, () => {
     build(ROOT, TREE, options, ['incache_static', 'incache_shared', ...TESTS, ...REPLAYS]);
   });
   testInterface(TREE);
+  testDrawn(TREE);
   testInstalled(TREE);
 });

@@ -10,6 +10,19 @@ export type BufferHandle = Handle<'buffer'>;
 export type WeightsHandle = Handle<'weights'>;
 export type PlanHandle = Handle<'plan'>;
 export type ExecutableHandle = Handle<'executable'>;
+/** Ends the runs that it is given to, those under way and later ones. */
+export type CancellationHandle = Handle<'cancellation'>;
+
+/** What the addon's errors have beside a message. */
+export interface BindingError extends Error {
+  /** `incache_status` of incache.h. */
+  readonly status: number;
+  /** `incache_memory_error`, where the status is INCACHE_OUT_OF_MEMORY: 0 or empty where it is not known. */
+  readonly device?: string;
+  readonly asked?: number;
+  readonly inUse?: number;
+  readonly limit?: number;
+}
 
 export interface Binding {
   readonly abiVersion: number;
@@ -34,7 +47,7 @@ export interface Binding {
   weightsBytes(weights: WeightsHandle): number;
   /** Place of the first of the plan's buffers from `from` on whose weight is not loaded; their number if there is none. */
   missingWeight(weights: WeightsHandle, plan: PlanHandle, from: number): number;
-  /** Packs `values` off this thread; they must not change meanwhile. */
+  /** Packs a copy of `values` off this thread. */
   loadWeight(weights: WeightsHandle, plan: PlanHandle, place: number, values: Float32Array): Promise<void>;
   releaseWeights(weights: WeightsHandle, prefix: string): void;
   createExecutable(
@@ -45,7 +58,9 @@ export interface Binding {
     buffers: readonly BufferHandle[],
   ): ExecutableHandle;
   destroyExecutable(executable: ExecutableHandle): void;
-  runExecutable(executable: ExecutableHandle): Promise<void>;
+  runExecutable(executable: ExecutableHandle, cancellation?: CancellationHandle): Promise<void>;
+  createCancellation(): CancellationHandle;
+  cancel(cancellation: CancellationHandle): void;
 }
 
 /** Version of the C interface that this file was written for. */

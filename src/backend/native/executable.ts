@@ -1,7 +1,7 @@
 /** A plan bound by the addon; its runs take turns with the others of the device. */
 import { IncacheError } from '../../errors.js';
 import type { Executable } from '../backend.js';
-import type { ExecutableHandle } from './binding.js';
+import type { CancellationHandle, ExecutableHandle } from './binding.js';
 import { nativeAsync } from './errors.js';
 import type { NativeHost } from './tensor.js';
 
@@ -20,11 +20,11 @@ export class NativeExecutable implements Executable {
     readonly uses: readonly { requireAlive(): void }[],
   ) {}
 
-  async run(): Promise<void> {
+  async run(signal?: AbortSignal): Promise<void> {
     this.#requireAlive();
-    await this.host.enqueue(() => {
+    await this.host.enqueue(async () => {
       this.#requireAlive();
-      return nativeAsync(() => this.host.binding.runExecutable(this.handle));
+      await (signal ? this.#runUntil(signal) : this.#run());
     });
   }
 
@@ -32,6 +32,26 @@ export class NativeExecutable implements Executable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.host.binding.destroyExecutable(this.handle);
+  }
+
+  #run(cancellation?: CancellationHandle): Promise<void> {
+    return nativeAsync(() => this.host.binding.runExecutable(this.handle, cancellation));
+  }
+
+  async #runUntil(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { binding } = this.host;
+    const cancellation = binding.createCancellation();
+    const cancel = () => binding.cancel(cancellation);
+    signal.addEventListener('abort', cancel);
+    try {
+      await this.#run(cancellation);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
   }
 
   #requireAlive(): void {

@@ -1,0 +1,48 @@
+/** What the sampler of the C library draws, beside what the pipeline draws: samplers with and without fresh noise. */
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { exportModel } from '../../src/export/modelFile.js';
+import type { SampleOptions } from '../../src/pipeline/options.js';
+import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { assertClose } from '../support/compare.js';
+import { temporaryFolder } from '../support/folder.js';
+import { writeTinyModel } from '../support/tinyModel.js';
+import { SKIP } from './present.js';
+import { run } from './tools.js';
+
+const CASES: readonly [name: string, options: Partial<SampleOptions>][] = [
+  ['ddim without fresh noise', {}],
+  ['ddim with fresh noise', { eta: 0.7 }],
+  ['ddpm with learned variance', { sampler: 'ddpm' }],
+  ['ddpm with fixed variance', { sampler: 'ddpm', variance: 'fixed-large' }],
+  ['dpm++2m, unguided', { sampler: 'dpm++2m', guidanceScale: 1 }],
+  ['ddpm with reuse', { sampler: 'ddpm', cache: { policy: 'reuse', period: 2 } }],
+];
+
+/** `tree`: where CMake has built the tests. */
+export function testDrawn(tree: string): void {
+  describe('the sampler in C draws what the pipeline draws', () => {
+    const folder = temporaryFolder();
+    for (const [place, [name, options]] of CASES.entries())
+      test(name, async () => {
+        const file = join(folder, `${place}.incache`);
+        const checkpoint = writeTinyModel(join(folder, `${place}.safetensors`));
+        await using pipeline = await DiTPipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
+        const labels = [2, 0, 1];
+        const request = { ...options, labels, steps: 5, seed: 2 ** 40 + 7, firstImage: 11 };
+        exportModel(pipeline, file, request);
+        const { latents } = await pipeline.generate(request);
+        const program = join(tree, 'incache_test_draw');
+        const lines = run(program, [file, String(request.seed), '11', ...labels.map(String)]);
+        // An image that draws from another stream differs by about 1.
+        assertClose(Float32Array.from(lines.trim().split('\n'), fromHexadecimal), latents, 1e-4, name);
+      });
+  });
+}
+
+/** `-0x1.8p+3` -> -12, as C prints with %a. */
+function fromHexadecimal(text: string): number {
+  const [, sign, whole, fraction = '', exponent] = /^(-?)0x(\d)\.?([0-9a-f]*)p([+-]\d+)$/.exec(text) ?? [];
+  const digits = Number.parseInt(`${whole}${fraction}`, 16) / 16 ** fraction.length;
+  return (sign ? -1 : 1) * digits * 2 ** Number(exponent);
+}
