@@ -64,7 +64,7 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
   return new FactorSet(
     {
       method: options.method,
-      modelHash: model.checkpoint.hash,
+      modelHash: await model.checkpoint.loadHash(options.signal),
       source: options.source?.description ?? 'none',
       seed: options.seed ?? 0,
       images: options.source?.images ?? 0,

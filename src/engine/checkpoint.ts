@@ -2,7 +2,7 @@
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
 import { type ConfigHints, type DiTConfig, inferConfig } from '../models/index.js';
-import { hashTensors } from '../weights/hash.js';
+import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
 import { SafetensorsFile, type TensorToWrite } from '../weights/safetensors.js';
 
 export class DiTCheckpoint implements WeightSource, Disposable {
@@ -28,9 +28,18 @@ export class DiTCheckpoint implements WeightSource, Disposable {
     }
   }
 
-  /** sha256 over all tensors: says which model a set of factors belongs to. Reads the whole file once. */
+  /**
+   * sha256 over all tensors: says which model a set of factors belongs to. Reads the whole file when it is first asked for:
+   * seconds, if the file is large, unless `loadHash` has been awaited before.
+   */
   get hash(): string {
     this.#hash ??= hashTensors(this.#file);
+    return this.#hash;
+  }
+
+  /** Makes `hash` known without blocking the event loop. Rejects with the reason of `signal`. */
+  async loadHash(signal?: AbortSignal): Promise<string> {
+    this.#hash ??= await hashTensorsAsync(this.#file, signal);
     return this.#hash;
   }
 

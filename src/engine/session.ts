@@ -25,6 +25,7 @@ export class DenoisingSession implements Disposable {
   #conditioning: Executable | undefined;
   readonly #steps: Executable[] = [];
   #gate: Gate | undefined;
+  #held: Disposable | undefined;
   #course: StepCourse = { plans: [], cachedBlocks: 0 };
 
   private constructor(plan: SessionPlan) {
@@ -96,6 +97,7 @@ export class DenoisingSession implements Disposable {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#steps.length = 0;
     this.#tensors.clear();
+    this.#held?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -123,6 +125,7 @@ export class DenoisingSession implements Disposable {
   async #prepare(device: Device, weights: DeviceWeights): Promise<void> {
     const { conditioning, plans } = this.plan;
     const bindings: PlanBindings = { weights, tensors: this.#tensors };
+    this.#held = this.plan.hold?.();
     this.#allocate(device, [conditioning, ...plans]);
     this.#conditioning = await device.compile(conditioning, bindings);
     for (const step of plans) this.#steps.push(await device.compile(step, bindings));

@@ -50,6 +50,8 @@ export interface SessionPlan {
   readonly stepMacs: number;
   /** MACs of the conditioning of all steps. */
   readonly conditioningMacs: number;
+  /** Keeps weights that the plans need beside the model's until it is disposed: a session calls it and lets go in the end. */
+  readonly hold?: () => Disposable;
 }
 
 /** The course of steps that are decided while they run: places in `SessionPlan.plans`. */

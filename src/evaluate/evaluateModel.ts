@@ -85,6 +85,7 @@ export async function evaluateModel(
   const size = sizeOf(pipeline);
   requireInteger('images', options.images, 1);
   requireOptions(options, size);
+  await pipeline.checkpoint.loadHash(options.signal);
   const plan = pipeline.plan(sampling(0, batch));
   const { extractor, compare = false, splits, folder, reference, samples } = options;
   const evaluation = new Evaluation({

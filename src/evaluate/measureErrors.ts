@@ -62,6 +62,7 @@ export async function measureErrors(
   options: MeasureErrorsOptions = {},
 ): Promise<ErrorTable> {
   const resolved = resolve(options);
+  await pipeline.checkpoint.loadHash(options.signal);
   const { images, gaps, order, steps, factors, folder } = resolved;
   const labels = labelsInTurn(pipeline.config, images);
   const trajectory = new Trajectory(pipeline, { ...options, steps, labels });

@@ -40,6 +40,7 @@ export async function measureLayers(
   const run = { ...sampling, labels, batch: images };
   const { latents } = await pipeline.generate({ ...run, cache: { policy: 'none' } });
   onLayer?.();
+  await pipeline.checkpoint.loadHash(options.signal);
   const factors = zeroFactors(pipeline);
   const errors = new Map<string, number>();
   try {

@@ -65,6 +65,7 @@ export async function trajectoryError(
   const steps = timesteps.map((): StepSums => {
     return { latents: new RelativeL2(), layers: new Map(names.map((name) => [name, new RelativeL2()])) };
   });
+  await pipeline.checkpoint.loadHash(options.signal);
   const saved = savedSums(pipeline, resolved, options.folder);
   for (let first = restoreSums(saved, steps); first < labels.length; first += batch) {
     await addBatch(pipeline, resolved, first, steps, options.onStep);

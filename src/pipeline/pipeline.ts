@@ -9,6 +9,7 @@ import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
 import type { ConfigHints, DiTConfig } from '../models/config.js';
 import { denoiseBatch } from './batch.js';
+import { DeviceFactors } from './deviceFactors.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from './options.js';
 import { planBatch, samplerOf } from './planBatch.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
@@ -27,9 +28,7 @@ export class DiTPipeline implements AsyncDisposable {
   readonly device: Device;
   readonly checkpoint: DiTCheckpoint;
   readonly weights: DeviceWeights;
-  readonly #factors = new Map<FactorSet, string>();
-  readonly #factorsByPrefix = new Map<string, FactorSet>();
-  #nextFactors = 0;
+  readonly #factors = new DeviceFactors(() => this.weights);
   #disposed = false;
 
   private constructor(checkpoint: DiTCheckpoint, device: Device) {
@@ -73,6 +72,8 @@ export class DiTPipeline implements AsyncDisposable {
     options.signal?.throwIfAborted();
     const resolved = resolveOptions(options, this.config);
     const sampler = samplerOf(resolved, this.config);
+    // Whether they belong to this model is asked of its hash.
+    if (resolved.cache.factors || resolved.cache.errors) await this.checkpoint.loadHash(resolved.signal);
     const { inChannels, inputSize, classes } = this.config;
     const size = inChannels * inputSize ** 2;
     const count = resolved.labels.length;
@@ -154,13 +155,12 @@ export class DiTPipeline implements AsyncDisposable {
     }
   }
 
-  /** Frees the factors' weights on the device. */
+  /**
+   * Frees the factors' weights on the device, as soon as no run uses them. It is needed only where memory is short: factors
+   * with the same numbers are on the device once, and of those that no run uses the last two sets stay.
+   */
   releaseFactors(factors: FactorSet): void {
-    const prefix = this.#factors.get(factors);
-    if (prefix === undefined) return;
-    this.weights.release(prefix);
-    this.#factors.delete(factors);
-    this.#factorsByPrefix.delete(prefix);
+    this.#factors.release(factors);
   }
 
   /** Frees the model and the device. Runs under way fail at their next step. */
@@ -184,30 +184,14 @@ export class DiTPipeline implements AsyncDisposable {
       images,
       labels,
       activations: this.device.activations,
-      factorPrefix: (factors) => this.#prefixOf(factors),
+      factorPrefix: (factors) => this.#factors.prefixOf(factors),
+      holdFactors: (factors) => this.#factors.hold(factors),
     });
   }
 
-  #prefixOf(factors: FactorSet): string {
-    const known = this.#factors.get(factors);
-    if (known !== undefined) return known;
-    const prefix = `factors.${this.#nextFactors++}.`;
-    this.#factors.set(factors, prefix);
-    this.#factorsByPrefix.set(prefix, factors);
-    return prefix;
-  }
-
-  /** The checkpoint's tensors, and under their prefixes those of the factors in use. */
+  /** The checkpoint's tensors, and those of the factors in use. */
   #weightSource(): WeightSource {
-    return {
-      read: (name) => {
-        const [, prefix, rest] = /^(factors\.\d+\.)(.*)$/.exec(name) ?? [];
-        if (prefix === undefined) return this.checkpoint.read(name);
-        const factors = this.#factorsByPrefix.get(prefix);
-        if (!factors) throw new IncacheError(`the factors behind '${name}' have been released`);
-        return factors.read(rest!);
-      },
-    };
+    return { read: (name) => this.#factors.read(name) ?? this.checkpoint.read(name) };
   }
 
   #initialNoise({ seed, firstImage, labels }: ResolvedOptions, size: number): Float32Array {

@@ -17,13 +17,15 @@ export interface BatchPlanOptions {
   readonly activations: FloatType;
   /** What the names of a set's weights begin with. */
   readonly factorPrefix: (factors: FactorSet) => string;
+  /** Keeps a set's weights as long as a session uses them. */
+  readonly holdFactors?: (factors: FactorSet) => Disposable;
 }
 
 /** The plans of a batch. Throws for cache options that do not fit the checkpoint, see `cachedSteps`. */
 export function planBatch(
   checkpoint: DiTCheckpoint,
   options: ResolvedOptions,
-  { images, labels, activations, factorPrefix }: BatchPlanOptions,
+  { images, labels, activations, factorPrefix, holdFactors }: BatchPlanOptions,
 ): SessionPlan {
   const { config } = checkpoint;
   const { cache, steps, guidanceScale } = options;
@@ -39,9 +41,10 @@ export function planBatch(
       factorPrefix: factorPrefix(factors),
     }),
   };
-  return gated
+  const plan = gated
     ? planGatedSession(config, { ...batch, steps, policy: gated, ...(cache.keep && { keep: cache.keep }) })
     : planSession(config, { ...batch, steps: actions });
+  return factors && holdFactors ? { ...plan, hold: () => holdFactors(factors) } : plan;
 }
 
 /** Throws an `ArgumentError` for a sampler that needs a variance which the model does not predict. */

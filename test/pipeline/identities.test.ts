@@ -144,6 +144,7 @@ for (const backend of PRESENT)
 
     test('released factors are loaded again when they are used again', async () => {
       const cache: CacheOptions = { policy: 'calibrated', period: 2, factors: factors.low };
+      await run(cache);
       const loaded = pipeline().weights.bytes;
       pipeline().releaseFactors(factors.low);
       assert.ok(pipeline().weights.bytes < loaded);

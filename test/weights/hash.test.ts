@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hashTensors } from '../../src/weights/hash.js';
+import { hashTensors, hashTensorsAsync } from '../../src/weights/hash.js';
 import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
 import { temporaryFolder } from '../support/folder.js';
 
@@ -43,4 +43,27 @@ test('a tensor that is read in parts has the hash of its bytes in order', () => 
     .update(JSON.stringify(['x', 'U8', [parts]]))
     .update(data);
   assert.equal(hashOf([{ name: 'x', dtype: 'U8', shape: [parts], data }]), expected.digest('hex'));
+});
+
+test('the hash of a large file lets timers through, and ends early with its signal', async () => {
+  const path = join(folder, 'large.safetensors');
+  const shape = [2 ** 20];
+  const tensors = Array.from({ length: 20 }, (_, i): TensorToWrite => {
+    return { name: `t${i}`, dtype: 'U8', shape, data: new Uint8Array(2 ** 20).fill(i) };
+  });
+  writeSafetensors(path, tensors);
+  using file = SafetensorsFile.open(path);
+  let turns = 0;
+  const count = () => {
+    turns++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  assert.equal(await hashTensorsAsync(file), hashTensors(file));
+  clearImmediate(counting);
+  assert.ok(turns >= 20, `the event loop came round ${turns} times`);
+  const controller = new AbortController();
+  const stopped = assert.rejects(hashTensorsAsync(file, controller.signal), { name: 'AbortError' });
+  controller.abort();
+  await stopped;
 });
