@@ -39,20 +39,11 @@ for (const backend of PRESENT.filter((name) => name !== 'cuda'))
         await own.generate({ labels: [1], steps: 3 });
         const without = own.weights.bytes;
         const sets = await Promise.all(RANKS.map((rank) => calibrate(own, { method: 'svd', rank })));
-        const sizes: number[] = [];
-        for (const set of sets) {
-          const before = own.weights.bytes;
-          await sample(set, own);
-          sizes.push(own.weights.bytes - before);
-        }
+        for (const set of sets) await sample(set, own);
         const held = own.weights.bytes - without;
         for (const set of sets.slice(-2)) own.releaseFactors(set);
         assert.equal(own.weights.bytes, without, 'sets that were used long ago are still there');
-        assert.ok(held > 0);
-        assert.ok(
-          sizes.slice(2).every((size) => size < sizes[0]! * RANKS.length),
-          String(sizes),
-        );
+        assert.ok(held > 0, 'none has stayed for the next request');
       });
     });
 
