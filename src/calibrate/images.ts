@@ -1,8 +1,10 @@
 /** Calibration images from a file. */
 import { ArgumentError, FormatError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
-import { readNpz } from '../weights/npz.js';
+import { type Dtype, widenToFloat32 } from '../weights/dtypes.js';
+import { NpzFile } from '../weights/npz.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
+import { fromByte, PictureRange, requirePictureType } from './pictureValues.js';
 
 export interface CalibrationImages {
   /** x0 in [-1, 1], images x channels x height x width. */
@@ -10,49 +12,82 @@ export interface CalibrationImages {
   readonly labels: readonly number[];
 }
 
-interface RawImages {
+/** A file that is open, of which nothing but shapes has been read. */
+interface ImagesFile extends Disposable {
   readonly shape: readonly number[];
-  /** Bytes 0..255 (x = v / 127.5 - 1), or floats taken as they are. */
-  readonly data: Float32Array;
-  readonly bytes: boolean;
-  readonly labels: readonly number[];
+  readonly dtype: Dtype;
+  read(): Uint8Array;
+  labels(): number[];
 }
 
 /**
- * `images` (images x channels x height x width, uint8 or float) and `labels` from a .safetensors or .npz
- * file. Throws a `FormatError` when they are missing or not of the model's size.
+ * `images` (images x channels x height x width, bytes, or floats in [-1, 1] or of latents) and `labels` from a
+ * .safetensors or .npz file. Throws a `FormatError` when they are missing, not of the model's size, or floats of
+ * another range. `onDoubt` is called with a sentence about floats that may be of 0 to 1.
  */
-export function loadCalibrationImages(path: string, config: DiTConfig): CalibrationImages {
-  const raw = readRaw(path);
+export function loadCalibrationImages(
+  path: string,
+  config: DiTConfig,
+  onDoubt?: (sentence: string) => void,
+): CalibrationImages {
+  using file = openImages(path);
+  const { shape, dtype } = file;
   const { inChannels, inputSize } = config;
-  const expected = [raw.labels.length, inChannels, inputSize, inputSize];
-  if (raw.shape.join() !== expected.join())
-    throw new FormatError(
-      `${path}: 'images' has shape [${raw.shape}]; expected [${expected}], one for each label`,
+  const size = [inChannels, inputSize, inputSize];
+  const refused = (images: number) =>
+    new FormatError(
+      `${path}: 'images' has shape [${shape}]; expected [${[images, ...size]}], one for each label`,
     );
-  return { images: raw.bytes ? raw.data.map((value) => value / 127.5 - 1) : raw.data, labels: raw.labels };
+  // Before anything is read: a small file may claim arrays that unpack to gigabytes.
+  if (shape.slice(1).join() !== size.join()) throw refused(shape[0] ?? 1);
+  const labels = file.labels();
+  if (shape[0] !== labels.length) throw refused(labels.length);
+  const name = `${path}: 'images'`;
+  requirePictureType(name, dtype);
+  const values = widenToFloat32(dtype, file.read());
+  if (dtype === 'U8') return { images: values.map(fromByte), labels };
+  // Latents have no range of their own.
+  const range = new PictureRange(name, inChannels === 1 || inChannels === 3);
+  range.add(values);
+  if (range.doubt !== undefined) onDoubt?.(range.doubt);
+  return { images: values, labels };
 }
 
-function readRaw(path: string): RawImages {
-  if (path.endsWith('.npz')) return readRawNpz(path);
-  if (path.endsWith('.safetensors')) return readRawSafetensors(path);
+function openImages(path: string): ImagesFile {
+  if (path.endsWith('.npz')) return openNpz(path);
+  if (path.endsWith('.safetensors')) return openSafetensors(path);
   throw new ArgumentError('images', path, 'a .safetensors or .npz file');
 }
 
-function readRawSafetensors(path: string): RawImages {
-  using file = SafetensorsFile.open(path);
-  const { shape, dtype } = file.entry('images');
-  return { shape, data: file.read('images'), bytes: dtype === 'U8', labels: file.readIntegers('labels') };
+function openSafetensors(path: string): ImagesFile {
+  const file = SafetensorsFile.open(path);
+  return orClose(file, () => ({
+    ...file.entry('images'),
+    read: () => file.readBytes('images'),
+    labels: () => file.readIntegers('labels'),
+    [Symbol.dispose]: () => file.close(),
+  }));
 }
 
-function readRawNpz(path: string): RawImages {
-  const arrays = readNpz(path);
-  const [images, labels] = [arrays.get('images'), arrays.get('labels')];
-  if (!images || !labels) throw new FormatError(`${path} must hold arrays 'images' and 'labels'`);
-  return {
-    shape: images.shape,
-    data: Float32Array.from(images.data as ArrayLike<number | bigint>, Number),
-    bytes: images.data instanceof Uint8Array,
-    labels: Array.from(labels.data as ArrayLike<number | bigint>, Number),
-  };
+function openNpz(path: string): ImagesFile {
+  const file = NpzFile.open(path);
+  return orClose(file, () => {
+    if (!file.has('images') || !file.has('labels'))
+      throw new FormatError(`${path} must hold arrays 'images' and 'labels'`);
+    return {
+      ...file.header('images'),
+      read: () => file.readBytes('images'),
+      labels: () => file.readIntegers('labels'),
+      [Symbol.dispose]: () => file.close(),
+    };
+  });
+}
+
+function orClose<T>(file: { close(): void }, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }

@@ -27,7 +27,7 @@ export function addFeatureFlags(command: Command): Command {
     )
     .option(
       '--against <file>',
-      'statistics (.npz of mu and sigma) or reference images (.npz, .safetensors) for the Frechet distance (default for digits: their training set)',
+      'statistics (.npz of mu and sigma) or reference images (.npz, .safetensors; bytes or floats in [-1, 1]) for the Frechet distance (default for digits: their training set)',
     );
 }
 

@@ -9,7 +9,7 @@ import { evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js
 import { Evaluation, type EvaluationResult } from './evaluation.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import { requireImages } from './gaussian.js';
-import { requireImagesFit, writeImagesNpz } from './imagesNpz.js';
+import { writeImagesNpz } from './imagesNpz.js';
 import { type PrecisionRecall, precisionRecall } from './precisionRecall.js';
 import type { Reference } from './reference.js';
 import type { RowFile } from './rowFile.js';
@@ -142,7 +142,6 @@ function requireOptions(options: EvaluateOptions, { channels, height, width }: P
   if (npz === undefined) return;
   if (channels !== 1 && channels !== 3)
     throw new ArgumentError('npz', npz, `no file: the model's ${channels} latent channels need a decoder`);
-  requireImagesFit(images, height, width);
 }
 
 function sizeOf({ config }: DiTPipeline): PictureSize {

@@ -7,11 +7,6 @@ export interface Pictures {
   readonly shape: readonly [images: number, channels: number, height: number, width: number];
 }
 
-/** Pictures of bytes: v / 127.5 - 1. */
-export function fromByte(byte: number): number {
-  return byte / 127.5 - 1;
-}
-
 /** The byte that a picture file holds for a value: [-1, 1] to 0..255, clamped and rounded. */
 export function toByte(value: number): number {
   return Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);

@@ -1,16 +1,28 @@
 /** What samples are held against: published statistics, or images whose features are taken here. */
+import { PictureRange } from '../calibrate/pictureValues.js';
 import { ArgumentError, FormatError } from '../errors.js';
-import { type NumpyArray, readNpz } from '../weights/npz.js';
+import { NpzFile } from '../weights/npz.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import { GaussianAccumulator, requireImages } from './gaussian.js';
-import { fromByte, type Pictures, slicePictures } from './pictures.js';
+import { npzPictures, type PictureSource, picturesInMemory, safetensorsPictures } from './pictureFile.js';
+import type { Pictures } from './pictures.js';
 import type { FeatureRows } from './precisionRecall.js';
 import { type SetStatistics, statisticsOf } from './statisticsFile.js';
+import { Turns } from './turns.js';
 
 export interface Reference extends SetStatistics {
   /** The features of every image, for precision and recall; not there when statistics were given. */
   readonly rows?: FeatureRows;
+}
+
+export interface ReferenceOptions {
+  /** Stops between two batches of images. */
+  readonly signal?: AbortSignal;
+  /** Called after every batch. */
+  readonly onProgress?: (images: number, total: number) => void;
+  /** Called with a sentence about what is odd, but may be meant: floats without a negative value. */
+  readonly onDoubt?: (sentence: string) => void;
 }
 
 /** Images whose features are taken at a time. */
@@ -19,30 +31,45 @@ const BATCH = 16;
 /**
  * From an .npz of `mu` and `sigma`; or from images: `arr_0` (uint8, images x height x width x channels, as ADM has
  * them), `samples` or `images` (images x channels x height x width, bytes or floats in [-1, 1]) of an .npz, or
- * `images` of a .safetensors file. Throws a `FormatError` when it is none of them, an `ArgumentError` for
- * statistics of other features than the extractor's or too few images.
+ * `images` of a .safetensors file. A batch of images is in memory, whatever the size of the file. Throws a
+ * `FormatError` when it is none of them or holds floats of another range, an `ArgumentError` for statistics of other
+ * features than the extractor's or too few images.
  */
-export async function loadReference(path: string, extractor: FeatureExtractor): Promise<Reference> {
-  const found = readReference(path);
-  if ('features' in found) {
-    requireDimension(path, '', found.features.mean.length, extractor.features, extractor.name);
-    if (found.spatial && extractor.spatialFeatures > 0)
-      requireDimension(
-        path,
-        'spatial ',
-        found.spatial.mean.length,
-        extractor.spatialFeatures,
-        extractor.name,
-      );
-    return found;
+export async function loadReference(
+  path: string,
+  extractor: FeatureExtractor,
+  options: ReferenceOptions = {},
+): Promise<Reference> {
+  if (path.endsWith('.safetensors')) {
+    using file = SafetensorsFile.open(path);
+    return await measurePictures(safetensorsPictures(file), extractor, options);
   }
-  return measureReference(found, extractor);
+  if (!path.endsWith('.npz')) throw new ArgumentError('reference', path, 'an .npz or .safetensors file');
+  using file = NpzFile.open(path);
+  if (file.has('mu')) return loadStatistics(file, extractor);
+  const pictures = npzPictures(file);
+  if (pictures) return await measurePictures(pictures, extractor, options);
+  throw new FormatError(
+    `${path} holds ${file.names.join(', ') || 'nothing'}; expected mu and sigma, or images as arr_0, samples or images`,
+  );
 }
 
 /** The statistics, and the features of every image, of a set of pictures. */
-export async function measureReference(pictures: Pictures, extractor: FeatureExtractor): Promise<Reference> {
-  const [images, ...size] = pictures.shape;
-  extractor.requireSize(...size);
+export function measureReference(
+  pictures: Pictures,
+  extractor: FeatureExtractor,
+  options: ReferenceOptions = {},
+): Promise<Reference> {
+  return measurePictures(picturesInMemory(pictures), extractor, options);
+}
+
+async function measurePictures(
+  source: PictureSource,
+  extractor: FeatureExtractor,
+  { signal, onProgress, onDoubt }: ReferenceOptions,
+): Promise<Reference> {
+  const [images] = source.shape;
+  requirePictureSize(source, extractor);
   requireImages(images, extractor.features);
   const { features, spatialFeatures } = extractor;
   const rows = new Float32Array(images * features);
@@ -50,20 +77,57 @@ export async function measureReference(pictures: Pictures, extractor: FeatureExt
   // As many as a covariance takes, or the spatial distance is left out.
   const spatial =
     spatialFeatures > 0 && images > spatialFeatures ? new GaussianAccumulator(spatialFeatures) : undefined;
-  for (let first = 0; first < images; first += BATCH) {
-    const count = Math.min(BATCH, images - first);
-    const found = await extractor.extract(slicePictures(pictures, first, count));
-    rows.set(found.features, first * features);
+  const range = new PictureRange(source.name);
+  const turns = new Turns(signal);
+  let done = 0;
+  for (const pictures of source.batches(BATCH)) {
+    if (!source.bytes) range.add(pictures.data);
+    const [count, ...size] = pictures.shape;
+    extractor.requireSize(...size);
+    const found = await extractor.extract(pictures);
+    rows.set(found.features, done * features);
     for (let i = 0; i < count; i++) {
       all.add(found.features.subarray(i * features, (i + 1) * features));
       spatial?.add(found.spatial.subarray(i * spatialFeatures, (i + 1) * spatialFeatures));
     }
+    done += count;
+    onProgress?.(done, images);
+    await turns.take();
   }
+  if (range.doubt !== undefined) onDoubt?.(range.doubt);
   return {
     features: all.gaussian(),
     ...(spatial && { spatial: spatial.gaussian() }),
     rows: { rows: images, columns: features, data: rows },
   };
+}
+
+/** Before any pixel is read. Whether three colours are a grey one is seen batch by batch. */
+function requirePictureSize({ shape, greyAsOne }: PictureSource, extractor: FeatureExtractor): void {
+  const [, channels, height, width] = shape;
+  if (greyAsOne)
+    try {
+      return extractor.requireSize(1, height, width);
+    } catch {
+      // Then it must take all of them.
+    }
+  extractor.requireSize(channels, height, width);
+}
+
+function loadStatistics(file: NpzFile, extractor: FeatureExtractor): SetStatistics {
+  const { path } = file;
+  requireDimension(path, '', file.header('mu').shape[0] ?? 0, extractor.features, extractor.name);
+  // Statistics of other spatial features than the extractor's are no use, and no harm when it has none.
+  const spatial = file.has('mu_s') && extractor.spatialFeatures > 0;
+  if (spatial)
+    requireDimension(
+      path,
+      'spatial ',
+      file.header('mu_s').shape[0] ?? 0,
+      extractor.spatialFeatures,
+      extractor.name,
+    );
+  return statisticsOf(file, spatial);
 }
 
 function requireDimension(
@@ -79,64 +143,4 @@ function requireDimension(
       `${path}, of ${given} ${kind}features`,
       `${expected}, as the features of ${extractor} are`,
     );
-}
-
-function readReference(path: string): SetStatistics | Pictures {
-  if (path.endsWith('.safetensors')) return readSafetensors(path);
-  if (!path.endsWith('.npz')) throw new ArgumentError('reference', path, 'an .npz or .safetensors file');
-  const arrays = readNpz(path);
-  if (arrays.has('mu')) return statisticsOf(path, arrays);
-  const rows = arrays.get('arr_0');
-  if (rows) return picturesOf(path, 'arr_0', channelsFirst(path, rows));
-  for (const name of ['samples', 'images']) {
-    const array = arrays.get(name);
-    if (array) return picturesOf(path, name, array);
-  }
-  throw new FormatError(
-    `${path} holds ${[...arrays.keys()].join(', ') || 'nothing'}; expected mu and sigma, or images as arr_0, samples or images`,
-  );
-}
-
-function readSafetensors(path: string): Pictures {
-  using file = SafetensorsFile.open(path);
-  const { shape, dtype } = file.entry('images');
-  const data = file.read('images');
-  return pictures(path, 'images', shape, dtype === 'U8' ? data.map(fromByte) : data);
-}
-
-function picturesOf(path: string, name: string, { shape, data }: NumpyArray): Pictures {
-  const values = Float32Array.from(data as ArrayLike<number | bigint>, Number);
-  return pictures(path, name, shape, data instanceof Uint8Array ? values.map(fromByte) : values);
-}
-
-function pictures(path: string, name: string, shape: readonly number[], data: Float32Array): Pictures {
-  const [images, channels, height, width] = shape;
-  if (shape.length !== 4 || (channels !== 1 && channels !== 3))
-    throw new FormatError(
-      `${path}: '${name}' has shape [${shape}]; expected images x 1 or 3 channels x height x width`,
-    );
-  return { data, shape: [images!, channels, height!, width!] };
-}
-
-/** Pictures of three equal colours are grey ones that were repeated for ADM's evaluator: one channel is kept. */
-function channelsFirst(path: string, { shape, data }: NumpyArray): NumpyArray {
-  const [images, height, width, channels] = shape as [number, number, number, number];
-  if (shape.length !== 4 || !(data instanceof Uint8Array))
-    throw new FormatError(
-      `${path}: 'arr_0' has shape [${shape}]; expected uint8, images x height x width x channels`,
-    );
-  const kept = channels === 3 && isGrey(data) ? 1 : channels;
-  const places = height * width;
-  const out = new Uint8Array(images * kept * places);
-  for (let image = 0; image < images; image++)
-    for (let place = 0; place < places; place++)
-      for (let c = 0; c < kept; c++)
-        out[(image * kept + c) * places + place] = data[(image * places + place) * channels + c]!;
-  return { shape: [images, kept, height, width], data: out };
-}
-
-function isGrey(colours: Uint8Array): boolean {
-  for (let i = 0; i < colours.length; i += 3)
-    if (colours[i] !== colours[i + 1] || colours[i] !== colours[i + 2]) return false;
-  return true;
 }

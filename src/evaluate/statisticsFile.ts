@@ -3,7 +3,7 @@
  * spatial features `mu_s` and `sigma_s`, all float64 (pytorch-fid, ADM's evaluator).
  */
 import { FormatError } from '../errors.js';
-import { type NumpyArray, readNpz, writeNpz } from '../weights/npz.js';
+import { NpzFile, writeNpz } from '../weights/npz.js';
 import type { Gaussian } from './gaussian.js';
 
 export interface SetStatistics {
@@ -13,14 +13,14 @@ export interface SetStatistics {
 
 /** Throws a `FormatError` when `mu` or `sigma` is missing, of another shape or not finite. */
 export function readStatistics(path: string): SetStatistics {
-  return statisticsOf(path, readNpz(path));
+  using file = NpzFile.open(path);
+  return statisticsOf(file, file.has('mu_s'));
 }
 
-/** As `readStatistics`, of arrays that have been read. */
-export function statisticsOf(path: string, arrays: ReadonlyMap<string, NumpyArray>): SetStatistics {
-  const features = gaussianOf(path, arrays, 'mu', 'sigma');
-  if (!arrays.has('mu_s')) return { features };
-  return { features, spatial: gaussianOf(path, arrays, 'mu_s', 'sigma_s') };
+/** As `readStatistics`, of a file that is open; `spatial` asks for `mu_s` and `sigma_s` too. */
+export function statisticsOf(file: NpzFile, spatial: boolean): SetStatistics {
+  const features = gaussianOf(file, 'mu', 'sigma');
+  return spatial ? { features, spatial: gaussianOf(file, 'mu_s', 'sigma_s') } : { features };
 }
 
 /** Writes the file whole or not at all. */
@@ -35,25 +35,23 @@ export function writeStatistics(path: string, { features, spatial }: SetStatisti
   });
 }
 
-function gaussianOf(
-  path: string,
-  arrays: ReadonlyMap<string, NumpyArray>,
-  mu: string,
-  sigma: string,
-): Gaussian {
-  const values = (name: string): NumpyArray & { data: Float64Array } => {
-    const array = arrays.get(name);
-    if (!array) throw new FormatError(`${path} has no array '${name}'; expected '${mu}' and '${sigma}'`);
-    const data = Float64Array.from(array.data as ArrayLike<number | bigint>, Number);
-    if (!data.every(Number.isFinite))
-      throw new FormatError(`${path}: '${name}' holds numbers that are not finite`);
-    return { shape: array.shape, data };
-  };
-  const [mean, covariance] = [values(mu), values(sigma)];
-  const [features] = mean.shape;
-  if (mean.shape.length !== 1 || covariance.shape.join() !== [features, features].join())
+function gaussianOf(file: NpzFile, mu: string, sigma: string): Gaussian {
+  for (const name of [mu, sigma])
+    if (!file.has(name))
+      throw new FormatError(`${file.path} has no array '${name}'; expected '${mu}' and '${sigma}'`);
+  // Shapes first: a small file may claim arrays that unpack to gigabytes.
+  const [mean, covariance] = [mu, sigma].map((name) => file.header(name).shape) as [number[], number[]];
+  const [features] = mean;
+  if (mean.length !== 1 || covariance.join() !== [features, features].join())
     throw new FormatError(
-      `${path}: '${mu}' has shape [${mean.shape}] and '${sigma}' [${covariance.shape}]; expected [d] and [d,d]`,
+      `${file.path}: '${mu}' has shape [${mean}] and '${sigma}' [${covariance}]; expected [d] and [d,d]`,
     );
-  return { mean: mean.data, covariance: covariance.data };
+  return { mean: finite(file, mu), covariance: finite(file, sigma) };
+}
+
+function finite(file: NpzFile, name: string): Float64Array {
+  const values = file.readFloat64(name);
+  if (!values.every(Number.isFinite))
+    throw new FormatError(`${file.path}: '${name}' holds numbers that are not finite`);
+  return values;
 }

@@ -9,6 +9,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { IncacheError } from '../errors.js';
 
 /** Writes chunks of a file in order. */
@@ -23,9 +24,7 @@ const MAX_WRITE = 2 ** 30;
  * a device or a pipe is refused, since renaming would replace it.
  */
 export function writeChunksAtomic(path: string, produce: (write: ChunkWriter) => void): void {
-  const target = attempt(path, () => targetOf(path));
-  const temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2, 8)}.partial`;
-  const file = attempt(path, () => openSync(temporary, 'wx'));
+  const { target, temporary, file } = openTemporary(path);
   try {
     try {
       produce((chunk) => attempt(path, () => writeWhole(file, chunk)));
@@ -38,6 +37,21 @@ export function writeChunksAtomic(path: string, produce: (write: ChunkWriter) =>
     rmSync(temporary, { force: true });
     throw error;
   }
+}
+
+/** Throws the `IncacheError` with which writing `path` would begin; leaves nothing behind. */
+export function requireWritable(path: string): void {
+  const { temporary, file } = openTemporary(path);
+  closeSync(file);
+  rmSync(temporary, { force: true });
+}
+
+function openTemporary(path: string): { target: string; temporary: string; file: number } {
+  const target = attempt(path, () => targetOf(path));
+  // Short whatever the file is called, since the name of the file may be as long as names can be.
+  const unique = `.incache-${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`;
+  const temporary = join(dirname(target), unique);
+  return { target, temporary, file: attempt(path, () => openSync(temporary, 'wx')) };
 }
 
 /** As `writeChunksAtomic`, for data that is there whole; text is written as UTF-8. */

@@ -8,9 +8,13 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
+const checksum = (zlib as { crc32?: typeof crc32JavaScript }).crc32 ?? crc32JavaScript;
+
 /** Of `bytes`, or of what had the checksum `before` with `bytes` appended. */
-export const crc32: (bytes: Uint8Array, before?: number) => number =
-  (zlib as { crc32?: typeof crc32JavaScript }).crc32 ?? crc32JavaScript;
+export function crc32(bytes: Uint8Array, before = 0): number {
+  // zlib takes an empty array for the beginning of another checksum.
+  return bytes.length === 0 ? before : checksum(bytes, before);
+}
 
 /** For Node before 20.15, whose zlib does not offer its own, many times faster one. */
 export function crc32JavaScript(bytes: Uint8Array, before = 0): number {

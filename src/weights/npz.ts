@@ -1,19 +1,31 @@
-/** numpy's .npz: a zip of .npy arrays. */
-import { readFileSync } from 'node:fs';
-import { unzipSync, zipSync } from 'fflate';
-import { ArgumentError, FormatError, IncacheError } from '../errors.js';
-import { writeFileAtomic } from './atomicFile.js';
+/** numpy's .npz: a zip of .npy arrays. Headers are read first, then the arrays that are asked for, whole or in rows. */
+import { ArgumentError, FormatError } from '../errors.js';
+import { writeChunksAtomic } from './atomicFile.js';
+import { widenToFloat32, widenToFloat64 } from './dtypes.js';
+import {
+  fortranRows,
+  NPY_PREFIX_BYTES,
+  type NpyHeader,
+  npyBytes,
+  npyHeader,
+  npyHeaderSpan,
+  parseNpyHeader,
+  swapBytes,
+} from './npy.js';
+import { type ZipEntry, ZipFile } from './zip.js';
+import { ZipWriter } from './zipWriter.js';
 
 export type NumpyData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
+/** An array to write. */
 export interface NumpyArray {
   readonly shape: readonly number[];
   /** Row-major. */
   readonly data: NumpyData;
 }
 
-/** numpy's names of the element types, all little-endian. */
-const TYPES = {
+/** numpy's names of the types that are written, all little-endian. */
+const WRITTEN_TYPES = {
   '<f4': Float32Array,
   '<f8': Float64Array,
   '<i4': Int32Array,
@@ -21,52 +33,204 @@ const TYPES = {
   '|u1': Uint8Array,
 } as const;
 
-const MAGIC = '\x93NUMPY';
+/** An array in Fortran order is in memory as a whole while its rows are gathered. */
+const MAX_FORTRAN_BYTES = 2 ** 30;
 
-/** Reads every array of the file. Throws a `FormatError` that names the file and the array to blame. */
-export function readNpz(path: string): Map<string, NumpyArray> {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new IncacheError(`cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  let entries: Record<string, Uint8Array>;
-  try {
-    entries = unzipSync(bytes);
-  } catch (error) {
-    throw new FormatError(`${path} is not an .npz file: ${(error as Error).message}`, { cause: error });
-  }
-  return new Map(
-    Object.entries(entries).map(([name, npy]) => [
-      name.replace(/\.npy$/, ''),
-      parseNpy(`${path}: array '${name}'`, npy),
-    ]),
-  );
+interface StoredArray extends NpyHeader {
+  /** For messages. */
+  readonly what: string;
+  readonly entry: ZipEntry;
+  /** Bytes before the elements. */
+  readonly start: number;
 }
 
-/** As early as a zip can say, in local time: the same arrays are the same bytes whenever and wherever written. */
-const MODIFIED = new Date(1980, 0, 1);
+export class NpzFile implements Disposable {
+  readonly #zip: ZipFile;
+  readonly #arrays = new Map<string, StoredArray>();
 
-/** Sizes and offsets of a plain zip are 32 bits wide, and fflate would cut larger ones short. */
-const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 20;
+  private constructor(zip: ZipFile) {
+    this.#zip = zip;
+  }
+
+  /** Reads the directory only. Throws a `FormatError` for a file that is no .npz, and as `ZipFile.open` does. */
+  static open(path: string): NpzFile {
+    return new NpzFile(ZipFile.open(path, 'an .npz file'));
+  }
+
+  get path(): string {
+    return this.#zip.path;
+  }
+
+  /** Names of the arrays, without `.npy`. */
+  get names(): string[] {
+    return [...this.#zip.entries.keys()].map((name) => name.replace(/\.npy$/, ''));
+  }
+
+  has(name: string): boolean {
+    return this.#entryOf(name) !== undefined;
+  }
+
+  /** Shape and type. Throws a `FormatError` for a name that is not there, and for a damaged header. */
+  header(name: string): NpyHeader {
+    return this.#array(name);
+  }
+
+  /** All elements in C order, little-endian. */
+  readBytes(name: string): Uint8Array {
+    const array = this.#array(name);
+    const [bytes] = [...this.#rows(array, Math.max(1, array.shape[0] ?? 1))];
+    return bytes ?? new Uint8Array(0);
+  }
+
+  /** All elements in C order. */
+  readFloat64(name: string): Float64Array {
+    return widenToFloat64(this.#array(name).dtype, this.readBytes(name));
+  }
+
+  /** The values of an array of integers. Throws a `FormatError` for another type and for values beyond 2^53. */
+  readIntegers(name: string): number[] {
+    const { what, dtype } = this.#array(name);
+    if (!/^[IU]/.test(dtype)) throw new FormatError(`${what} is ${dtype}; expected integers`);
+    const values = Array.from(this.readFloat64(name));
+    const large = values.find((value) => !Number.isSafeInteger(value));
+    if (large !== undefined) throw new FormatError(`${what} holds ${large}, beyond 2^53`);
+    return values;
+  }
+
+  /** All elements in C order, rounded to nearest where they do not fit. */
+  readFloat32(name: string): Float32Array {
+    return widenToFloat32(this.#array(name).dtype, this.readBytes(name));
+  }
+
+  /**
+   * The rows along the first axis in turn, `count` at a time and fewer in the end: bytes of elements in C order,
+   * little-endian. One piece is in memory, of an array in Fortran order the whole array. A `FormatError` after the
+   * last piece says that the checksum is wrong.
+   */
+  rows(name: string, count: number): Generator<Uint8Array> {
+    return this.#rows(this.#array(name), count);
+  }
+
+  close(): void {
+    this.#zip.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  *#rows(array: StoredArray, count: number): Generator<Uint8Array> {
+    const { shape, dtype, fortran, bigEndian } = array;
+    const rows = shape[0] ?? 1;
+    const bytes = npyBytes(array);
+    const reader = new PieceReader(this.#zip.chunks(array.entry));
+    reader.take(array.start);
+    const whole = fortran ? reader.take(this.#requireSmall(array, bytes)) : undefined;
+    for (let first = 0; first < rows; first += count) {
+      const here = Math.min(count, rows - first);
+      const piece = whole ? fortranRows(whole, array, first, here) : reader.take((bytes / rows) * here);
+      if (bigEndian) swapBytes(piece, dtype);
+      yield piece;
+    }
+    reader.finish();
+  }
+
+  #requireSmall({ what }: StoredArray, bytes: number): number {
+    if (bytes > MAX_FORTRAN_BYTES)
+      throw new FormatError(`${what} has ${bytes} bytes in Fortran order; save it in C order`);
+    return bytes;
+  }
+
+  #entryOf(name: string): ZipEntry | undefined {
+    return this.#zip.entries.get(`${name}.npy`) ?? this.#zip.entries.get(name);
+  }
+
+  #array(name: string): StoredArray {
+    const known = this.#arrays.get(name);
+    if (known) return known;
+    const entry = this.#entryOf(name);
+    if (!entry) throw new FormatError(`${this.path} has no array '${name}'`);
+    const array = this.#readHeader(entry);
+    this.#arrays.set(name, array);
+    return array;
+  }
+
+  #readHeader(entry: ZipEntry): StoredArray {
+    const what = `${this.path}: array '${entry.name}'`;
+    const reader = new PieceReader(this.#zip.chunks(entry));
+    const prefix = reader.take(Math.min(NPY_PREFIX_BYTES, entry.size));
+    const { start, end } = npyHeaderSpan(what, prefix);
+    if (end > entry.size) throw new FormatError(`${what} ends inside its header`);
+    const rest = reader.take(Math.max(0, end - prefix.length));
+    reader.pieces.return(undefined);
+    const text = Buffer.concat([prefix, rest]).toString('latin1', start, end);
+    const header = parseNpyHeader(what, text);
+    const bytes = npyBytes(header);
+    if (bytes !== entry.size - end)
+      throw new FormatError(
+        `${what} of shape [${header.shape}] needs ${bytes} bytes, but has ${entry.size - end}`,
+      );
+    return { ...header, what, entry, start: end };
+  }
+}
+
+/** Takes bytes off a stream of pieces. */
+class PieceReader {
+  #piece: Uint8Array = new Uint8Array(0);
+
+  constructor(readonly pieces: Generator<Uint8Array>) {}
+
+  /** The next `count` bytes; fewer when the stream ends. */
+  take(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    let filled = 0;
+    while (filled < count && this.#fill()) {
+      const part = this.#piece.subarray(0, count - filled);
+      bytes.set(part, filled);
+      filled += part.length;
+      this.#piece = this.#piece.subarray(part.length);
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  /** Goes to the end, where the checksum is looked at. */
+  finish(): void {
+    while (this.#fill()) this.#piece = new Uint8Array(0);
+  }
+
+  #fill(): boolean {
+    while (this.#piece.length === 0) {
+      const { value, done } = this.pieces.next();
+      if (done) return false;
+      this.#piece = value;
+    }
+    return true;
+  }
+}
 
 /**
  * Writes the arrays, whole or not at all. Throws an `ArgumentError` for data that does not fill its shape
  * or is of a type that is not written, an `IncacheError` that names the path when it cannot be written.
  */
 export function writeNpz(path: string, arrays: Readonly<Record<string, NumpyArray>>): void {
-  const bytes = Object.values(arrays).reduce((sum, { data }) => sum + data.byteLength, 0);
-  if (bytes > MAX_ZIP_BYTES)
-    throw new IncacheError(`cannot write ${path}: ${bytes} bytes are more than an .npz file can hold`);
-  const entries = Object.entries(arrays).map(
-    ([name, array]) => [`${name}.npy`, encodeNpy(name, array)] as const,
-  );
-  writeFileAtomic(path, zipSync(Object.fromEntries(entries), { level: 1, mtime: MODIFIED }));
+  const entries = Object.entries(arrays).map(([name, array]) => [name, encodeNpy(name, array)] as const);
+  writeNpyEntries(path, entries);
 }
 
-function encodeNpy(name: string, { shape, data }: NumpyArray): Uint8Array {
-  const [descr] = Object.entries(TYPES).find(([, type]) => data instanceof type) ?? [];
+/** As `writeNpz`, of arrays that come as the pieces of their .npy files and need not fit in memory. */
+export function writeNpyEntries(
+  path: string,
+  entries: Iterable<readonly [name: string, pieces: Iterable<Uint8Array>]>,
+): void {
+  writeChunksAtomic(path, (write) => {
+    const zip = new ZipWriter(write);
+    for (const [name, pieces] of entries) zip.add(`${name}.npy`, pieces);
+    zip.end();
+  });
+}
+
+function encodeNpy(name: string, { shape, data }: NumpyArray): [Uint8Array, Uint8Array] {
+  const [descr] = Object.entries(WRITTEN_TYPES).find(([, type]) => data instanceof type) ?? [];
   if (descr === undefined)
     throw new ArgumentError(
       `array '${name}'`,
@@ -80,48 +244,5 @@ function encodeNpy(name: string, { shape, data }: NumpyArray): Uint8Array {
       `${data.length} values`,
       `${expected} values, of shape [${shape}]`,
     );
-  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
-  // The data starts at a multiple of 64 bytes; the header ends in a newline.
-  const start = Math.ceil((MAGIC.length + 4 + text.length + 1) / 64) * 64;
-  const npy = new Uint8Array(start + data.byteLength).fill(0x20, 0, start);
-  npy.set(Buffer.from(MAGIC, 'latin1'));
-  npy.set([1, 0, (start - 10) & 0xff, (start - 10) >> 8], MAGIC.length);
-  npy.set(Buffer.from(text, 'latin1'), 10);
-  npy[start - 1] = 0x0a;
-  npy.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
-  return npy;
-}
-
-function parseNpy(what: string, npy: Uint8Array): NumpyArray {
-  const { text, start } = headerOf(what, npy);
-  const [, descr] = /'descr':\s*'([^']*)'/.exec(text) ?? [];
-  const [, order] = /'fortran_order':\s*(True|False)/.exec(text) ?? [];
-  const [, tuple] = /'shape':\s*\(([\d,\s]*)\)/.exec(text) ?? [];
-  if (descr === undefined || order === undefined || tuple === undefined)
-    throw new FormatError(`${what} has a header that is not numpy's`);
-  if (order === 'True') throw new FormatError(`${what} is in Fortran order; save it in C order`);
-  const type = TYPES[descr as keyof typeof TYPES];
-  if (!type)
-    throw new FormatError(`${what} has type ${descr}; expected one of ${Object.keys(TYPES).join(', ')}`);
-  const shape = tuple
-    .split(',')
-    .filter((size) => size.trim() !== '')
-    .map(Number);
-  const bytes = shape.reduce((product, size) => product * size, type.BYTES_PER_ELEMENT);
-  if (bytes !== npy.length - start)
-    throw new FormatError(`${what} of shape [${shape}] needs ${bytes} bytes, but has ${npy.length - start}`);
-  // A copy, since the elements need not be aligned inside the zip.
-  return { shape, data: new type(npy.slice(start).buffer) };
-}
-
-function headerOf(what: string, npy: Uint8Array): { text: string; start: number } {
-  const latin1 = (from: number, to: number) => Buffer.from(npy.subarray(from, to)).toString('latin1');
-  if (npy.length < 12 || latin1(0, 6) !== MAGIC) throw new FormatError(`${what} is not a .npy array`);
-  if (npy[6]! < 1 || npy[6]! > 2)
-    throw new FormatError(`${what} is of version ${npy[6]} of the .npy format; expected 1 or 2`);
-  const view = new DataView(npy.buffer, npy.byteOffset, npy.byteLength);
-  const [first, length] = npy[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
-  if (first + length > npy.length) throw new FormatError(`${what} ends inside its header`);
-  return { text: latin1(first, first + length), start: first + length };
+  return [npyHeader(descr, shape), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
 }

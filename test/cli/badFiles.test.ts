@@ -4,6 +4,7 @@ import { after, before, describe } from 'node:test';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { writeNpz } from '../../src/weights/npz.js';
 import type { TensorToWrite } from '../../src/weights/safetensors.js';
 import { TINY, writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
@@ -290,6 +291,16 @@ describe('schedules', { concurrency: 2 }, () => {
   ]);
 });
 
+function scaledImages(): string {
+  const path = inputs.path('scaled.npz');
+  const data = Float32Array.from({ length: 2 * 64 }, (_, i) => i);
+  writeNpz(path, {
+    images: { shape: [2, 1, 8, 8], data },
+    labels: { shape: [2], data: Uint8Array.of(0, 1) },
+  });
+  return path;
+}
+
 describe('calibration images', { concurrency: 2 }, () => {
   const [images, labels] = [entry([2, 1, 8, 8], [0, 128], 'U8'), entry([2], [128, 130], 'U8')];
   const FILES: readonly (readonly [name: string, path: string, says: string])[] = [
@@ -301,6 +312,11 @@ describe('calibration images', { concurrency: 2 }, () => {
       'of another size',
       withHeader('sizes', { images: entry([2, 1, 4, 16], [0, 128], 'U8'), labels }, 130),
       "'images' has shape [2,1,4,16]; expected [2,1,8,8]",
+    ],
+    [
+      'float-255-images: floats of 0 to 255',
+      scaledImages(),
+      "'images' holds floats from 0 to 127; expected pictures in [-1, 1]",
     ],
     ['fewer than asked for', withHeader('few', { images, labels }, 130), 'expected at least 3'],
   ];

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
-import { readNpz } from '../../src/weights/npz.js';
 import { dataFile } from '../evaluate/data.js';
+import { readNpz } from '../support/npz.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
 import { ended, incache, start, Workplace } from './run.js';

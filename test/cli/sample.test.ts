@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import { backends } from '../../src/index.js';
-import { readNpz } from '../../src/weights/npz.js';
+import { readNpz } from '../support/npz.js';
 import { incache, Workplace } from './run.js';
 
 /** The embedded model: 32 x 32 pixels, one channel, ten classes. */

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { restoreState } from '../../src/evaluate/accumulator.js';
 import { frechetDistance } from '../../src/evaluate/frechet.js';
 import { GaussianAccumulator } from '../../src/evaluate/gaussian.js';
-import { readNpz } from '../../src/weights/npz.js';
 import { assertClose } from '../support/compare.js';
+import { readNpz } from '../support/npz.js';
 import { Random } from '../support/random.js';
 import { dataFile } from './data.js';
 

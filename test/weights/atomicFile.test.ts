@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { IncacheError } from '../../src/errors.js';
-import { writeChunksAtomic, writeFileAtomic } from '../../src/weights/atomicFile.js';
+import { requireWritable, writeChunksAtomic, writeFileAtomic } from '../../src/weights/atomicFile.js';
 import { temporaryFolder } from '../support/folder.js';
 
 describe('atomic files', () => {
@@ -71,6 +71,18 @@ describe('atomic files', () => {
           return true;
         },
       );
+    assert.deepEqual(readdirSync(folder), ['file']);
+  });
+
+  test('long-file-name: a name as long as names can be is written, a longer one refused before the work', () => {
+    const long = join(folder, 'a'.repeat(255));
+    requireWritable(long);
+    assert.deepEqual(readdirSync(folder), ['file']);
+    writeFileAtomic(long, 'x');
+    assert.equal(readFileSync(long, 'utf8'), 'x');
+    rmSync(long);
+    for (const write of [requireWritable, (path: string) => writeFileAtomic(path, 'x')])
+      assert.throws(() => write(`${long}a`), /^IncacheError: cannot write .*: ENAMETOOLONG/);
     assert.deepEqual(readdirSync(folder), ['file']);
   });
 });

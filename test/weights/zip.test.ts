@@ -21,6 +21,7 @@ describe('the checksum', () => {
     for (const checksum of [crc32, crc32JavaScript]) {
       assert.equal(checksum(Buffer.from('123456789')), 0xcbf43926);
       assert.equal(checksum(new Uint8Array(0)), 0);
+      assert.equal(checksum(new Uint8Array(0), 5), 5);
     }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(40), (bytes, cut) => {

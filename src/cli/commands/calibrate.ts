@@ -9,6 +9,7 @@ import { BLOCK_LINEARS, layerName } from '../../models/actions.js';
 import type { DiTConfig } from '../../models/config.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { interruptSignal } from '../exit.js';
+import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { startProgress } from '../progress.js';
@@ -53,7 +54,7 @@ export function registerCalibrate(program: Command): void {
     )
     .option(
       '--images <file>',
-      'calibration images and labels, .safetensors or .npz (default: own trajectories)',
+      'calibration images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: own trajectories)',
     )
     .option(
       '-n, --count <n>',
@@ -156,7 +157,7 @@ function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
       ...(order !== undefined && { order }),
     });
   }
-  const data = loadCalibrationImages(flags.images, config);
+  const data = loadCalibrationImages(flags.images, config, note);
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
   return imageSource(config, { ...data, count, ...batch, steps, seed });
 }

@@ -7,13 +7,14 @@ import { frechetName } from '../../evaluate/frechet.js';
 import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
 import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
 import { openExtractor } from '../../evaluate/openExtractor.js';
-import { loadReference, type Reference } from '../../evaluate/reference.js';
+import type { Reference } from '../../evaluate/reference.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, integerList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
+import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
@@ -64,7 +65,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
   try {
-    const reference = await referenceOf(flags, extractor);
+    const reference = await referenceOf(flags, extractor, signal);
     const options: Omit<EvaluateOptions, 'onStep'> = {
       ...sampling,
       ...picked(flags),
@@ -100,8 +101,9 @@ function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
 
 /** The named one; else, for digits, the classifier's own where there are enough images. */
 async function referenceOf(
-  { against, images, precisionRecall }: EvaluateFlags,
+  { against, images, precisionRecall, json }: EvaluateFlags,
   extractor: FeatureExtractor | undefined,
+  signal: AbortSignal,
 ): Promise<Reference | undefined> {
   if (against === undefined) {
     if (precisionRecall)
@@ -111,7 +113,7 @@ async function referenceOf(
   }
   if (!extractor) throw new ArgumentError('features', 'none', 'a feature model, since --against is given');
   requireImages(images, extractor.features);
-  return loadReference(against, extractor);
+  return openReference(against, extractor, { signal, quiet: json === true });
 }
 
 /** The options that are passed on as they are. */

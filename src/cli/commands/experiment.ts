@@ -6,7 +6,7 @@ import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
 import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
 import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
 import { openExtractor } from '../../evaluate/openExtractor.js';
-import { loadReference, measureReference, type Reference } from '../../evaluate/reference.js';
+import { measureReference, type Reference } from '../../evaluate/reference.js';
 import {
   EXPERIMENT_NAMES,
   EXPERIMENTS,
@@ -16,9 +16,11 @@ import {
 import type { DiTConfig } from '../../models/config.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
+import { note } from '../note.js';
 import { requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS } from '../parse.js';
-import { startEstimatedProgress } from '../progress.js';
+import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
+import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 
@@ -48,7 +50,7 @@ export function registerExperiment(program: Command): void {
   addFeatureFlags(addModelFlags(command)).addOption(
     new Option(
       '--calibration-images <file>',
-      'images and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
+      'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
     ),
   );
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
@@ -68,9 +70,11 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const calibrationImages = imagesOf(flags, pipeline.config);
   const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
-  const progress = startEstimatedProgress(name, flags.json === true);
+  let progress: EstimatedProgress | undefined;
   try {
-    const reference = await referenceOf(flags, extractor, calibrationImages);
+    const reference = await referenceOf(flags, extractor, calibrationImages, signal);
+    const bar = startEstimatedProgress(name, flags.json === true);
+    progress = bar;
     const options: ExperimentOptions = {
       out,
       images: flags.images,
@@ -86,16 +90,16 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
     };
     const tables = await runExperiment(pipeline, name, {
       ...options,
-      onProgress: ({ share, secondsLeft, name }) => progress.set(share, secondsLeft, name),
+      onProgress: ({ share, secondsLeft, name }) => bar.set(share, secondsLeft, name),
     });
-    progress.stop();
+    bar.stop();
     const report = {
       out,
       tables: Object.fromEntries([...tables].map(([table, { length }]) => [table, length])),
     };
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${out}/README.md\n`);
   } finally {
-    progress.stop();
+    progress?.stop();
     await extractor?.dispose();
   }
 }
@@ -110,7 +114,7 @@ function imagesOf(
   config: DiTConfig,
 ): CalibrationImages | undefined {
   const path = calibrationImages ?? (model === EMBEDDED_MODEL ? EMBEDDED_CALIBRATION_IMAGES : undefined);
-  return path === undefined ? undefined : loadCalibrationImages(path, config);
+  return path === undefined ? undefined : loadCalibrationImages(path, config, note);
 }
 
 /**
@@ -118,14 +122,15 @@ function imagesOf(
  * of the calibration images for precision and recall.
  */
 async function referenceOf(
-  { against, images }: ExperimentFlags,
+  { against, images, json }: ExperimentFlags,
   extractor: FeatureExtractor | undefined,
   calibrationImages: CalibrationImages | undefined,
+  signal: AbortSignal,
 ): Promise<Reference | undefined> {
   if (against !== undefined) {
     if (!extractor) throw new ArgumentError('features', 'none', 'a feature model, since --against is given');
     requireImages(images, extractor.features);
-    return loadReference(against, extractor);
+    return openReference(against, extractor, { signal, quiet: json === true });
   }
   if (!(extractor instanceof DigitsClassifier) || images < imagesForCovariance(extractor.features))
     return undefined;
@@ -135,6 +140,7 @@ async function referenceOf(
   const { rows } = await measureReference(
     { data: calibrationImages.images, shape: [calibrationImages.labels.length, 1, 32, 32] },
     extractor,
+    { signal },
   );
   return { features: extractor.reference, ...(rows && { rows }) };
 }
