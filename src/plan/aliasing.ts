@@ -1,27 +1,14 @@
 /** Which operands may share memory: within an operation, and through tensors that are bound to several names. */
 import { type Operand, operandsOf } from './operands.js';
-import type { Op, Plan, View } from './types.js';
-
-/** Element-wise reads that an operation may overwrite in place. */
-const IN_PLACE: Partial<Record<Op['op'], readonly string[]>> = {
-  linear: ['residual'],
-  calibratedLinear: ['residual'],
-  calibratedMlp: ['residual'],
-  add: ['x'],
-  silu: ['x'],
-  gelu: ['x'],
-  gateResidual: ['x', 'residual'],
-  linearCombination: ['terms[0].x', 'terms[1].x', 'terms[2].x', 'terms[3].x'],
-};
+import type { Plan, View } from './types.js';
 
 /**
- * Whether the two operands of `op` may not share memory as they do: `write` overlaps `other`, and is not the output of an
+ * Whether two operands of an operation may not share memory as they do: `write` overlaps `other`, and is not the output of an
  * operation that reads `other` element by element from the same place.
  */
-export function clashes(op: Op, write: Operand, other: Operand): boolean {
+export function clashes(write: Operand, other: Operand): boolean {
   if (!overlaps(write.view, other.view)) return false;
-  const inPlace = write.name === 'out' && (IN_PLACE[op.op]?.includes(other.name) ?? false);
-  return !(inPlace && same(write.view, other.view));
+  return !(write.name === 'out' && other.field.inPlace && same(write.view, other.view));
 }
 
 /** Two names of one tensor that the plan may not use as it does, and the operation at which that shows. */
@@ -40,9 +27,9 @@ export function sharedNameClash(plan: Plan, owner: readonly number[]): SharedNam
   const shared = new Set(owner.filter((first, id) => first !== id));
   if (shared.size === 0) return undefined;
   const isShared = ({ view }: Operand) => shared.has(owner[view.buffer]!);
-  const merged = ({ name, view }: Operand): Operand => ({
-    name,
-    view: { ...view, buffer: owner[view.buffer]! },
+  const merged = (operand: Operand): Operand => ({
+    ...operand,
+    view: { ...operand.view, buffer: owner[operand.view.buffer]! },
   });
   const earlier: Operand[] = [];
   for (const [place, { op }] of plan.ops.entries()) {
@@ -52,7 +39,7 @@ export function sharedNameClash(plan: Plan, owner: readonly number[]): SharedNam
       const clash = (write: Operand) => write.view.buffer !== other.view.buffer;
       const found =
         earlier.find((write) => clash(write) && overlaps(merged(write).view, merged(other).view)) ??
-        written.find((write) => clash(write) && clashes(op, merged(write), merged(other)));
+        written.find((write) => clash(write) && clashes(merged(write), merged(other)));
       if (!found) continue;
       const [writtenName, otherName] = [found, other].map(({ view }) => plan.buffers[view.buffer]!.name);
       return { written: writtenName!, other: otherName!, place };

@@ -3,7 +3,9 @@
  * products only, as the paper counts them (METHOD: r (Ci + Co) for a calibrated layer).
  */
 import { operandsOf } from './operands.js';
-import { elementBytes, type Op, type Plan, type PlanBuffer } from './types.js';
+import { type Op, schemaOf } from './schema.js';
+import { shapesOf } from './shapes.js';
+import { elementBytes, type Plan, type PlanBuffer } from './types.js';
 
 export interface Cost {
   readonly macs: number;
@@ -14,13 +16,13 @@ export interface Cost {
 /** The cost of one operation over the buffers of its plan. */
 export function opCost(op: Op, buffers: readonly PlanBuffer[]): Cost {
   const { reads, writes } = operandsOf(op);
+  const shapes = shapesOf(op);
   let bytes = 0;
-  for (const { name, view } of [...reads, ...writes]) {
-    // Of a table only the rows that are asked for move.
-    const rows = name === 'table' ? op.out.rows : view.rows;
+  for (const { view, field } of [...reads, ...writes]) {
+    const rows = field.moved === undefined ? view.rows : shapes.value(field.moved);
     bytes += rows * view.columns * elementBytes(buffers[view.buffer]!.type);
   }
-  return { macs: opMacs(op), bytes };
+  return { macs: shapes.value(schemaOf(op.op).macs), bytes };
 }
 
 /** The whole plan's cost. */
@@ -57,23 +59,4 @@ function sum(costs: readonly Cost[]): Cost {
     bytes += cost.bytes;
   }
   return { macs, bytes };
-}
-
-function opMacs(op: Op): number {
-  switch (op.op) {
-    case 'linear':
-      return op.x.rows * op.weight.rows * op.weight.columns;
-    case 'calibratedLinear':
-    case 'calibratedMlp':
-      return op.factors.reduce(
-        (macs, { down, up }) => macs + op.x.rows * down.rows * (down.columns + up.rows),
-        0,
-      );
-    case 'attention':
-      return 2 * op.q.rows * op.keyLength * op.q.columns;
-    case 'secondMoment':
-      return op.x.rows * op.x.columns * op.x.columns;
-    default:
-      return 0;
-  }
 }

@@ -1,8 +1,9 @@
 /** The file form of a plan: JSON with a version, which loads back to the identical plan or is refused. */
 import { FormatError, type IncacheError, PlanError } from '../errors.js';
+import { type Field, isOptional } from './fields.js';
+import { OP_NAMES, type Op, schemaOf } from './schema.js';
 import {
   FLOAT_TYPES,
-  type Op,
   type Plan,
   type PlanBuffer,
   type PlanStep,
@@ -70,95 +71,40 @@ function parseStep(value: unknown, place: number): PlanStep {
   return { layer: string(layer, `${what}.layer`), op: parseOp(record(op, `${what}.op`), what) };
 }
 
-/** The kinds of the fields of an operation; a `?` marks one that may be missing. */
-const EPILOGUE_FIELDS = { epilogue: 'string', gate: 'view?', residual: 'view?' };
-const PATCH_FIELDS = { channels: 'number', height: 'number', width: 'number', patch: 'number' };
-const OP_FIELDS: Record<Op['op'], Record<string, string>> = {
-  linear: { x: 'view', weight: 'view', bias: 'view?', store: 'view?', ...EPILOGUE_FIELDS },
-  calibratedLinear: {
-    x: 'view',
-    cachedInput: 'view?',
-    cachedHidden: 'view?',
-    cachedOutput: 'view',
-    factors: 'factors',
-    ...EPILOGUE_FIELDS,
-  },
-  calibratedMlp: {
-    x: 'view',
-    cachedInput: 'view?',
-    cachedHidden: 'view?',
-    cachedPreActivation: 'view',
-    cachedOutput: 'view',
-    factors: 'factors',
-    ...EPILOGUE_FIELDS,
-  },
-  attention: {
-    q: 'view',
-    k: 'view',
-    v: 'view',
-    heads: 'number',
-    queryLength: 'number',
-    keyLength: 'number',
-    scale: 'number',
-    keyLengths: 'view?',
-  },
-  layerNormModulate: { x: 'view', shift: 'view', scale: 'view', epsilon: 'number' },
-  patchify: { x: 'view', ...PATCH_FIELDS },
-  unpatchify: { x: 'view', ...PATCH_FIELDS },
-  timestepEmbedding: { x: 'view', maxPeriod: 'number' },
-  gatherRows: { table: 'view', index: 'view' },
-  add: { x: 'view', y: 'view' },
-  silu: { x: 'view' },
-  gelu: { x: 'view' },
-  gateResidual: { x: 'view', gate: 'view', residual: 'view' },
-  channelStatistics: { x: 'view', previous: 'view?' },
-  secondMoment: { x: 'view', previous: 'view?' },
-  linearCombination: { terms: 'terms' },
-  relativeDistance: { x: 'view', previous: 'view', norm: 'number' },
-};
-
-/** The names of all operations. */
-export const OP_NAMES = Object.keys(OP_FIELDS) as Op['op'][];
-
 function parseOp(value: Record<string, unknown>, where: string): Op {
-  const fields: Record<string, string> = {
-    ...OP_FIELDS[oneOf(value.op, OP_NAMES, `${where}.op`)],
-    out: 'view',
-  };
+  const name = oneOf(value.op, OP_NAMES, `${where}.op`);
+  const { fields } = schemaOf(name);
   for (const field of Object.keys(value))
     if (field !== 'op' && !Object.hasOwn(fields, field))
       throw new FormatError(`${where}: unknown field '${field}'`);
-  const op: Record<string, unknown> = { op: value.op };
+  const op: Record<string, unknown> = { op: name };
   // In the order of the file, so that a plan and its copy print and serialise alike.
   for (const [field, given] of Object.entries(value))
-    if (field !== 'op') op[field] = parseField(given, fields[field]!.replace('?', ''), `${where}.${field}`);
+    if (field !== 'op') op[field] = parseField(given, fields[field]!, `${where}.${field}`);
   for (const [field, kind] of Object.entries(fields))
-    if (!kind.endsWith('?') && !Object.hasOwn(op, field))
+    if (!isOptional(kind) && !Object.hasOwn(op, field))
       throw new FormatError(`${where}: '${field}' is missing`);
   return op as unknown as Op;
 }
 
-function parseField(value: unknown, kind: string, what: string): unknown {
-  switch (kind) {
+function parseField(value: unknown, field: Field, what: string): unknown {
+  switch (field.kind) {
+    case 'read':
+    case 'write':
+      return parseView(value, what);
+    case 'integer':
     case 'number':
       return number(value, what);
-    case 'string':
-      return string(value, what);
-    case 'factors':
-      return list(value, what).map((pair, i) => {
-        const { down, up } = record(pair, `${what}[${i}]`);
-        return { down: parseView(down, `${what}[${i}].down`), up: parseView(up, `${what}[${i}].up`) };
+    case 'choice':
+      return typeof field.choices[0] === 'string' ? string(value, what) : number(value, what);
+    case 'list':
+      return list(value, what).map((given, i) => {
+        const item = record(given, `${what}[${i}]`);
+        const fields = Object.entries(field.items[i] ?? field.items.at(-1)!);
+        return Object.fromEntries(
+          fields.map(([name, kind]) => [name, parseField(item[name], kind, `${what}[${i}].${name}`)]),
+        );
       });
-    case 'terms':
-      return list(value, what).map((term, i) => {
-        const { x, coefficient } = record(term, `${what}[${i}]`);
-        return {
-          x: parseView(x, `${what}[${i}].x`),
-          coefficient: number(coefficient, `${what}[${i}].coefficient`),
-        };
-      });
-    default:
-      return parseView(value, what);
   }
 }
 

@@ -136,7 +136,7 @@ describe('validation', () => {
       /exactly one of cachedInput/,
     ],
     ['both cached inputs', { ...CALIBRATED, cachedHidden: x }, /exactly one of cachedInput/],
-    ['no factors', { ...CALIBRATED, factors: [] }, /factors is empty/],
+    ['no factors', { ...CALIBRATED, factors: [] }, /factors has 0 of them; expected at least 1/],
     [
       'factors of two ranks',
       { ...CALIBRATED, factors: [{ down, up: weight }] },
@@ -161,7 +161,7 @@ describe('validation', () => {
     [
       'an MLP of one linear',
       { ...CALIBRATED_MLP, factors: [{ down, up }] },
-      /factors has 1 pairs; expected 2, of fc1 and fc2/,
+      /factors has 1 of them; expected 2/,
     ],
     [
       'an fc2 of another width than fc1',
@@ -185,7 +185,7 @@ describe('validation', () => {
       /cachedHidden is 6 x 5; expected 6 x 3/,
     ],
     ['an MLP of another output', { ...CALIBRATED_MLP, out }, /out is 6 x 5; expected 6 x 4/],
-    ['heads that do not divide', { ...ATTENTION, heads: 2 }, /q has 5 columns, not a multiple of 2 heads/],
+    ['heads that do not divide', { ...ATTENTION, heads: 2 }, /q has 5 columns, not a multiple of heads 2/],
     [
       'queries that do not divide',
       { ...ATTENTION, queryLength: 4 },
@@ -207,7 +207,7 @@ describe('validation', () => {
     [
       'an odd embedding',
       { op: 'timestepEmbedding', x: { ...residual, columns: 1 }, maxPeriod: 10, out },
-      /out has 5 columns; expected an even number/,
+      /out has 5 columns, not a multiple of 2/,
     ],
     [
       'patches that do not fit',
@@ -244,7 +244,7 @@ describe('validation', () => {
         op: 'relativeDistance',
         x: residual,
         previous: residual,
-        norm: 3,
+        norm: 3 as 1,
         out: { ...out, rows: 1, columns: 1 },
       },
       /norm is 3; expected 1 or 2/,

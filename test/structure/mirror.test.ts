@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { OP_NAMES } from '../../src/plan/file.js';
+import { OP_NAMES } from '../../src/plan/schema.js';
 import { CASES } from '../conformance/cases.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

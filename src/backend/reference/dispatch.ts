@@ -100,5 +100,7 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
       );
     case 'relativeDistance':
       return relativeDistance(at(op.x), at(op.previous), op.norm, at(op.out));
+    default:
+      op satisfies never;
   }
 }

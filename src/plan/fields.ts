@@ -1,0 +1,127 @@
+/** What a field of an operation can be, and the TypeScript type that follows from it. */
+import type { View } from './types.js';
+
+/**
+ * Which elements an operand may have: `float` (f32, bf16, f16), `rows` (those and e4m3, by whole rows) or `integer` (i32).
+ */
+export type OperandTypes = 'float' | 'rows' | 'integer';
+
+export interface OperandOptions {
+  readonly optional?: true;
+  /** Given where this attribute has this value, and nowhere else. */
+  readonly when?: readonly [attribute: string, value: string];
+  /** Default `float`. */
+  readonly types?: OperandTypes;
+  /** Its buffer must be of role `weight`. */
+  readonly weight?: true;
+  /** `out` may be exactly this operand: each element is read before it is written. */
+  readonly inPlace?: true;
+  /** Rows that move, where these are not all. */
+  readonly moved?: string;
+}
+
+/** A view. Its rows and columns are expressions (`shapes.ts`) that all operands of the operation must satisfy together. */
+export interface OperandField extends OperandOptions {
+  readonly kind: 'read' | 'write';
+  readonly rows: string;
+  readonly columns: string;
+}
+
+export type AttributeField =
+  | { readonly kind: 'integer'; readonly least: number; readonly most: number }
+  | { readonly kind: 'number'; readonly positive: boolean }
+  | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] };
+
+export interface ListField {
+  readonly kind: 'list';
+  readonly least: number;
+  readonly most: number;
+  /** The fields of every item, or of the first, the second and so on. */
+  readonly items: readonly Readonly<Record<string, OperandField | AttributeField>>[];
+  /** Symbols that are the sum of an expression over all items. Symbols that an item finds are its own, unless `owns` has them. */
+  readonly sums: Readonly<Record<string, string>>;
+  /** Symbols that this list decides: operands that use them, or the sums, are held against it, not it against them. */
+  readonly owns: readonly string[];
+}
+
+export type Field = OperandField | AttributeField | ListField;
+
+export function isOperand(field: Field): field is OperandField {
+  return field.kind === 'read' || field.kind === 'write';
+}
+
+export function isOptional(field: Field): boolean {
+  return isOperand(field) && (field.optional ?? field.when) !== undefined;
+}
+
+/** One kind of operation. */
+export interface OpSchema {
+  /** What it computes, for docs/plans.md. */
+  readonly meaning: string;
+  /** In the order in which operands are told; reads come before writes. */
+  readonly fields: Readonly<Record<string, Field>>;
+  /** Names of optional operands of which exactly one is given. */
+  readonly exactlyOne?: readonly string[];
+  /** Attributes that must divide others. */
+  readonly divides?: Readonly<Record<string, readonly string[]>>;
+  /** Symbols that follow from attributes. */
+  readonly symbols?: Readonly<Record<string, string>>;
+  /** Multiply-accumulates of matrix products. */
+  readonly macs: string;
+}
+
+export function read<const O extends OperandOptions>(rows: string, columns: string, options?: O) {
+  return { kind: 'read', rows, columns, ...(options as O) } as const;
+}
+
+export function write<const O extends OperandOptions>(rows: string, columns: string, options?: O) {
+  return { kind: 'write', rows, columns, ...(options as O) } as const;
+}
+
+/** A constant of the model, in the form that the device's products take. */
+export function weight<const O extends OperandOptions>(rows: string, columns: string, options?: O) {
+  return { ...read(rows, columns, options), weight: true } as const;
+}
+
+/** Of a size, a place or a count nothing may be larger: products of two are exact, in a double and in 64 bits. */
+export const MOST = 2 ** 30;
+
+export const count = { kind: 'integer', least: 1, most: MOST } as const;
+
+export function integer(least: number, most: number) {
+  return { kind: 'integer', least, most } as const;
+}
+
+export const positive = { kind: 'number', positive: true } as const;
+export const finite = { kind: 'number', positive: false } as const;
+
+export function choice<const C extends readonly (string | number)[]>(...choices: C) {
+  return { kind: 'choice', choices } as const;
+}
+
+export function list<const I extends ListField['items']>(
+  [least, most]: readonly [number, number],
+  items: I,
+  { sums = {}, owns = [] }: Partial<Pick<ListField, 'sums' | 'owns'>> = {},
+) {
+  return { kind: 'list', least, most, items, sums, owns } as const;
+}
+
+type ValueOf<F> = F extends { kind: 'read' | 'write' }
+  ? View
+  : F extends { kind: 'integer' | 'number' }
+    ? number
+    : F extends { kind: 'choice'; choices: readonly (infer C)[] }
+      ? C
+      : F extends { kind: 'list'; items: readonly (infer I)[] }
+        ? readonly FieldsOf<I>[]
+        : never;
+
+type OptionalKeys<R> = {
+  [K in keyof R]: R[K] extends { optional: true } | { when: unknown } ? K : never;
+}[keyof R];
+
+/** The type of an object with these fields. */
+export type FieldsOf<R> = { readonly [K in Exclude<keyof R, OptionalKeys<R>>]: ValueOf<R[K]> } & {
+  readonly [K in OptionalKeys<R>]?: ValueOf<R[K]>;
+};

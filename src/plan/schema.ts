@@ -1,0 +1,230 @@
+/**
+ * Every operation, described once: types, validation, operands, file form, cost, the table in docs/plans.md and the tables of
+ * the C++ library follow from this file (`npm run plan:tables` writes the last two).
+ *
+ * M rows are tokens of all images. `I|M` is a number of rows that divides M: one row per image.
+ */
+import {
+  choice,
+  count,
+  type FieldsOf,
+  finite,
+  list,
+  type OpSchema,
+  positive,
+  read,
+  weight,
+  write,
+} from './fields.js';
+
+/** What a linear does with its product before it is written. With `gateResidual`: residual + gate * y. `gelu` is the tanh form. */
+const EPILOGUE = {
+  epilogue: choice('none', 'gelu', 'silu', 'gateResidual'),
+  gate: read('I|M', 'N', { when: ['epilogue', 'gateResidual'] }),
+  residual: read('M', 'N', { when: ['epilogue', 'gateResidual'], inPlace: true }),
+} as const;
+
+/** The cached input of a calibrated operation, in one of two forms: C(x), or Wb C(x). */
+const CACHED_FORMS = ['cachedInput', 'cachedHidden'] as const;
+
+/** Geometry of the token grid of an image. */
+const PATCHES = { channels: count, height: count, width: count, patch: count } as const;
+const PATCH_RULES = {
+  divides: { patch: ['height', 'width'] },
+  symbols: { tokens: '(height/patch)*(width/patch)' },
+} as const;
+
+export const SCHEMA = {
+  linear: {
+    meaning:
+      'out = epilogue(x W^T + bias). `store` receives what the epilogue is given, and the epilogue takes it as it was stored.',
+    fields: {
+      x: read('M', 'K'),
+      weight: weight('N', 'K'),
+      bias: read('1', 'N', { optional: true }),
+      ...EPILOGUE,
+      store: write('M', 'N', { optional: true }),
+      out: write('M', 'N'),
+    },
+    macs: 'M*N*K',
+  },
+  /** Increment-calibrated caching (METHOD: Cache and schedule). A fused qkv has three pairs, whose ranks may differ. */
+  calibratedLinear: {
+    meaning:
+      'out = epilogue(C(y) + Wa (Wb (x - C(x)))), columns of the pairs (down = Wb, up = Wa) one after another. `cachedOutput` is C(y), its bias inside. ' +
+      '`cachedInput` is C(x): x is rounded to its type before the difference is taken, so that an unchanged x gives C(y) to the bit. ' +
+      'With `cachedHidden` = Wb C(x) instead: Wa (Wb x - h).',
+    fields: {
+      x: read('M', 'K'),
+      cachedInput: read('M', 'K', { optional: true }),
+      cachedHidden: read('M', 'R', { optional: true }),
+      cachedOutput: read('M', 'N'),
+      factors: list([1, Number.POSITIVE_INFINITY], [{ down: weight('r', 'K'), up: weight('n', 'r') }], {
+        sums: { R: 'r', N: 'n', P: 'r*(K+n)' },
+      }),
+      ...EPILOGUE,
+      out: write('M', 'N'),
+    },
+    exactlyOne: CACHED_FORMS,
+    macs: 'M*P',
+  },
+  /** fc1, GELU and fc2 of a scattered MLP: what lies between is cheaper to make again than to keep. */
+  calibratedMlp: {
+    meaning:
+      'out = epilogue(C(y2) + Wa2 (Wb2 (gelu(y1) - gelu(C(y1))))), y1 = C(y1) + Wa1 (Wb1 (x - C(x))). `cachedPreActivation` is C(y1), before GELU, ' +
+      '`cachedOutput` C(y2); the cached input of fc1 has the forms of `calibratedLinear`.',
+    fields: {
+      x: read('M', 'K'),
+      cachedInput: read('M', 'K', { optional: true }),
+      cachedHidden: read('M', 'R', { optional: true }),
+      cachedPreActivation: read('M', 'H'),
+      cachedOutput: read('M', 'N'),
+      factors: list(
+        [2, 2],
+        [
+          { down: weight('R', 'K'), up: weight('H', 'R') },
+          { down: weight('S', 'H'), up: weight('N', 'S') },
+        ],
+        { owns: ['R', 'H', 'S', 'N'] },
+      ),
+      ...EPILOGUE,
+      out: write('M', 'N'),
+    },
+    exactlyOne: CACHED_FORMS,
+    macs: 'M*(R*(K+H)+S*(H+N))',
+  },
+  attention: {
+    meaning:
+      'out = softmax(scale q k^T) v, for each image and head. Keys from the place `keyLengths` on (1 to keyLength, per image) are not attended to.',
+    fields: {
+      q: read('images*queryLength', 'heads*width'),
+      k: read('images*keyLength', 'heads*width'),
+      v: read('images*keyLength', 'heads*width'),
+      heads: count,
+      queryLength: count,
+      keyLength: count,
+      scale: positive,
+      keyLengths: read('images', '1', { optional: true, types: 'integer' }),
+      out: write('images*queryLength', 'heads*width'),
+    },
+    macs: '2*images*queryLength*keyLength*heads*width',
+  },
+  layerNormModulate: {
+    meaning: 'out = LN(x) (1 + scale) + shift. LN over columns, without an affine part.',
+    fields: {
+      x: read('M', 'C'),
+      shift: read('I|M', 'C'),
+      scale: read('I', 'C'),
+      epsilon: positive,
+      out: write('M', 'C'),
+    },
+    macs: '0',
+  },
+  patchify: {
+    meaning: 'Images to tokens, each (channel, p, q).',
+    fields: {
+      x: read('images', 'channels*height*width'),
+      ...PATCHES,
+      out: write('images*tokens', 'channels*patch*patch'),
+    },
+    ...PATCH_RULES,
+    macs: '0',
+  },
+  unpatchify: {
+    meaning: 'Tokens, each (p, q, channel), to images.',
+    fields: {
+      x: read('images*tokens', 'patch*patch*channels'),
+      ...PATCHES,
+      out: write('images', 'channels*height*width'),
+    },
+    ...PATCH_RULES,
+    macs: '0',
+  },
+  timestepEmbedding: {
+    meaning: 'out = [cos, sin] of t exp(-ln(maxPeriod) i / half), t the timestep of the row.',
+    fields: { x: read('n', '1'), maxPeriod: positive, out: write('n', '2*half') },
+    macs: '0',
+  },
+  gatherRows: {
+    meaning: 'out[i] = table[index[i]].',
+    fields: {
+      table: read('rows', 'C', { moved: 'n' }),
+      index: read('n', '1', { types: 'integer' }),
+      out: write('n', 'C'),
+    },
+    macs: '0',
+  },
+  add: {
+    meaning: 'out[i] = x[i] + y[i mod I].',
+    fields: { x: read('M', 'C', { inPlace: true }), y: read('I|M', 'C'), out: write('M', 'C') },
+    macs: '0',
+  },
+  silu: {
+    meaning: 'out = x sigmoid(x).',
+    fields: { x: read('M', 'C', { inPlace: true }), out: write('M', 'C') },
+    macs: '0',
+  },
+  gelu: {
+    meaning: 'out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).',
+    fields: { x: read('M', 'C', { inPlace: true }), out: write('M', 'C') },
+    macs: '0',
+  },
+  gateResidual: {
+    meaning: 'out = residual + gate x: what remains of a sublayer that is reused.',
+    fields: {
+      x: read('M', 'C', { inPlace: true }),
+      gate: read('I|M', 'C'),
+      residual: read('M', 'C', { inPlace: true }),
+      out: write('M', 'C'),
+    },
+    macs: '0',
+  },
+  channelStatistics: {
+    meaning: "out = mean over an image's tokens of abs(x - previous).",
+    fields: { x: read('M', 'C'), previous: read('M', 'C', { optional: true }), out: write('I|M', 'C') },
+    macs: '0',
+  },
+  secondMoment: {
+    meaning: 'out = d^T d with d = x - previous, summed over all rows.',
+    fields: { x: read('M', 'C'), previous: read('M', 'C', { optional: true }), out: write('C', 'C') },
+    macs: 'M*C*C',
+  },
+  linearCombination: {
+    meaning: 'out = sum of coefficient * x. Coefficients act as float32.',
+    fields: {
+      terms: list([1, 4], [{ x: read('M', 'C', { types: 'rows', inPlace: true }), coefficient: finite }], {
+        owns: ['M', 'C'],
+      }),
+      out: write('M', 'C', { types: 'rows' }),
+    },
+    macs: '0',
+  },
+  relativeDistance: {
+    meaning:
+      'out = |x - previous| / |previous|, by the sum of absolute values (`norm` 1) or the root of the sum of squares (`norm` 2) of all elements; x is ' +
+      'rounded to the type of previous first. 0 where nothing differs, infinite where only previous is all zeros.',
+    fields: {
+      x: read('M', 'C'),
+      previous: read('M', 'C'),
+      norm: choice(1, 2),
+      out: write('1', '1'),
+    },
+    macs: '0',
+  },
+} as const satisfies Readonly<Record<string, OpSchema>>;
+
+type Schema = typeof SCHEMA;
+export type OpName = keyof Schema;
+
+/** The names of all operations. */
+export const OP_NAMES = Object.keys(SCHEMA) as OpName[];
+
+/** An operation of this name, with its fields. */
+export type OpOf<N extends OpName> = { readonly op: N } & FieldsOf<Schema[N]['fields']>;
+
+export type Op = { [N in OpName]: OpOf<N> }[OpName];
+
+/** The row of an operation. */
+export function schemaOf(name: OpName): OpSchema {
+  return SCHEMA[name];
+}
