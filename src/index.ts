@@ -51,7 +51,8 @@ export {
   type SamplerStep,
 } from './diffusion/sampler.js';
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
-export { DiTCheckpoint } from './engine/checkpoint.js';
+export { DiTCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
+export type { ModelFiles, ModelPart } from './engine/modelFiles.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
 export {
   ArgumentError,
@@ -119,4 +120,6 @@ export { planText } from './plan/text.js';
 export type * from './plan/types.js';
 export { validatePlan } from './plan/validate.js';
 export { VERSION } from './version.js';
+export { type OpenOptions, openTensors } from './weights/openTensors.js';
 export { SafetensorsFile, writeSafetensors } from './weights/safetensors.js';
+export type { TensorInfo, TensorSource } from './weights/tensorSource.js';

@@ -1,6 +1,7 @@
 /** How the command line ends: exit codes and what is said about an error. */
 import { type Command, CommanderError } from 'commander';
 import { IncacheError } from '../errors.js';
+import { printable } from '../printable.js';
 
 /** Documented in README: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted. */
 export const EXIT = { done: 0, defect: 1, input: 2, interrupted: 130 } as const;
@@ -23,9 +24,12 @@ export function speakAsIncache(program: Command): Command {
   });
 }
 
-/** Messages of others, as those of JSON.parse, may quote lines of their input. */
-function oneLine(text: string): string {
-  return text.trim().replace(/\s*[\r\n]\s*/g, ' ');
+/** A longer message would hide what it says. */
+const LONGEST_MESSAGE = 2000;
+
+/** Messages may quote their input: names of tensors with escape sequences, lines of what JSON.parse has read. */
+export function oneLine(text: string): string {
+  return printable(text.trim().replace(/\s*[\r\n]\s*/g, ' '), LONGEST_MESSAGE);
 }
 
 function isAbort(error: unknown): boolean {

@@ -2,13 +2,17 @@
 import { type Command, Option } from 'commander';
 import { WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
+import { oneLine } from './exit.js';
 import { integer } from './parse.js';
 
 export interface CheckpointFlags {
   readonly model: string;
   readonly heads?: number;
+  readonly weightsKey?: string;
+  readonly variant?: string;
 }
 
 export interface ModelFlags extends CheckpointFlags {
@@ -28,14 +32,15 @@ export function addModelFlags(command: Command): Command {
 
 export function addCheckpointFlags(command: Command): Command {
   return command
-    .addOption(
-      new Option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names').default(
-        EMBEDDED_MODEL,
-        'the embedded digits model',
-      ),
-    )
-    .option('--heads <n>', HEADS, integer('heads', 1));
+    .addOption(new Option('-m, --model <path>', MODEL).default(EMBEDDED_MODEL, 'the embedded digits model'))
+    .option('--heads <n>', HEADS, integer('heads', 1))
+    .option('--weights-key <key>', WEIGHTS_KEY)
+    .option('--variant <name>', VARIANT);
 }
+
+export const MODEL = 'DiT checkpoint: a file of safetensors or PyTorch, or a folder of diffusers';
+export const WEIGHTS_KEY = 'the weights in a training checkpoint, as in model (default: averaged ones, ema)';
+export const VARIANT = 'files of this variant in a folder, as in fp16';
 
 /** Of options that take the number of attention heads. */
 export const HEADS = 'attention heads, for a checkpoint whose metadata and size do not tell';
@@ -59,10 +64,19 @@ export function addOutputFlags(command: Command): Command {
 
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
   if (flags.weights !== undefined) requireOneOf('weights', flags.weights, WEIGHT_PRECISIONS);
-  return DiTPipeline.load(flags.model, {
+  const pipeline = await DiTPipeline.load(flags.model, {
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.heads !== undefined && { heads: flags.heads }),
     ...(flags.backend !== undefined && { backend: flags.backend }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
+    ...(flags.weightsKey !== undefined && { weightsKey: flags.weightsKey }),
+    ...(flags.variant !== undefined && { variant: flags.variant }),
   });
+  tellNotes(pipeline.checkpoint);
+  return pipeline;
+}
+
+/** What was chosen when the checkpoint was opened, on stderr. */
+export function tellNotes({ notes }: DiTCheckpoint): void {
+  for (const note of notes) process.stderr.write(`incache: ${oneLine(note)}\n`);
 }

@@ -1,30 +1,49 @@
 /** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
-import { type ConfigHints, type DiTConfig, inferConfig } from '../models/index.js';
+import type { ConfigHints, DiTConfig } from '../models/index.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
-import { SafetensorsFile, type TensorToWrite } from '../weights/safetensors.js';
+import { type OpenOptions, openTensors } from '../weights/openTensors.js';
+import type { TensorToWrite } from '../weights/safetensors.js';
+import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
+import type { CanonicalSource } from './canonicalSource.js';
+import { type DitLayout, openDit } from './ditLayout.js';
+import { locateModel, type ModelFiles } from './modelFiles.js';
+
+export interface OpenModelOptions extends ConfigHints, OpenOptions {}
 
 export class DiTCheckpoint implements WeightSource, Disposable {
+  readonly family = 'dit';
   readonly config: DiTConfig;
-  readonly #file: SafetensorsFile;
+  /** The code whose names the files have. */
+  readonly layout: DitLayout;
+  /** Where the parts of the model lie. */
+  readonly files: ModelFiles;
+  /** What was chosen or left out on opening, a sentence each. */
+  readonly notes: readonly string[];
+  readonly #source: TensorSource;
+  readonly #tensors: CanonicalSource;
   #hash: string | undefined;
 
   /**
-   * Opens a safetensors file with the official key names. Only its header is read.
-   * Throws a `FormatError` that names the tensor which is missing, extra or misshapen.
+   * Opens a file of weights in safetensors or PyTorch's formats, with Meta's names or those of diffusers (`config.json`
+   * beside it), one of several files with their index, or a folder as diffusers writes it. Tensors have Meta's names here,
+   * whatever those of the files. Only headers are read, and with the names of diffusers the embedders of every block.
+   * Throws a `FormatError` that names the tensor which is missing, strange or misshapen.
    */
   constructor(
     readonly path: string,
-    hints: ConfigHints = {},
+    options: OpenModelOptions = {},
   ) {
-    this.#file = SafetensorsFile.open(path);
+    this.files = locateModel(path);
+    this.#source = openTensors(this.files.weights, options);
     try {
-      this.config = inferConfig(this.#file.tensors, this.#file.metadata, hints);
+      const { config, layout, tensors, notes } = openDit(this.#source, this.files, options);
+      [this.config, this.layout, this.#tensors, this.notes] = [config, layout, tensors, notes];
     } catch (error) {
-      this.#file.close();
-      if (error instanceof FormatError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
-      throw error;
+      this.#source.close();
+      if (!(error instanceof FormatError) || error.message.includes(path)) throw error;
+      throw new FormatError(`${path}: ${error.message}`, { cause: error });
     }
   }
 
@@ -33,28 +52,37 @@ export class DiTCheckpoint implements WeightSource, Disposable {
    * seconds, if the file is large, unless `loadHash` has been awaited before.
    */
   get hash(): string {
-    this.#hash ??= hashTensors(this.#file);
+    this.#hash ??= hashTensors(this.#tensors);
     return this.#hash;
   }
 
   /** Makes `hash` known without blocking the event loop. Rejects with the reason of `signal`. */
   async loadHash(signal?: AbortSignal): Promise<string> {
-    this.#hash ??= await hashTensorsAsync(this.#file, signal);
+    this.#hash ??= await hashTensorsAsync(this.#tensors, signal);
     return this.#hash;
   }
 
+  entry(name: string): TensorInfo {
+    return this.#tensors.entry(name);
+  }
+
+  /** The tensor in the type of `entry`, row-major, little-endian. */
+  bytes(name: string): Uint8Array {
+    return this.#tensors.bytes(name);
+  }
+
   read(name: string): Float32Array {
-    return this.#file.read(name);
+    return this.#tensors.read(name);
   }
 
   /** A tensor as it is stored, to be written elsewhere; its bytes are read when their turn comes. */
   stored(name: string): TensorToWrite {
-    const { dtype, shape } = this.#file.entry(name);
-    return { name, dtype, shape, data: () => this.#file.readBytes(name) };
+    const { dtype, shape } = this.entry(name);
+    return { name, dtype, shape, data: () => this.bytes(name) };
   }
 
   dispose(): void {
-    this.#file.close();
+    this.#source.close();
   }
 
   [Symbol.dispose](): void {

@@ -43,8 +43,14 @@ export function modulationsOf(modulation: View): [Modulation, Modulation] {
 }
 
 /** out = the residual stream `x`, normalised and modulated: the input of a sublayer. */
-export function emitModulated(builder: PlanBuilder, x: View, { shift, scale }: Modulation, out: View): void {
-  builder.append({ op: 'layerNormModulate', x, shift, scale, epsilon: LAYER_NORM_EPSILON, out });
+export function emitModulated(
+  builder: PlanBuilder,
+  x: View,
+  { shift, scale }: Modulation,
+  out: View,
+  epsilon = LAYER_NORM_EPSILON,
+): void {
+  builder.append({ op: 'layerNormModulate', x, shift, scale, epsilon, out });
 }
 
 class BlockEmitter {
@@ -89,7 +95,7 @@ class BlockEmitter {
     const fc1 = this.#group('fc1');
     // Fused, the increment of fc2's input comes from what fc1 gave: only the output is stored.
     const fc2 = fused ? outputOnly(this.#group('fc2')) : this.#group('fc2');
-    const modulated = this.#modulated(fc1, modulation);
+    const modulated = this.#modulated(fc1, modulation, this.#config.mlpNormEpsilon);
     if (fused && fc1.action === 'calibrate') {
       const gated = { epilogue: 'gateResidual', gate: modulation.gate, residual: this.x } as const;
       this.#linears.calibratedMlp(fc1, fc2, modulated, this.x, gated);
@@ -124,10 +130,10 @@ class BlockEmitter {
   }
 
   /** The input of a sublayer, written where the group wants it. */
-  #modulated(group: LinearGroup, modulation: Modulation): View {
+  #modulated(group: LinearGroup, modulation: Modulation, epsilon?: number): View {
     const out = this.#linears.input(group);
     this.#builder.layer(group.name);
-    emitModulated(this.#builder, this.x, modulation, out);
+    emitModulated(this.#builder, this.x, modulation, out, epsilon);
     return out;
   }
 

@@ -7,7 +7,7 @@ import { PlanBuilder, sliceColumns } from '../plan/builder.js';
 import type { FloatType, Plan, View } from '../plan/types.js';
 import type { BlockActions } from './actions.js';
 import { emitBlock } from './block.js';
-import { type DiTConfig, FREQUENCY_SIZE, outChannels, tokensOf } from './config.js';
+import { type DiTConfig, embedderPrefixes, FREQUENCY_SIZE, outChannels, tokensOf } from './config.js';
 import type { CacheLayout, LinearTap } from './linearEmitter.js';
 
 /** Columns of the modulation table: six vectors a block, two for the final layer. */
@@ -22,8 +22,11 @@ export function modulationWidth(config: DiTConfig): number {
 export function conditioningPlan(config: DiTConfig, rows: number): Plan {
   const builder = new PlanBuilder('conditioning');
   const c = config.hiddenSize;
-  const conditioning = emitConditioning(builder, config, rows);
-  builder.append({ op: 'silu', x: conditioning, out: conditioning });
+  const conditionings = embedderPrefixes(config).map((prefix) => {
+    const conditioning = emitConditioning(builder, config, rows, prefix);
+    builder.append({ op: 'silu', x: conditioning, out: conditioning });
+    return conditioning;
+  });
   const table = builder.state('modulation', rows, modulationWidth(config));
   for (let block = 0; block <= config.depth; block++) {
     const final = block === config.depth;
@@ -31,26 +34,36 @@ export function conditioningPlan(config: DiTConfig, rows: number): Plan {
     const width = (final ? 2 : 6) * c;
     builder.layer(name);
     const out = sliceColumns(table, block * 6 * c, width);
-    emitLinear(builder, `${name}.1`, conditioning, out);
+    const own = final ? undefined : conditionings[block];
+    emitLinear(builder, `${name}.1`, own ?? conditionings[0]!, out);
   }
   return builder.build();
 }
 
-/** The conditioning vector c (rows x hidden): timestep embedding plus label embedding. */
-export function emitConditioning(builder: PlanBuilder, config: DiTConfig, rows: number): View {
+/**
+ * The conditioning vector c (rows x hidden): timestep embedding plus label embedding. `prefix` is what the names of the
+ * embedders begin with, see `embedderPrefixes`.
+ */
+export function emitConditioning(builder: PlanBuilder, config: DiTConfig, rows: number, prefix = ''): View {
   const c = config.hiddenSize;
   const frequencies = builder.temporary(rows, FREQUENCY_SIZE);
   const [hidden, time, label] = [0, 1, 2].map(() => builder.temporary(rows, c)) as [View, View, View];
-  builder.layer('t_embedder');
+  builder.layer(`${prefix}t_embedder`);
   const timesteps = builder.input('timesteps', rows, 1);
-  builder.append({ op: 'timestepEmbedding', x: timesteps, maxPeriod: 10000, out: frequencies });
-  emitLinear(builder, 't_embedder.mlp.0', frequencies, hidden, 'silu');
-  emitLinear(builder, 't_embedder.mlp.2', hidden, time);
-  builder.layer('y_embedder');
-  const table = builder.weight('y_embedder.embedding_table.weight', config.classes + 1, c);
+  builder.append({ op: 'timestepEmbedding', x: timesteps, maxPeriod: maxPeriodOf(config), out: frequencies });
+  emitLinear(builder, `${prefix}t_embedder.mlp.0`, frequencies, hidden, 'silu');
+  emitLinear(builder, `${prefix}t_embedder.mlp.2`, hidden, time);
+  builder.layer(`${prefix}y_embedder`);
+  const table = builder.weight(`${prefix}y_embedder.embedding_table.weight`, config.classes + 1, c);
   builder.append({ op: 'gatherRows', table, index: builder.input('labels', rows, 1, 'i32'), out: label });
   builder.append({ op: 'add', x: time, y: label, out: time });
   return time;
+}
+
+/** With h frequencies, exp(-ln(10000) i / (h - shift)) is exp(-ln(p) i / h) for p = 10000^(h / (h - shift)). */
+export function maxPeriodOf({ frequencyShift = 0 }: Pick<DiTConfig, 'frequencyShift'>): number {
+  const frequencies = FREQUENCY_SIZE / 2;
+  return 10000 ** (frequencies / (frequencies - frequencyShift));
 }
 
 /** Patches of the images, embedded, with the position table added, to `x` or a temporary: images * tokens x hidden. */

@@ -78,7 +78,7 @@ export interface SampleOptions extends SamplerSettings {
   readonly sampler?: SamplerName;
   /** Classifier-free guidance scale; 1 is none. Default 1.5. */
   readonly guidanceScale?: number;
-  /** Guide the first so many noise channels (the official DiT guides 3). Default: all. */
+  /** Guide the first so many noise channels. Default: as the original code, 3 in Meta's DiT and all in diffusers. */
   readonly guidanceChannels?: number;
   /** Default 0. */
   readonly seed?: number;
@@ -114,7 +114,7 @@ export function resolveOptions(options: SampleOptions, config: DiTConfig): Resol
     steps: options.steps ?? 50,
     sampler: options.sampler ?? 'ddim',
     guidanceScale: options.guidanceScale ?? 1.5,
-    guidanceChannels: options.guidanceChannels ?? config.inChannels,
+    guidanceChannels: options.guidanceChannels ?? config.guidanceChannels ?? config.inChannels,
     seed: options.seed ?? 0,
     firstImage: options.firstImage ?? 0,
     batch: options.batch ?? Math.min(labels.length, DEFAULT_BATCH),

@@ -3,11 +3,11 @@ import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../back
 import { openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
-import { DiTCheckpoint } from '../engine/checkpoint.js';
+import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
-import type { ConfigHints, DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/config.js';
 import { denoiseBatch } from './batch.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from './options.js';
@@ -15,7 +15,7 @@ import { planBatch, samplerOf } from './planBatch.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
 import { isGuided, sequencesOf } from './sequences.js';
 
-export interface LoadOptions extends DeviceOptions, ConfigHints {
+export interface LoadOptions extends DeviceOptions, OpenModelOptions {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
 }
@@ -39,8 +39,9 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   /**
-   * Opens the safetensors file at `path` on a backend. Weights are read when the first plan needs them.
-   * Throws a `FormatError` for a file that is no DiT, an `ArgumentError` for an unknown backend.
+   * Opens the checkpoint at `path` on a backend: a file or folder in any of the forms that `DiTCheckpoint` reads. Weights
+   * are read when the first plan needs them. Throws a `FormatError` for a file that is no DiT, an `ArgumentError` for an
+   * unknown backend.
    */
   static async load(path: string, options: LoadOptions = {}): Promise<DiTPipeline> {
     const checkpoint = new DiTCheckpoint(path, options);

@@ -1,5 +1,6 @@
 /** Parses and checks the header of a safetensors file; nothing in it is believed. */
 import { FormatError } from '../errors.js';
+import { printable } from '../printable.js';
 import { DTYPES, type Dtype, isDtype, tensorBytes } from './dtypes.js';
 import { outlineJson } from './jsonOutline.js';
 
@@ -27,9 +28,6 @@ export const METADATA_KEY = '__metadata__';
 
 /** A valid header is three deep. Far deeper ones take the JSON parser gigabytes and half a minute. */
 const MAX_DEPTH = 16;
-
-/** Longest part of a message that may come from the file. */
-const MAX_PROBLEM = 300;
 
 /**
  * text: the header's JSON. dataStart: where tensor data begins in the file. dataBytes: how much there is.
@@ -142,10 +140,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
-}
-
-/** Text from a file must neither fill nor steer a terminal. */
-function printable(text: string): string {
-  const short = text.length > MAX_PROBLEM ? `${text.slice(0, MAX_PROBLEM)}...` : text;
-  return short.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

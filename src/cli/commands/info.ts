@@ -12,13 +12,23 @@ import { layoutTemporaries } from '../../plan/layout.js';
 import { planText } from '../../plan/text.js';
 import { type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
-import { addOutputFlags, HEADS, type OutputFlags } from '../shared.js';
+import {
+  addOutputFlags,
+  HEADS,
+  MODEL,
+  type OutputFlags,
+  tellNotes,
+  VARIANT,
+  WEIGHTS_KEY,
+} from '../shared.js';
 import { gmac, table } from '../table.js';
 
 interface InfoFlags extends OutputFlags {
   readonly model?: string;
   readonly size?: string;
   readonly heads?: number;
+  readonly weightsKey?: string;
+  readonly variant?: string;
   readonly sequences: number;
   readonly steps: number;
   readonly policy: string;
@@ -37,7 +47,9 @@ export function registerInfo(program: Command): void {
     .description(
       'Print the backends that are present, or with --model or --size what a model is, costs and takes.',
     )
-    .option('-m, --model <file>', 'DiT checkpoint: safetensors with the official key names')
+    .option('-m, --model <path>', MODEL)
+    .option('--weights-key <key>', WEIGHTS_KEY)
+    .option('--variant <name>', VARIANT)
     .addOption(new Option('--size <name>', 'a size of the DiT paper, as in DiT-XL/2').conflicts('model'))
     .option('--heads <n>', HEADS, integer('heads', 1))
     .option(
@@ -89,9 +101,14 @@ function printBackends({ json }: InfoFlags): void {
     );
 }
 
-function configOf({ model, size, heads }: InfoFlags): DiTConfig {
+function configOf({ model, size, heads, weightsKey, variant }: InfoFlags): DiTConfig {
   if (size !== undefined) return namedConfig(size);
-  using checkpoint = new DiTCheckpoint(model!, heads === undefined ? {} : { heads });
+  using checkpoint = new DiTCheckpoint(model!, {
+    ...(heads !== undefined && { heads }),
+    ...(weightsKey !== undefined && { weightsKey }),
+    ...(variant !== undefined && { variant }),
+  });
+  tellNotes(checkpoint);
   return checkpoint.config;
 }
 

@@ -1,0 +1,53 @@
+/** Where the parts of a model lie: diffusers keeps each in a folder of its own, with `model_index.json` beside them. */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { IncacheError } from '../errors.js';
+import { readJsonObject } from '../weights/jsonFile.js';
+import { isFolder } from '../weights/weightsFolder.js';
+
+/** The folders that diffusers gives the parts of a pipeline. */
+const PARTS = ['scheduler', 'vae', 'text_encoder', 'tokenizer'] as const;
+export type ModelPart = (typeof PARTS)[number];
+
+export interface ModelFiles {
+  /** The file or folder of the network's weights, for `openTensors`. */
+  readonly weights: string;
+  /** The network's `config.json`, where there is one. */
+  readonly config: string | undefined;
+  /** The folder that holds the other parts. */
+  readonly root: string | undefined;
+  /** The folders of other parts that are there. */
+  readonly parts: Readonly<Partial<Record<ModelPart, string>>>;
+  /** What `model_index.json` says, as `_class_name` and `id2label`; empty without one. */
+  readonly index: Readonly<Record<string, unknown>>;
+}
+
+const INDEX = 'model_index.json';
+
+/** path: a pipeline's folder, the folder of its network (`transformer`), or a file of weights. Looks at names only. */
+export function locateModel(path: string): ModelFiles {
+  const isPipeline = isFolder(path) && (existsSync(join(path, INDEX)) || isFolder(join(path, 'transformer')));
+  const weights = isPipeline ? networkOf(path) : path;
+  const home = isFolder(weights) ? weights : dirname(weights);
+  const config = join(home, 'config.json');
+  const root = isPipeline
+    ? path
+    : [home, dirname(resolve(home))].find((folder) => existsSync(join(folder, INDEX)));
+  const index = join(root ?? home, INDEX);
+  const parts = PARTS.map((part) => [part, join(root ?? home, part)] as const);
+  return {
+    weights,
+    config: existsSync(config) ? config : undefined,
+    root,
+    parts: root === undefined ? {} : Object.fromEntries(parts.filter(([, folder]) => isFolder(folder))),
+    index: existsSync(index) ? readJsonObject(index) : {},
+  };
+}
+
+function networkOf(pipeline: string): string {
+  const transformer = join(pipeline, 'transformer');
+  if (isFolder(transformer)) return transformer;
+  throw new IncacheError(
+    `${pipeline} has a ${INDEX}, but no folder 'transformer'; expected the pipeline of a diffusion transformer`,
+  );
+}
