@@ -1,5 +1,3 @@
-/** Increment-calibrated caching against the authors' code: single steps, trajectories and reuse. */
-import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { WeightSource } from '../../src/backend/backend.js';
 import { backends } from '../../src/backend/choose.js';
@@ -11,7 +9,7 @@ import type { CacheForm } from '../../src/models/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { openDenoiser, periodic } from '../support/denoiser.js';
-import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
 import { goldenFactors } from '../support/goldenFactors.js';
 
 const STEP_TOLERANCE = 1e-4;
@@ -20,7 +18,7 @@ const TRAJECTORY_TOLERANCE = 1e-3;
 const NAME = /^icc-(\w+)\.(svd|ca|cd|cd_i|cd_o)-r(\d+)\.safetensors$/;
 const files = goldenFiles(NAME);
 
-test('the golden folder has cached runs', () => assert.ok(files.length > 0));
+requireKind('cached runs', files);
 
 for (const { name: backend, available, detail } of backends()) {
   for (const file of files) {
@@ -35,6 +33,7 @@ for (const { name: backend, available, detail } of backends()) {
         Number(rank),
       );
       const run = {
+        file,
         backend,
         checkpoint,
         golden,
@@ -64,6 +63,8 @@ for (const { name: backend, available, detail } of backends()) {
 }
 
 interface Run {
+  /** Of the golden folder; `golden` is that file. */
+  readonly file: string;
   readonly backend: string;
   readonly checkpoint: DiTCheckpoint;
   readonly golden: SafetensorsFile;
@@ -76,14 +77,15 @@ interface Run {
 }
 
 async function twoSteps(run: Run): Promise<void> {
+  const tolerance = toleranceOf(run.file, STEP_TOLERANCE);
   const { golden } = run;
   const labels = golden.readIntegers('y');
   const denoiser = await open(run, labels.length, 2, 2);
   try {
     const full = await denoiser.evaluate(0, golden.read('x_full'), golden.readIntegers('t_full'), labels);
-    assertClose(full, golden.read('out_full'), STEP_TOLERANCE, 'out_full');
+    assertClose(full, golden.read('out_full'), tolerance, 'out_full');
     const cached = await denoiser.evaluate(1, golden.read('x_inc'), golden.readIntegers('t_inc'), labels);
-    assertClose(cached, golden.read(run.expected), STEP_TOLERANCE, run.expected);
+    assertClose(cached, golden.read(run.expected), tolerance, run.expected);
   } finally {
     await denoiser.dispose();
   }
@@ -115,7 +117,12 @@ async function followTrajectory(run: Run & { period: number }): Promise<void> {
       );
       sampling.advance(step, latents, splitPrediction(output, geometry));
       const sample = expected.subarray(step * latents.length, (step + 1) * latents.length);
-      assertClose(latents, sample, TRAJECTORY_TOLERANCE, `${run.expected} after step ${step}`);
+      assertClose(
+        latents,
+        sample,
+        toleranceOf(run.file, TRAJECTORY_TOLERANCE),
+        `${run.expected} after step ${step}`,
+      );
     }
   } finally {
     await denoiser.dispose();

@@ -1,75 +1,11 @@
-/** Factors from scaled weights: the authors' products, and what their definition asks for. */
+/** Factors from scaled weights: what their definition asks for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type FactorMethod, scaledFactors } from '../../src/calibrate/factors.js';
+import { scaledFactors } from '../../src/calibrate/factors.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
-import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
-import { goldenFiles, openGolden } from '../support/golden.js';
 import { distance, multiply, oracleSingularValues, randomMatrix, shapes, tail } from './matrices.js';
-
-const FACTOR_FILE = /^icc-(\w+)\.factors-(svd|ca|cd|cd_i|cd_o)-r(\d+)\.safetensors$/;
-
-interface Scales {
-  readonly inputScale?: Float32Array;
-  readonly outputScale?: Float32Array;
-}
-
-/** Which recorded sensitivities a method scales by. */
-function recordedScales(method: FactorMethod, sensitivity: SafetensorsFile, layer: string): Scales {
-  if (method === 'svd') return {};
-  const statistic = method === 'ca' ? 'mag' : 'delta_mag';
-  return {
-    ...(method !== 'cd_o' && { inputScale: sensitivity.read(`${statistic}.${layer}_rwtv`) }),
-    ...(method !== 'cd_i' && { outputScale: sensitivity.read(`${statistic}.${layer}_lwtv`) }),
-  };
-}
-
-interface Weight {
-  readonly weight: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** layer: as in `block0.q`. */
-function layerWeight(weights: SafetensorsFile, layer: string): Weight {
-  const [, block, linear] = /^block(\d+)\.(\w+)$/.exec(layer)!;
-  const third = ['q', 'k', 'v'].indexOf(linear!);
-  const part = third >= 0 ? 'attn.qkv' : linear === 'proj' ? 'attn.proj' : `mlp.${linear}`;
-  const name = `blocks.${block}.${part}.weight`;
-  const [allRows, columns] = weights.entry(name).shape as [number, number];
-  const all = weights.read(name);
-  if (third < 0) return { weight: all, rows: allRows, columns };
-  const rows = allRows / 3;
-  return { weight: all.slice(third * rows * columns, (third + 1) * rows * columns), rows, columns };
-}
-
-const files = goldenFiles(FACTOR_FILE);
-
-test('there are golden factors', () => {
-  assert.ok(files.length > 0, 'no golden file of factors was found');
-});
-
-for (const file of files) {
-  const [, model, method, rank] = FACTOR_FILE.exec(file)!;
-  test(`${file}: products and singular values of every layer`, () => {
-    using golden = openGolden(file);
-    using weights = openGolden(`dit-${model}.weights.safetensors`);
-    using sensitivity = openGolden(`icc-${model}.sensitivity.safetensors`);
-    const layers = [...golden.tensors.keys()].filter((name) => name.endsWith('.product'));
-    assert.ok(layers.length > 0, `${file} has no products`);
-    for (const name of layers) {
-      const layer = name.slice(0, -'.product'.length);
-      const weight = layerWeight(weights, layer);
-      const scales = recordedScales(method as FactorMethod, sensitivity, layer);
-      const { up, down, singularValues } = scaledFactors({ ...weight, ...scales, rank: Number(rank) });
-      const product = multiply(up, down, weight.rows, Number(rank), weight.columns);
-      assertClose(product, golden.read(name), 1e-4, `${layer} product`);
-      assertClose(singularValues, golden.read(`${layer}.singular_values`), 1e-4, `${layer} singular values`);
-    }
-  });
-}
 
 test('the scaled residual is the least there can be', () => {
   fc.assert(

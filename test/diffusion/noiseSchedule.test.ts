@@ -4,23 +4,8 @@ import { describe, test } from 'node:test';
 import { qSample, respace } from '../../src/diffusion/noiseSchedule.js';
 import { ArgumentError } from '../../src/errors.js';
 import { assertClose } from '../support/compare.js';
-import { goldenFiles, openGolden } from '../support/golden.js';
 
 describe('respaced process', () => {
-  const files = goldenFiles(/\.ddim\d+\.safetensors$/).filter((file) =>
-    openGolden(file).tensors.has('timesteps'),
-  );
-
-  test('the golden folder has timesteps', () => assert.ok(files.length > 0));
-  for (const file of files)
-    test(`of ${file}`, () => {
-      using golden = openGolden(file);
-      const expected = golden.readIntegers('timesteps');
-      const { timesteps, alphasCumprod } = respace(expected.length);
-      assert.deepEqual([...timesteps], expected);
-      assertClose(alphasCumprod, golden.readFloat64('alphas_cumprod'), 1e-12, 'alphas_cumprod');
-    });
-
   test('for every number of steps the timesteps are those of ADM', () => {
     // 10 strides of 49.95 are 499.5 and would round to 500; added up they are less.
     assert.equal(respace(21).timesteps[10], 499);

@@ -9,43 +9,11 @@ import {
 } from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
 import { assertClose } from '../support/compare.js';
-import { goldenFiles, openGolden } from '../support/golden.js';
 import { Random } from '../support/random.js';
 
 const noNoise = (): Float32Array => {
   throw new Error('this sampler asks for no noise');
 };
-
-describe('DPM-Solver++ 2M fed with recorded network outputs', () => {
-  const cases = goldenFiles(/\.dpmpp\.safetensors$/).flatMap((file) =>
-    [...openGolden(file).tensors.keys()]
-      .map((name) => /^(dpmpp2m_(\d+))_noise$/.exec(name))
-      .flatMap((match) => (match ? [{ file, name: match[1]!, steps: Number(match[2]) }] : [])),
-  );
-
-  test('the golden folder has such runs', () => assert.ok(cases.length > 0));
-  for (const { file, name, steps } of cases)
-    test(`${file}, ${steps} steps`, () => {
-      using golden = openGolden(file);
-      const noise = golden.read(`${name}_noise`);
-      const intermediates = golden.read(`${name}_intermediates`);
-      const modelT = golden.read(`${name}_model_t`);
-      const sampler = createSampler('dpm++2m', { steps });
-      const latents = golden.read('z');
-      const size = latents.length;
-      const rows = modelT.length / steps;
-      const run = sampler.start(noNoise);
-      for (let step = 0; step < steps; step++) {
-        // The recorded timesteps are computed in float32, from a time between 0 and 1.
-        for (const recorded of modelT.subarray(step * rows, (step + 1) * rows))
-          assert.ok(Math.abs(sampler.timesteps[step]! - recorded) < 1000 * 2 ** -23, `timestep ${step}`);
-        run.advance(step, latents, { noise: noise.subarray(step * size, (step + 1) * size) });
-        const expected = intermediates.subarray((step + 1) * size, (step + 2) * size);
-        assertClose(latents, expected, 1e-5, `after step ${step}`);
-      }
-      assertClose(latents, golden.read(name), 1e-5, 'result');
-    });
-});
 
 describe('samplers', () => {
   const random = new Random(1);

@@ -15,15 +15,12 @@ import type { Plan, View } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { type Denoiser, openDenoiser, uncached } from '../support/denoiser.js';
-import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
 import { runPlan } from '../support/runPlan.js';
-
-const FORWARD_TOLERANCE = 1e-4;
-const TRAJECTORY_TOLERANCE = 1e-3;
 
 const models = goldenFiles(/^dit-\w+\.forward\.safetensors$/).map((file) => file.split('.')[0]!);
 
-test('the golden folder has models', () => assert.ok(models.length > 0));
+requireKind('models', models);
 
 for (const { name: backend, available, detail } of backends()) {
   for (const model of models) {
@@ -31,6 +28,7 @@ for (const { name: backend, available, detail } of backends()) {
       const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
       const { config } = checkpoint;
       const golden = openGolden(`${model}.forward.safetensors`);
+      const tolerance = toleranceOf(`${model}.forward.safetensors`, 1e-4);
       const sequences = golden.tensors.get('x')!.shape[0]!;
       let denoiser: Denoiser;
 
@@ -54,7 +52,7 @@ for (const { name: backend, available, detail } of backends()) {
         );
 
       test('forward', async () => {
-        assertClose(await evaluate('x', 't', 'y'), golden.read('out'), FORWARD_TOLERANCE, 'out');
+        assertClose(await evaluate('x', 't', 'y'), golden.read('out'), tolerance, 'out');
       });
 
       test('guidance on the first three channels and on all', async () => {
@@ -77,7 +75,7 @@ for (const { name: backend, available, detail } of backends()) {
         ] as const) {
           const expected = splitPrediction(golden.read(name), geometry).noise;
           const { noise } = guide(output, { ...geometry, scale, guidanceChannels });
-          assertClose(noise, expected.subarray(0, noise.length), FORWARD_TOLERANCE, name);
+          assertClose(noise, expected.subarray(0, noise.length), tolerance, name);
         }
       });
 
@@ -86,7 +84,7 @@ for (const { name: backend, available, detail } of backends()) {
         emitConditioningOutput(builder);
         const inputs = { timesteps: golden.read('t'), labels: Int32Array.from(golden.readIntegers('y')) };
         const outputs = await run(builder.build(), inputs);
-        assertClose(outputs.get('c')!, golden.read('c'), FORWARD_TOLERANCE, 'c');
+        assertClose(outputs.get('c')!, golden.read('c'), tolerance, 'c');
 
         const sinusoid = new PlanBuilder('sinusoid');
         const width = golden.tensors.get('t_embed_sinusoid')!.shape[1]!;
@@ -98,7 +96,7 @@ for (const { name: backend, available, detail } of backends()) {
           out,
         });
         const embedded = await run(sinusoid.build(), { timesteps: golden.read('t') });
-        assertClose(embedded.get('out')!, golden.read('t_embed_sinusoid'), FORWARD_TOLERANCE, 'sinusoid');
+        assertClose(embedded.get('out')!, golden.read('t_embed_sinusoid'), tolerance, 'sinusoid');
       });
 
       test('tokens and the first block', async () => {
@@ -133,8 +131,8 @@ for (const { name: backend, available, detail } of backends()) {
           labels: Int32Array.from(golden.readIntegers('y')),
         });
         assert.equal(x.rows, sequences * tokensOf(config));
-        assertClose(outputs.get('tokens')!, golden.read('tokens'), FORWARD_TOLERANCE, 'tokens');
-        assertClose(outputs.get('block0')!, golden.read('block0'), FORWARD_TOLERANCE, 'block0');
+        assertClose(outputs.get('tokens')!, golden.read('tokens'), tolerance, 'tokens');
+        assertClose(outputs.get('block0')!, golden.read('block0'), tolerance, 'block0');
       });
 
       for (const file of goldenFiles(new RegExp(`^${model}\\.(ddim|ddpm)\\d+\\.safetensors$`)))
@@ -143,6 +141,7 @@ for (const { name: backend, available, detail } of backends()) {
             backend,
             checkpoint,
             openGolden(file),
+            toleranceOf(file, 1e-3),
             file.includes('ddim') ? 'ddim' : 'ddpm',
           );
         });
@@ -169,6 +168,7 @@ async function followTrajectory(
   backend: string,
   checkpoint: DiTCheckpoint,
   golden: SafetensorsFile,
+  tolerance: number,
   name: SamplerName,
 ): Promise<void> {
   const { config } = checkpoint;
@@ -176,7 +176,7 @@ async function followTrajectory(
   const [steps, images] = golden.tensors.get('trajectory')!.shape as [number, number];
   const size = config.inChannels * config.inputSize ** 2;
   const recorded = name === 'ddpm' ? golden.read('noise') : new Float32Array(0);
-  const sampler = createSampler(name, { steps });
+  const sampler = createSampler(name, { steps, predictsVariance: config.learnSigma });
   const run = sampler.start((step) => recorded.subarray(step * images * size, (step + 1) * images * size));
   const latents = golden.read('z');
   const labels = golden.readIntegers('y');
@@ -197,7 +197,7 @@ async function followTrajectory(
       );
       run.advance(step, latents, splitPrediction(output, geometryOf(config, images)));
       const expected = trajectory.subarray(step * images * size, (step + 1) * images * size);
-      assertClose(latents, expected, TRAJECTORY_TOLERANCE, `sample after step ${step}`);
+      assertClose(latents, expected, tolerance, `sample after step ${step}`);
     }
   } finally {
     await denoiser.dispose();
