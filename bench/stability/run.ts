@@ -11,10 +11,15 @@ const FLAGS = ['--expose-gc', '--max-semi-space-size=1'];
 const ONE_HEAP = { MALLOC_ARENA_MAX: '1' };
 
 /** What memory does over so many cycles and stopped runs of the model, in a process of its own. Throws when that fails. */
-export function measureStability(model: string, cycles: number, abortedRuns: number): StabilityFigures {
+export function measureStability(
+  backend: string,
+  model: string,
+  cycles: number,
+  abortedRuns: number,
+): StabilityFigures {
   const output = execFileSync(
     process.execPath,
-    [...FLAGS, PROGRAM, model, String(cycles), String(abortedRuns)],
+    [...FLAGS, PROGRAM, backend, model, String(cycles), String(abortedRuns)],
     {
       encoding: 'utf8',
       env: { ...process.env, ...ONE_HEAP },

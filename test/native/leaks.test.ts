@@ -21,7 +21,7 @@ describe('memory on native', { skip: SKIP }, () => {
     // A cycle takes 2 MB of weights alone, so that a leak of one in twenty would show.
     const config = { hiddenSize: 128, heads: 4, mlpSize: 512 };
     const path = writeTinyModel(join(folder, 'tiny.safetensors'), { config });
-    const figures = measureStability(path, CYCLES, ABORTED_RUNS);
+    const figures = measureStability('native', path, CYCLES, ABORTED_RUNS);
     const { rssBefore, rssAfterCycles, rssAfterAborted, heldAfterCycle, heldAfterAborted } = figures;
     assert.deepEqual([heldAfterCycle, heldAfterAborted], [0, 0]);
     for (const rss of [rssAfterCycles, rssAfterAborted])
