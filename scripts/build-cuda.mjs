@@ -4,9 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parallelJobs } from './parallel.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, 'build/cuda');
@@ -17,7 +17,7 @@ const settings = ['-DINCACHE_CUDA=ON', '-DINCACHE_TESTS=OFF'];
 const configured = cmake(['-S', root, '-B', build, ...settings]);
 const [, reason] = /-- (.*): the CUDA plugin is not built/.exec(configured) ?? [];
 if (reason) giveUp(reason);
-cmake(['--build', build, '--target', 'incache_cuda', '--parallel', String(availableParallelism())]);
+cmake(['--build', build, '--target', 'incache_cuda', '--parallel', String(await parallelJobs())]);
 mkdirSync(beside, { recursive: true });
 copyFileSync(join(build, PLUGIN), join(beside, PLUGIN));
 console.log(`incache: the CUDA plugin is in ${beside}`);

@@ -8,9 +8,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parallelJobs } from './parallel.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const required = process.argv.includes('--require');
@@ -23,7 +23,7 @@ const { status, error, stdout, stderr } = spawnSync(process.execPath, [
   resolve('cmake-js/bin/cmake-js'),
   'compile',
   ...['--directory', root, '--out', join(root, 'build/native')],
-  ...['--parallel', String(availableParallelism())],
+  ...['--parallel', String(await parallelJobs())],
   // The libraries are for cmake --install.
   ...(debug ? [] : ['--target', 'incache_node']),
   ...(debug ? ['--debug'] : []),

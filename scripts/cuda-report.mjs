@@ -13,11 +13,12 @@
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { recordReport } from './cuda-sources.mjs';
+import { parallelJobs } from './parallel.mjs';
 
 const TARGETS = ['sm_80', 'sm_89', 'sm_90a'];
 // As cuda/plugin.cmake has it.
@@ -70,7 +71,7 @@ async function compileAll(chosen) {
       results.set(name, await compile(join(folder, next.unit), next.storage, join(output, `${name}.fatbin`)));
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await Promise.all(Array.from({ length: await parallelJobs() }, work));
   rmSync(output, { recursive: true });
   const done = [...results].sort(([a], [b]) => a.localeCompare(b));
   const failures = done

@@ -4,12 +4,12 @@
  * Ends with 1 when one fails.
  */
 import { spawnSync } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parallelJobs } from './parallel.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const threads = String(availableParallelism());
+const threads = String(await parallelJobs());
 
 const BUILDS = [
   { folder: 'sanitize-address', sanitizers: 'address,undefined', instructionSets: ['', 'portable'] },

@@ -6,9 +6,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parallelJobs } from './parallel.mjs';
 
 const FIRST = 'cuda';
 
@@ -20,7 +20,7 @@ const files = folders.flatMap((folder) =>
     .filter((name) => name.endsWith('.test.js'))
     .map((name) => join(tests, folder, name)),
 );
-const options = ['--test', '--test-reporter=spec', `--test-concurrency=${availableParallelism()}`];
+const options = ['--test', '--test-reporter=spec', `--test-concurrency=${await parallelJobs()}`];
 const release = process.argv.includes('--release');
 const env = { ...process.env, ...(release && { INCACHE_RELEASE_CHECKS: '1' }) };
 const { status } = spawnSync(process.execPath, [...options, ...files], { cwd: root, env, stdio: 'inherit' });

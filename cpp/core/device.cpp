@@ -6,6 +6,7 @@
 
 #include "../cpu/engine.h"
 #include "../cpu/memory.h"
+#include "../cpu/processors.h"
 #include "cuda_engine.h"
 #include "error.h"
 #include "half.h"
@@ -16,10 +17,11 @@ namespace {
 constexpr uint32_t kMostThreads = 1024;
 constexpr int64_t kLargestSide = 1 << 30;
 
-int64_t threadsFor(uint32_t asked) {
+Pool poolFor(uint32_t asked) {
   if (asked > kMostThreads)
     throw Error(INCACHE_BAD_ARGUMENT, "threads is " + std::to_string(asked) + "; expected at most " + std::to_string(kMostThreads));
-  return asked ? asked : std::max(1u, std::thread::hardware_concurrency());
+  if (asked) return Pool(asked, Pool::Missing::refused);
+  return Pool(std::min<int64_t>(usableProcessors(), kMostThreads), Pool::Missing::accepted);
 }
 
 // The end of a list of types.
@@ -58,7 +60,7 @@ std::unique_ptr<Engine> engineFor(const char *name, Host &host) {
 }  // namespace
 
 Device::Device(const char *name, const incache_device_options &options)
-    : host{chooseKernels(), Pool(threadsFor(options.threads))}, engine(engineFor(name, host)), weights(requireWeights(options.weights, *engine)) {}
+    : host{chooseKernels(), poolFor(options.threads)}, engine(engineFor(name, host)), weights(requireWeights(options.weights, *engine)) {}
 
 DeviceFacts Device::describe(const char *name) {
   const int gpu = gpuNamed(name);

@@ -1,6 +1,10 @@
 #include "pool.h"
 
 #include <chrono>
+#include <string>
+#include <system_error>
+
+#include "../core/error.h"
 
 namespace incache {
 namespace {
@@ -34,12 +38,18 @@ bool yieldFor(Condition met) {
 
 }  // namespace
 
-Pool::Pool(int64_t threads) : workers_(static_cast<size_t>(threads - 1)) {
+Pool::Pool(int64_t threads, Missing missing) : workers_(static_cast<size_t>(threads - 1)) {
+  int64_t given = 1;
   try {
-    for (int64_t i = 1; i < threads; i++) workers_[i - 1].thread = std::thread([this, i] { work(i); });
-  } catch (...) {
-    stopWorkers();
-    throw;
+    for (; given < threads; given++) workers_[given - 1].thread = std::thread([this, given] { work(given); });
+  } catch (const std::system_error &error) {
+    if (missing == Missing::refused) {
+      stopWorkers();
+      throw Error(INCACHE_BAD_ARGUMENT, "cannot start " + std::to_string(threads) + " threads: the system gives " + std::to_string(given) +
+                                            " at most (" + error.code().message() + "); with 1 it has to start none");
+    }
+    // From the end, so that those that run stay where they are.
+    workers_.resize(static_cast<size_t>(given - 1));
   }
 }
 

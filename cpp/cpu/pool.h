@@ -13,8 +13,11 @@ namespace incache {
 
 class Pool {
  public:
+  // What happens when the system does not give all threads: an Error that tells how many it gives, or a pool of fewer.
+  enum class Missing { refused, accepted };
+
   // `threads` counts the calling thread.
-  explicit Pool(int64_t threads);
+  explicit Pool(int64_t threads, Missing missing = Missing::refused);
   ~Pool();
   int64_t threads() const { return static_cast<int64_t>(workers_.size()) + 1; }
 

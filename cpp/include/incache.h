@@ -111,7 +111,10 @@ INCACHE_API void incache_cancellation_cancel(incache_cancellation *cancellation)
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
 typedef struct incache_device_options {
-  /** 0: as many as the machine has. On a GPU they only prepare weights. */
+  /**
+   * 0: one for each processor that the process may use (affinity, and on Linux the quota of its control groups), or fewer where the
+   * system gives no more. Any other number is given or refused with INCACHE_BAD_ARGUMENT. On a GPU they only prepare weights.
+   */
   uint32_t threads;
   /**
    * INCACHE_F32, or INCACHE_BF16: the weights of linears and factors are kept, and their inputs multiplied, as bfloat16,

@@ -6,6 +6,12 @@
 #include <ctime>
 #include <vector>
 
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
+
+#include "../core/error.h"
+
 extern "C" {
 #include "expect.h"
 }
@@ -41,6 +47,33 @@ void takesNoTimeWhenIdle() {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   expect(std::clock() - before < CLOCKS_PER_SEC / 20, "idle threads take no processor time");
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// In an address space that holds the stacks of some threads only.
+void takesFewerWhereThereAreNoMore() {
+  constexpr int64_t kWanted = 2000;
+  const rlimit little{rlim_t{4} << 30, RLIM_INFINITY};
+  rlimit before;
+  expect(getrlimit(RLIMIT_AS, &before) == 0 && setrlimit(RLIMIT_AS, &little) == 0, "the address space is limited");
+  {
+    Pool pool(kWanted, Pool::Missing::accepted);
+    expect(pool.threads() > 1 && pool.threads() < kWanted, "a pool has the threads that the system gives");
+    std::atomic<int> taken{0};
+    pool.run(100, [&](int64_t, int64_t) { taken++; });
+    expect(taken == 100, "a pool of fewer threads takes every task");
+  }
+  bool isRefused = false;
+  try {
+    Pool pool(kWanted);
+  } catch (const Error &error) {
+    isRefused = error.status == INCACHE_BAD_ARGUMENT && std::string(error.what()).rfind("cannot start 2000 threads: the system gives ", 0) == 0;
+  }
+  expect(isRefused, "threads that must all be there are refused by number");
+  setrlimit(RLIMIT_AS, &before);
+}
+#else
+void takesFewerWhereThereAreNoMore() {}
+#endif
 
 #ifdef __linux__
 
@@ -147,6 +180,7 @@ void testPlacement() {}
 int main() {
   for (const int64_t threads : {1, 2, 3, 16}) takesEveryTaskOnce(threads);
   takesNoTimeWhenIdle();
+  takesFewerWhereThereAreNoMore();
   testPlacement();
   return outcome();
 }

@@ -17,7 +17,10 @@ export const WEIGHT_PRECISIONS = ['f32', 'bf16', 'f16', 'int8'] as const;
 export type WeightPrecision = (typeof WEIGHT_PRECISIONS)[number];
 
 export interface DeviceOptions {
-  /** Threads, the calling one included. Default: as many as the machine has. On `cuda` they only prepare weights. */
+  /**
+   * Threads, the calling one included. Default: one for each processor that this process may use, quotas of containers counted, or
+   * fewer where the system gives no more. A number that is given and cannot be had is refused. On `cuda` they only prepare weights.
+   */
   readonly threads?: number;
   /** Default `f32`; on `cuda` `bf16`, where `f32` is exact and slow. */
   readonly weights?: WeightPrecision;

@@ -1,9 +1,9 @@
 /** CMake and what it builds, for the tests of the C library. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { usableProcessors } from '../../src/backend/machineLimits.js';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** As `incache export` wrote it for a network of random weights: two kinds of steps, DPM-Solver++ 2M, rank 2. */
@@ -49,5 +49,5 @@ export function build(
   const settings = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
   run('cmake', ['-S', source, '-B', folder, ...settings]);
   const chosen = targets.length > 0 ? ['--target', ...targets] : [];
-  run('cmake', ['--build', folder, ...chosen, '--parallel', String(availableParallelism())]);
+  run('cmake', ['--build', folder, ...chosen, '--parallel', String(usableProcessors().count)]);
 }

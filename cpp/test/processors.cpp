@@ -1,0 +1,10 @@
+// Prints the quota of processors that a system has whose files are below the folder given: test/native/processors.test.ts compares it with
+// what TypeScript reads.
+#include "../cpu/processors.h"
+
+#include <cstdio>
+
+int main(int count, char **arguments) {
+  if (count != 2) return 2;
+  std::printf("%g", incache::processorQuota(arguments[1]));
+}
