@@ -105,17 +105,31 @@ export function requireOneOf<T extends string>(
   throw new ArgumentError(argument, value, `one of ${choices.join(', ')}`);
 }
 
+/** Throws an `ArgumentError` unless `value` is an object, and no array. */
+export function requireObject(argument: string, value: unknown, expected: string): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ArgumentError(argument, value, expected);
+}
+
 function rangeText(minimum: number, maximum: number): string {
   if (minimum === Number.NEGATIVE_INFINITY && maximum === Number.POSITIVE_INFINITY) return '';
   if (maximum === Number.POSITIVE_INFINITY) return ` of at least ${minimum}`;
   return ` from ${minimum} to ${maximum}`;
 }
 
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (value === undefined) return 'missing';
   if (typeof value === 'object' && value !== null) {
-    const text = JSON.stringify(value) ?? String(value);
+    const text = jsonOf(value);
     return text.length > 80 ? `${text.slice(0, 77)}...` : text;
   }
   return String(value);

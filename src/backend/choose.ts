@@ -1,5 +1,6 @@
 /** Which backends exist, which are present here, and the choice among them. */
 import { ArgumentError, IncacheError } from '../errors.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
 import type { Backend, BackendStatus, Device, DeviceOptions, WeightPrecision } from './backend.js';
 import { cudaBackend } from './cuda/index.js';
 import { nativeBackend } from './native/index.js';
@@ -8,6 +9,12 @@ import { wasmBackend } from './wasm/index.js';
 
 /** In order of preference. The reference backend is the oracle: it serves only when asked for by name. */
 const BACKENDS: readonly Backend[] = [cudaBackend, nativeBackend, wasmBackend, referenceBackend];
+
+export const DEVICE_OPTION_NAMES: OptionNames<DeviceOptions> = {
+  threads: true,
+  weights: true,
+  deviceIndex: true,
+};
 
 /** What is present, what is not, and why. */
 export function backends(): BackendStatus[] {
@@ -20,6 +27,7 @@ export function backends(): BackendStatus[] {
  * Throws an `ArgumentError` that lists the backends present when the named one is unknown or absent.
  */
 export async function openDevice(name?: string, options: DeviceOptions = {}): Promise<Device> {
+  requireOptions('options', options, DEVICE_OPTION_NAMES);
   const [, backend, index] = /^(cuda):(\d{1,3})$/.exec(name ?? '') ?? [];
   if (index !== undefined) return findBackend(backend).open({ ...options, deviceIndex: Number(index) });
   const found = findBackend(name, options.weights);

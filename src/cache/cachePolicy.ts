@@ -23,38 +23,17 @@ export const CACHE_POLICIES = [
 ] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
 
-/** Parameters of policies, as `CacheOptions` has them. */
-export type CacheParameter =
-  | 'period'
-  | 'gatherSteps'
-  | 'schedule'
-  | 'factors'
-  | 'table'
-  | 'theta'
-  | 'errors'
-  | 'budget'
-  | 'order'
-  | 'threshold'
-  | 'warmup'
-  | 'polynomial'
-  | 'firstBlocks'
-  | 'lastBlocks'
-  | 'maxCached'
-  | 'keep';
+/** The ways to say which steps and layers gather. */
+const SCHEDULES = ['period', 'gatherSteps', 'rule', 'granularity', 'schedule'] as const;
 
 /**
- * The parameters that each policy needs, and those that it takes beside them. With `factors` the layers that do not
- * gather are calibrated (or may be, for `searched` and `mixed`), without they are reused.
+ * The parameters that each policy needs, and those that it takes beside them, as `CacheOptions` has them. With `factors`
+ * the layers that do not gather are calibrated (or may be, for `searched` and `mixed`), without they are reused.
  */
-export const POLICY_PARAMETERS: Readonly<
-  Record<
-    CachePolicyName,
-    { readonly needs: readonly CacheParameter[]; readonly takes: readonly CacheParameter[] }
-  >
-> = {
+export const POLICY_PARAMETERS = {
   none: { needs: [], takes: [] },
-  reuse: { needs: [], takes: ['period', 'gatherSteps', 'schedule'] },
-  calibrated: { needs: ['factors'], takes: ['period', 'gatherSteps', 'schedule', 'order'] },
+  reuse: { needs: [], takes: SCHEDULES },
+  calibrated: { needs: ['factors'], takes: [...SCHEDULES, 'order'] },
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
@@ -65,7 +44,27 @@ export const POLICY_PARAMETERS: Readonly<
     takes: ['firstBlocks', 'lastBlocks', 'warmup', 'maxCached', 'keep', 'factors'],
   },
   fastcache: { needs: ['threshold'], takes: ['warmup', 'keep', 'factors'] },
-};
+} as const satisfies Record<
+  CachePolicyName,
+  { readonly needs: readonly string[]; readonly takes: readonly string[] }
+>;
+
+type Parameters = (typeof POLICY_PARAMETERS)[CachePolicyName];
+
+/** A parameter of some policy. */
+export type CacheParameter = (Parameters['needs'] | Parameters['takes'])[number];
+
+/** All parameters that a policy has, those that it needs first. */
+export function parametersOf(policy: CachePolicyName): readonly CacheParameter[] {
+  const { needs, takes } = POLICY_PARAMETERS[policy];
+  return [...needs, ...takes];
+}
+
+/** The policies that have a parameter, as in `a, b or c`. */
+export function policiesWith(parameter: CacheParameter): string {
+  const users = CACHE_POLICIES.filter((name) => parametersOf(name).includes(parameter));
+  return [users.slice(0, -1).join(', '), users.at(-1)].filter(Boolean).join(' or ');
+}
 
 /** The run that is to be cached. */
 export interface CachedRun {

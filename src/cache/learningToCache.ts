@@ -3,7 +3,7 @@
  * which sublayers are recomputed on every second step. A sublayer with sigmoid(beta) > theta is recomputed, another
  * one is reused as published, or calibrated where the run has factors.
  */
-import { ArgumentError, requireNumber } from '../errors.js';
+import { ArgumentError, requireNumber, requireObject } from '../errors.js';
 import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
 import type { RouterTable } from './routerTable.js';
 import { Schedule, scheduleLayers } from './schedule.js';
@@ -19,6 +19,7 @@ export class LearningToCache implements CachePolicy {
     readonly table: RouterTable,
     readonly theta: number = DEFAULT_THETA,
   ) {
+    requireObject('table', table, 'the table of a router, as of loadRouterTable');
     requireNumber('theta', theta, 0, 1);
   }
 

@@ -37,6 +37,8 @@ export class Schedule {
    * exactly one of G and S, and the first step gathers everywhere.
    */
   constructor(layers: readonly string[], gather: BinaryMatrix, scatter: BinaryMatrix) {
+    for (const [name, value] of Object.entries({ layers, G: gather, S: scatter }))
+      if (!Array.isArray(value)) throw new ArgumentError(name, value, 'a list');
     requireInteger('steps', gather.length, 1);
     if (scatter.length !== gather.length)
       throw new ArgumentError('S', `${scatter.length} steps`, `${gather.length} steps, as in G`);
@@ -70,6 +72,7 @@ export class Schedule {
   /** Everything gathers at the given steps, which must include step 0. */
   static fromSteps(layers: readonly string[], steps: number, gatherSteps: readonly number[]): Schedule {
     requireInteger('steps', steps, 1);
+    if (!Array.isArray(gatherSteps)) throw new ArgumentError('gather steps', gatherSteps, 'a list of steps');
     for (const step of gatherSteps) requireInteger('gather step', step, 0, steps - 1);
     if (!gatherSteps.includes(0))
       throw new ArgumentError('gather steps', gatherSteps, 'a list that includes step 0');
@@ -101,10 +104,10 @@ function checkStep(
     ['G', gather],
     ['S', scatter],
   ] as const)
-    if (row.length !== layers.length)
+    if (row?.length !== layers.length)
       throw new ArgumentError(
         `${name}[${step}]`,
-        `${row.length} cells wide`,
+        row?.length === undefined ? row : `${row.length} cells wide`,
         `one cell for each of ${layers.length} layers`,
       );
   for (const [column, layer] of layers.entries()) {

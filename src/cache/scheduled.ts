@@ -49,6 +49,8 @@ export class Scheduled implements CachePolicy {
     if (this.name === 'none') return Schedule.fromPeriod(layers, steps, 1);
     if (schedule) return fitting(schedule, depth, steps);
     if (gatherSteps) return Schedule.fromSteps(layers, steps, gatherSteps);
+    if (rule !== undefined && typeof rule !== 'function')
+      throw new ArgumentError('rule', rule, 'a function of step and layer');
     if (rule) return Schedule.fromRule(layers, steps, rule);
     return Schedule.fromPeriod(layers, steps, period ?? 2);
   }

@@ -27,7 +27,7 @@ export class TeaCache implements GatedPolicy {
 
   constructor({ threshold, warmup = 1, polynomial = [1, 0] }: TeaCacheParameters) {
     requireGate(threshold, warmup);
-    if (polynomial.length === 0 || !polynomial.every(Number.isFinite))
+    if (!Array.isArray(polynomial) || polynomial.length === 0 || !polynomial.every(Number.isFinite))
       throw new ArgumentError('polynomial', polynomial, 'one or more finite coefficients');
     this.threshold = threshold;
     this.warmup = warmup;

@@ -1,8 +1,9 @@
 /** From a model to the factors of its linears. */
 import { requireFinite } from '../backend/finite.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
-import { ArgumentError, requireInteger, requireNumber, requireOneOf } from '../errors.js';
+import { ArgumentError, requireInteger, requireNumber, requireObject, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, type BlockLinear, type DiTConfig, layerName, linearShape } from '../models/index.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
 import { VERSION } from '../version.js';
 import { FactorSet, type LayerFactors, truncatedLayer } from './factorSet.js';
 import {
@@ -43,6 +44,17 @@ export interface CalibrateOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
+  method: true,
+  rank: true,
+  source: true,
+  seed: true,
+  steps: true,
+  ridge: true,
+  signal: true,
+  onProgress: true,
+};
+
 /** A layer gets at most so many times the rank that is spread: more would be little used, and takes time to make. */
 const MOST_SPREAD = 4;
 
@@ -51,6 +63,8 @@ const MOST_SPREAD = 4;
  * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
  */
 export async function calibrate(model: LoadedModel, options: CalibrateOptions): Promise<FactorSet> {
+  requireObject('model', model?.checkpoint, 'a DiTPipeline');
+  requireOptions('options', options, CALIBRATE_OPTION_NAMES);
   const { config } = model.checkpoint;
   requireOneOf('method', options.method, FACTOR_METHODS);
   requireNumber('ridge', options.ridge ?? 0, 0);

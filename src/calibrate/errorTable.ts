@@ -5,7 +5,7 @@
  * where one reaches back beyond step 0. Nothing in a file is believed.
  */
 import type { CacheKind, MeasuredErrors } from '../cache/measuredErrors.js';
-import { FormatError, IncacheError, requireInteger } from '../errors.js';
+import { FormatError, IncacheError, requireInteger, requireObject } from '../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../weights/safetensors.js';
 import type { FactorSet } from './factorSet.js';
 import { requireLength } from './layerWeight.js';
@@ -63,6 +63,7 @@ export class ErrorTable implements MeasuredErrors {
 
   /** @throws ArgumentError or IncacheError naming what does not fit. */
   constructor(info: ErrorTableInfo, errors: Readonly<Partial<Record<CacheKind, KindErrors>>>) {
+    requireObject('info', info, 'what was measured');
     for (const field of ['steps', 'gaps', 'sublayers', 'images'] as const)
       requireInteger(field, info[field], 1);
     requireInteger('order', info.order ?? 0, 0, MOST_MEASURED_ORDER);

@@ -1,6 +1,6 @@
 /** The factors of all layers of one model, with where they come from. */
 import { createHash } from 'node:crypto';
-import { ArgumentError, IncacheError, requireInteger, requireOneOf } from '../errors.js';
+import { ArgumentError, IncacheError, requireInteger, requireObject, requireOneOf } from '../errors.js';
 import { readFactorFile, writeFactorFile } from './factorFile.js';
 import { FACTOR_METHODS, type FactorMethod } from './factors.js';
 import { requireFiniteValues, requireLength } from './layerWeight.js';
@@ -126,6 +126,7 @@ function hashLayers(layers: ReadonlyMap<string, LayerFactors>): string {
 }
 
 function requireInfo(info: FactorSetInfo): void {
+  requireObject('info', info, 'what the factors are made of');
   requireOneOf('method', info.method, FACTOR_METHODS);
   for (const field of ['modelHash', 'source', 'sampler', 'createdBy'] as const) {
     if (typeof info[field] !== 'string') throw new ArgumentError(field, info[field], 'a text');

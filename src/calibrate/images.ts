@@ -54,6 +54,7 @@ export function loadCalibrationImages(
 }
 
 function openImages(path: string): ImagesFile {
+  if (typeof path !== 'string') throw new ArgumentError('images', path, 'a path');
   if (path.endsWith('.npz')) return openNpz(path);
   if (path.endsWith('.safetensors')) return openSafetensors(path);
   throw new ArgumentError('images', path, 'a .safetensors or .npz file');

@@ -6,8 +6,9 @@ import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
 import { createSampler } from '../diffusion/sampler.js';
 import type { Condition } from '../engine/session.js';
-import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
+import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import { type DiTConfig, labelsInTurn } from '../models/config.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
 
 /** How a source shows its data to the model: for increments stored evaluations and measured ones, else measured ones alone. */
 export interface Evaluator {
@@ -44,6 +45,19 @@ export interface ImageSourceOptions extends SourceOptions {
   readonly labels: readonly number[];
 }
 
+const SOURCE_OPTION_NAMES: OptionNames<SourceOptions> = {
+  count: true,
+  batch: true,
+  steps: true,
+  seed: true,
+};
+
+const IMAGE_OPTION_NAMES: OptionNames<ImageSourceOptions> = {
+  ...SOURCE_OPTION_NAMES,
+  images: true,
+  labels: true,
+};
+
 const LARGEST_DEFAULT_BATCH = 16;
 
 /** Share of labels replaced by the null class, as in training. */
@@ -59,6 +73,10 @@ const DRAW_STREAM = 1;
  * else x at any step.
  */
 export function imageSource(config: DiTConfig, options: ImageSourceOptions): CalibrationSource {
+  requireArguments(config, options, IMAGE_OPTION_NAMES);
+  if (!(options.images instanceof Float32Array))
+    throw new ArgumentError('images', options.images, 'a Float32Array');
+  if (!Array.isArray(options.labels)) throw new ArgumentError('labels', options.labels, 'a list of labels');
   const { count, batch, steps, seed } = resolve({ count: Math.min(256, options.labels.length), ...options });
   const size = config.inChannels * config.inputSize ** 2;
   if (options.images.length < count * size || options.labels.length < count)
@@ -129,6 +147,13 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly order?: number;
 }
 
+const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
+  ...SOURCE_OPTION_NAMES,
+  guidanceScale: true,
+  period: true,
+  order: true,
+};
+
 /**
  * DDIM trajectories that the model samples itself, labels in turn, no data set needed. For increments every
  * `period`-th step is stored and the others are measured.
@@ -137,6 +162,7 @@ export function trajectorySource(
   config: DiTConfig,
   options: TrajectorySourceOptions = {},
 ): CalibrationSource {
+  requireArguments(config, options, TRAJECTORY_OPTION_NAMES);
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
   const { period = 2, order = 0 } = options;
@@ -182,6 +208,15 @@ export function trajectorySource(
 /** DDIM with eta 0 asks for none. */
 function noFreshNoise(): Float32Array {
   return new Float32Array(0);
+}
+
+function requireArguments(
+  config: DiTConfig,
+  options: SourceOptions,
+  names: Readonly<Record<string, true>>,
+): void {
+  requireObject('config', config, 'the config of a DiTPipeline');
+  requireOptions('options', options, names);
 }
 
 function resolve(options: SourceOptions): Required<SourceOptions> {

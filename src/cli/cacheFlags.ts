@@ -6,6 +6,8 @@ import {
   type CacheParameter,
   type CachePolicyName,
   POLICY_PARAMETERS,
+  parametersOf,
+  policiesWith,
 } from '../cache/cachePolicy.js';
 import { DEFAULT_THETA } from '../cache/learningToCache.js';
 import { loadRouterTable } from '../cache/routerTable.js';
@@ -13,7 +15,7 @@ import { Schedule } from '../cache/schedule.js';
 import { ErrorTable } from '../calibrate/errorTable.js';
 import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { addGateFlags, type GateFlags, gateOptions } from './gateFlags.js';
 import { decimal, integer, integerList } from './parse.js';
@@ -72,8 +74,11 @@ export function addCacheFlags(command: Command): Command {
     );
 }
 
+/** Functions have no place on a command line. */
+type FlagParameter = Exclude<CacheParameter, 'rule' | 'granularity'>;
+
 /** Parameters of policies that options of the command line stand for, as those are spelled. */
-const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
+const OPTION_OF: Readonly<Record<FlagParameter, string>> = {
   period: 'period',
   gatherSteps: 'gather-steps',
   schedule: 'schedule',
@@ -93,7 +98,7 @@ const OPTION_OF: Readonly<Record<CacheParameter, string>> = {
 };
 
 /** What a parameter that is needed has to be. */
-const EXPECTED: Partial<Record<CacheParameter, string>> = {
+const EXPECTED: Partial<Record<FlagParameter, string>> = {
   factors: 'a file made by incache calibrate',
   table: 'a .safetensors file with the logits of a router',
   errors: 'a file made by incache measure',
@@ -120,7 +125,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
   requireOneOf('cache-form', form, ['input', 'rank']);
   if (type !== undefined) requireOneOf('cache-type', type, ROW_SCALED_TYPES);
   requireUsed(policy, flags);
-  return {
+  const all: AnyCacheOptions = {
     policy,
     form,
     ...(type !== undefined && { type }),
@@ -134,29 +139,20 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     ...(budget !== undefined && { budget }),
     ...gateOptions(flags),
   };
+  return all as CacheOptions;
 }
 
 function requireUsed(policy: CachePolicyName, flags: CacheFlags): void {
-  const { needs, takes } = POLICY_PARAMETERS[policy];
-  for (const parameter of needs)
+  for (const parameter of POLICY_PARAMETERS[policy].needs)
     if (flags[parameter] === undefined)
       throw new ArgumentError(
         OPTION_OF[parameter],
         undefined,
         `${EXPECTED[parameter]}, which policy ${policy} needs`,
       );
-  for (const [parameter, option] of Object.entries(OPTION_OF) as [CacheParameter, string][])
-    if (flags[parameter] !== undefined && !needs.includes(parameter) && !takes.includes(parameter))
-      throw new ArgumentError('policy', policy, `${usersOf(parameter)}, since --${option} is given`);
-}
-
-/** The policies that take a parameter, as in `a, b or c`. */
-function usersOf(parameter: CacheParameter): string {
-  const users = CACHE_POLICIES.filter((name) => {
-    const { needs, takes } = POLICY_PARAMETERS[name];
-    return needs.includes(parameter) || takes.includes(parameter);
-  });
-  return [users.slice(0, -1).join(', '), users.at(-1)].filter(Boolean).join(' or ');
+  for (const [parameter, option] of Object.entries(OPTION_OF) as [FlagParameter, string][])
+    if (flags[parameter] !== undefined && !parametersOf(policy).includes(parameter))
+      throw new ArgumentError('policy', policy, `${policiesWith(parameter)}, since --${option} is given`);
 }
 
 function readSchedule(path: string): Schedule {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { KEPT } from '../cache/gatedPolicy.js';
 import { requireOneOf } from '../errors.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions } from '../pipeline/options.js';
 import { decimal, decimalList, integer } from './parse.js';
 
 export interface GateFlags {
@@ -60,7 +60,7 @@ export function addGateFlags(command: Command): Command {
 }
 
 /** Those that are given. */
-export function gateOptions(flags: GateFlags): CacheOptions {
+export function gateOptions(flags: GateFlags): AnyCacheOptions {
   const { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep } = flags;
   if (keep !== undefined) requireOneOf('keep', keep, KEPT);
   const all = { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep };

@@ -7,14 +7,14 @@
 import type { CacheKind } from '../cache/measuredErrors.js';
 import { Schedule } from '../cache/schedule.js';
 import { type KindErrors, placeOf } from '../calibrate/errorTable.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions } from '../pipeline/options.js';
 import { distance } from './distances.js';
 import type { MeasuringBench, MeasuringUnit, UnitResults } from './measuringUnit.js';
 import { relativeL2 } from './relativeL2.js';
 
 export interface CacheErrorsOptions {
   readonly kind: CacheKind;
-  readonly cache: CacheOptions;
+  readonly cache: AnyCacheOptions;
   readonly steps: number;
   readonly gaps: number;
   /** Names of the sublayers. */

@@ -1,8 +1,9 @@
 /** From a model and a cache policy to what its images are worth and what they cost. */
 
 import type { SessionPlan } from '../engine/sessionPlan.js';
-import { ArgumentError, requireInteger } from '../errors.js';
-import type { SampleOptions } from '../pipeline/options.js';
+import { ArgumentError, requireInteger, requireObject } from '../errors.js';
+import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
+import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { planCost } from '../plan/cost.js';
 import { evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
@@ -62,6 +63,23 @@ export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRec
   readonly millisecondsPerImage: number;
 }
 
+const { noise: _noise, firstImage: _firstImage, ...SAMPLING_NAMES } = SAMPLE_OPTION_NAMES;
+const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
+  ...SAMPLING_NAMES,
+  images: true,
+  compare: true,
+  extractor: true,
+  reference: true,
+  precisionRecall: true,
+  splits: true,
+  samples: true,
+  npz: true,
+  statistics: true,
+  folder: true,
+  key: true,
+  onStep: true,
+};
+
 const DEFAULT_BATCH = 16;
 /** Images copied at a time. */
 const CHUNK = 64;
@@ -75,16 +93,18 @@ export async function evaluateModel(
   pipeline: DiTPipeline,
   options: EvaluateOptions,
 ): Promise<EvaluationReport> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireOptions('options', options, EVALUATE_OPTION_NAMES);
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
   const sampling = (first: number, count: number): SampleOptions => ({
-    ...options,
+    ...pickOptions(options, SAMPLE_OPTION_NAMES),
     labels: labelsOf(options, pipeline.config.classes, first, count),
     firstImage: first,
     batch: count,
   });
   const size = sizeOf(pipeline);
   requireInteger('images', options.images, 1);
-  requireOptions(options, size);
+  requireFitting(options, size);
   await pipeline.checkpoint.loadHash(options.signal);
   const plan = pipeline.plan(sampling(0, batch));
   const { extractor, compare = false, splits, folder, reference, samples } = options;
@@ -121,7 +141,7 @@ export async function evaluateModel(
   }
 }
 
-function requireOptions(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
+function requireFitting(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
   const { images, extractor, reference, npz } = options;
   extractor?.requireSize(channels, height, width);
   if (!extractor && (reference || options.statistics !== undefined || options.precisionRecall))

@@ -5,13 +5,13 @@
  * mostly chance, so its logarithm is averaged over images and over neighbouring steps.
  */
 import { type KindErrors, placeOf, placesOf } from '../calibrate/errorTable.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions } from '../pipeline/options.js';
 import { distance, imageDistances } from './distances.js';
 import type { MeasuringBench, MeasuringUnit, UnitResults } from './measuringUnit.js';
 
 export interface ExtrapolationErrorsOptions {
   /** The policy and what it needs, without a schedule. */
-  readonly cache: CacheOptions;
+  readonly cache: AnyCacheOptions;
   readonly order: number;
   readonly steps: number;
   readonly gaps: number;

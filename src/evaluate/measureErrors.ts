@@ -3,9 +3,10 @@ import type { CacheKind } from '../cache/measuredErrors.js';
 import { scheduleLayers } from '../cache/schedule.js';
 import { ErrorTable, type KindErrors, MOST_MEASURED_ORDER } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
-import { requireInteger } from '../errors.js';
+import { requireInteger, requireObject } from '../errors.js';
 import { type DiTConfig, labelsInTurn } from '../models/config.js';
-import type { SampleOptions } from '../pipeline/options.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
+import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
 import { CacheErrors } from './cacheErrors.js';
@@ -34,6 +35,24 @@ export interface MeasureErrorsOptions
   readonly onProgress?: () => void;
 }
 
+const {
+  labels: _labels,
+  noise: _noise,
+  batch: _batch,
+  cache: _cache,
+  firstImage: _firstImage,
+  ...SAMPLING_NAMES
+} = SAMPLE_OPTION_NAMES;
+const MEASURE_OPTION_NAMES: OptionNames<MeasureErrorsOptions> = {
+  ...SAMPLING_NAMES,
+  images: true,
+  gaps: true,
+  order: true,
+  factors: true,
+  folder: true,
+  onProgress: true,
+};
+
 /** What one kind of caching costs. */
 interface KindMeasurement {
   readonly kind: CacheKind;
@@ -61,6 +80,7 @@ export async function measureErrors(
   pipeline: DiTPipeline,
   options: MeasureErrorsOptions = {},
 ): Promise<ErrorTable> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
   const resolved = resolve(options);
   await pipeline.checkpoint.loadHash(options.signal);
   const { images, gaps, order, steps, factors, folder } = resolved;
@@ -90,6 +110,7 @@ export async function measureErrors(
 }
 
 function resolve(options: MeasureErrorsOptions): Resolved {
+  requireOptions('options', options, MEASURE_OPTION_NAMES);
   const { images = 8, gaps = 3, order = 0, steps = 50, factors } = options;
   requireInteger('images', images, 1);
   requireInteger('order', order, 0, factors ? 1 : MOST_MEASURED_ORDER);

@@ -1,6 +1,6 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
 import { FactorSet, type LayerFactors } from '../calibrate/factorSet.js';
-import { requireInteger } from '../errors.js';
+import { requireInteger, requireObject } from '../errors.js';
 import { BLOCK_LINEARS, type DiTConfig, labelsInTurn, layerName, linearShape } from '../models/index.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
@@ -33,6 +33,8 @@ export async function measureLayers(
   pipeline: DiTPipeline,
   options: MeasureLayersOptions = {},
 ): Promise<Map<string, number>> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('options', options, 'an object of options');
   const { images = DEFAULT_IMAGES, period = 2, order = 0, onLayer, ...sampling } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);

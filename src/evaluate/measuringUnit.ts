@@ -1,6 +1,6 @@
 /** A measurement of errors in units, each of which is taken whole and kept. */
 import type { Prediction } from '../diffusion/sampler.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions } from '../pipeline/options.js';
 import type { SavedRun } from './savedRun.js';
 import { StepNetwork, type Trajectory } from './stepwise.js';
 
@@ -38,7 +38,7 @@ export class MeasuringBench implements Disposable {
   }
 
   /** The network under a cache over so many steps. One is kept, for units that ask for the same `key` in turn. */
-  async network(key: string, cache: CacheOptions, steps: number): Promise<StepNetwork> {
+  async network(key: string, cache: AnyCacheOptions, steps: number): Promise<StepNetwork> {
     if (this.#cached?.key === key) return this.#cached.network;
     this.#cached?.network[Symbol.dispose]();
     this.#cached = undefined;

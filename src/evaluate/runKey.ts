@@ -1,7 +1,7 @@
 /** What decides the numbers of an evaluation, by name: a saved run is gone on with only where all of it is the same. */
 import { createHash } from 'node:crypto';
 import { cachedSteps } from '../pipeline/cachePolicy.js';
-import { resolveOptions, type SampleOptions } from '../pipeline/options.js';
+import { type AnySampleOptions, resolveOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import type { RunKey } from './savedRun.js';
@@ -9,7 +9,7 @@ import type { RunKey } from './savedRun.js';
 /** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
 export function runKey(
   pipeline: DiTPipeline,
-  options: SampleOptions,
+  options: AnySampleOptions,
   extractor: FeatureExtractor | undefined,
   others: RunKey,
 ): RunKey {

@@ -5,6 +5,7 @@ import type { Prediction, Sampler, SamplerRun } from '../diffusion/sampler.js';
 import { DenoisingSession } from '../engine/session.js';
 import { BatchNetwork } from '../pipeline/batchNetwork.js';
 import {
+  type AnyCacheOptions,
   type CacheOptions,
   type ResolvedOptions,
   resolveOptions,
@@ -27,10 +28,10 @@ export class StepNetwork implements Disposable {
   }
 
   /** `steps` are those that the cache is planned for. */
-  static async create(trajectory: Trajectory, cache: CacheOptions, steps: number): Promise<StepNetwork> {
+  static async create(trajectory: Trajectory, cache: AnyCacheOptions, steps: number): Promise<StepNetwork> {
     const { pipeline, options } = trajectory;
     const { labels } = options;
-    const plan = pipeline.plan({ ...options, steps, batch: labels.length, cache });
+    const plan = pipeline.plan({ ...options, steps, batch: labels.length, cache: cache as CacheOptions });
     const session = await DenoisingSession.create(pipeline.device, pipeline.weights, plan);
     return new StepNetwork(trajectory, session);
   }

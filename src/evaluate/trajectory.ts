@@ -5,6 +5,7 @@ import { FormatError } from '../errors.js';
 import { denoiseBatch } from '../pipeline/batch.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
 import {
+  type AnyCacheOptions,
   type CacheOptions,
   type ResolvedOptions,
   resolveOptions,
@@ -153,14 +154,14 @@ async function startRun(
   pipeline: DiTPipeline,
   options: ResolvedOptions,
   first: number,
-  cache: CacheOptions,
+  cache: AnyCacheOptions,
 ): Promise<Run> {
   const { config, device, weights } = pipeline;
   const { seed, firstImage, guidanceScale, guidanceChannels, signal } = options;
   const labels = options.labels.slice(first, first + options.batch);
   const size = config.inChannels * config.inputSize ** 2;
   const { noise: given, ...rest } = options;
-  const plan = pipeline.plan({ ...rest, labels, batch: labels.length, cache });
+  const plan = pipeline.plan({ ...rest, labels, batch: labels.length, cache: cache as CacheOptions });
   const plans = plan.plans.map(exposeResidual);
   const session = await DenoisingSession.create(device, weights, { ...plan, plans });
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */

@@ -1,6 +1,6 @@
 /** Tries factors cut down to several ranks on images that they have not been made from. */
 import type { FactorSet } from '../calibrate/factorSet.js';
-import { requireInteger } from '../errors.js';
+import { ArgumentError, requireInteger, requireObject } from '../errors.js';
 import { labelsInTurn } from '../models/config.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
@@ -34,8 +34,12 @@ const DEFAULT_IMAGES = 32;
 
 /** Throws an `ArgumentError` for a rank that a layer's factors do not have, before anything is sampled. */
 export async function tryRanks(pipeline: DiTPipeline, options: TryRanksOptions): Promise<RankTrial[]> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('options', options, 'an object of options');
   const { factors, ranks, images = DEFAULT_IMAGES, period = 2, order = 0, onStep, ...sampling } = options;
   requireInteger('images', images, 1);
+  if (!Array.isArray(ranks)) throw new ArgumentError('ranks', ranks, 'a list of ranks');
+  requireObject('factors', factors, 'a FactorSet');
   const cut = ranks.map((rank) => factors.truncated(rank));
   const labels = labelsInTurn(pipeline.config, images);
   const run = { ...sampling, labels };

@@ -2,7 +2,7 @@
 import type { FactorMethod } from '../calibrate/factors.js';
 import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions } from '../pipeline/options.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';
 
@@ -23,7 +23,7 @@ export interface Configuration {
   /** Denoising steps; default: those of the experiment. */
   readonly steps?: number;
   /** Default: no cache. */
-  readonly cache?: Omit<CacheOptions, 'factors' | 'errors' | 'rule'>;
+  readonly cache?: Omit<AnyCacheOptions, 'factors' | 'errors' | 'rule'>;
   readonly factors?: FactorChoice;
   /** Of a policy that chooses by measured errors: the order of the extrapolation that they are of. */
   readonly errors?: number;

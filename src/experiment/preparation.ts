@@ -1,6 +1,6 @@
 /** What a configuration needs before it can be sampled. */
 import type { FactorSet } from '../calibrate/factorSet.js';
-import type { CacheOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import type { Configuration } from './configuration.js';
 import { ErrorStore } from './errorStore.js';
 import type { Advance, ExperimentContext } from './experiment.js';
@@ -34,7 +34,8 @@ export class Preparation {
     const withFactors = async (factors?: FactorSet) => {
       const errors =
         order === undefined ? undefined : await this.#errors.get(order, seed, advance, choice, factors);
-      return action({ ...cache, ...(factors && { factors }), ...(errors && { errors }) });
+      const all: AnyCacheOptions = { ...cache, ...(factors && { factors }), ...(errors && { errors }) };
+      return action(all as CacheOptions);
     };
     return choice ? this.#factors.use(choice, seed, advance, withFactors) : withFactors();
   }

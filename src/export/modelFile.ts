@@ -3,8 +3,9 @@ import type { FactorSet } from '../calibrate/factorSet.js';
 import type { Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
-import { requireInteger, requireOneOf } from '../errors.js';
+import { requireInteger, requireObject, requireOneOf } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
@@ -34,6 +35,20 @@ export interface ExportOptions
   readonly activations?: FloatType;
 }
 
+const EXPORT_OPTION_NAMES: OptionNames<ExportOptions> = {
+  labels: true,
+  activations: true,
+  steps: true,
+  sampler: true,
+  eta: true,
+  variance: true,
+  spacing: true,
+  scheduler: true,
+  guidanceScale: true,
+  guidanceChannels: true,
+  cache: true,
+};
+
 /**
  * Writes all that sampling runs of one kind need as a safetensors file, whole or not at all, and returns what its
  * metadata say (`ModelHeader`). Weights keep their type where it is F32, F16 or BF16, else they become F32.
@@ -41,6 +56,8 @@ export interface ExportOptions
  * path when it cannot be written.
  */
 export function exportModel(pipeline: DiTPipeline, path: string, options: ExportOptions): ModelHeader {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireOptions('options', options, EXPORT_OPTION_NAMES);
   const { checkpoint, config } = pipeline;
   const { activations = 'f32' } = options;
   requireOneOf('activations', activations, FLOAT_TYPES);

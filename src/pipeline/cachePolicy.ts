@@ -5,7 +5,8 @@ import {
   type CachePolicy,
   type CachePolicyName,
   GATED_POLICIES,
-  POLICY_PARAMETERS,
+  parametersOf,
+  policiesWith,
   policyActions,
 } from '../cache/cachePolicy.js';
 import { FastCache } from '../cache/fastCache.js';
@@ -14,16 +15,19 @@ import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
 import type { StepActions } from '../cache/policy.js';
+import { Schedule } from '../cache/schedule.js';
 import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
 import { TaylorSeer } from '../cache/taylorSeer.js';
 import { TeaCache } from '../cache/teaCache.js';
-import type { FactorSet } from '../calibrate/factorSet.js';
+import { ErrorTable } from '../calibrate/errorTable.js';
+import { FactorSet } from '../calibrate/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
-import type { CacheOptions } from './options.js';
+import { type AnyCacheOptions, CACHE_OPTION_NAMES } from './options.js';
 
 /** Either what every step does, or a policy that decides it while it runs. */
 export type CachedSteps = {
@@ -38,7 +42,8 @@ export type CachedSteps = {
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
  * an `IncacheError` for factors of another model, or errors of another model or other factors.
  */
-export function cachedSteps(checkpoint: DiTCheckpoint, cache: CacheOptions, steps: number): CachedSteps {
+export function cachedSteps(checkpoint: DiTCheckpoint, cache: AnyCacheOptions, steps: number): CachedSteps {
+  requireParameters(cache);
   const policy = policyOf(cache);
   const factors = factorsOf(checkpoint, cache);
   requireErrorsFit(checkpoint, cache, factors);
@@ -47,8 +52,35 @@ export function cachedSteps(checkpoint: DiTCheckpoint, cache: CacheOptions, step
   return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
 }
 
+/** Parameters that are made by a function of ours. */
+const MADE: Partial<
+  Record<
+    CacheParameter,
+    { readonly as: abstract new (...args: never[]) => object; readonly expected: string }
+  >
+> = {
+  factors: { as: FactorSet, expected: 'a FactorSet, as of calibrate or FactorSet.load' },
+  errors: { as: ErrorTable, expected: 'an ErrorTable, as of measureErrors or ErrorTable.load' },
+  schedule: { as: Schedule, expected: 'a Schedule' },
+};
+
+/** Throws an `ArgumentError` for an unknown policy, and for an option that is none or that the policy would not use. */
+export function requireParameters(cache: AnyCacheOptions): void {
+  requireOptions('cache', cache, CACHE_OPTION_NAMES);
+  const { policy = 'none', form: _form, type: _type, ...parameters } = cache;
+  requireOneOf('policy', policy, CACHE_POLICIES);
+  const own = parametersOf(policy);
+  for (const [name, value] of Object.entries(parameters) as [CacheParameter, unknown][]) {
+    if (value !== undefined && !own.includes(name))
+      throw new ArgumentError('policy', policy, `${policiesWith(name)}, since ${name} is given`);
+    const made = MADE[name];
+    if (value !== undefined && made && !(value instanceof made.as))
+      throw new ArgumentError(name, value, made.expected);
+  }
+}
+
 /** Throws an `ArgumentError`, for something that needs to know beforehand what every step does. */
-export function requireUngated({ policy = 'none' }: CacheOptions, what: string): void {
+export function requireUngated({ policy = 'none' }: AnyCacheOptions, what: string): void {
   const others = CACHE_POLICIES.filter((name) => !isGated(name)).join(', ');
   if (isGated(policy))
     throw new ArgumentError(
@@ -62,9 +94,8 @@ function isGated(policy: CachePolicyName): boolean {
   return (GATED_POLICIES as readonly string[]).includes(policy);
 }
 
-function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
+function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
   const name = cache.policy ?? 'none';
-  requireOneOf('policy', name, CACHE_POLICIES);
   requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
   requireOneOf('cache type', cache.type ?? 'e4m3', ROW_SCALED_TYPES);
   requireOneOf('keep', cache.keep ?? 'residual', KEPT);
@@ -89,10 +120,8 @@ function policyOf(cache: CacheOptions): CachePolicy | GatedPolicy {
 }
 
 /** The factors of a run, checked to belong to this model; none for a policy that takes none. */
-function factorsOf(checkpoint: DiTCheckpoint, cache: CacheOptions): FactorSet | undefined {
-  const { needs, takes } = POLICY_PARAMETERS[cache.policy ?? 'none'];
-  if (!needs.includes('factors') && !takes.includes('factors')) return undefined;
-  const factors = needs.includes('factors') ? needed(cache, 'factors') : cache.factors;
+function factorsOf(checkpoint: DiTCheckpoint, cache: AnyCacheOptions): FactorSet | undefined {
+  const factors = cache.policy === 'calibrated' ? needed(cache, 'factors') : cache.factors;
   if (!factors) return undefined;
   factors.requireModel(checkpoint.hash);
   for (let block = 0; block < checkpoint.config.depth; block++)
@@ -103,10 +132,10 @@ function factorsOf(checkpoint: DiTCheckpoint, cache: CacheOptions): FactorSet | 
 /** Errors of another model or of other factors would be believed without a sign. */
 function requireErrorsFit(
   checkpoint: DiTCheckpoint,
-  { policy = 'none', errors }: CacheOptions,
+  { errors }: AnyCacheOptions,
   factors: FactorSet | undefined,
 ): void {
-  if (!errors || !POLICY_PARAMETERS[policy].needs.includes('errors')) return;
+  if (!errors) return;
   errors.requireModel(checkpoint.hash);
   if (factors) errors.requireFactors(factors);
 }
@@ -121,11 +150,11 @@ const NEEDED = {
 } as const satisfies Partial<Record<CacheParameter, string>>;
 
 function needed<K extends keyof typeof NEEDED>(
-  cache: CacheOptions,
+  cache: AnyCacheOptions,
   parameter: K,
-): NonNullable<CacheOptions[K]> {
+): NonNullable<AnyCacheOptions[K]> {
   const value = cache[parameter];
   if (value === undefined)
     throw new ArgumentError(parameter, value, `${NEEDED[parameter]}, for policy ${cache.policy}`);
-  return value as NonNullable<CacheOptions[K]>;
+  return value as NonNullable<AnyCacheOptions[K]>;
 }

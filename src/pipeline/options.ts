@@ -1,21 +1,20 @@
 /** What a caller may ask of a sampling run, checked and with its defaults filled in. */
 
-import type { CachePolicyName } from '../cache/cachePolicy.js';
+import type { CachePolicyName, POLICY_PARAMETERS } from '../cache/cachePolicy.js';
 import type { Kept } from '../cache/gatedPolicy.js';
 import type { RouterTable } from '../cache/routerTable.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
 import type { ErrorTable } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
-import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
+import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import type { CacheForm } from '../models/actions.js';
 import type { DiTConfig } from '../models/config.js';
+import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
 
-/** Which steps and layers are gathered, and what is done on the others. What a policy does not take is ignored. */
-export interface CacheOptions {
-  /** Default `none`. */
-  readonly policy?: CachePolicyName;
+/** The parameters of all policies. Which of them a policy needs and takes is in `CacheOptions`. */
+export interface CacheParameters {
   /** Of `reuse`, `calibrated` and `taylorseer`: gather everything at every `period`-th step. Default 2, of the last 3. */
   readonly period?: number;
   /** Gather everything at these steps instead, step 0 among them. */
@@ -60,6 +59,10 @@ export interface CacheOptions {
    * factors `outputs`.
    */
   readonly keep?: Kept;
+}
+
+/** How a cache keeps what it keeps, whatever the policy. */
+export interface CacheStorage {
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
   /**
@@ -68,6 +71,49 @@ export interface CacheOptions {
    */
   readonly type?: RowScaledType;
 }
+
+/** Which steps and layers are gathered, and what is done on the others: a policy with the parameters that it has. */
+export type CacheOptions = UncachedOptions | { [P in CachingPolicy]: PolicyOptions<P> }[CachingPolicy];
+
+type CachingPolicy = Exclude<CachePolicyName, 'none'>;
+
+/** Without a policy every step is computed in full. */
+type UncachedOptions = { readonly policy?: 'none' | undefined } & CacheStorage;
+
+/** A parameter that the policy does not have, or lacks, is refused: by TypeScript, and with an `ArgumentError`. */
+export type PolicyOptions<P extends CachePolicyName> = { readonly policy: P } & Required<
+  Pick<CacheParameters, (typeof POLICY_PARAMETERS)[P]['needs'][number]>
+> &
+  Pick<CacheParameters, (typeof POLICY_PARAMETERS)[P]['takes'][number]> &
+  CacheStorage;
+
+/** `CacheOptions` as one interface, for code that reads a parameter whatever the policy. */
+export type AnyCacheOptions = { readonly policy?: CachePolicyName | undefined } & CacheParameters &
+  CacheStorage;
+
+export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
+  policy: true,
+  period: true,
+  gatherSteps: true,
+  rule: true,
+  granularity: true,
+  schedule: true,
+  factors: true,
+  table: true,
+  theta: true,
+  errors: true,
+  budget: true,
+  order: true,
+  threshold: true,
+  warmup: true,
+  polynomial: true,
+  firstBlocks: true,
+  lastBlocks: true,
+  maxCached: true,
+  keep: true,
+  form: true,
+  type: true,
+};
 
 export interface SampleOptions extends SamplerSettings {
   /** One class label an image, from 0 to the number of classes (the last is the null class). */
@@ -93,24 +139,49 @@ export interface SampleOptions extends SamplerSettings {
   readonly signal?: AbortSignal;
 }
 
+export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
+  labels: true,
+  steps: true,
+  sampler: true,
+  eta: true,
+  variance: true,
+  spacing: true,
+  scheduler: true,
+  guidanceScale: true,
+  guidanceChannels: true,
+  seed: true,
+  firstImage: true,
+  noise: true,
+  batch: true,
+  cache: true,
+  signal: true,
+};
+
+/** `SampleOptions` with parameters of a cache that have not been held against its policy yet. */
+export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
+
 /** `SampleOptions` with nothing left open. */
-export type ResolvedOptions = SampleOptions &
+export type ResolvedOptions = Omit<SampleOptions, 'cache'> &
   Required<
     Pick<
       SampleOptions,
-      'steps' | 'sampler' | 'guidanceScale' | 'guidanceChannels' | 'seed' | 'firstImage' | 'batch' | 'cache'
+      'steps' | 'sampler' | 'guidanceScale' | 'guidanceChannels' | 'seed' | 'firstImage' | 'batch'
     >
-  >;
+  > & { readonly cache: AnyCacheOptions };
 
 const DEFAULT_BATCH = 16;
 
-/** Throws an `ArgumentError` that names the first option which is not what it must be. */
-export function resolveOptions(options: SampleOptions, config: DiTConfig): ResolvedOptions {
+/**
+ * Throws an `ArgumentError` that names the first option which is not what it must be. Fields that are no sample options are
+ * left out: callers have options of their own.
+ */
+export function resolveOptions(options: AnySampleOptions, config: DiTConfig): ResolvedOptions {
   const { labels } = options;
-  if (labels.length === 0) throw new ArgumentError('labels', labels, 'at least one label');
+  if (!Array.isArray(labels) || labels.length === 0)
+    throw new ArgumentError('labels', labels, 'a list of at least one label');
   for (const label of labels) requireInteger('label', label, 0, config.classes);
   const resolved = {
-    ...options,
+    ...pickOptions(options, SAMPLE_OPTION_NAMES),
     steps: options.steps ?? 50,
     sampler: options.sampler ?? 'ddim',
     guidanceScale: options.guidanceScale ?? 1.5,
@@ -126,6 +197,11 @@ export function resolveOptions(options: SampleOptions, config: DiTConfig): Resol
   requireInteger('seed', resolved.seed, 0);
   requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - labels.length);
   requireInteger('batch', resolved.batch, 1);
+  requireObject('cache', resolved.cache, 'an object of options');
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
+    throw new ArgumentError('signal', options.signal, 'an AbortSignal');
+  if (options.noise !== undefined && !(options.noise instanceof Float32Array))
+    throw new ArgumentError('noise', options.noise, 'a Float32Array');
   const values = labels.length * config.inChannels * config.inputSize ** 2;
   if (options.noise && options.noise.length !== values)
     throw new ArgumentError(

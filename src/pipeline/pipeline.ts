@@ -1,6 +1,6 @@
 /** The way in: a model on a device, from which images are sampled. */
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
-import { openDevice } from '../backend/choose.js';
+import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
@@ -8,9 +8,10 @@ import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
+import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
 import { DeviceFactors } from './deviceFactors.js';
-import { type ResolvedOptions, resolveOptions, type SampleOptions } from './options.js';
+import { type ResolvedOptions, resolveOptions, SAMPLE_OPTION_NAMES, type SampleOptions } from './options.js';
 import { planBatch, samplerOf } from './planBatch.js';
 import type { SampleReport, SampleResult, SampleStep } from './result.js';
 import { isGuided, sequencesOf } from './sequences.js';
@@ -19,6 +20,15 @@ export interface LoadOptions extends DeviceOptions, OpenModelOptions {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
 }
+
+const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
+  ...DEVICE_OPTION_NAMES,
+  backend: true,
+  heads: true,
+  frequencyShift: true,
+  weightsKey: true,
+  variant: true,
+};
 
 /** Streams of the counter-based generator: the initial noise, then one a step. */
 const INITIAL_NOISE_STREAM = 0;
@@ -44,9 +54,13 @@ export class DiTPipeline implements AsyncDisposable {
    * unknown backend.
    */
   static async load(path: string, options: LoadOptions = {}): Promise<DiTPipeline> {
+    requireOptions('options', options, LOAD_OPTION_NAMES);
     const checkpoint = new DiTCheckpoint(path, options);
     try {
-      return new DiTPipeline(checkpoint, await openDevice(options.backend, options));
+      return new DiTPipeline(
+        checkpoint,
+        await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES)),
+      );
     } catch (error) {
       checkpoint.dispose();
       throw error;
@@ -56,6 +70,7 @@ export class DiTPipeline implements AsyncDisposable {
   /** The plans, costs and memory of one batch of such a run, without taking any memory. */
   plan(options: SampleOptions): SessionPlan {
     this.#requireOpen();
+    requireOptions('options', options, SAMPLE_OPTION_NAMES);
     const resolved = resolveOptions(options, this.config);
     return this.#planBatch(
       resolved,
@@ -70,8 +85,9 @@ export class DiTPipeline implements AsyncDisposable {
    */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
     this.#requireOpen();
-    options.signal?.throwIfAborted();
+    requireOptions('options', options, SAMPLE_OPTION_NAMES);
     const resolved = resolveOptions(options, this.config);
+    resolved.signal?.throwIfAborted();
     const sampler = samplerOf(resolved, this.config);
     // Whether they belong to this model is asked of its hash.
     if (resolved.cache.factors || resolved.cache.errors) await this.checkpoint.loadHash(resolved.signal);

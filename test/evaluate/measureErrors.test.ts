@@ -9,7 +9,7 @@ import type { FactorSet } from '../../src/calibrate/factorSet.js';
 import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../../src/evaluate/measureErrors.js';
 import { relativeL2 } from '../../src/evaluate/relativeL2.js';
 import { StepNetwork, Trajectory } from '../../src/evaluate/stepwise.js';
-import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
+import type { CacheOptions, CacheParameters, SampleOptions } from '../../src/pipeline/options.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -53,17 +53,20 @@ describe('measured errors', () => {
       const unit =
         (await change({ policy: 'reuse', rule: (at) => at !== step })) / table.stepError('reuse', step, [1]);
       for (const [kind, cache] of [
-        ['reuse', { policy: 'reuse' }],
-        ['calibrate', { policy: 'calibrated', factors: low }],
+        ['reuse', (given: CacheParameters): CacheOptions => ({ policy: 'reuse', ...given })],
+        [
+          'calibrate',
+          (given: CacheParameters): CacheOptions => ({ policy: 'calibrated', ...given, factors: low }),
+        ],
       ] as const) {
         near(
           table.stepError(kind, step, [1]) * unit,
-          await change({ ...cache, rule: (at) => at !== step }),
+          await change(cache({ rule: (at) => at !== step })),
           kind,
         );
         for (const [column, sublayer] of SUBLAYERS.entries()) {
           const rule = (at: number, layer: string) => at !== step || layer !== sublayer;
-          const alone = await change({ ...cache, granularity: 'sublayer', rule });
+          const alone = await change(cache({ granularity: 'sublayer', rule }));
           near(
             table.sublayerError(kind, step, 1, column) * unit,
             alone,

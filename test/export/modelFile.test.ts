@@ -7,7 +7,7 @@ import { calibrate } from '../../src/calibrate/calibrate.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
-import type { SampleOptions } from '../../src/pipeline/options.js';
+import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
@@ -281,7 +281,7 @@ describe('refused, and nothing written:', () => {
   const target = path('refused.incache');
 
   const refusals: [string, Partial<ExportOptions>, RegExp][] = [
-    ['no images', { labels: [] }, /^labels is \[\]; expected at least one label$/],
+    ['no images', { labels: [] }, /^labels is \[\]; expected a list of at least one label$/],
     [
       'too many images',
       { labels: new Array<number>(2 ** 16 + 1).fill(0) },
@@ -298,7 +298,7 @@ describe('refused, and nothing written:', () => {
     ['eta of ddpm', { sampler: 'ddpm', eta: 1 }, /^eta is 1; expected no eta/],
     [
       'no factors',
-      { cache: { policy: 'calibrated' } },
+      { cache: { policy: 'calibrated' } as CacheOptions },
       /^factors is missing; expected the factors of this model/,
     ],
     [

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IncacheError } from '../../src/errors.js';
 import { tensorShapes } from '../../src/models/config.js';
-import type { SampleOptions } from '../../src/pipeline/options.js';
+import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
 import { bufferBytes, elementBytes } from '../../src/plan/types.js';
@@ -169,7 +169,7 @@ for (const backend of PRESENT) {
       [{ batch: 0 }, 'batch'],
       [{ noise: new Float32Array(1) }, 'noise'],
       [{ noise: new Float32Array(3 * SIZE).fill(Number.NaN, 5) }, 'noise[5]'],
-      [{ cache: { policy: 'calibrated' } }, 'factors'],
+      [{ cache: { policy: 'calibrated' } as CacheOptions }, 'factors'],
       [{ cache: { policy: 'reuse', period: 0 } }, 'period'],
       [{ sampler: 'heun' as 'ddim' }, 'sampler'],
     ];

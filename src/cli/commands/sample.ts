@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CACHE_POLICIES, POLICY_PARAMETERS } from '../../cache/cachePolicy.js';
+import { CACHE_POLICIES, parametersOf } from '../../cache/cachePolicy.js';
 import { describeMemory } from '../../engine/sessionPlan.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
@@ -124,10 +124,12 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
   const { out, weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   const { labels, spacing, eta, variance, seed, guidanceScale, guidanceChannels } = options;
-  const { needs, takes } = POLICY_PARAMETERS[policy];
-  const parameters = Object.fromEntries([...needs, ...takes].map((name) => [name, flags[name]]));
+  const own = parametersOf(policy);
+  const parameters = Object.fromEntries(
+    Object.entries(flags).filter(([name]) => (own as readonly string[]).includes(name)),
+  );
   // A list of steps or a schedule stands in place of a period.
-  const isPeriodic = takes.includes('gatherSteps') && !gatherSteps && schedule === undefined;
+  const isPeriodic = own.includes('gatherSteps') && !gatherSteps && schedule === undefined;
   return {
     out,
     weights,
