@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Device } from '../backend/backend.js';
 import { NativeDevice } from '../backend/native/device.js';
 import { detectFeatures } from '../backend/wasm/features.js';
+import { packageFile } from '../packageFile.js';
 import type { FloatType } from '../plan/types.js';
 import type { Contender } from './measure.js';
 
@@ -19,7 +20,7 @@ export function peakLoopOf(device: Device): Contender | undefined {
 
 export function peakLoop(build: 'simd' | 'relaxed'): Contender {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const bytes = readFileSync(new URL(`../../wasm/peak-${build}.wasm`, import.meta.url));
+  const bytes = readFileSync(packageFile(`dist/wasm/peak-${build}.wasm`));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const peak = exports.peak as (rounds: number, factors: number) => number;
   return {

@@ -1,5 +1,4 @@
 /** The cache options of the command line. */
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
   CACHE_POLICIES,
@@ -14,9 +13,10 @@ import { loadRouterTable } from '../cache/routerTable.js';
 import { Schedule } from '../cache/schedule.js';
 import { ErrorTable } from '../calibrate/errorTable.js';
 import { FactorSet } from '../calibrate/factorSet.js';
-import { ArgumentError, FormatError, IncacheError, requireOneOf } from '../errors.js';
+import { ArgumentError, requireOneOf } from '../errors.js';
 import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
+import { readJsonObject } from '../weights/jsonFile.js';
 import { addGateFlags, type GateFlags, gateOptions } from './gateFlags.js';
 import { decimal, integer, integerList } from './parse.js';
 
@@ -156,24 +156,12 @@ function requireUsed(policy: CachePolicyName, flags: CacheFlags): void {
 }
 
 function readSchedule(path: string): Schedule {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new IncacheError(`cannot read schedule ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  const { layers, G, S } = parseObject(path, text);
+  const { layers, G, S } = readJsonObject(path);
   const isMatrix = (value: unknown): value is number[][] =>
     Array.isArray(value) && value.every(Array.isArray);
-  if (!Array.isArray(layers) || !isMatrix(G) || !isMatrix(S))
+  const isNames = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((name) => typeof name === 'string');
+  if (!isNames(layers) || !isMatrix(G) || !isMatrix(S))
     throw new ArgumentError('schedule', path, 'JSON with layers (names) and G and S (steps x layers)');
-  return new Schedule(layers.map(String), G, S);
-}
-
-function parseObject(path: string, text: string): { layers?: unknown; G?: unknown; S?: unknown } {
-  try {
-    return JSON.parse(text) ?? {};
-  } catch (error) {
-    throw new FormatError(`schedule ${path} is not JSON: ${(error as Error).message}`, { cause: error });
-  }
+  return new Schedule(layers, G, S);
 }

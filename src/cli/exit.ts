@@ -8,7 +8,10 @@ export const EXIT = { done: 0, defect: 1, input: 2, interrupted: 130 } as const;
 
 /** One line on stderr; the stack trace only with `--debug`, or when the defect is ours. */
 export function reportError(error: unknown, debug: boolean): number {
-  if (isAbort(error)) return EXIT.interrupted;
+  if (isAbort(error)) {
+    process.stderr.write('incache: interrupted\n');
+    return EXIT.interrupted;
+  }
   // Commander has said it by then, see `speakAsIncache`.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.input;
   const known = error instanceof IncacheError;
@@ -43,7 +46,11 @@ function stackOf(error: unknown): string {
 /** A signal that the first Ctrl-C aborts; the work stops at its next step, the second Ctrl-C kills. */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
+  process.once('SIGINT', () => {
+    controller.abort();
+    if (process.stderr.isTTY)
+      process.stderr.write('\nincache: stops after this step; Ctrl-C again ends it at once\n');
+  });
   process.once('SIGTERM', () => controller.abort());
   return controller.signal;
 }

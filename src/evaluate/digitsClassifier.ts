@@ -2,8 +2,9 @@
  * The judge of the embedded model: a small classifier of handwritten digits (models/digits/README.md). Its 64
  * features are not those of InceptionV3, so its distance is the `digits Frechet distance` and never FID.
  */
-import { fileURLToPath } from 'node:url';
+
 import { ArgumentError, FormatError } from '../errors.js';
+import { packageFile } from '../packageFile.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import { connect, convolve, type Layer, type Planes, reluPool } from './convolution.js';
 import {
@@ -16,9 +17,7 @@ import type { Gaussian } from './gaussian.js';
 import { type Pictures, requirePictures } from './pictures.js';
 
 /** Path of the classifier that comes with the embedded model. */
-export const EMBEDDED_CLASSIFIER = fileURLToPath(
-  new URL('../../../models/digits/classifier.safetensors', import.meta.url),
-);
+export const EMBEDDED_CLASSIFIER = packageFile('models/digits/classifier.safetensors');
 
 const SIDE = 32;
 const CLASSES = 10;

@@ -1,8 +1,11 @@
 /** Files that are not what they claim to be: models, factors, schedules. */
+import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { after, before, describe } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
+import { cacheOptions } from '../../src/cli/cacheFlags.js';
+import type { AnyCacheOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import type { TensorToWrite } from '../../src/weights/safetensors.js';
@@ -274,8 +277,27 @@ describe('schedules', { concurrency: 2 }, () => {
     ],
     ['no steps', JSON.stringify({ layers, G: [], S: [] }), 'steps is 0; expected an integer of at least 1'],
     ['no matrices', JSON.stringify({ layers }), 'expected JSON with layers (names) and G and S'],
-    ['a list', '[]', 'expected JSON with layers'],
-    ['null', 'null', 'expected JSON with layers'],
+    ['a list', '[]', 'is not a JSON object'],
+    ['null', 'null', 'is not a JSON object'],
+    [
+      'layers that are no names',
+      '{"layers": [{"toString": 1}], "G": [[1]], "S": [[0]]}',
+      'expected JSON with layers',
+    ],
+    [
+      'cells that are no numbers',
+      changed(({ G }) => {
+        G[1]![0] = { valueOf: 1 };
+      }),
+      'G and S at step 1, layer blocks.0.attention',
+    ],
+    [
+      'an escape sequence as a layer',
+      changed((file) => {
+        file.layers[3] = '\u001b[31mred';
+      }),
+      "is '\\u001b[31mred'",
+    ],
     ['not JSON', '{\n  "layers": [,\n}', 'is not JSON'],
   ];
   const args = ['sample', '--model', tiny, '--steps', String(STEPS), '--policy', 'reuse', '--schedule'];
@@ -286,8 +308,18 @@ describe('schedules', { concurrency: 2 }, () => {
       says: [says],
     })),
     { name: 'missing', args: [...args, inputs.path('none.json')], says: ['none.json', 'ENOENT'] },
-    { name: 'a folder', args: [...args, inputs.path('folder')], says: ['folder', 'EISDIR'] },
+    { name: 'a folder', args: [...args, inputs.path('folder')], says: ['folder', 'it is not a file'] },
   ]);
+
+  test('a byte order mark is no harm', () => {
+    const path = written('bom.json', `\ufeff${JSON.stringify({ layers, G: gather, S: scatter })}`);
+    const { schedule } = cacheOptions({
+      policy: 'reuse',
+      schedule: path,
+      cacheForm: 'input',
+    }) as AnyCacheOptions;
+    assert.deepEqual(schedule?.layers, layers);
+  });
 });
 
 function scaledImages(): string {

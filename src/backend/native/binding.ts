@@ -1,6 +1,5 @@
 /** The addon (cpp/addon/addon.cpp), typed, and why it is not there when it is not. */
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { packageFile, packageRequire } from '../../packageFile.js';
 import type { BufferType, FloatType } from '../../plan/types.js';
 
 /** A handle of the addon: only its functions know what is inside. */
@@ -76,9 +75,9 @@ export function loadBinding(): Binding | { readonly reason: string } {
 
 function tryLoad(): Binding | { readonly reason: string } {
   if (process.env.INCACHE_NATIVE === 'off') return { reason: 'INCACHE_NATIVE is off' };
-  const path = fileURLToPath(new URL('../../../../build/native/Release/incache.node', import.meta.url));
+  const path = packageFile('build/native/Release/incache.node');
   try {
-    const binding = createRequire(import.meta.url)(path) as Binding;
+    const binding = packageRequire()(path) as Binding;
     if (binding.abiVersion === ABI_VERSION) return binding;
     return { reason: `it has interface version ${binding.abiVersion}; expected ${ABI_VERSION}` };
   } catch (error) {

@@ -1,5 +1,6 @@
 /** The compiled modules, one of each per process. */
 import { readFile } from 'node:fs/promises';
+import { packageFile } from '../../packageFile.js';
 import type { Features } from './features.js';
 
 export interface KernelExports {
@@ -28,7 +29,7 @@ export function loadModule({ relaxed }: Features, shared: boolean): Promise<WebA
   const name = `${relaxed ? 'relaxed' : 'simd'}${shared ? '-shared' : ''}`;
   let module = compiled.get(name);
   if (!module) {
-    module = compileModule(new URL(`../../../wasm/${name}.wasm`, import.meta.url));
+    module = compileModule(packageFile(`dist/wasm/${name}.wasm`));
     compiled.set(name, module);
     // One that fails, as where no file can be opened, is tried again by the next device.
     module.catch(() => compiled.delete(name));
@@ -52,6 +53,6 @@ export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memo
   return exports as unknown as KernelExports;
 }
 
-async function compileModule(url: URL): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await readFile(url));
+async function compileModule(path: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(path));
 }

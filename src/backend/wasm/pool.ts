@@ -3,6 +3,7 @@
  * inside it for runs; it is never asked anything by message. They never keep the process alive.
  */
 import { Worker } from 'node:worker_threads';
+import { packageFile } from '../../packageFile.js';
 import { threadsRefused } from '../threads.js';
 import { CONTROL } from './control.js';
 
@@ -62,7 +63,7 @@ export class Pool {
 
   #start(workerData: WorkerStart): Worker {
     // The flags of the process are not for the worker: it has one file to load, and `--input-type` would break it.
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
+    const worker = new Worker(packageFile('dist/src/backend/wasm/worker.js'), { workerData, execArgv: [] });
     let [joins, ended] = [false, false];
     const end = (reason: string) => {
       if (!ended) this.#end(joins, reason);

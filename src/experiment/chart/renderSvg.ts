@@ -1,17 +1,18 @@
 /** Charts as SVG, without a browser, by Vega-Lite, which is the user's to install. */
 import type { TopLevelSpec } from 'vega-lite';
 import { IncacheError } from '../../errors.js';
+import type { ChartSpec } from '../experiment.js';
 
-/** Colours that differ in lightness too, and no fonts to fetch. */
+/** An opaque ground, for pages whose own is dark, and no fonts to fetch. */
 const CONFIG = {
-  background: 'transparent',
+  background: 'white',
   font: 'system-ui, sans-serif',
   axis: { gridColor: '#ddd', domainColor: '#888', tickColor: '#888', labelLimit: 320 },
   legend: { labelLimit: 320 },
   view: { stroke: null },
 } as const;
 
-export type SvgRenderer = (spec: TopLevelSpec) => Promise<string>;
+export type SvgRenderer = (spec: ChartSpec) => Promise<string>;
 
 /** Throws an `IncacheError` that says how to install what is missing. */
 export async function loadSvgRenderer(
@@ -20,15 +21,18 @@ export async function loadSvgRenderer(
   const { vega, vegaLite } = await loadVega(load);
   return async (spec) => {
     // It warns that facets may not share data; ours do.
-    const { spec: compiled } = vegaLite.compile(
-      { ...spec, config: { ...CONFIG, ...spec.config } },
-      { logger: vega.logger(vega.Error) },
-    );
+    const { spec: compiled } = vegaLite.compile(withDefaults(spec as TopLevelSpec), {
+      logger: vega.logger(vega.Error),
+    });
     const view = new vega.View(vega.parse(compiled), { renderer: 'none' });
     const svg = await view.toSVG();
     view.finalize();
     return svg;
   };
+}
+
+function withDefaults(spec: TopLevelSpec): TopLevelSpec {
+  return { ...spec, config: { ...CONFIG, ...spec.config } };
 }
 
 async function loadVega(load: (name: string) => Promise<unknown>) {
