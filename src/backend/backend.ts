@@ -89,6 +89,11 @@ export interface Device {
   readonly threads: number;
   /** The type that large activations and caches should have in plans for this device. */
   readonly activations: FloatType;
+  /**
+   * Precision of the weights and instructions of the kernels, as in `f32 avx512`: results of two devices of one backend
+   * have the same bits where this is the same.
+   */
+  readonly arithmetic: string;
   /** Bytes in use now, for weights, tensors and arenas together. */
   readonly memoryInUse: number;
   allocate(rows: number, columns: number, type?: BufferType): DeviceTensor;

@@ -6,7 +6,7 @@ import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { planCost } from '../plan/cost.js';
-import { evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
+import { type EvaluateRunResult, evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
 import { Evaluation, type EvaluationResult } from './evaluation.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import { requireImages } from './gaussian.js';
@@ -61,6 +61,9 @@ export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRec
   readonly bytesPerImage?: number;
   /** Measured, without set-up and without the uncached run. */
   readonly millisecondsPerImage: number;
+  /** As the two above, of the uncached run that was made for the comparison. */
+  readonly uncachedMacsPerImage?: number;
+  readonly uncachedMillisecondsPerImage?: number;
 }
 
 const { noise: _noise, firstImage: _firstImage, ...SAMPLING_NAMES } = SAMPLE_OPTION_NAMES;
@@ -115,10 +118,10 @@ export async function evaluateModel(
     ...(splits !== undefined && { splits }),
   });
   const key = runKey(pipeline, sampling(0, batch), extractor, ownKey(pipeline, options));
-  const saved = folder === undefined ? undefined : new SavedRun(folder, key);
+  using saved = folder === undefined ? undefined : await SavedRun.open(folder, key);
   const keptFeatures = options.precisionRecall ? extractor!.features : 0;
   using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
-  const { macs, milliseconds, files } = await evaluateRun({
+  const { files, ...totals } = await evaluateRun({
     evaluation,
     images: options.images,
     batch,
@@ -132,9 +135,8 @@ export async function evaluateModel(
     return {
       ...evaluation.result(reference),
       ...manifolds(options, fileOf(outputs.features)),
-      macsPerImage: macs / options.images,
+      ...costs(totals, options.images),
       ...(!plan.gated && { bytesPerImage: bytesOf(plan) / batch }),
-      millisecondsPerImage: milliseconds / options.images,
     };
   } finally {
     for (const file of files) file[Symbol.dispose]();
@@ -206,7 +208,22 @@ async function sampleBatch(
     };
   }
   const uncached = await pipeline.generate({ ...sampling, cache: { policy: 'none' } }, onStep);
-  return { ...sampled, uncached: uncached.latents };
+  const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };
+  return { ...sampled, uncached: uncached.latents, uncachedCost: cost };
+}
+
+function costs(
+  { macs, milliseconds, uncachedMacs, uncachedMilliseconds }: Omit<EvaluateRunResult, 'files'>,
+  images: number,
+) {
+  return {
+    macsPerImage: macs / images,
+    millisecondsPerImage: milliseconds / images,
+    ...(uncachedMacs > 0 && {
+      uncachedMacsPerImage: uncachedMacs / images,
+      uncachedMillisecondsPerImage: uncachedMilliseconds / images,
+    }),
+  };
 }
 
 function bytesOf({ conditioning, plans, planOfStep, chunkSteps }: SessionPlan): number {

@@ -1,7 +1,7 @@
 /** All metrics of one set of samples, gathered image by image in constant memory. */
-import { ArgumentError, FormatError, requireInteger } from '../errors.js';
+import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { type Accumulator, restoreState } from './accumulator.js';
-import type { FeatureExtractor } from './featureExtractor.js';
+import type { ExtractedFeatures, FeatureExtractor } from './featureExtractor.js';
 import { frechetDistance } from './frechet.js';
 import { type Gaussian, GaussianAccumulator } from './gaussian.js';
 import { InceptionScore, type InceptionScoreResult, softmax } from './inceptionScore.js';
@@ -37,8 +37,13 @@ export interface EvaluationBatch {
 /** Metrics are undefined where there is nothing to compute them from. */
 export interface EvaluationResult {
   readonly images: number;
-  /** To the uncached run: dB of clamped images, averaged over images; of pictures. Infinite for equal ones. */
+  /**
+   * To the uncached run: dB of clamped images, averaged over the images that differ from it, since that of equal ones is
+   * infinite; of pictures. Undefined where all are equal.
+   */
   readonly psnr?: number;
+  /** Images that are equal to those of the uncached run when clamped; of pictures. */
+  readonly identical?: number;
   /** To the uncached run, averaged over images; only of pictures at least as large as its window. */
   readonly ssim?: number;
   /** To the uncached run, of all samples as one vector, not clamped. */
@@ -57,6 +62,7 @@ const SSIM_SIDE = 11;
 export class Evaluation {
   readonly #options: EvaluationOptions;
   readonly #psnr = new Mean();
+  readonly #identical = new Mean();
   readonly #ssim = new Mean();
   readonly #relativeL2 = new RelativeL2();
   readonly #accuracy = new Mean();
@@ -86,10 +92,11 @@ export class Evaluation {
   }
 
   /**
-   * Takes in the next images; returns their features (images x features), or nothing without an extractor.
-   * Throws an `ArgumentError` for more images than were announced or data that does not fill them.
+   * What the extractor gives for the next images, which are not taken in yet; nothing without an extractor. Rejects
+   * with an `ArgumentError` for more images than were announced or data that does not fill them, with an
+   * `IncacheError` for features that are not finite.
    */
-  async add(batch: EvaluationBatch): Promise<Float32Array | undefined> {
+  async extract(batch: EvaluationBatch): Promise<ExtractedFeatures | undefined> {
     const { images, channels, height, width, extractor } = this.#options;
     const size = channels * height * width;
     const count = batch.samples.length / size;
@@ -106,8 +113,21 @@ export class Evaluation {
         `${batch.samples.length}, as there are samples`,
       );
     const pictures: Pictures = { data: batch.samples, shape: [count, channels, height, width] };
-    // Before anything is added: a failure leaves no batch half taken.
     const extracted = await extractor?.extract(pictures);
+    for (const values of [extracted?.features ?? [], extracted?.spatial ?? []]) {
+      const place = values.findIndex((value) => !Number.isFinite(value));
+      if (place < 0) continue;
+      const image = this.#done + Math.floor((place * count) / values.length);
+      throw new IncacheError(`a feature of image ${image} is ${values[place]}`);
+    }
+    return extracted;
+  }
+
+  /** Takes in the next images, with what `extract` gave for them. It does not fail half way. */
+  take(batch: EvaluationBatch, extracted: ExtractedFeatures | undefined): void {
+    const { channels, height, width } = this.#options;
+    const size = channels * height * width;
+    const count = batch.samples.length / size;
     if (batch.uncached) this.#compare(batch.samples, batch.uncached, size);
     for (let i = 0; extracted && i < count; i++) {
       const row = (values: Float32Array) =>
@@ -119,7 +139,11 @@ export class Evaluation {
         this.#accuracy.add(largest(row(extracted.logits)) === batch.labels[i] ? 1 : 0);
     }
     this.#done += count;
-    return extracted?.features;
+  }
+
+  /** `extract` and `take` in one. */
+  async add(batch: EvaluationBatch): Promise<void> {
+    this.take(batch, await this.extract(batch));
   }
 
   /** Mean and covariances of the images. Throws an `ArgumentError` that says how many are needed. */
@@ -145,6 +169,7 @@ export class Evaluation {
     return defined({
       images: this.#done,
       psnr: value(this.#psnr),
+      identical: this.#identical.state.count[0]! > 0 ? this.#identical.state.sum[0]! : undefined,
       ssim: value(this.#ssim),
       relativeL2: this.#relativeL2.pairs > 0 ? this.#relativeL2.value : undefined,
       accuracy: value(this.#accuracy),
@@ -175,6 +200,7 @@ export class Evaluation {
   #accumulators(): [string, Accumulator][] {
     const all: [string, Accumulator | undefined][] = [
       ['psnr', this.#psnr],
+      ['identical', this.#identical],
       ['ssim', this.#ssim],
       ['relativeL2', this.#relativeL2],
       ['accuracy', this.#accuracy],
@@ -193,7 +219,10 @@ export class Evaluation {
       this.#relativeL2.add(sample, whole);
       // Latents are not bounded by a peak.
       if (channels !== 1 && channels !== 3) continue;
-      this.#psnr.add(psnr(sample, whole));
+      const decibels = psnr(sample, whole);
+      const same = decibels === Number.POSITIVE_INFINITY;
+      this.#identical.add(same ? 1 : 0);
+      if (!same) this.#psnr.add(decibels);
       if (Math.min(height, width) >= SSIM_SIDE)
         this.#ssim.add(ssim(sample, whole, { channels, height, width }));
     }

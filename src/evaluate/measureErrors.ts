@@ -87,7 +87,7 @@ export async function measureErrors(
   const labels = labelsInTurn(pipeline.config, images);
   const trajectory = new Trajectory(pipeline, { ...options, steps, labels });
   const measurements = measurementsOf(pipeline.config, resolved);
-  const saved = folder === undefined ? undefined : savedRun(trajectory, resolved, folder);
+  using saved = folder === undefined ? undefined : await savedRun(trajectory, resolved, folder);
   using bench = await MeasuringBench.create(trajectory, options.onProgress ?? (() => {}));
   const units = measurements.flatMap((measurement) => measurement.units);
   const results = await takeUnits(units, bench, saved);
@@ -136,8 +136,8 @@ function measurement(kind: CacheKind, errors: CacheErrors | ExtrapolationErrors)
   return { kind, units: errors.units, errors: (results) => errors.errors(results) };
 }
 
-function savedRun({ pipeline, options }: Trajectory, resolved: Resolved, folder: string): SavedRun {
+function savedRun({ pipeline, options }: Trajectory, resolved: Resolved, folder: string): Promise<SavedRun> {
   const { images, gaps, order, factors } = resolved;
   const others = { images, gaps, order, factors: factors?.hash ?? 'none' };
-  return new SavedRun(folder, runKey(pipeline, options, undefined, others));
+  return SavedRun.open(folder, runKey(pipeline, options, undefined, others));
 }

@@ -15,13 +15,14 @@ export function psnr(image: Float32Array, reference: Float32Array): number {
   return 10 * Math.log10(PEAK ** 2 / (squares / image.length));
 }
 
-/** Mean over the images of a batch of their PSNR. */
+/** Mean of the PSNR over the images of a batch that differ from their reference; infinite when none does. */
 export function meanPsnr(batch: Float32Array, reference: Float32Array, images: number): number {
   const size = batch.length / images;
-  let sum = 0;
-  for (let i = 0; i < images; i++)
-    sum += psnr(batch.subarray(i * size, (i + 1) * size), reference.subarray(i * size, (i + 1) * size));
-  return sum / images;
+  const differing = Array.from({ length: images }, (_, i) =>
+    psnr(batch.subarray(i * size, (i + 1) * size), reference.subarray(i * size, (i + 1) * size)),
+  ).filter((decibels) => decibels !== Number.POSITIVE_INFINITY);
+  if (differing.length === 0) return Number.POSITIVE_INFINITY;
+  return differing.reduce((sum, decibels) => sum + decibels, 0) / differing.length;
 }
 
 function clamp(value: number): number {

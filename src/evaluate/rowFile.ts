@@ -38,20 +38,28 @@ export class RowFile implements Disposable {
     return this.#rows;
   }
 
-  /** Whole rows, behind the last one. */
+  /** Whole rows, behind the last one. Throws an `IncacheError` that names the file when they cannot be written. */
   append(bytes: Uint8Array): void {
     let place = this.#rows * this.rowBytes;
     for (let done = 0; done < bytes.length; ) {
-      const written = writeSync(this.#file, bytes, done, bytes.length - done, place);
+      const written = attempt(this.path, () =>
+        writeSync(this.#file, bytes, done, bytes.length - done, place),
+      );
       done += written;
       place += written;
     }
     this.#rows += bytes.length / this.rowBytes;
   }
 
+  /** Keeps the first `rows` rows. */
+  cut(rows: number): void {
+    attempt(this.path, () => ftruncateSync(this.#file, rows * this.rowBytes));
+    this.#rows = rows;
+  }
+
   /** Returns when the rows are on the disk. */
   sync(): void {
-    fsyncSync(this.#file);
+    attempt(this.path, () => fsyncSync(this.#file));
   }
 
   /** Rows first to first + count - 1. */
@@ -72,9 +80,13 @@ export class RowFile implements Disposable {
 }
 
 function openRows(path: string): number {
+  // Not in append mode, in which Linux ignores the place of a write.
+  return attempt(path, () => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666));
+}
+
+function attempt<T>(path: string, action: () => T): T {
   try {
-    // Not in append mode, in which Linux ignores the place of a write.
-    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o666);
+    return action();
   } catch (error) {
     throw new IncacheError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
   }

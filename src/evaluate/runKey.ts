@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { cachedSteps } from '../pipeline/cachePolicy.js';
 import { type AnySampleOptions, resolveOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
+import { VERSION } from '../version.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import type { RunKey } from './savedRun.js';
 
@@ -18,9 +19,10 @@ export function runKey(
   const policy = cache.policy ?? 'none';
   const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
   return {
+    incache: VERSION,
     model: pipeline.checkpoint.hash,
     backend: pipeline.device.backend,
-    activations: pipeline.device.activations,
+    arithmetic: pipeline.device.arithmetic,
     steps,
     sampler,
     eta,

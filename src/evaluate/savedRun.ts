@@ -1,7 +1,8 @@
 /** The folder of an evaluation that can be killed at any time and taken up again. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArgumentError, FormatError, IncacheError } from '../errors.js';
+import { ArgumentError, FormatError } from '../errors.js';
+import { FolderLock } from '../weights/folderLock.js';
 import { SafetensorsFile, writeSafetensors } from '../weights/safetensors.js';
 
 /** What makes two runs the same run: options by name. */
@@ -9,23 +10,30 @@ export type RunKey = Readonly<Record<string, unknown>>;
 
 const STATE = 'state.safetensors';
 
-export class SavedRun {
+export class SavedRun implements Disposable {
   readonly #key: RunKey;
+  readonly #lock: FolderLock;
 
-  /** Makes the folder where there is none. Throws an `IncacheError` when it cannot. */
-  constructor(
+  private constructor(
     readonly folder: string,
     key: RunKey,
+    lock: FolderLock,
   ) {
     // As it will be read back: without what is undefined.
     this.#key = JSON.parse(JSON.stringify(key));
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (error) {
-      throw new IncacheError(`cannot make the folder ${folder}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+    this.#lock = lock;
+  }
+
+  /**
+   * Makes the folder where there is none, and takes it until `dispose`. Rejects with an `ArgumentError` while another
+   * run is at work in it, an `IncacheError` when it cannot be made.
+   */
+  static async open(folder: string, key: RunKey): Promise<SavedRun> {
+    return new SavedRun(folder, key, await FolderLock.take('resume', folder));
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
   }
 
   path(name: string): string {

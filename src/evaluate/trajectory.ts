@@ -67,7 +67,7 @@ export async function trajectoryError(
     return { latents: new RelativeL2(), layers: new Map(names.map((name) => [name, new RelativeL2()])) };
   });
   await pipeline.checkpoint.loadHash(options.signal);
-  const saved = savedSums(pipeline, resolved, options.folder);
+  using saved = await savedSums(pipeline, resolved, options.folder);
   for (let first = restoreSums(saved, steps); first < labels.length; first += batch) {
     await addBatch(pipeline, resolved, first, steps, options.onStep);
     saved?.save(stateOf(first + batch, steps));
@@ -107,15 +107,15 @@ async function addBatch(
   }
 }
 
-function savedSums(
+async function savedSums(
   pipeline: DiTPipeline,
   options: ResolvedOptions,
   folder: string | undefined,
-): SavedRun | undefined {
+): Promise<SavedRun | undefined> {
   if (folder === undefined) return undefined;
   const { labels, batch, firstImage } = options;
   // Sums are taken by batches, so here the batch does change bits.
-  return new SavedRun(
+  return SavedRun.open(
     folder,
     runKey(pipeline, options, undefined, { labels, batch, firstImage, sums: 'trajectory' }),
   );

@@ -4,23 +4,42 @@ import { join } from 'node:path';
 import { FormatError, IncacheError } from '../errors.js';
 import { type RunKey, requireSameRun } from '../evaluate/savedRun.js';
 import { writeFileAtomic } from '../weights/atomicFile.js';
+import { FolderLock } from '../weights/folderLock.js';
 import type { Measurement, Row } from './experiment.js';
 
 const EXPERIMENT = 'experiment.json';
 
-export class MeasurementStore {
-  /**
-   * Makes the folder, or takes it up. `key` is all that decides the numbers of every measurement. Throws an
-   * `ArgumentError` that names the first option in which the experiment in the folder differs.
-   */
-  constructor(
+export class MeasurementStore implements Disposable {
+  private constructor(
     readonly folder: string,
-    key: RunKey,
-  ) {
-    makeFolder(join(folder, 'measurements'));
-    const path = join(folder, EXPERIMENT);
-    if (existsSync(path)) requireSameRun('out', folder, key, readJson(path) as RunKey);
+    readonly lock: FolderLock,
+  ) {}
+
+  /**
+   * Makes the folder, or takes it up, and keeps other processes out of it until `dispose`. `key` is all that decides
+   * the numbers of every measurement. Rejects with an `ArgumentError` that names the first option in which the
+   * experiment in the folder differs, or the process that is at work in it.
+   */
+  static async open(folder: string, key: RunKey): Promise<MeasurementStore> {
+    const store = new MeasurementStore(folder, await FolderLock.take('out', folder));
+    try {
+      store.#begin(key);
+      return store;
+    } catch (error) {
+      store[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #begin(key: RunKey): void {
+    makeFolder(join(this.folder, 'measurements'));
+    const path = join(this.folder, EXPERIMENT);
+    if (existsSync(path)) requireSameRun('out', this.folder, key, readJson(path) as RunKey);
     else writeFileAtomic(path, `${JSON.stringify(key, null, 1)}\n`);
+  }
+
+  [Symbol.dispose](): void {
+    this.lock[Symbol.dispose]();
   }
 
   /** The rows of a measurement that was taken already. Throws an `ArgumentError` when it was of something else. */

@@ -77,7 +77,7 @@ export async function runExperiment(
   const renderSvg = await loadSvgRenderer();
   // Before the folder is made: a refusal leaves none.
   const measurements = experiment.measurements(context);
-  const store = new MeasurementStore(context.folder, experimentKey(name, context, options));
+  using store = await MeasurementStore.open(context.folder, experimentKey(name, context, options));
   const tables = await takeMeasurements(measurements, store, options);
   const report = experiment.report(tables, context);
   const provenance = {
@@ -142,7 +142,7 @@ function experimentKey(name: string, context: ExperimentContext, { key }: Experi
     incache: VERSION,
     model: pipeline.checkpoint.hash,
     backend: pipeline.device.backend,
-    activations: pipeline.device.activations,
+    arithmetic: pipeline.device.arithmetic,
     images,
     batch,
     sampling,

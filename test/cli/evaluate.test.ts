@@ -68,6 +68,8 @@ describe('evaluate', { concurrency: 2 }, () => {
     const stdout = await succeed(place, ['evaluate', '--images', '2', '--steps', '1', '--compare']);
     assert.match(stdout, /SSIM to uncached +1\.00000/);
     assert.match(stdout, /digits Frechet distance +needs 65 images/);
+    assert.match(stdout, /PSNR to uncached +every image is identical/);
+    assert.match(stdout, /beside uncached +[\d.]+ of the time, 1\.00 of the MACs\n/);
   });
 
   test('killed and resumed: the same report and the same images', async () => {
@@ -81,7 +83,11 @@ describe('evaluate', { concurrency: 2 }, () => {
     child.kill('SIGKILL');
     assert.equal((await killed).code, null, 'the run was over before it was killed');
     assert.ok(!existsSync(place.path('kept.npz')));
-    const untimed = (json: string) => ({ ...JSON.parse(json), millisecondsPerImage: 0 });
+    const untimed = (json: string) => ({
+      ...JSON.parse(json),
+      millisecondsPerImage: 0,
+      uncachedMillisecondsPerImage: 0,
+    });
     const resumed = untimed(await succeed(place, args('kept', '--resume', 'run')));
     assert.deepEqual(resumed, untimed(await succeed(place, args('whole'))));
     assert.deepEqual(readFileSync(place.path('kept.npz')), readFileSync(place.path('whole.npz')));

@@ -1,10 +1,15 @@
 /** Whole evaluations of a tiny model: what they report, and that being killed changes nothing. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type EvaluateOptions, evaluateModel } from '../../src/evaluate/evaluateModel.js';
+import {
+  type EvaluateOptions,
+  type EvaluationReport,
+  evaluateModel,
+} from '../../src/evaluate/evaluateModel.js';
 import type { FeatureExtractor } from '../../src/evaluate/featureExtractor.js';
+import { meanPsnr } from '../../src/evaluate/psnr.js';
 import { measureReference } from '../../src/evaluate/reference.js';
 import { trajectoryError } from '../../src/evaluate/trajectory.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
@@ -46,8 +51,12 @@ describe('evaluating a model', () => {
     compare: true,
     extractor: quarters,
   };
-  const untimed = ({ millisecondsPerImage, ...report }: Awaited<ReturnType<typeof evaluateModel>>) => {
-    assert.ok(millisecondsPerImage > 0);
+  const untimed = ({
+    millisecondsPerImage,
+    uncachedMillisecondsPerImage = 1,
+    ...report
+  }: EvaluationReport): Omit<EvaluationReport, 'millisecondsPerImage'> => {
+    assert.ok(millisecondsPerImage > 0 && uncachedMillisecondsPerImage > 0);
     return report;
   };
 
@@ -121,7 +130,8 @@ describe('evaluating a model', () => {
     const samples = path('uncached.float32');
     await evaluateModel(pipeline(), { ...plain, samples });
     assert.equal(readFileSync(samples).length, 40 * PIXELS * 4);
-    const own = untimed(await evaluateModel(pipeline(), options));
+    const { uncachedMacsPerImage, ...own } = untimed(await evaluateModel(pipeline(), options));
+    assert.ok(uncachedMacsPerImage! > own.macsPerImage);
     assert.deepEqual(untimed(await evaluateModel(pipeline(), { ...options, compare: samples })), own);
     assert.ok(own.relativeL2! > 0);
     // Fewer steps against them, and more images than there are.
@@ -139,9 +149,29 @@ describe('evaluating a model', () => {
 
   test('the batch makes no difference', async () => {
     const [one, other] = [6, 9].map((batch) => evaluateModel(pipeline(), { ...options, batch }));
-    const { bytesPerImage: _, macsPerImage: __, ...report } = untimed(await one!);
-    const { bytesPerImage: ___, macsPerImage: ____, ...expected } = untimed(await other!);
-    assert.deepEqual(report, expected);
+    const quality = (report: object) =>
+      Object.entries(report).filter(([name]) => !/^(bytes|macs|uncachedMacs)PerImage$/.test(name));
+    assert.deepEqual(quality(untimed(await one!)), quality(untimed(await other!)));
+  });
+
+  test('mean-psnr-null: images that are equal do not make the mean infinite, but are counted', async () => {
+    const { extractor: _, ...plain } = options;
+    const samples = path('some.float32');
+    await evaluateModel(pipeline(), { ...plain, compare: false, cache: { policy: 'none' }, samples });
+    const same = await evaluateModel(pipeline(), { ...plain, compare: samples, cache: { policy: 'none' } });
+    assert.deepEqual([same.psnr, same.identical, same.relativeL2], [undefined, 40, 0]);
+    // One image of the reference is another.
+    const bytes = readFileSync(samples);
+    for (let pixel = 0; pixel < PIXELS; pixel++) bytes.writeFloatLE(0, 4 * (7 * PIXELS + pixel));
+    writeFileSync(samples, bytes);
+    const one = await evaluateModel(pipeline(), { ...plain, compare: samples, cache: { policy: 'none' } });
+    assert.equal(one.identical, 39);
+    assert.ok(Number.isFinite(one.psnr));
+    const { latents } = await pipeline().generate({ labels: [1], steps: 3, seed: 5, firstImage: 7 });
+    const batch = Float32Array.from([...latents, ...latents]);
+    const reference = Float32Array.from([...latents, ...new Float32Array(PIXELS)]);
+    assert.ok(Math.abs(meanPsnr(batch, reference, 2) - one.psnr!) < 1e-9);
+    assert.equal(meanPsnr(latents, latents, 1), Number.POSITIVE_INFINITY);
   });
 
   test('what a saved run was made with must be what is asked for now', async () => {

@@ -41,6 +41,7 @@ export class NativeDevice implements Device, ExecutionHost {
   readonly threads: number;
   /** With 16-bit weights, what lies between products is of their type too: half the memory to move. */
   readonly activations: FloatType;
+  readonly arithmetic: string;
   readonly binding: Binding;
   readonly #precisions: readonly FloatType[];
   readonly #handle: DeviceHandle;
@@ -63,6 +64,7 @@ export class NativeDevice implements Device, ExecutionHost {
     this.activations = weights;
     this.#handle = native(() => binding.openDevice(threads, weights, name.device));
     this.threads = binding.deviceThreads(this.#handle);
+    this.arithmetic = `${weights} ${this.instructionSet}`;
   }
 
   get memoryInUse(): number {

@@ -117,6 +117,7 @@ class ReferenceDevice implements Device {
   readonly backend = 'reference';
   readonly threads = 1;
   readonly activations = 'f32';
+  readonly arithmetic = 'f64';
   memoryInUse = 0;
   #disposed = false;
 

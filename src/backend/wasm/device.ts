@@ -58,7 +58,14 @@ export async function openWasmDevice(
     const kernels = instantiate(module, memory.memory);
     const strip = overrides.strip ?? chooseStrip(module, kernels, memory);
     memory.view().setUint32(CONTROL.strip, strip, true);
-    return new WasmDevice(memory, new Runner(memory, kernels, pool), pool, strip, weights === 'int8');
+    return new WasmDevice(
+      memory,
+      new Runner(memory, kernels, pool),
+      pool,
+      strip,
+      weights === 'int8',
+      features.relaxed,
+    );
   } catch (error) {
     await pool?.close();
     throw error;
@@ -68,6 +75,7 @@ export async function openWasmDevice(
 export class WasmDevice implements Device, ExecutionHost {
   readonly backend = 'wasm';
   readonly activations = 'f32';
+  readonly arithmetic: string;
   readonly threads: number;
   #scratch: Scratch = { address: 0, stride: 0 };
   /** Ends when the runs asked for so far have ended. */
@@ -84,7 +92,9 @@ export class WasmDevice implements Device, ExecutionHost {
     readonly pool: Pool | undefined,
     readonly strip: number,
     readonly int8: boolean,
+    relaxed: boolean,
   ) {
+    this.arithmetic = `${int8 ? 'int8' : 'f32'} ${relaxed ? 'relaxed SIMD' : 'SIMD'}`;
     this.#runner = runner;
     this.threads = 1 + (pool?.workers.length ?? 0);
   }

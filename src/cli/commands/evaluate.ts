@@ -8,6 +8,7 @@ import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
 import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
 import { openExtractor } from '../../evaluate/openExtractor.js';
 import type { Reference } from '../../evaluate/reference.js';
+import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
@@ -96,7 +97,9 @@ function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
     if (!path.endsWith('.npz')) throw new ArgumentError(option, path, 'a name that ends in .npz');
     requireFilePath(option, path);
   }
-  if (resume !== undefined) requireFolderPath('resume', resume);
+  if (resume === undefined) return;
+  requireFolderPath('resume', resume);
+  requireUnused('resume', resume);
 }
 
 /** The named one; else, for digits, the classifier's own where there are enough images. */
@@ -161,7 +164,8 @@ function rowsOf(
 ): [string, string][] {
   const bytes = report.bytesPerImage;
   const rows: [string, string | undefined][] = [
-    ['PSNR to uncached', report.psnr?.toFixed(2).concat(' dB')],
+    ['beside uncached', besideUncached(report)],
+    ['PSNR to uncached', psnrText(report)],
     ['SSIM to uncached', report.ssim?.toFixed(5)],
     ['relative L2 to uncached', compare ? report.relativeL2?.toExponential(3) : undefined],
     ['accuracy', report.accuracy?.toFixed(4)],
@@ -170,10 +174,35 @@ function rowsOf(
     ['precision', report.precision?.toFixed(4)],
     ['recall', report.recall?.toFixed(4)],
     ['MACs an image', gmac(report.macsPerImage)],
+    ['MACs an image, uncached', compared(report.uncachedMacsPerImage, gmac)],
     ['bytes an image', bytes === undefined ? undefined : `${(bytes / 1e9).toFixed(3)} GB`],
-    ['time an image', `${(report.millisecondsPerImage / 1000).toFixed(3)} s`],
+    ['time an image', seconds(report.millisecondsPerImage)],
+    ['time an image, uncached', compared(report.uncachedMillisecondsPerImage, seconds)],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== undefined);
+}
+
+function compared(value: number | undefined, text: (value: number) => string): string | undefined {
+  return value === undefined ? undefined : text(value);
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(3)} s`;
+}
+
+/** The whole comparison in a line. */
+function besideUncached(report: EvaluationReport): string | undefined {
+  const { uncachedMacsPerImage: macs, uncachedMillisecondsPerImage: milliseconds, psnr } = report;
+  if (macs === undefined || milliseconds === undefined) return undefined;
+  const [time, work] = [report.millisecondsPerImage / milliseconds, report.macsPerImage / macs];
+  const parts = [`${time.toFixed(2)} of the time`, `${work.toFixed(2)} of the MACs`];
+  return [...parts, ...(psnr === undefined ? [] : [`${psnr.toFixed(1)} dB`])].join(', ');
+}
+
+function psnrText({ psnr, identical = 0, images }: EvaluationReport): string | undefined {
+  if (psnr === undefined) return identical > 0 ? 'every image is identical' : undefined;
+  const apart = identical > 0 ? ` over ${images - identical} images; ${identical} are identical` : '';
+  return `${psnr.toFixed(2)} dB${apart}`;
 }
 
 function distanceRows(report: EvaluationReport, extractor: FeatureExtractor): [string, string | undefined][] {

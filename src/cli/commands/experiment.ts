@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type CalibrationImages, loadCalibrationImages } from '../../calibrate/images.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
@@ -14,6 +15,7 @@ import {
   runExperiment,
 } from '../../experiment/runExperiment.js';
 import type { DiTConfig } from '../../models/config.js';
+import { requireUnused } from '../../weights/folderLock.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
 import { note } from '../note.js';
@@ -65,6 +67,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   requireOneOf('experiment', name, EXPERIMENT_NAMES);
   const out = flags.out ?? name;
   requireFolderPath('out', out);
+  requireUnused('out', join(out, 'work'));
   const sampling = { ...samplingOptions(flags), steps: flags.steps };
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { MOST_MEASURED_ORDER } from '../../calibrate/errorTable.js';
 import { FactorSet } from '../../calibrate/factorSet.js';
 import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../../evaluate/measureErrors.js';
+import { requireUnused } from '../../weights/folderLock.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
@@ -50,7 +51,10 @@ async function runMeasure(flags: MeasureFlags): Promise<void> {
   const { count, gaps, order, seed, resume, out, json } = flags;
   const sampling = samplingOptions(flags);
   requireFilePath('out', out);
-  if (resume !== undefined) requireFolderPath('resume', resume);
+  if (resume !== undefined) {
+    requireFolderPath('resume', resume);
+    requireUnused('resume', resume);
+  }
   const signal = interruptSignal();
   const factors = flags.factors === undefined ? undefined : FactorSet.load(flags.factors);
   await using pipeline = await loadPipeline(flags);

@@ -1,0 +1,162 @@
+/**
+ * Runs that are kept in a folder, whatever happens to them: the final figures are those of a run that nothing happened
+ * to, or a sentence says why not. `INCACHE_KILLS=20` kills more often than the few times of the suite.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { openWasmDevice } from '../../src/backend/wasm/device.js';
+import { detectFeatures } from '../../src/backend/wasm/features.js';
+import { backends } from '../../src/index.js';
+import { Random } from '../support/random.js';
+import { writeTinyModel } from '../support/tinyModel.js';
+import { CLI, ended, incache, start, Workplace } from './run.js';
+
+const KILLS = Number(process.env.INCACHE_KILLS ?? 3);
+
+const inputs = new Workplace();
+after(() => inputs[Symbol.dispose]());
+const tiny = writeTinyModel(inputs.path('tiny.safetensors'));
+
+const RUN = ['evaluate', '--model', tiny, '--steps', '3', '--policy', 'reuse', '--compare', '--json'];
+const IMAGES = ['--images', '600', '--batch', '4'];
+
+/** Of a run that nothing happens to: its report without times, its images, and how long it took. */
+async function undisturbed(place: Workplace, args: readonly string[]) {
+  const started = performance.now();
+  const run = await incache([...args, '--npz', 'whole.npz'], place.folder);
+  assert.equal(run.code, 0, run.stderr);
+  const milliseconds = performance.now() - started;
+  return { report: untimed(run.stdout), images: readFileSync(place.path('whole.npz')), milliseconds };
+}
+
+function untimed(json: string): unknown {
+  const { millisecondsPerImage: _, uncachedMillisecondsPerImage: __, ...report } = JSON.parse(json);
+  return report;
+}
+
+async function appeared(place: Workplace, done: () => boolean, child: { exitCode: number | null }) {
+  while (child.exitCode === null && !done()) await setTimeout(5);
+  assert.ok(done(), `${place.files} when the run was over`);
+}
+
+describe('a run in a folder', { concurrency: 1 }, () => {
+  test('killed at random moments', async () => {
+    using place = new Workplace();
+    const args = [...RUN, ...IMAGES];
+    const whole = await undisturbed(place, args);
+    const kept = [...args, '--npz', 'kept.npz', '--resume', 'run'];
+    const random = new Random(20);
+    let killed = 0;
+    for (let attempt = 0; killed < KILLS && attempt < 4 * KILLS; attempt++) {
+      const child = start(kept, place.folder);
+      const result = ended(child);
+      const left = await Promise.race([
+        result,
+        setTimeout((0.2 + 0.8 * random.uniform()) * whole.milliseconds),
+      ]);
+      // What was not over in time starts from where it was; what was, is the result, and begins anew elsewhere.
+      if (left) {
+        assert.equal(left.code, 0, left.stderr);
+        assert.deepEqual(untimed(left.stdout), whole.report);
+        kept[kept.length - 1] = `run${attempt}`;
+        continue;
+      }
+      child.kill('SIGKILL');
+      await result;
+      killed++;
+    }
+    assert.equal(killed, KILLS);
+    const { code, stdout, stderr } = await incache(kept, place.folder);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(untimed(stdout), whole.report);
+    assert.deepEqual(readFileSync(place.path('kept.npz')), whole.images);
+    assert.deepEqual(
+      place.files.filter((name) => name.startsWith('.')),
+      [],
+    );
+  });
+
+  test('resume-twice: the second call is refused at once, the first one is not disturbed', async () => {
+    using place = new Workplace();
+    const args = [...RUN, ...IMAGES];
+    const whole = await undisturbed(place, args);
+    const kept = (name: string) => [...args, '--npz', name, '--resume', 'run'];
+    const first = start(kept('first.npz'), place.folder);
+    const result = ended(first);
+    const isHeld = () => {
+      const names = existsSync(place.path('run')) ? readdirSync(place.path('run')) : [];
+      return names.some((name) => name.startsWith('.lock-held'));
+    };
+    await appeared(place, isHeld, first);
+    const second = await incache(kept('second.npz'), place.folder);
+    assert.equal(second.code, 2, second.stdout);
+    assert.equal(
+      second.stderr,
+      `incache: resume is 'run'; expected a folder that no run is using; process ${first.pid} is at work in it\n`,
+    );
+    const { code, stdout, stderr } = await result;
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(untimed(stdout), whole.report);
+    assert.deepEqual(readFileSync(place.path('first.npz')), whole.images);
+    assert.ok(!existsSync(place.path('second.npz')));
+    assert.deepEqual(readdirSync(place.path('run')).sort(), ['images.bytes', 'state.safetensors']);
+  });
+
+  const bash = spawnSync('bash', ['-c', 'ulimit -f 100']).status === 0 ? false : 'no bash with ulimit';
+  test('disk-full-resume: what fitted is kept, and goes on where there is room', { skip: bash }, async () => {
+    using place = new Workplace();
+    const args = [...RUN, ...IMAGES, '--npz', 'images.npz', '--resume', 'run'];
+    const whole = await undisturbed(place, args.slice(0, -4));
+    // Files of at most 40 KiB: 212 images, and the last batch that fits ends there.
+    const child = spawn('bash', ['-c', 'ulimit -f 40; exec "$@"', 'bash', process.execPath, CLI, ...args], {
+      cwd: place.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { code, stdout, stderr } = await ended(child);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(
+      stderr,
+      /^incache: cannot write run\/images\.bytes: EFBIG: .*; 212 images are kept, call again to go on\n$/,
+    );
+    assert.deepEqual(place.files, ['run', 'whole.npz']);
+    const resumed = await incache(args, place.folder);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(untimed(resumed.stdout), whole.report);
+    assert.deepEqual(readFileSync(place.path('images.npz')), whole.images);
+  });
+
+  test('kernels of other bits do not go on with it', async () => {
+    using place = new Workplace();
+    const native = backends().some(({ name, available }) => name === 'native' && available);
+    const run = (isa: string | undefined, ...more: string[]) => {
+      const env = { ...process.env, ...(isa !== undefined && { INCACHE_ISA: isa }) };
+      const args = [CLI, ...RUN, '--images', '8', '--resume', 'run', ...more];
+      return ended(spawn(process.execPath, args, { cwd: place.folder, env }));
+    };
+    const others: [string | undefined, ...string[]] = native
+      ? ['portable', '--backend', 'native']
+      : [undefined, '--backend', 'wasm', '--weights', 'int8'];
+    const first = await run(undefined, ...(others.slice(1, 3) as string[]));
+    assert.equal(first.code, 0, first.stderr);
+    const second = await run(...others);
+    assert.deepEqual([second.code, second.stdout], [2, '']);
+    assert.match(second.stderr, /in it arithmetic is "f32 .*", not "(f32 portable|int8 .*)"/);
+    const again = await run(undefined, ...(others.slice(1, 3) as string[]));
+    assert.deepEqual(untimed(again.stdout), untimed(first.stdout));
+  });
+
+  test('a device says when its bits may differ', async () => {
+    const features = detectFeatures();
+    const of = async (relaxed: boolean, weights: 'f32' | 'int8') => {
+      const device = await openWasmDevice({ threads: 1, weights }, { features: { ...features, relaxed } });
+      await device.dispose();
+      return device.arithmetic;
+    };
+    assert.equal(await of(false, 'f32'), 'f32 SIMD');
+    assert.equal(await of(false, 'int8'), 'int8 SIMD');
+    if (features.relaxed) assert.equal(await of(true, 'f32'), 'f32 relaxed SIMD');
+  });
+});
