@@ -31,8 +31,9 @@ struct BoundPair {
 // An operation with its operands resolved to memory.
 struct BoundOp {
   const Op *op;
-  Matrix x, y, bias, store, gate, residual, cachedInput, cachedHidden, cachedPreActivation, cachedOutput;
-  Matrix q, k, v, shift, scale, table, index, keyLengths, previous, out;
+#define INCACHE_MEMBER(name) Matrix name;
+  INCACHE_OPERANDS(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
   Panels weight;
   std::vector<BoundPair> factors;
   // In the order of Op::terms, which has their coefficients.

@@ -3,37 +3,6 @@
 #include "error.h"
 
 namespace incache {
-namespace {
-
-// The members of Op that are operands, beside those of BoundOp that they are resolved into.
-struct Member {
-  View Op::*from;
-  Matrix BoundOp::*to;
-};
-constexpr Member kMembers[] = {
-    {&Op::x, &BoundOp::x},
-    {&Op::y, &BoundOp::y},
-    {&Op::bias, &BoundOp::bias},
-    {&Op::store, &BoundOp::store},
-    {&Op::gate, &BoundOp::gate},
-    {&Op::residual, &BoundOp::residual},
-    {&Op::cachedInput, &BoundOp::cachedInput},
-    {&Op::cachedHidden, &BoundOp::cachedHidden},
-    {&Op::cachedPreActivation, &BoundOp::cachedPreActivation},
-    {&Op::cachedOutput, &BoundOp::cachedOutput},
-    {&Op::q, &BoundOp::q},
-    {&Op::k, &BoundOp::k},
-    {&Op::v, &BoundOp::v},
-    {&Op::keyLengths, &BoundOp::keyLengths},
-    {&Op::shift, &BoundOp::shift},
-    {&Op::scale, &BoundOp::scale},
-    {&Op::table, &BoundOp::table},
-    {&Op::index, &BoundOp::index},
-    {&Op::previous, &BoundOp::previous},
-    {&Op::out, &BoundOp::out},
-};
-
-}  // namespace
 
 Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
                        const std::map<std::string, const Buffer *> &bindings)
@@ -144,8 +113,10 @@ BoundOp Executable::bind(const Op &op, const Weights &weights) {
   BoundOp b{};
   b.op = &op;
   b.storage = storageOf(op);
-  for (const auto &[from, to] : kMembers)
-    if ((op.*from).given()) b.*to = matrix(op.*from);
+#define INCACHE_BIND(name) \
+  if (op.name.given()) b.name = matrix(op.name);
+  INCACHE_OPERANDS(INCACHE_BIND)
+#undef INCACHE_BIND
   if (op.weight.given()) b.weight = panels(weights, "weight", op.weight);
   for (const auto &[down, up] : op.factors) b.factors.push_back({panels(weights, "factors", down), panels(weights, "factors", up)});
   for (const Term &term : op.terms) b.terms.push_back(matrix(term.x));

@@ -6,6 +6,7 @@
 
 #include "e4m3.h"
 #include "incache.h"
+#include "plan_ops.h"
 
 namespace incache {
 
@@ -25,52 +26,35 @@ struct View {
   bool given() const { return buffer >= 0; }
 };
 
-enum class OpKind {
-  linear,
-  calibratedLinear,
-  calibratedMlp,
-  attention,
-  layerNormModulate,
-  patchify,
-  unpatchify,
-  timestepEmbedding,
-  gatherRows,
-  add,
-  silu,
-  gelu,
-  gateResidual,
-  channelStatistics,
-  secondMoment,
-  linearCombination,
-  relativeDistance,
-};
-constexpr int kOpKinds = 17;
-
-enum class Epilogue { none, gelu, silu, gateResidual };
-
 struct FactorPair {
   View down, up;
 };
-
-constexpr size_t kMostTerms = 4;
 
 struct Term {
   View x;
   double coefficient;
 };
 
-// Every operand that some operation has; those it has not stay absent.
+// Every operand and attribute that some operation has; those that it has not stay absent, or zero.
 struct Op {
   OpKind kind;
   std::string layer;
-  View x, y, weight, bias, store, gate, residual, cachedInput, cachedHidden, cachedPreActivation, cachedOutput;
-  View q, k, v, keyLengths, shift, scale, table, index, previous, out;
-  std::vector<FactorPair> factors;
-  std::vector<Term> terms;
-  Epilogue epilogue = Epilogue::none;
-  double attentionScale = 0, epsilon = 0, maxPeriod = 0;
-  int64_t heads = 0, queryLength = 0, keyLength = 0;
-  int64_t channels = 0, height = 0, width = 0, patch = 0, norm = 0;
+#define INCACHE_MEMBER(name) View name;
+  INCACHE_OPERANDS(INCACHE_MEMBER)
+  INCACHE_WEIGHTS(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
+#define INCACHE_MEMBER(name) int64_t name = 0;
+  INCACHE_COUNTS(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
+#define INCACHE_MEMBER(name) double name = 0;
+  INCACHE_REALS(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
+#define INCACHE_MEMBER(type, name) type name{};
+  INCACHE_CHOICES(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
+#define INCACHE_MEMBER(item, name) std::vector<item> name;
+  INCACHE_LISTS(INCACHE_MEMBER)
+#undef INCACHE_MEMBER
 };
 
 struct Plan {
@@ -79,33 +63,17 @@ struct Plan {
   std::vector<Op> ops;
 };
 
-// The fields of a kind of operation: the one table that parsing, building from C and validation share.
-struct OpFields {
-  template <class T>
-  struct Field {
-    const char *name;
-    T Op::*at;
-  };
-  const char *name;
-  std::vector<Field<View>> needed, optional;
-  std::vector<Field<int64_t>> counts;
-  std::vector<Field<double>> reals;
-  bool factors = false, epilogue = false, terms = false;
-};
-const OpFields &fieldsOf(OpKind kind);
-
 const char *nameOf(OpKind kind);
-// Throws an Error (INCACHE_BAD_PLAN) for a name that is none of its kind.
-OpKind opNamed(const std::string &name, const std::string &what);
-Epilogue epilogueNamed(const std::string &name, const std::string &what);
 
-// An operand with its name, as errors tell it.
+struct Field;
+// An operand with its name, as errors tell it, and what the schema says of it (plan_schema.h).
 struct Operand {
   std::string name;
   View view;
   bool writes;
-  bool integer;
+  const Field *field;
 };
+// In the order of the fields of the operation.
 std::vector<Operand> operandsOf(const Op &op);
 
 // Throw an Error (INCACHE_BAD_PLAN) for anything that serializePlan would not have written.
@@ -115,7 +83,7 @@ Plan planFrom(const Json &json, const std::string &what);
 void validatePlan(const Plan &plan);
 
 // Whether `write` overlaps `other` and may not: it is no output in the place of an operand that is read element by element.
-bool clashes(const Op &op, const Operand &write, const Operand &other);
+bool clashes(const Operand &write, const Operand &other);
 // Throws an Error (INCACHE_BAD_ARGUMENT) where buffers that are one memory are used so that the plan would mean something
 // else. owner: of each buffer the first that is bound to the same memory.
 void requireDistinct(const Plan &plan, const std::vector<size_t> &owner);

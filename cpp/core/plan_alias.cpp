@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "error.h"
-#include "plan.h"
+#include "plan_schema.h"
 
 namespace incache {
 namespace {
@@ -16,31 +16,11 @@ bool same(const View &a, const View &b) {
   return a.buffer == b.buffer && a.row == b.row && a.rows == b.rows && a.column == b.column && a.columns == b.columns;
 }
 
-// Element-wise operands that the output may coincide with.
-bool mayCoincide(OpKind kind, const std::string &name) {
-  switch (kind) {
-    case OpKind::linear:
-    case OpKind::calibratedLinear:
-    case OpKind::calibratedMlp:
-      return name == "residual";
-    case OpKind::add:
-    case OpKind::silu:
-    case OpKind::gelu:
-      return name == "x";
-    case OpKind::gateResidual:
-      return name == "x" || name == "residual";
-    case OpKind::linearCombination:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
-bool clashes(const Op &op, const Operand &write, const Operand &other) {
+bool clashes(const Operand &write, const Operand &other) {
   if (!overlaps(write.view, other.view)) return false;
-  return !(write.name == "out" && mayCoincide(op.kind, other.name) && same(write.view, other.view));
+  return !(write.name == "out" && other.field->rules.inPlace && same(write.view, other.view));
 }
 
 void requireDistinct(const Plan &plan, const std::vector<size_t> &owner) {
@@ -54,8 +34,7 @@ void requireDistinct(const Plan &plan, const std::vector<size_t> &owner) {
   };
   std::vector<Operand> earlier;
   for (size_t place = 0; place < plan.ops.size(); place++) {
-    const Op &op = plan.ops[place];
-    std::vector<Operand> used = operandsOf(op);
+    std::vector<Operand> used = operandsOf(plan.ops[place]);
     used.erase(std::remove_if(used.begin(), used.end(), [&](const Operand &o) { return !shared[static_cast<size_t>(merged(o).view.buffer)]; }),
                used.end());
     const auto refuse = [&](const Operand &write, const Operand &other) {
@@ -67,7 +46,7 @@ void requireDistinct(const Plan &plan, const std::vector<size_t> &owner) {
       for (const Operand &write : earlier)
         if (write.view.buffer != other.view.buffer && overlaps(merged(write).view, merged(other).view)) refuse(write, other);
       for (const Operand &write : used)
-        if (write.writes && write.view.buffer != other.view.buffer && clashes(op, merged(write), merged(other))) refuse(write, other);
+        if (write.writes && write.view.buffer != other.view.buffer && clashes(merged(write), merged(other))) refuse(write, other);
     }
     std::copy_if(used.begin(), used.end(), std::back_inserter(earlier), [](const Operand &o) { return o.writes; });
   }

@@ -1,9 +1,7 @@
 // A plan from the structures of the C interface.
-#include <algorithm>
-
 #include "error.h"
-#include "plan.h"
 #include "plan_create.h"
+#include "plan_schema.h"
 
 namespace incache {
 namespace {
@@ -22,63 +20,72 @@ View view(const incache_view &given, const std::string &what) {
           bounded(given.column, what + ".column"), bounded(given.columns, what + ".columns")};
 }
 
-struct Source {
-  View Op::*to;
-  incache_view incache_op::*from;
+// What the members of incache_op are called in the schema. `at` gives the member, for one of a list that of its item.
+struct Member {
+  const char *name;
+  incache_view incache_op::*at;
 };
-constexpr Source kViews[] = {
-    {&Op::x, &incache_op::x},
-    {&Op::y, &incache_op::y},
-    {&Op::weight, &incache_op::weight},
-    {&Op::bias, &incache_op::bias},
-    {&Op::store, &incache_op::store},
-    {&Op::gate, &incache_op::gate},
-    {&Op::residual, &incache_op::residual},
-    {&Op::cachedInput, &incache_op::cached_input},
-    {&Op::cachedHidden, &incache_op::cached_hidden},
-    {&Op::cachedPreActivation, &incache_op::cached_pre_activation},
-    {&Op::cachedOutput, &incache_op::cached_output},
-    {&Op::q, &incache_op::q},
-    {&Op::k, &incache_op::k},
-    {&Op::v, &incache_op::v},
-    {&Op::keyLengths, &incache_op::key_lengths},
-    {&Op::shift, &incache_op::shift},
-    {&Op::scale, &incache_op::scale},
-    {&Op::table, &incache_op::table},
-    {&Op::index, &incache_op::index},
-    {&Op::previous, &incache_op::previous},
-    {&Op::out, &incache_op::out},
+constexpr Member kViews[] = {
+    {"x", &incache_op::x},
+    {"y", &incache_op::y},
+    {"weight", &incache_op::weight},
+    {"bias", &incache_op::bias},
+    {"store", &incache_op::store},
+    {"gate", &incache_op::gate},
+    {"residual", &incache_op::residual},
+    {"cachedInput", &incache_op::cached_input},
+    {"cachedHidden", &incache_op::cached_hidden},
+    {"cachedPreActivation", &incache_op::cached_pre_activation},
+    {"cachedOutput", &incache_op::cached_output},
+    {"q", &incache_op::q},
+    {"k", &incache_op::k},
+    {"v", &incache_op::v},
+    {"keyLengths", &incache_op::key_lengths},
+    {"shift", &incache_op::shift},
+    {"scale", &incache_op::scale},
+    {"table", &incache_op::table},
+    {"index", &incache_op::index},
+    {"previous", &incache_op::previous},
+    {"out", &incache_op::out},
 };
+struct Count {
+  const char *name;
+  uint64_t incache_op::*at;
+};
+constexpr Count kCounts[] = {
+    {"heads", &incache_op::heads},       {"queryLength", &incache_op::query_length}, {"keyLength", &incache_op::key_length},
+    {"channels", &incache_op::channels}, {"height", &incache_op::height},            {"width", &incache_op::width},
+    {"patch", &incache_op::patch},       {"norm", &incache_op::norm},
+};
+struct Real {
+  const char *name;
+  double incache_op::*at;
+};
+constexpr Real kReals[] = {
+    {"scale", &incache_op::attention_scale}, {"epsilon", &incache_op::epsilon}, {"maxPeriod", &incache_op::max_period}};
 
-constexpr int64_t Op::*kCounts[] = {&Op::heads, &Op::queryLength, &Op::keyLength, &Op::channels, &Op::height, &Op::width, &Op::patch, &Op::norm};
-constexpr double Op::*kReals[] = {&Op::attentionScale, &Op::epsilon, &Op::maxPeriod};
-
-// Whether a number is set that is none of the fields.
-template <class T, size_t N>
-bool hasOther(const Op &op, T Op::*const (&all)[N], const std::vector<OpFields::Field<T>> &fields) {
-  for (T Op::*const number : all) {
-    const bool known = std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field.at == number; });
-    if (!known && op.*number != 0) return true;
-  }
-  return false;
+// The field of this name, if the operation has one that is told by such a member; what it has not must not be given.
+template <class Fits>
+const Field *fieldNamed(const OpSchema &schema, const char *name, Fits fits, bool given, const std::string &what) {
+  for (const Field &field : schema.fields)
+    if (std::string(name) == field.name && fits(field)) return &field;
+  if (given) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + "." + name + " is a field that " + schema.name + " does not have");
+  return nullptr;
 }
 
-// A field that the operation does not have would be ignored, and a view that it needs be missed.
-void requireFields(const Op &op, const std::string &what) {
-  const OpFields &fields = fieldsOf(op.kind);
-  size_t expected = 0;
-  for (const auto &field : fields.needed) {
-    if (!(op.*field.at).given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + "." + field.name + " is missing");
-    expected++;
-  }
-  for (const auto &field : fields.optional) expected += (op.*field.at).given() ? 1 : 0;
-  size_t given = 0;
-  for (const Source &source : kViews) given += (op.*source.to).given() ? 1 : 0;
-  const bool others = (!fields.factors && !op.factors.empty()) || (!fields.terms && !op.terms.empty()) ||
-                      (!fields.epilogue && op.epilogue != Epilogue::none) ||
-                      hasOther(op, kCounts, fields.counts) || hasOther(op, kReals, fields.reals);
-  if (given != expected || others)
-    throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a field that " + fields.name + " does not");
+void takeLists(const incache_op &given, const std::string &what, const OpSchema &schema, Op &op) {
+  const auto isList = [](const Field &field) { return field.kind == Field::Kind::list; };
+  if (fieldNamed(schema, "factors", isList, given.factor_count > 0, what))
+    for (uint64_t i = 0; i < given.factor_count; i++) {
+      op.factors.push_back({view(given.factors[i].down, what + ".down"), view(given.factors[i].up, what + ".up")});
+      if (!op.factors.back().down.given() || !op.factors.back().up.given())
+        throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a factor of no rows");
+    }
+  if (fieldNamed(schema, "terms", isList, given.term_count > 0, what))
+    for (uint64_t i = 0; i < given.term_count; i++) {
+      op.terms.push_back({view(given.terms[i].x, what + ".terms"), given.terms[i].coefficient});
+      if (!op.terms.back().x.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a term of no rows");
+    }
 }
 
 Op operation(const incache_op &given, const std::string &what) {
@@ -86,32 +93,21 @@ Op operation(const incache_op &given, const std::string &what) {
   if (given.term_count > 0 && !given.terms) throw Error(INCACHE_BAD_ARGUMENT, what + ".terms is null");
   if (given.factor_count > 0 && !given.factors) throw Error(INCACHE_BAD_ARGUMENT, what + ".factors is null");
   Op op;
-  op.kind = opNamed(given.op, what + ".op");
+  const OpSchema &schema = requireSchema(given.op, what, op.kind);
   op.layer = given.layer ? given.layer : "";
-  op.epilogue = epilogueNamed(given.epilogue ? given.epilogue : "none", what + ".epilogue");
-  for (const Source &source : kViews) op.*source.to = view(given.*source.from, what);
-  for (uint64_t i = 0; i < given.factor_count; i++) {
-    const FactorPair pair{view(given.factors[i].down, what + ".down"), view(given.factors[i].up, what + ".up")};
-    if (!pair.down.given() || !pair.up.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a factor of no rows");
-    op.factors.push_back(pair);
-  }
-  for (uint64_t i = 0; i < given.term_count; i++) {
-    const Term term{view(given.terms[i].x, what + ".terms"), given.terms[i].coefficient};
-    if (!term.x.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a term of no rows");
-    op.terms.push_back(term);
-  }
-  op.attentionScale = given.attention_scale;
-  op.epsilon = given.epsilon;
-  op.maxPeriod = given.max_period;
-  op.heads = bounded(given.heads, what + ".heads");
-  op.queryLength = bounded(given.query_length, what + ".query_length");
-  op.keyLength = bounded(given.key_length, what + ".key_length");
-  op.channels = bounded(given.channels, what + ".channels");
-  op.height = bounded(given.height, what + ".height");
-  op.width = bounded(given.width, what + ".width");
-  op.patch = bounded(given.patch, what + ".patch");
-  op.norm = bounded(given.norm, what + ".norm");
-  requireFields(op, what);
+  for (const auto &[name, at] : kViews)
+    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.isOperand(); }, (given.*at).rows != 0, what))
+      field->view(op, 0) = view(given.*at, what + "." + name);
+  for (const auto &[name, at] : kCounts)
+    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.count != nullptr; }, given.*at != 0, what))
+      field->count(op, 0) = bounded(given.*at, what + "." + name);
+  for (const auto &[name, at] : kReals)
+    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.real != nullptr; }, given.*at != 0, what))
+      field->real(op, 0) = given.*at;
+  const std::string epilogue = given.epilogue ? given.epilogue : "none";
+  if (const Field *field = fieldNamed(schema, "epilogue", [](const Field &f) { return !f.names.empty(); }, epilogue != "none", what))
+    choose(*field, epilogue, what, op, 0);
+  takeLists(given, what, schema, op);
   return op;
 }
 

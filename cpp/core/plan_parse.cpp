@@ -1,6 +1,8 @@
 // From JSON to a plan (src/plan/file.ts): unknown fields and missing ones are refused.
+#include <algorithm>
+
 #include "json_fields.h"
-#include "plan.h"
+#include "plan_schema.h"
 
 namespace incache {
 namespace {
@@ -39,33 +41,46 @@ View view(const Json &json, const char *name, const std::string &object) {
   return result;
 }
 
+void fieldsFrom(const std::vector<Field> &known, const Json &json, const std::string &what, Op &op, size_t item);
+
+void fieldFrom(const Field &field, const Json &json, const std::string &what, Op &op, size_t item) {
+  switch (field.kind) {
+    case Field::Kind::read:
+    case Field::Kind::write:
+      field.view(op, item) = view(json, field.name, what);
+      return;
+    case Field::Kind::count:
+      field.count(op, item) = fields::whole(json, field.name, what);
+      return;
+    case Field::Kind::real:
+      field.real(op, item) = fields::real(json, field.name, what);
+      return;
+    case Field::Kind::choice:
+      if (field.names.empty()) field.count(op, item) = fields::whole(json, field.name, what);
+      else choose(field, fields::text(json, field.name, what), what, op, item);
+      return;
+    case Field::Kind::list: {
+      const std::vector<Json> &list = fields::list(json, field.name, what);
+      field.resize(op, list.size());
+      for (size_t i = 0; i < list.size(); i++)
+        fieldsFrom(field.item(i), list[i], what + "." + field.name + "[" + std::to_string(i) + "]", op, i);
+    }
+  }
+}
+
+void fieldsFrom(const std::vector<Field> &known, const Json &json, const std::string &what, Op &op, size_t item) {
+  for (const Field &field : known)
+    if (!field.rules.optional || json.find(field.name)) fieldFrom(field, json, what, op, item);
+}
+
 Op operation(const Json &json, const std::string &what) {
   Op op;
-  op.kind = opNamed(fields::text(json, "op", what), what + ".op");
-  const OpFields &known = fieldsOf(op.kind);
-  // Counts what was read, to notice fields that the operation does not have.
-  size_t taken = 1;
-  for (const auto &field : known.needed) op.*field.at = view(json, field.name, what), taken++;
-  for (const auto &field : known.optional)
-    if (json.find(field.name)) op.*field.at = view(json, field.name, what), taken++;
-  for (const auto &field : known.counts) op.*field.at = fields::whole(json, field.name, what), taken++;
-  for (const auto &field : known.reals) op.*field.at = fields::real(json, field.name, what), taken++;
-  if (known.epilogue) op.epilogue = epilogueNamed(fields::text(json, "epilogue", what), what + ".epilogue"), taken++;
-  if (known.factors) {
-    for (const Json &pair : fields::list(json, "factors", what)) {
-      const std::string name = what + ".factors[" + std::to_string(op.factors.size()) + "]";
-      op.factors.push_back({view(pair, "down", name), view(pair, "up", name)});
-    }
-    taken++;
+  const OpSchema &schema = requireSchema(fields::text(json, "op", what), what, op.kind);
+  for (const auto &[member, value] : json.members) {
+    const bool known = std::any_of(schema.fields.begin(), schema.fields.end(), [&name = member](const Field &field) { return name == field.name; });
+    if (member != "op" && !known) fields::fail(what + "." + member + " is a field that " + schema.name + " does not have");
   }
-  if (known.terms) {
-    for (const Json &term : fields::list(json, "terms", what)) {
-      const std::string name = what + ".terms[" + std::to_string(op.terms.size()) + "]";
-      op.terms.push_back({view(term, "x", name), fields::real(term, "coefficient", name)});
-    }
-    taken++;
-  }
-  if (json.members.size() != taken) fields::fail(what + " has a field that " + nameOf(op.kind) + " does not");
+  fieldsFrom(schema.fields, json, what, op, 0);
   return op;
 }
 

@@ -1,18 +1,22 @@
 // Checks a plan, whoever made it (src/plan/validate.ts): shapes, types, roles, aliasing, and that nothing is
 // read before it is written. After it the kernels need check nothing but the values of indices.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "error.h"
 #include "plan_region.h"
+#include "plan_schema.h"
 
 namespace incache {
 namespace {
 
 // Elements of one buffer: 2^38 bytes are beyond any device that this runs on.
 constexpr int64_t kMostElements = int64_t{1} << 36;
+constexpr int64_t kMost = 1 << 30;
+
+constexpr const char *kRoleNames[] = {"weight", "input", "output", "state", "temporary"};
 
 std::string size(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }
 
@@ -20,29 +24,38 @@ std::string span(const char *unit, int64_t first, int64_t count) {
   return std::string(unit) + "s " + std::to_string(first) + " to " + std::to_string(first + count - 1);
 }
 
+std::string range(int64_t least, int64_t most) {
+  if (most < 0) return "at least " + std::to_string(least);
+  if (least == most) return std::to_string(least);
+  return std::to_string(least) + " to " + (most == kMost ? "2^30" : std::to_string(most));
+}
+
+// "a, b or c"
+std::string joined(const std::vector<std::string> &parts, const char *between, const char *last) {
+  std::string text;
+  for (size_t i = 0; i < parts.size(); i++) text += (i == 0 ? "" : i + 1 < parts.size() ? between : last) + parts[i];
+  return text;
+}
+
 class OpCheck {
  public:
-  OpCheck(const Plan &plan, size_t place) : plan_(plan), op_(plan.ops[place]) {
-    where_ = "op " + std::to_string(place) + " (" + nameOf(op_.kind);
+  OpCheck(const Plan &plan, size_t place) : plan_(plan), op_(plan.ops[place]), schema_(schemaOf(op_.kind)) {
+    where_ = "op " + std::to_string(place) + " (" + schema_.name;
     where_ += (op_.layer.empty() ? "" : " of " + op_.layer) + ")";
   }
 
   void run(std::map<int64_t, Region> &written) {
+    attributes(schema_.fields, "", 0);
     const std::vector<Operand> operands = operandsOf(op_);
-    for (const Operand &operand : operands) {
-      inside(operand);
-      const PlanBuffer &buffer = at(operand.view);
-      const bool rowScaled = buffer.type == INCACHE_E4M3;
-      if ((buffer.type == INCACHE_I32) != operand.integer || (rowScaled && op_.kind != OpKind::linearCombination))
-        fail(operand.name + " ('" + buffer.name + "') is not " + (operand.integer ? "i32" : "f32, bf16 or f16"));
-      if (rowScaled && operand.view.columns != buffer.columns)
-        fail(operand.name + " takes a part of the columns of '" + buffer.name + "', which is e4m3");
+    for (const Operand &operand : operands) inside(operand);
+    for (const Operand &operand : operands)
       if (!operand.writes) readable(operand, written);
-      if (operand.writes && (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_INPUT))
-        fail(operand.name + " writes to '" + buffer.name + "', which is a weight or an input");
-    }
+    for (const Operand &operand : operands)
+      if (operand.writes) writable(operand);
+    for (const Operand &operand : operands) type(operand);
     oneHalfType(operands);
-    shapes();
+    given();
+    Shapes(op_, [&](const std::string &problem) { fail(problem); });
     aliasing(operands);
     for (const Operand &operand : operands)
       if (operand.writes) written[operand.view.buffer].add(operand.view);
@@ -51,22 +64,106 @@ class OpCheck {
  private:
   const Plan &plan_;
   const Op &op_;
+  const OpSchema &schema_;
   std::string where_;
 
   [[noreturn]] void fail(const std::string &problem) const {
     throw Error(INCACHE_BAD_PLAN, "not a valid plan: " + where_ + ": " + problem);
   }
 
+  // For the accessors of the schema, by which operations are made too; nothing is changed through it.
+  Op &op() const { return const_cast<Op &>(op_); }
   const PlanBuffer &at(const View &view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
+  const Field &field(int place) const { return schema_.fields[static_cast<size_t>(place)]; }
+
+  void attributes(const std::vector<Field> &fields, const std::string &prefix, size_t item) const {
+    for (const Field &field : fields) {
+      const std::string name = prefix + field.name;
+      if (field.isOperand() && !field.rules.optional && !field.view(op(), item).given()) fail(name + " is missing");
+      if (field.kind == Field::Kind::list) list(name, field);
+      if (field.kind == Field::Kind::count) count(name, field, field.count(op(), item));
+      if (field.kind == Field::Kind::real) real(name, field, field.real(op(), item));
+      if (field.kind == Field::Kind::choice && field.names.empty()) number(name, field, field.count(op(), item));
+    }
+  }
+
+  void list(const std::string &name, const Field &field) const {
+    const size_t count = field.size(op_);
+    if (static_cast<int64_t>(count) < field.least || (field.most >= 0 && static_cast<int64_t>(count) > field.most))
+      fail(name + " has " + std::to_string(count) + " of them; expected " + range(field.least, field.most));
+    for (size_t i = 0; i < count; i++) attributes(field.item(i), name + "[" + std::to_string(i) + "].", i);
+  }
+
+  void count(const std::string &name, const Field &field, int64_t value) const {
+    if (value < field.least || value > field.most)
+      fail(name + " is " + std::to_string(value) + "; expected an integer from " + range(field.least, field.most));
+  }
+
+  void real(const std::string &name, const Field &field, double value) const {
+    if (!std::isfinite(value) || (field.positive && value <= 0))
+      fail(name + " is " + std::to_string(value) + "; expected a " + (field.positive ? "positive" : "finite") + " number");
+  }
+
+  void number(const std::string &name, const Field &field, int64_t value) const {
+    if (std::find(field.numbers.begin(), field.numbers.end(), value) != field.numbers.end()) return;
+    std::vector<std::string> numbers;
+    for (const int64_t each : field.numbers) numbers.push_back(std::to_string(each));
+    fail(name + " is " + std::to_string(value) + "; expected " + joined(numbers, ", ", " or "));
+  }
+
+  // Operands that belong to a value of an attribute, those of which one is given, and counts that divide others.
+  void given() const {
+    size_t count = 0;
+    std::vector<std::string> names;
+    for (const int place : schema_.exactlyOne) {
+      count += field(place).view(op(), 0).given() ? 1 : 0;
+      names.push_back(field(place).name);
+    }
+    if (!names.empty() && count != 1) fail("expected exactly one of " + joined(names, ", ", " and "));
+    for (size_t place = 0; place < schema_.fields.size(); place++)
+      if (!schema_.fields[place].names.empty()) dependents(static_cast<int>(place));
+    for (const auto &[divisor, multiples] : schema_.divides) {
+      const int64_t by = field(divisor).count(op(), 0);
+      std::vector<std::string> sizes;
+      bool fits = true;
+      for (const int multiple : multiples) {
+        const int64_t value = field(multiple).count(op(), 0);
+        sizes.push_back(std::to_string(value));
+        fits = fits && value % by == 0;
+      }
+      if (!fits) fail(std::string(field(divisor).name) + " " + std::to_string(by) + " does not divide " + joined(sizes, " x ", " x "));
+    }
+  }
+
+  void dependents(int place) const {
+    const int64_t chosen = field(place).chosen(op_, 0);
+    std::vector<std::string> needed, others;
+    bool lacks = false, has = false;
+    for (const Field &each : schema_.fields) {
+      if (each.rules.when != place) continue;
+      const bool isGiven = each.view(op(), 0).given();
+      const bool belongs = each.rules.choice == chosen;
+      (belongs ? needed : others).push_back(each.name);
+      lacks = lacks || (belongs && !isGiven);
+      has = has || (!belongs && isGiven);
+    }
+    const std::string choice = std::string(field(place).name) + " " + field(place).names[static_cast<size_t>(chosen)];
+    if (lacks) fail(choice + " needs " + joined(needed, " and ", " and "));
+    if (has) fail(choice + " takes neither " + joined(others, " nor ", " nor "));
+  }
 
   void inside(const Operand &operand) const {
     const View &v = operand.view;
     if (v.buffer >= static_cast<int64_t>(plan_.buffers.size()))
       fail(operand.name + " names buffer " + std::to_string(v.buffer) + ", of " + std::to_string(plan_.buffers.size()));
     const PlanBuffer &buffer = at(v);
-    if (v.rows < 1 || v.columns < 1 || v.row + v.rows > buffer.rows || v.column + v.columns > buffer.columns)
-      fail(operand.name + " takes " + size(v.rows, v.columns) + " from (" + std::to_string(v.row) + ", " +
-           std::to_string(v.column) + ") of '" + buffer.name + "', which is " + size(buffer.rows, buffer.columns));
+    const auto side = [&](int64_t first, int64_t count, int64_t size, const char *unit) {
+      if (count < 1 || first + count > size)
+        fail(operand.name + " takes " + std::to_string(count) + " " + unit + " from " + std::to_string(first) + " of '" + buffer.name +
+             "', which has " + std::to_string(size));
+    };
+    side(v.row, v.rows, buffer.rows, "rows");
+    side(v.column, v.columns, buffer.columns, "columns");
   }
 
   void readable(const Operand &operand, const std::map<int64_t, Region> &written) const {
@@ -79,167 +176,26 @@ class OpCheck {
       fail(reads + span("row", gap->row, gap->rows) + " of " + span("column", gap->column, gap->columns) + " are written");
   }
 
-  void shape(const char *name, const View &view, int64_t rows, int64_t columns) const {
-    if (view.given() && (view.rows != rows || view.columns != columns))
-      fail(std::string(name) + " is " + size(view.rows, view.columns) + "; expected " + size(rows, columns));
+  void writable(const Operand &operand) const {
+    const PlanBuffer &buffer = at(operand.view);
+    if (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_INPUT)
+      fail(operand.name + " writes to '" + buffer.name + "', which is a " + kRoleNames[buffer.role]);
   }
 
-  void perImage(const char *name, const View &view, const View &tokens) const {
-    if (view.columns != tokens.columns || tokens.rows % view.rows != 0)
-      fail(std::string(name) + " is " + size(view.rows, view.columns) + "; expected " + std::to_string(tokens.columns) +
-           " columns and rows that divide " + std::to_string(tokens.rows));
-  }
-
-  void weight(const std::string &name, const View &view) const {
-    if (at(view).role != INCACHE_WEIGHT) fail(name + " is '" + at(view).name + "'; expected a weight");
-  }
-
-  void positive(const char *name, double value) const {
-    if (!(value > 0) || !std::isfinite(value)) fail(std::string(name) + " is " + std::to_string(value) + "; expected a positive number");
-  }
-
-  void epilogue() const {
-    const bool gated = op_.epilogue == Epilogue::gateResidual;
-    if (gated != op_.gate.given() || gated != op_.residual.given())
-      fail("gate and residual belong to the epilogue gateResidual, and to no other");
-    if (!gated) return;
-    perImage("gate", op_.gate, op_.out);
-    shape("residual", op_.residual, op_.out.rows, op_.out.columns);
-  }
-
-  void shapes() const {
-    switch (op_.kind) {
-      case OpKind::linear:
-        weight("weight", op_.weight);
-        shape("weight", op_.weight, op_.weight.rows, op_.x.columns);
-        shape("out", op_.out, op_.x.rows, op_.weight.rows);
-        shape("store", op_.store, op_.x.rows, op_.weight.rows);
-        shape("bias", op_.bias, 1, op_.weight.rows);
-        return epilogue();
-      case OpKind::calibratedLinear:
-        return calibrated();
-      case OpKind::calibratedMlp:
-        return calibratedMlp();
-      case OpKind::attention:
-        return attention();
-      case OpKind::layerNormModulate:
-        shape("out", op_.out, op_.x.rows, op_.x.columns);
-        perImage("shift", op_.shift, op_.x);
-        shape("scale", op_.scale, op_.shift.rows, op_.shift.columns);
-        return positive("epsilon", op_.epsilon);
-      case OpKind::patchify:
-        return patches(op_.x, op_.out);
-      case OpKind::unpatchify:
-        return patches(op_.out, op_.x);
-      case OpKind::timestepEmbedding:
-        shape("x", op_.x, op_.out.rows, 1);
-        if (op_.out.columns % 2 != 0) fail("out has an odd number of columns");
-        return positive("maxPeriod", op_.maxPeriod);
-      case OpKind::gatherRows:
-        shape("out", op_.out, op_.out.rows, op_.table.columns);
-        return shape("index", op_.index, op_.out.rows, 1);
-      case OpKind::add:
-        shape("out", op_.out, op_.x.rows, op_.x.columns);
-        return perImage("y", op_.y, op_.x);
-      case OpKind::silu:
-      case OpKind::gelu:
-        return shape("out", op_.out, op_.x.rows, op_.x.columns);
-      case OpKind::gateResidual:
-        shape("out", op_.out, op_.x.rows, op_.x.columns);
-        shape("residual", op_.residual, op_.x.rows, op_.x.columns);
-        return perImage("gate", op_.gate, op_.x);
-      case OpKind::channelStatistics:
-        shape("previous", op_.previous, op_.x.rows, op_.x.columns);
-        return perImage("out", op_.out, op_.x);
-      case OpKind::secondMoment:
-        shape("previous", op_.previous, op_.x.rows, op_.x.columns);
-        return shape("out", op_.out, op_.x.columns, op_.x.columns);
-      case OpKind::linearCombination:
-        return terms();
-      case OpKind::relativeDistance:
-        shape("previous", op_.previous, op_.x.rows, op_.x.columns);
-        shape("out", op_.out, 1, 1);
-        if (op_.norm != 1 && op_.norm != 2) fail("norm is " + std::to_string(op_.norm) + "; expected 1 or 2");
-    }
-  }
-
-  void cacheForm() const {
-    if (op_.cachedInput.given() == op_.cachedHidden.given())
-      fail("expected exactly one of cachedInput (input form) and cachedHidden (rank form)");
-    shape("cachedInput", op_.cachedInput, op_.x.rows, op_.x.columns);
-  }
-
-  void factorPair(size_t i, int64_t inputs) const {
-    const std::string name = "factors[" + std::to_string(i) + "]";
-    const auto &[down, up] = op_.factors[i];
-    weight(name + ".down", down);
-    weight(name + ".up", up);
-    shape((name + ".down").c_str(), down, down.rows, inputs);
-    shape((name + ".up").c_str(), up, up.rows, down.rows);
-  }
-
-  void calibrated() const {
-    cacheForm();
-    if (op_.factors.empty()) fail("factors is empty");
-    int64_t columns = 0, ranks = 0;
-    for (size_t i = 0; i < op_.factors.size(); i++) {
-      factorPair(i, op_.x.columns);
-      columns += op_.factors[i].up.rows;
-      ranks += op_.factors[i].down.rows;
-    }
-    shape("cachedHidden", op_.cachedHidden, op_.x.rows, ranks);
-    shape("cachedOutput", op_.cachedOutput, op_.x.rows, columns);
-    shape("out", op_.out, op_.x.rows, columns);
-    epilogue();
-  }
-
-  void calibratedMlp() const {
-    cacheForm();
-    if (op_.factors.size() != 2)
-      fail("factors has " + std::to_string(op_.factors.size()) + " pairs; expected 2, of fc1 and fc2");
-    const auto &[fc1, fc2] = std::tie(op_.factors[0], op_.factors[1]);
-    factorPair(0, op_.x.columns);
-    factorPair(1, fc1.up.rows);
-    shape("cachedHidden", op_.cachedHidden, op_.x.rows, fc1.down.rows);
-    shape("cachedPreActivation", op_.cachedPreActivation, op_.x.rows, fc1.up.rows);
-    shape("cachedOutput", op_.cachedOutput, op_.x.rows, fc2.up.rows);
-    shape("out", op_.out, op_.x.rows, fc2.up.rows);
-    epilogue();
-  }
-
-  void terms() const {
-    if (op_.terms.empty() || op_.terms.size() > kMostTerms)
-      fail("terms has " + std::to_string(op_.terms.size()) + " of them; expected 1 to " + std::to_string(kMostTerms));
-    for (size_t i = 0; i < op_.terms.size(); i++) {
-      const std::string name = "terms[" + std::to_string(i) + "]";
-      shape((name + ".x").c_str(), op_.terms[i].x, op_.out.rows, op_.out.columns);
-      if (!std::isfinite(op_.terms[i].coefficient)) fail(name + ".coefficient is not a finite number");
-    }
-  }
-
-  void attention() const {
-    if (op_.heads < 1 || op_.queryLength < 1 || op_.keyLength < 1)
-      fail("heads, queryLength and keyLength must be positive integers");
-    positive("scale", op_.attentionScale);
-    if (op_.q.columns % op_.heads != 0 || op_.q.rows % op_.queryLength != 0)
-      fail("q is " + size(op_.q.rows, op_.q.columns) + "; expected multiples of queryLength and heads");
-    const int64_t images = op_.q.rows / op_.queryLength;
-    shape("k", op_.k, images * op_.keyLength, op_.q.columns);
-    shape("v", op_.v, images * op_.keyLength, op_.q.columns);
-    shape("out", op_.out, op_.q.rows, op_.q.columns);
-    shape("keyLengths", op_.keyLengths, images, 1);
-  }
-
-  void patches(const View &image, const View &tokens) const {
-    const int64_t c = op_.channels, h = op_.height, w = op_.width, p = op_.patch;
-    if (c < 1 || h < 1 || w < 1 || p < 1 || h % p != 0 || w % p != 0)
-      fail("channels, height, width and patch must be positive, and patch divide " + size(h, w));
-    // Each bounded before they are multiplied: the operands are not larger than their buffers.
-    if (h > image.columns || w > image.columns || c > image.columns || h * w > image.columns || c * h * w != image.columns)
-      fail("the image has " + std::to_string(image.columns) + " columns; expected channels * height * width");
-    if (tokens.rows != image.rows * (h / p) * (w / p) || tokens.columns != c * p * p)
-      fail("the tokens are " + size(tokens.rows, tokens.columns) + "; expected " +
-           size(image.rows * (h / p) * (w / p), c * p * p));
+  void type(const Operand &operand) const {
+    const PlanBuffer &buffer = at(operand.view);
+    const Field::Rules &rules = operand.field->rules;
+    const bool integers = rules.types == Types::integers, rows = rules.types == Types::rows;
+    const bool rowScaled = buffer.type == INCACHE_E4M3;
+    if ((buffer.type == INCACHE_I32) != integers || (rowScaled && !rows))
+      fail(operand.name + " is " + nameOf(buffer.type) + " ('" + buffer.name + "'); expected " +
+           (integers ? "i32" : rows ? "f32, bf16, f16, e4m3" : "f32, bf16, f16"));
+    // A row of e4m3 has one scale, which is found at its beginning.
+    if (rowScaled && operand.view.columns != buffer.columns)
+      fail(operand.name + " takes " + std::to_string(operand.view.columns) + " of the " + std::to_string(buffer.columns) + " columns of '" +
+           buffer.name + "', which is e4m3");
+    if (rules.weight && buffer.role != INCACHE_WEIGHT)
+      fail(operand.name + " is '" + buffer.name + "', of role " + kRoleNames[buffer.role] + "; expected a weight");
   }
 
   // No kernel converts between 16-bit types.
@@ -257,7 +213,7 @@ class OpCheck {
   void aliasing(const std::vector<Operand> &operands) const {
     for (const Operand &write : operands)
       for (const Operand &other : operands) {
-        if (write.writes && &write != &other && clashes(op_, write, other))
+        if (write.writes && &write != &other && clashes(write, other))
           fail(write.name + " overlaps " + other.name + " in '" + at(write.view).name + "'");
       }
   }

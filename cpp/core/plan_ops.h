@@ -1,0 +1,49 @@
+// Made from src/plan/schema.ts by npm run plan:tables.
+#pragma once
+
+namespace incache {
+
+enum class OpKind {
+  linear,
+  calibratedLinear,
+  calibratedMlp,
+  attention,
+  layerNormModulate,
+  patchify,
+  unpatchify,
+  timestepEmbedding,
+  gatherRows,
+  add,
+  silu,
+  gelu,
+  gateResidual,
+  channelStatistics,
+  secondMoment,
+  linearCombination,
+  relativeDistance,
+};
+constexpr int kOpKinds = 17;
+
+enum class Epilogue { none, gelu, silu, gateResidual };
+
+// Operands, those of them that are weights of products, attributes, and lists with the types of their items.
+#define INCACHE_OPERANDS(X) \
+  X(x) X(bias) X(gate) X(residual) X(store) X(out) X(cachedInput) X(cachedHidden) X(cachedOutput) X(cachedPreActivation) \
+  X(q) X(k) X(v) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous)
+
+#define INCACHE_WEIGHTS(X) \
+  X(weight)
+
+#define INCACHE_COUNTS(X) \
+  X(heads) X(queryLength) X(keyLength) X(channels) X(height) X(width) X(patch) X(norm)
+
+#define INCACHE_REALS(X) \
+  X(attentionScale) X(epsilon) X(maxPeriod)
+
+#define INCACHE_CHOICES(X) \
+  X(Epilogue, epilogue)
+
+#define INCACHE_LISTS(X) \
+  X(FactorPair, factors) X(Term, terms)
+
+}  // namespace incache
