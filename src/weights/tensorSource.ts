@@ -1,5 +1,6 @@
 /** What every kind of checkpoint file is read through. */
-import { IncacheError } from '../errors.js';
+import { totalmem } from 'node:os';
+import { formatBytes, IncacheError } from '../errors.js';
 import { type Dtype, widenToFloat32 } from './dtypes.js';
 
 export interface TensorInfo {
@@ -39,14 +40,19 @@ export function readAsFloat32(
   return new Float32Array(bytes.buffer, bytes.byteOffset, byteLength / 4);
 }
 
-/** Zeroed bytes for a tensor. Throws an `IncacheError` that names it where there is not so much memory. */
+/** Zeroed bytes for a tensor. Throws an `IncacheError` that names it where the machine has not so much memory. */
 export function allocateFor(path: string, name: string, bytes: number): Uint8Array<ArrayBuffer> {
+  const refuse = (cause?: unknown): never => {
+    throw new IncacheError(
+      `${path}: tensor '${name}' takes ${formatBytes(bytes)}, more than can be held in memory at once`,
+      { cause },
+    );
+  };
+  // Beyond it the system may grant the memory, and end the process when it is filled.
+  if (bytes > totalmem()) refuse();
   try {
     return new Uint8Array(bytes);
   } catch (error) {
-    throw new IncacheError(
-      `${path}: tensor '${name}' has ${bytes} bytes, more than can be held in memory at once`,
-      { cause: error },
-    );
+    return refuse(error);
   }
 }
