@@ -1,6 +1,7 @@
 /**
  * out = LN(x) (1 + scale) + shift, over the columns, no affine part. A tile of work is a block of rows.
  * Two passes: the mean, then the variance about it; the second pass also sums what rounding left of the mean.
+ * Rows whose squares are too large for float32 are computed in float64.
  */
 import { multiplyAdd, sumLanes } from './arithmetic';
 import { loadLanes, storeLanes } from './lanes';
@@ -56,10 +57,39 @@ function normalizeRow(x: usize, shift: usize, scale: usize, out: usize, columns:
     rest += d;
     square += d * d;
   }
+  if (!(square < Infinity)) {
+    normalizeWideRow(x, shift, scale, out, columns, epsilon);
+    return;
+  }
   const correction = rest / <f32>columns;
   const variance = max<f32>(square / <f32>columns - correction * correction, 0);
   const inverse = <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>epsilon));
   modulateRow(x, shift, scale, out, columns, mean, correction, inverse);
+}
+
+/** The same in float64, one element after another. */
+function normalizeWideRow(
+  x: usize,
+  shift: usize,
+  scale: usize,
+  out: usize,
+  columns: i32,
+  epsilon: f32,
+): void {
+  const bytes = (<usize>columns) << 2;
+  let mean: f64 = 0,
+    variance: f64 = 0;
+  for (let i: usize = 0; i < bytes; i += 4) mean += <f64>load<f32>(x + i);
+  mean /= <f64>columns;
+  for (let i: usize = 0; i < bytes; i += 4) {
+    const d = <f64>load<f32>(x + i) - mean;
+    variance += d * d;
+  }
+  const inverse = 1.0 / sqrt<f64>(variance / <f64>columns + <f64>epsilon);
+  for (let i: usize = 0; i < bytes; i += 4) {
+    const y = (<f64>load<f32>(x + i) - mean) * inverse;
+    store<f32>(out + i, <f32>(y * (1.0 + <f64>load<f32>(scale + i)) + <f64>load<f32>(shift + i)));
+  }
 }
 
 function sum(x: usize, columns: i32): f32 {
