@@ -33,9 +33,6 @@ export interface CalibrateOptions {
   readonly rank: RankChoice;
   /** Calibration data; `svd` needs none. */
   readonly source?: CalibrationSource;
-  /** For the factors' metadata: the source's seed and steps. */
-  readonly seed?: number;
-  readonly steps?: number;
   /** Of `whitened`: the share of the mean second moment added to every channel. Default 0.01. */
   readonly ridge?: number;
   /** Stops between two evaluations or layers. */
@@ -48,8 +45,6 @@ const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
   method: true,
   rank: true,
   source: true,
-  seed: true,
-  steps: true,
   ridge: true,
   signal: true,
   onProgress: true,
@@ -80,10 +75,10 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
       method: options.method,
       modelHash: await model.checkpoint.loadHash(options.signal),
       source: options.source?.description ?? 'none',
-      seed: options.seed ?? 0,
+      seed: options.source?.seed ?? 0,
       images: options.source?.images ?? 0,
       sampler: options.source ? 'ddim' : 'none',
-      steps: options.steps ?? 0,
+      steps: options.source?.steps ?? 0,
       createdBy: `incache ${VERSION}`,
     },
     new Map(layers),

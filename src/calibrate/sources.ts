@@ -20,6 +20,10 @@ export interface Evaluator {
 export interface CalibrationSource {
   /** For the factors' metadata. */
   readonly description: string;
+  /** Of its noise and draws. */
+  readonly seed: number;
+  /** Of the sampler whose timesteps it visits. */
+  readonly steps: number;
   readonly images: number;
   readonly batches: number;
   /** Sequences that every evaluation has. */
@@ -98,6 +102,8 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
 
   return {
     description: `${count} images noised by q_sample, ${steps} steps`,
+    seed,
+    steps,
     images: count,
     batches: count / batch,
     sequences: batch,
@@ -174,6 +180,8 @@ export function trajectorySource(
   const geometry = geometryOf(config, batch);
   return {
     description: `${count} own DDIM trajectories, ${steps} steps, guidance ${scale}, period ${period}, order ${order}`,
+    seed,
+    steps,
     images: count,
     batches: count / batch,
     sequences: guided ? 2 * batch : batch,

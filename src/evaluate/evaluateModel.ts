@@ -133,8 +133,8 @@ export async function evaluateModel(
     const fileOf = (output: RowOutput | undefined) => files[outputs.all.indexOf(output!)];
     writeResults(options, size, evaluation, fileOf(outputs.images));
     return {
-      ...evaluation.result(reference),
-      ...manifolds(options, fileOf(outputs.features)),
+      ...(await evaluation.result(reference, options.signal)),
+      ...(await manifolds(options, fileOf(outputs.features))),
       ...costs(totals, options.images),
       ...(!plan.gated && { bytesPerImage: bytesOf(plan) / batch }),
     };
@@ -249,11 +249,12 @@ function* chunksOf(file: RowFile): Generator<Uint8Array> {
     yield file.read(first, Math.min(CHUNK, file.rows - first));
 }
 
-function manifolds(
-  { extractor, reference }: EvaluateOptions,
+async function manifolds(
+  { extractor, reference, signal }: EvaluateOptions,
   features: RowFile | undefined,
-): Partial<PrecisionRecall> {
+): Promise<Partial<PrecisionRecall>> {
   if (!features) return {};
   const data = new Float32Array(features.read(0, features.rows).buffer);
-  return precisionRecall(reference!.rows!, { rows: features.rows, columns: extractor!.features, data });
+  const generated = { rows: features.rows, columns: extractor!.features, data };
+  return precisionRecall(reference!.rows!, generated, { ...(signal && { signal }) });
 }

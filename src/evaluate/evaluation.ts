@@ -2,7 +2,7 @@
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { type Accumulator, restoreState } from './accumulator.js';
 import type { ExtractedFeatures, FeatureExtractor } from './featureExtractor.js';
-import { frechetDistance } from './frechet.js';
+import { frechetDistanceOnThread } from './frechetThread.js';
 import { type Gaussian, GaussianAccumulator } from './gaussian.js';
 import { InceptionScore, type InceptionScoreResult, softmax } from './inceptionScore.js';
 import { Mean } from './mean.js';
@@ -163,8 +163,8 @@ export class Evaluation {
     };
   }
 
-  /** Of the images so far; distances are to `reference`. */
-  result(reference?: SetStatistics): EvaluationResult {
+  /** Of the images so far; distances are to `reference`. Rejects with the signal's reason when it is aborted. */
+  async result(reference?: SetStatistics, signal?: AbortSignal): Promise<EvaluationResult> {
     const value = (mean: Mean) => (mean.state.count[0]! > 0 ? mean.value : undefined);
     return defined({
       images: this.#done,
@@ -174,8 +174,8 @@ export class Evaluation {
       relativeL2: this.#relativeL2.pairs > 0 ? this.#relativeL2.value : undefined,
       accuracy: value(this.#accuracy),
       inceptionScore: this.#inceptionScore?.result(),
-      frechet: distance(this.#features, reference?.features),
-      spatialFrechet: distance(this.#spatial, reference?.spatial),
+      frechet: await distance(this.#features, reference?.features, signal),
+      spatialFrechet: await distance(this.#spatial, reference?.spatial, signal),
     });
   }
 
@@ -229,11 +229,12 @@ export class Evaluation {
   }
 }
 
-function distance(
+async function distance(
   images: GaussianAccumulator | undefined,
   reference: Gaussian | undefined,
-): number | undefined {
-  return images && reference && frechetDistance(images.gaussian(), reference);
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  return images && reference && frechetDistanceOnThread(images.gaussian(), reference, signal);
 }
 
 function largest(values: Float32Array): number {

@@ -4,6 +4,7 @@
  * the manifold of the other, which is the union of balls around its vectors that reach to their k-th neighbour.
  */
 import { ArgumentError, requireInteger } from '../errors.js';
+import { Turns } from './turns.js';
 
 /** `data` holds rows * columns numbers: a feature vector a row. */
 export interface FeatureRows {
@@ -22,15 +23,22 @@ export interface PrecisionRecall {
 /** The paper's k. */
 export const DEFAULT_NEIGHBOURS = 3;
 
+export interface PrecisionRecallOptions {
+  /** Default `DEFAULT_NEIGHBOURS`. */
+  readonly neighbours?: number;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Time grows with the square of the number of vectors; 10,000 of 64 features take seconds.
- * Throws an `ArgumentError` unless both sets have the same features and more than `neighbours` vectors.
+ * Time grows with the square of the number of vectors; 10,000 of 64 features take seconds. The event loop turns
+ * meanwhile. Rejects with the signal's reason when it is aborted, and with an `ArgumentError` unless both sets have
+ * the same features and more than `neighbours` vectors.
  */
-export function precisionRecall(
+export async function precisionRecall(
   reference: FeatureRows,
   generated: FeatureRows,
-  neighbours = DEFAULT_NEIGHBOURS,
-): PrecisionRecall {
+  { neighbours = DEFAULT_NEIGHBOURS, signal }: PrecisionRecallOptions = {},
+): Promise<PrecisionRecall> {
   requireInteger('neighbours', neighbours, 1);
   if (generated.columns !== reference.columns)
     throw new ArgumentError(
@@ -40,9 +48,15 @@ export function precisionRecall(
     );
   requireRows('reference', reference, neighbours);
   requireRows('generated', generated, neighbours);
+  const turns = new Turns(signal);
   return {
-    precision: shareInside(generated, reference, squaredRadii(reference, neighbours)),
-    recall: shareInside(reference, generated, squaredRadii(generated, neighbours)),
+    precision: await shareInside(
+      generated,
+      reference,
+      await squaredRadii(reference, neighbours, turns),
+      turns,
+    ),
+    recall: await shareInside(reference, generated, await squaredRadii(generated, neighbours, turns), turns),
   };
 }
 
@@ -58,10 +72,11 @@ function requireRows(name: string, { rows, columns, data }: FeatureRows, neighbo
 }
 
 /** Squared distance of every vector to its k-th nearest among the others. */
-function squaredRadii(set: FeatureRows, neighbours: number): Float64Array {
+async function squaredRadii(set: FeatureRows, neighbours: number, turns: Turns): Promise<Float64Array> {
   const radii = new Float64Array(set.rows);
   const nearest = new Float64Array(neighbours);
   for (let i = 0; i < set.rows; i++) {
+    await turns.take();
     nearest.fill(Number.POSITIVE_INFINITY);
     for (let j = 0; j < set.rows; j++) {
       if (j === i) continue;
@@ -76,14 +91,21 @@ function squaredRadii(set: FeatureRows, neighbours: number): Float64Array {
   return radii;
 }
 
-function shareInside(points: FeatureRows, centres: FeatureRows, radii: Float64Array): number {
+async function shareInside(
+  points: FeatureRows,
+  centres: FeatureRows,
+  radii: Float64Array,
+  turns: Turns,
+): Promise<number> {
   let inside = 0;
-  for (let i = 0; i < points.rows; i++)
+  for (let i = 0; i < points.rows; i++) {
+    await turns.take();
     for (let j = 0; j < centres.rows; j++)
       if (squaredDistance(points, i, centres, j, radii[j]!) <= radii[j]!) {
         inside++;
         break;
       }
+  }
   return inside / points.rows;
 }
 

@@ -82,8 +82,6 @@ export class FactorStore {
     const factors = await calibrate(pipeline, {
       method,
       rank: errors ? { spread: rank, errors } : rank,
-      seed: ownSeed,
-      steps: sampling.steps,
       ...(source && { source }),
       ...(signal && { signal }),
       onProgress: (_, total) => advance(this.#calibrationWork(choice) / total),

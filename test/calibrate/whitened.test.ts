@@ -110,6 +110,17 @@ describe(`embedded model, ${IMAGES} images, rank ${RANK}`, () => {
         assert.ok(own > 0 && own <= theirs, `${layer}: whitened ${own}, ${method} ${theirs}`);
       }
     });
+
+  test('the ridge: of 0.01 where none is given, and every larger one costs more on what it was made with', async () => {
+    const of = (ridge: number) => calibrate(model, { method: 'whitened', rank: RANK, source, ridge });
+    const [least, given, tenfold] = [await of(1e-6), await of(0.01), await of(0.1)];
+    assert.deepEqual(whitened.layers, given.layers);
+    const layer = 'blocks.1.proj';
+    const weight = weightOf(model, layer, given.requireLayer(layer));
+    const error = (factors: FactorSet) =>
+      meanSquaredError(weight, factors.requireLayer(layer), moments.get(`moment.${layer}`)!);
+    assert.ok(error(least) < error(given) && error(given) < error(tenfold));
+  });
 });
 
 /** The linear's rows of the checkpoint; q, k and v are the thirds of one tensor. */

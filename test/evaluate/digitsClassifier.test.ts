@@ -122,7 +122,7 @@ describe("the authors' figures, from 100 samples of the same model and noise", a
         labels: Array.from({ length: 100 }, (_, i) => i % 10),
         ...(name !== 'full' && { uncached }),
       });
-      const found = evaluation.result({ features: classifier.reference });
+      const found = await evaluation.result({ features: classifier.reference });
       const theirs = results.find(match)!;
       close(found.accuracy, theirs.accuracy, 'accuracy');
       close(found.inceptionScore?.mean, theirs.inception_score, 'inception score');

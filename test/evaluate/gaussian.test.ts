@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { restoreState } from '../../src/evaluate/accumulator.js';
 import { frechetDistance } from '../../src/evaluate/frechet.js';
+import { frechetDistanceOnThread } from '../../src/evaluate/frechetThread.js';
 import { GaussianAccumulator } from '../../src/evaluate/gaussian.js';
 import { assertClose } from '../support/compare.js';
 import { readNpz } from '../support/npz.js';
@@ -117,5 +118,23 @@ describe('Frechet distance', () => {
     assert.throws(() => frechetDistance(set, diagonal([0], [1])), /'of 1 features'; expected 5/);
     const broken = { mean: set.mean, covariance: new Float64Array(9) };
     assert.throws(() => frechetDistance(set, broken), /covariance of b is '9 numbers'; expected 25/);
+  });
+
+  test('ctrl-c-reference: of many features they are computed on a thread, which stops when asked to', async () => {
+    const features = 160;
+    const of = (seed: number) => {
+      const accumulator = new GaussianAccumulator(features);
+      const numbers = new Random(seed);
+      for (let i = 0; i < 200; i++) accumulator.add(numbers.normals(features));
+      return accumulator.gaussian();
+    };
+    const [a, b] = [of(1), of(2)];
+    assert.equal(await frechetDistanceOnThread(a, b), frechetDistance(a, b));
+    const controller = new AbortController();
+    const started = frechetDistanceOnThread(a, b, controller.signal);
+    controller.abort();
+    await assert.rejects(started, { name: 'AbortError' });
+    await assert.rejects(frechetDistanceOnThread(a, b, controller.signal), { name: 'AbortError' });
+    await assert.rejects(frechetDistanceOnThread(a, { ...b, mean: b.mean.slice(1) }), /of 159 features/);
   });
 });

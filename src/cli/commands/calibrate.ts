@@ -103,8 +103,6 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         ? { spread: flags.rank, errors: await layerErrors(flags, pipeline, signal, progress.advance) }
         : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
-      seed: flags.seed,
-      steps: flags.steps,
       ridge: flags.ridge,
       signal,
       onProgress: () => progress.advance(),

@@ -86,8 +86,6 @@ async function sampleRows(
     method: METHOD,
     rank,
     source,
-    seed,
-    steps: 50,
     signal,
     onProgress: () => progress.advance(),
   });
