@@ -148,7 +148,7 @@ function requireRanks(file: SafetensorsFile, layers: ReadonlyMap<string, LayerFa
   for (const [name, { rank }] of layers) {
     if (listed[name] !== rank)
       throw new FormatError(
-        `${file.path} lists rank ${listed[name] ?? 'none'} for '${name}', but its factors have rank ${rank}`,
+        `${file.path} lists rank ${JSON.stringify(listed[name]) ?? 'none'} for '${name}', but its factors have rank ${rank}`,
       );
   }
   const lost = Object.keys(listed).find((name) => !layers.has(name));
