@@ -8,10 +8,12 @@ import { ErrorTable } from '../../src/calibrate/errorTable.js';
 import { FactorSet, type FactorSetInfo, type LayerFactors } from '../../src/calibrate/factorSet.js';
 import { loadCalibrationImages } from '../../src/calibrate/images.js';
 import { cacheOptions } from '../../src/cli/cacheFlags.js';
+import { samplerOfScheduler, schedulerTable } from '../../src/diffusion/scheduler.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { readStatistics } from '../../src/evaluate/statisticsFile.js';
 import { parsePlan, serializePlan } from '../../src/plan/file.js';
-import { readNpz, writeNpz } from '../../src/weights/npz.js';
+import { readJsonObject } from '../../src/weights/jsonFile.js';
+import { NpzFile, writeNpz } from '../../src/weights/npz.js';
 import { openTensors } from '../../src/weights/openTensors.js';
 import { SafetensorsFile, writeSafetensors } from '../../src/weights/safetensors.js';
 import type { TensorSource } from '../../src/weights/tensorSource.js';
@@ -44,6 +46,19 @@ const INFO: FactorSetInfo = {
   createdBy: 'incache 0.1.0',
 };
 
+/** The fields that diffusers writes for all of them. */
+const SCHEDULER = {
+  _diffusers_version: '0.30.0',
+  num_train_timesteps: 100,
+  beta_start: 0.0001,
+  beta_end: 0.02,
+  beta_schedule: 'linear',
+  trained_betas: null,
+  prediction_type: 'epsilon',
+  timestep_spacing: 'leading',
+  steps_offset: 0,
+};
+
 export const READERS: readonly Reader[] = [
   {
     name: 'safetensors',
@@ -69,6 +84,26 @@ export const READERS: readonly Reader[] = [
     name: 'PyTorch checkpoint',
     extension: 'pt',
     samples: () => filesOf('fuzz/pytorch'),
+    read: (path) => {
+      using source = openTensors(path);
+      readAll(source);
+    },
+  },
+  {
+    name: 'index of several files',
+    extension: 'json',
+    structure: 'json',
+    samples: (folder) => {
+      const shards = ['a', 'b'].map((name) => {
+        const tensor = { name, dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) } as const;
+        writeSafetensors(join(folder, `${name}.safetensors`), [tensor]);
+        return [name, `${name}.safetensors`] as const;
+      });
+      const path = join(folder, 'model.safetensors.index.json');
+      const index = { metadata: { total_size: 16 }, weight_map: Object.fromEntries(shards) };
+      writeFileSync(path, JSON.stringify(index));
+      return [path];
+    },
     read: (path) => {
       using source = openTensors(path);
       readAll(source);
@@ -145,7 +180,12 @@ export const READERS: readonly Reader[] = [
     extension: 'npz',
     samples: (folder) => [arrays(join(folder, 'arrays.npz'))],
     read: (path) => {
-      for (const { data } of readNpz(path).values()) void data.length;
+      using file = NpzFile.open(path);
+      for (const name of file.names) {
+        file.header(name);
+        file.readFloat32(name);
+        for (const _ of file.rows(name, 1));
+      }
     },
   },
   {
@@ -179,6 +219,24 @@ export const READERS: readonly Reader[] = [
     read: (path) => {
       const text = serializePlan(parsePlan(readFileSync(path, 'utf8')));
       if (serializePlan(parsePlan(text)) !== text) throw new Error('a plan that is written is another');
+    },
+  },
+  {
+    name: 'scheduler',
+    extension: 'json',
+    structure: 'json',
+    samples: (folder) =>
+      ['DDIMScheduler', 'DDPMScheduler', 'DPMSolverMultistepScheduler', 'EulerDiscreteScheduler'].map(
+        (_class_name) => {
+          const path = join(folder, `${_class_name}.json`);
+          writeFileSync(path, JSON.stringify({ ...SCHEDULER, _class_name }));
+          return path;
+        },
+      ),
+    read: (path) => {
+      const config = readJsonObject(path);
+      const request = { steps: 5, eta: 0, predictsVariance: false };
+      return schedulerTable(config, samplerOfScheduler(config), request);
     },
   },
   {
