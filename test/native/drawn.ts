@@ -1,4 +1,5 @@
 /** What the sampler of the C library draws, beside what the pipeline draws: samplers with and without fresh noise. */
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exportModel } from '../../src/export/modelFile.js';
@@ -23,6 +24,21 @@ const CASES: readonly [name: string, options: Partial<SampleOptions>][] = [
 export function testDrawn(tree: string): void {
   describe('the sampler in C draws what the pipeline draws', () => {
     const folder = temporaryFolder();
+
+    test('places of images beyond 2^32 are refused', async () => {
+      const file = join(folder, 'three.incache');
+      const checkpoint = writeTinyModel(join(folder, 'three.safetensors'));
+      await using pipeline = await DiTPipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
+      exportModel(pipeline, file, { labels: [0, 0, 0], steps: 1 });
+      const draw = (first: number) =>
+        run(join(tree, 'incache_test_draw'), [file, '7', String(first), '0', '0', '0']);
+      assert.throws(
+        () => draw(2 ** 32 - 2),
+        /first_image is 4294967294; expected at most 4294967293 for a batch of 3/,
+      );
+      draw(2 ** 32 - 3);
+    });
+
     for (const [place, [name, options]] of CASES.entries())
       test(name, async () => {
         const file = join(folder, `${place}.incache`);
