@@ -79,8 +79,12 @@ export function requireInteger(
   maximum = Number.MAX_SAFE_INTEGER,
 ): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= minimum && (value as number) <= maximum) return;
+  // Beyond 2^53 - 1 it is the limit that is in the way, which then has to be named.
+  const isLarge = typeof value === 'number' && value > Number.MAX_SAFE_INTEGER;
   const bound =
-    maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+    maximum === Number.MAX_SAFE_INTEGER && !isLarge
+      ? `of at least ${minimum}`
+      : `from ${minimum} to ${maximum}`;
   throw new ArgumentError(argument, value, `an integer ${bound}`);
 }
 

@@ -54,6 +54,13 @@ type Parameters = (typeof POLICY_PARAMETERS)[CachePolicyName];
 /** A parameter of some policy. */
 export type CacheParameter = (Parameters['needs'] | Parameters['takes'])[number];
 
+/** Steps from one computed step to the next where nothing is said about it. */
+export const DEFAULT_PERIODS: Readonly<Partial<Record<CachePolicyName, number>>> = {
+  reuse: 2,
+  calibrated: 2,
+  taylorseer: 3,
+};
+
 /** All parameters that a policy has, those that it needs first. */
 export function parametersOf(policy: CachePolicyName): readonly CacheParameter[] {
   const { needs, takes } = POLICY_PARAMETERS[policy];

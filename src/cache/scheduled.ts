@@ -7,7 +7,7 @@
  *   beyond the paper, with order 1, against the line through the last two stored steps (line.ts)
  */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
-import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
+import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from './schedule.js';
 
 export const SCHEDULED_POLICIES = ['none', 'reuse', 'calibrated'] as const;
@@ -52,7 +52,7 @@ export class Scheduled implements CachePolicy {
     if (rule !== undefined && typeof rule !== 'function')
       throw new ArgumentError('rule', rule, 'a function of step and layer');
     if (rule) return Schedule.fromRule(layers, steps, rule);
-    return Schedule.fromPeriod(layers, steps, period ?? 2);
+    return Schedule.fromPeriod(layers, steps, period ?? DEFAULT_PERIODS[this.name]!);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { requireInteger } from '../errors.js';
 import { MOST_ORDER } from '../models/actions.js';
-import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
+import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import { Schedule, scheduleLayers } from './schedule.js';
 
 export interface TaylorSeerParameters {
@@ -26,7 +26,12 @@ export class TaylorSeer implements CachePolicy {
   readonly warmup: number;
   readonly gatherSteps: readonly number[] | undefined;
 
-  constructor({ period = 3, gatherSteps, order = 1, warmup = 2 }: TaylorSeerParameters) {
+  constructor({
+    period = DEFAULT_PERIODS.taylorseer!,
+    gatherSteps,
+    order = 1,
+    warmup = 2,
+  }: TaylorSeerParameters) {
     requireInteger('period', period, 1);
     requireInteger('order', order, 0, MOST_ORDER);
     requireInteger('warmup', warmup, 1);

@@ -1,4 +1,6 @@
 /** From a model to the factors of its linears. */
+import { basename } from 'node:path';
+
 import { requireFinite } from '../backend/finite.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject, requireOneOf } from '../errors.js';
@@ -39,6 +41,8 @@ export interface CalibrateOptions {
   readonly signal?: AbortSignal;
   /** Called after every batch and every layer. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Called after every evaluation of the network: `source.batches` times `source.evaluations`. */
+  readonly onEvaluation?: () => void;
 }
 
 const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
@@ -48,6 +52,7 @@ const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
   ridge: true,
   signal: true,
   onProgress: true,
+  onEvaluation: true,
 };
 
 /** A layer gets at most so many times the rank that is spread: more would be little used, and takes time to make. */
@@ -74,6 +79,7 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
     {
       method: options.method,
       modelHash: await model.checkpoint.loadHash(options.signal),
+      model: basename(model.checkpoint.path),
       source: options.source?.description ?? 'none',
       seed: options.source?.seed ?? 0,
       images: options.source?.images ?? 0,
@@ -91,7 +97,7 @@ export function calibrationWork(config: DiTConfig, source: CalibrationSource | u
 }
 
 async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
-  const { method, source, signal, onProgress } = options;
+  const { method, source, signal, onProgress, onEvaluation } = options;
   if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
   const total = calibrationWork(model.checkpoint.config, source);
   return measureStatistics(model, {
@@ -100,6 +106,7 @@ async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Prom
     secondMoments: method === 'whitened',
     signal,
     onBatch: (done) => onProgress?.(done, total),
+    ...(onEvaluation && { onEvaluation }),
   });
 }
 

@@ -7,12 +7,14 @@
 import type { CacheKind, MeasuredErrors } from '../cache/measuredErrors.js';
 import { FormatError, IncacheError, requireInteger, requireObject } from '../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../weights/safetensors.js';
-import type { FactorSet } from './factorSet.js';
+import { type FactorSet, modelName } from './factorSet.js';
 import { requireLength } from './layerWeight.js';
 
 export interface ErrorTableInfo {
   /** Hash of the checkpoint that was measured. */
   readonly modelHash: string;
+  /** Name of its file, for people. */
+  readonly model?: string;
   /** Hash of the factors it was calibrated with; undefined when reuse alone was measured. */
   readonly factorHash?: string;
   /** As in `ddim`. */
@@ -133,12 +135,11 @@ export class ErrorTable implements MeasuredErrors {
     return this.#errors[kind]!.sublayers![(step * this.gaps + gap - 1) * this.sublayers + sublayer]!;
   }
 
-  /** @throws IncacheError naming both hashes unless the model with this one was measured. */
-  requireModel(hash: string): void {
+  /** @throws IncacheError naming both models unless the one with this hash was measured. */
+  requireModel(hash: string, path?: string): void {
     if (hash === this.info.modelHash) return;
-    throw new IncacheError(
-      `the errors were measured of the model with hash ${this.info.modelHash}, not of this one with hash ${hash}`,
-    );
+    const [theirs, ours] = [modelName(this.info.modelHash, this.info.model), modelName(hash, path)];
+    throw new IncacheError(`the errors were measured of another model, ${theirs}; this one is ${ours}`);
   }
 
   /** @throws IncacheError unless calibration was measured with these factors. */

@@ -30,6 +30,7 @@ export function writeFactorFile(
     version: VERSION,
     method: info.method,
     modelHash: info.modelHash,
+    ...(info.model !== undefined && { model: info.model }),
     source: info.source,
     seed: String(info.seed),
     images: String(info.images),
@@ -62,6 +63,7 @@ function readInfo(file: SafetensorsFile): FactorSetInfo {
   return {
     method: requireMethod(file),
     modelHash: requireText(file, 'modelHash'),
+    ...(file.metadata.model !== undefined && { model: file.metadata.model }),
     source: requireText(file, 'source'),
     seed: requireCount(file, 'seed'),
     images: requireCount(file, 'images'),

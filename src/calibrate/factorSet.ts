@@ -1,5 +1,6 @@
 /** The factors of all layers of one model, with where they come from. */
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { ArgumentError, IncacheError, requireInteger, requireObject, requireOneOf } from '../errors.js';
 import { readFactorFile, writeFactorFile } from './factorFile.js';
 import { FACTOR_METHODS, type FactorMethod } from './factors.js';
@@ -22,6 +23,8 @@ export interface FactorSetInfo {
   readonly method: FactorMethod;
   /** Hash of the checkpoint whose weights were factored. */
   readonly modelHash: string;
+  /** Name of its file, for people. */
+  readonly model?: string;
   /** Where the calibration data came from, for people. */
   readonly source: string;
   /** Of the random numbers of calibration. */
@@ -96,13 +99,18 @@ export class FactorSet {
     return this.requireLayer(layer)[side as 'up' | 'down'];
   }
 
-  /** @throws IncacheError naming both hashes unless the factors were made from the model with this one. */
-  requireModel(hash: string): void {
+  /** @throws IncacheError naming both models unless the factors were made from the one with this hash. */
+  requireModel(hash: string, path?: string): void {
     if (hash === this.info.modelHash) return;
-    throw new IncacheError(
-      `the factors were made for the model with hash ${this.info.modelHash}, not for this one with hash ${hash}`,
-    );
+    const [theirs, ours] = [modelName(this.info.modelHash, this.info.model), modelName(hash, path)];
+    throw new IncacheError(`the factors were made for another model, ${theirs}; this one is ${ours}`);
   }
+}
+
+/** A model as people know it: the name of its file, and enough of its hash to tell it from another of that name. */
+export function modelName(hash: string, path: string | undefined): string {
+  const short = `hash ${hash.slice(0, 12)}`;
+  return path === undefined ? `of ${short}` : `${basename(path)} (${short})`;
 }
 
 /** The layer with its first `rank` columns of Wa and rows of Wb. */

@@ -23,11 +23,13 @@ export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of batches measured. */
   readonly onBatch?: (done: number) => void;
+  /** Called after every evaluation of the network. */
+  readonly onEvaluation?: () => void;
 }
 
 /** Shows all batches of the source to the model. */
 export async function measureStatistics(model: LoadedModel, options: MeasureOptions): Promise<Statistics> {
-  const { source, increments, secondMoments = false, signal, onBatch } = options;
+  const { source, increments, secondMoments = false, signal, onBatch, onEvaluation } = options;
   using probe = await Probe.create({
     config: model.checkpoint.config,
     device: model.device,
@@ -38,14 +40,18 @@ export async function measureStatistics(model: LoadedModel, options: MeasureOpti
     slopes: source.slopes,
   });
   for (let batch = 0; batch < source.batches; batch++) {
-    await source.run(batch, stoppable(probe, signal), increments);
+    await source.run(batch, watched(probe, signal, onEvaluation), increments);
     onBatch?.(batch + 1);
   }
   return probe.finish();
 }
 
-/** The probe, letting signals and timers through before every evaluation. */
-function stoppable(probe: Probe, signal: AbortSignal | undefined): Pick<Probe, 'store' | 'measure'> {
+/** The probe, letting signals and timers through before every evaluation, and telling of each. */
+function watched(
+  probe: Probe,
+  signal: AbortSignal | undefined,
+  onEvaluation: (() => void) | undefined,
+): Pick<Probe, 'store' | 'measure'> {
   const pause = async () => {
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
@@ -53,11 +59,15 @@ function stoppable(probe: Probe, signal: AbortSignal | undefined): Pick<Probe, '
   return {
     store: async (...args) => {
       await pause();
-      return probe.store(...args);
+      const output = await probe.store(...args);
+      onEvaluation?.();
+      return output;
     },
     measure: async (...args) => {
       await pause();
-      return probe.measure(...args);
+      const output = await probe.measure(...args);
+      onEvaluation?.();
+      return output;
     },
   };
 }

@@ -26,6 +26,8 @@ export interface CalibrationSource {
   readonly steps: number;
   readonly images: number;
   readonly batches: number;
+  /** The most evaluations of the network that a batch takes. */
+  readonly evaluations: number;
   /** Sequences that every evaluation has. */
   readonly sequences: number;
   /** The slopes that increments are measured with. Default: 0 alone. */
@@ -106,6 +108,7 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
     steps,
     images: count,
     batches: count / batch,
+    evaluations: 2,
     sequences: batch,
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
@@ -184,6 +187,7 @@ export function trajectorySource(
     steps,
     images: count,
     batches: count / batch,
+    evaluations: steps,
     sequences: guided ? 2 * batch : batch,
     slopes: order === 0 ? [0] : Array.from({ length: period }, (_, distance) => distance / period),
     async run(index, evaluator, increments) {

@@ -2,6 +2,7 @@
 /** The command line: one file a command in `commands/`. Results go to stdout, progress and errors to stderr. */
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
+import { withOurNames } from './aliases.js';
 import { registerBench } from './commands/bench.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerChooseRank } from './commands/chooseRank.js';
@@ -35,7 +36,7 @@ registerDemo(program);
 registerBench(program);
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(withOurNames(process.argv));
   process.exitCode = EXIT.done;
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--debug'));

@@ -11,7 +11,7 @@ export const MOST_STEPS = 1000;
 export function integer(option: string, minimum: number, maximum?: number): (text: string) => number {
   return (text) => {
     const value = toNumber(text);
-    requireInteger(option, Number.isSafeInteger(value) ? value : text, minimum, maximum);
+    requireInteger(option, Number.isInteger(value) ? value : text, minimum, maximum);
     return value;
   };
 }

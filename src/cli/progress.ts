@@ -14,14 +14,20 @@ export interface EstimatedProgress {
 /** A progress bar on stderr when that is a terminal, and nothing otherwise. */
 export function startProgress(what: string, total: number, quiet: boolean): Progress {
   if (quiet || !process.stderr.isTTY) return { advance() {}, stop() {} };
-  const format = `${what} {bar} {value}/{total} {eta_formatted} left {note}`;
+  const format = `${what} {bar} {value}/{total} {left} {note}`;
   const bar = new SingleBar(
     { format, stream: process.stderr, clearOnComplete: true },
     Presets.shades_classic,
   );
-  bar.start(total, 0, { note: '' });
+  bar.start(total, 0, { note: '', left: '' });
+  const started = performance.now();
+  let done = 0;
   return {
-    advance: (note = '') => bar.increment(1, { note }),
+    advance: (note = '') => {
+      done++;
+      const seconds = (performance.now() - started) / 1000;
+      bar.increment(1, { note, left: leftText(seconds, done, total) });
+    },
     stop: () => bar.stop(),
   };
 }
@@ -29,21 +35,30 @@ export function startProgress(what: string, total: number, quiet: boolean): Prog
 /** As `startProgress`, of work whose estimate comes with it. */
 export function startEstimatedProgress(what: string, quiet: boolean): EstimatedProgress {
   if (quiet || !process.stderr.isTTY) return { set() {}, stop() {} };
-  const format = `${what} {bar} {percentage} % {left} left  {note}`;
+  const format = `${what} {bar} {percentage} % {left}  {note}`;
   const bar = new SingleBar(
     { format, stream: process.stderr, clearOnComplete: true },
     Presets.shades_classic,
   );
-  bar.start(100, 0, { left: '?', note: '' });
+  bar.start(100, 0, { left: '', note: '' });
   return {
     set: (share, secondsLeft, note) =>
-      bar.update(Math.floor(100 * share), { left: durationText(secondsLeft), note }),
+      bar.update(Math.floor(100 * share), {
+        left: secondsLeft === undefined ? '' : `${durationText(secondsLeft)} left`,
+        note,
+      }),
     stop: () => bar.stop(),
   };
 }
 
-function durationText(seconds: number | undefined): string {
-  if (seconds === undefined) return '?';
+/** Nothing until there is something to go by: a share of the work, and seconds that are no warm-up. */
+export function leftText(seconds: number, done: number, total: number): string {
+  if (done >= total || seconds < 2 || done < Math.min(3, total)) return '';
+  return `${durationText((seconds / done) * (total - done))} left`;
+}
+
+function durationText(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
   const minutes = Math.ceil(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }

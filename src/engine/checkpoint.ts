@@ -9,6 +9,7 @@ import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
 import type { CanonicalSource } from './canonicalSource.js';
 import { type DitLayout, openDit } from './ditLayout.js';
 import { locateModel, type ModelFiles } from './modelFiles.js';
+import { requireCheckpoint } from './ownFiles.js';
 
 export interface OpenModelOptions extends ConfigHints, OpenOptions {}
 
@@ -38,6 +39,7 @@ export class DiTCheckpoint implements WeightSource, Disposable {
     this.files = locateModel(path);
     this.#source = openTensors(this.files.weights, options);
     try {
+      requireCheckpoint(path, this.#source.metadata);
       const { config, layout, tensors, notes } = openDit(this.#source, this.files, options);
       [this.config, this.layout, this.#tensors, this.notes] = [config, layout, tensors, notes];
     } catch (error) {

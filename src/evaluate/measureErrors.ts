@@ -1,4 +1,5 @@
 /** Measures what caching costs a model in error, for the policies that choose by it. */
+import { basename } from 'node:path';
 import type { CacheKind } from '../cache/measuredErrors.js';
 import { scheduleLayers } from '../cache/schedule.js';
 import { ErrorTable, type KindErrors, MOST_MEASURED_ORDER } from '../calibrate/errorTable.js';
@@ -94,6 +95,7 @@ export async function measureErrors(
   return new ErrorTable(
     {
       modelHash: pipeline.checkpoint.hash,
+      model: basename(pipeline.checkpoint.path),
       ...(factors && { factorHash: factors.hash }),
       sampler: trajectory.sampler.name,
       steps,

@@ -1,4 +1,5 @@
 /** Models as one file: the plans, weights, factors and sampler of a run, for programs that know nothing of them. */
+import { DEFAULT_PERIODS } from '../cache/cachePolicy.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import type { Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
@@ -109,7 +110,7 @@ function headerOf(
 
 /** As in `calibrated p=2 ddim-50`. */
 function nameOf({ cache, sampler, steps }: ResolvedOptions): string {
-  const { policy = 'none', period = policy === 'taylorseer' ? 3 : 2, gatherSteps, rule, schedule } = cache;
+  const { policy = 'none', period = DEFAULT_PERIODS[policy], gatherSteps, rule, schedule } = cache;
   const rhythm = gatherSteps || rule || schedule ? 'scheduled' : `p=${period}`;
   return `${policy === 'none' ? 'full' : `${policy} ${rhythm}`} ${sampler}-${steps}`;
 }

@@ -123,7 +123,7 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
 function factorsOf(checkpoint: DiTCheckpoint, cache: AnyCacheOptions): FactorSet | undefined {
   const factors = cache.policy === 'calibrated' ? needed(cache, 'factors') : cache.factors;
   if (!factors) return undefined;
-  factors.requireModel(checkpoint.hash);
+  factors.requireModel(checkpoint.hash, checkpoint.path);
   for (let block = 0; block < checkpoint.config.depth; block++)
     for (const linear of BLOCK_LINEARS) factors.requireLayer(layerName(block, linear));
   return factors;
@@ -136,7 +136,7 @@ function requireErrorsFit(
   factors: FactorSet | undefined,
 ): void {
   if (!errors) return;
-  errors.requireModel(checkpoint.hash);
+  errors.requireModel(checkpoint.hash, checkpoint.path);
   if (factors) errors.requireFactors(factors);
 }
 

@@ -1,4 +1,6 @@
 /** The way in: a model on a device, from which images are sampled. */
+import { basename } from 'node:path';
+import { inspect } from 'node:util';
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
@@ -80,7 +82,8 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   /**
-   * Samples and yields every step; returns the result. Image i is the same whatever the batch. Leaving the
+   * Samples and yields every step; returns the result. Image i is the same whatever the
+   * batch, unless the cache policy decides while it runs (`teacache`, `first-block`, `fastcache`): it decides for a batch. Leaving the
    * loop frees the run's memory; several runs may be under way at once, and take turns.
    */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
@@ -153,6 +156,7 @@ export class DiTPipeline implements AsyncDisposable {
       shape: [count, inChannels, inputSize, inputSize],
       report: {
         images: count,
+        batch: Math.min(resolved.batch, count),
         steps: sampler.timesteps.length,
         sampler: sampler.name,
         ...sums,
@@ -190,6 +194,14 @@ export class DiTPipeline implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  /** One line for `console.log`. */
+  [inspect.custom](): string {
+    const { backend, threads } = this.device;
+    const { hiddenSize, depth } = this.config;
+    const state = this.#disposed ? 'disposed' : `${backend}, ${threads} threads`;
+    return `DiTPipeline { ${basename(this.checkpoint.path)}, ${depth} blocks of width ${hiddenSize}, ${state} }`;
   }
 
   #requireOpen(): void {

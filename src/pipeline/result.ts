@@ -27,6 +27,8 @@ export interface SampleStep {
 
 export interface SampleReport {
   readonly images: number;
+  /** The most images that were denoised together. Where gates decide, an image depends on the others of its batch. */
+  readonly batch: number;
   readonly steps: number;
   readonly sampler: SamplerName;
   /** Multiply-accumulates of all steps and of the conditioning, guidance included. */

@@ -186,7 +186,7 @@ describe('factors', { concurrency: 2 }, () => {
     (await calibrate(pipeline, { method: 'svd', rank: 4 })).save(foreign);
   });
   const FILES: readonly (readonly [name: string, path: string, says: string])[] = [
-    ['of another model', foreign, 'the factors were made for the model with hash'],
+    ['of another model', foreign, 'the factors were made for another model'],
     ['that are a model', tiny, 'is not a file of factors: its format is missing; expected incache-factors'],
     ['missing', inputs.path('none.safetensors'), 'ENOENT'],
     ['empty', inputs.path('empty'), 'it has only 0 bytes'],

@@ -26,11 +26,19 @@ describe('info', { concurrency: 2 }, () => {
 
   test('of a model says its configuration, costs and memory', async () => {
     const stdout = await say('info', '--model', tiny);
-    for (const line of [/^hiddenSize +32$/m, /^depth +2$/m, /^cache +[\d.]+ KiB$/m, /^step\.0\.store +\d+/m])
+    for (const line of [
+      /^blocks +2, of width 32, 2 heads, MLP of 64$/m,
+      /^MACs over uncached +0\.\d+$/m,
+      /^cache +[\d.]+ KiB$/m,
+      /^step\.0\.store +\d+/m,
+    ])
       assert.match(stdout, line);
+    assert.ok(stdout.split('\n').length <= 25, stdout);
+    assert.match(await say('info', '--model', tiny, '--costs'), /^blocks\.1\.fc2 +/m);
     const json = await say('info', '--model', tiny, '--json');
     assert.match(json, /^\{.*\}\n$/);
-    const { config, weightBytes, memory, macs, plans } = JSON.parse(json);
+    const { config, weightBytes, memory, macs, macRatio, plans } = JSON.parse(json);
+    assert.ok(macRatio > 0 && macRatio < 1, `${macRatio}`);
     assert.deepEqual(config, { ...TINY, guidanceChannels: TINY.inChannels });
     assert.ok(weightBytes > 0 && memory.cache > 0 && macs > 0);
     const names = plans.map(({ name }: { name: string }) => name);

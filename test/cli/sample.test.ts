@@ -1,11 +1,12 @@
 /** `incache sample`: what it writes and says, and that the same request gives the same bytes. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import { backends } from '../../src/index.js';
 import { readNpz } from '../support/npz.js';
-import { incache, Workplace } from './run.js';
+import { CLI, incache, Workplace } from './run.js';
 
 /** The embedded model: 32 x 32 pixels, one channel, ten classes. */
 const SIDE = 32;
@@ -37,6 +38,7 @@ describe('what is written', { concurrency: 2 }, () => {
       { width: across, height: across, channels: 1, depth: 8 },
     );
     assert.match(stdout, /^samples\.png: 3 images, 4 steps, [\d.]+ GMAC, [\d.]+ s/);
+    assert.match(stdout, new RegExp(`^backend ${CHOSEN}, \\d+ threads?; no cache policy; cache 0 B$`, 'm'));
   });
 
   test('arrays, the same pixels in a grid, and each picture by itself', async () => {
@@ -91,7 +93,40 @@ describe('what is written', { concurrency: 2 }, () => {
     assert.equal(report.cachedBlocks.length, 2);
     assert.deepEqual([report.threshold, report.warmup, report.maxCached], [1e9, 2, 2]);
     assert.ok(!('period' in report));
-    assert.match(await sample(place, ...args), /\n##\.\.#\.\.\n##\.\.#\.\.\ncache /);
+    assert.match(await sample(place, ...args), /\n##\.\.#\.\.\n##\.\.#\.\.\nbackend /);
+  });
+
+  test('the backend, the policy with its own period and what it saves', async () => {
+    using place = new Workplace();
+    const args = ['--labels', '1', '--steps', '1', '--threads', '1'];
+    assert.match(await sample(place, ...args), /: 1 image, 1 step, .*\nbackend \w+, 1 thread;/);
+    const cached = ['--labels', '1', '--policy', 'taylorseer'];
+    assert.match(
+      await sample(place, ...cached),
+      /; policy taylorseer, period 3: 0\.\d\d of the multiply-adds/,
+    );
+    const { period, macRatio, batch } = JSON.parse(await sample(place, ...cached, '--json'));
+    assert.deepEqual([period, batch, macRatio < 1], [3, 1, true]);
+  });
+
+  test('names of options as other libraries have them', async () => {
+    using place = new Workplace();
+    const args = ['--labels', '1', '--num-inference-steps', '2', '--cfg-scale=3', '--json'];
+    const { steps, guidanceScale } = JSON.parse(await sample(place, ...args));
+    assert.deepEqual([steps, guidanceScale], [2, 3]);
+  });
+
+  test('-o - writes the picture to standard output and the rest to standard error', async () => {
+    using place = new Workplace();
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [CLI, 'sample', ...STEPS, '--labels', '1', '-o', '-'],
+      { cwd: place.folder },
+    );
+    assert.equal(status, 0);
+    assert.equal(decode(stdout).width, SIDE + 2 * GAP);
+    assert.match(stderr.toString(), /^standard output: 1 image, 4 steps/);
+    assert.deepEqual(place.files, []);
   });
 
   test('a report names the steps that gather, and no period that was not used', async () => {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { calibrate, calibrationWork } from '../../calibrate/calibrate.js';
+import { calibrate } from '../../calibrate/calibrate.js';
 import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { loadCalibrationImages } from '../../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
@@ -12,7 +12,8 @@ import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { type Progress, startProgress } from '../progress.js';
+import { rankText } from '../rankText.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
 
@@ -93,23 +94,30 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.config);
   const source = method === 'svd' ? undefined : sourceOf(flags, pipeline.config);
-  const work = calibrationWork(pipeline.config, source) + (flags.spread ? layersWork(pipeline.config) : 0);
-  const progress = startProgress('calibrating', work, flags.json === true);
+  const phases = new Phases(flags, pipeline.config, source);
   const started = performance.now();
   try {
     const factors = await calibrate(pipeline, {
       method,
       rank: flags.spread
-        ? { spread: flags.rank, errors: await layerErrors(flags, pipeline, signal, progress.advance) }
+        ? { spread: flags.rank, errors: await layerErrors(flags, pipeline, signal, phases.onLayerError) }
         : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
       ridge: flags.ridge,
       signal,
-      onProgress: () => progress.advance(),
+      onEvaluation: phases.onEvaluation,
+      onProgress: phases.onProgress,
     });
     factors.save(flags.out);
     const seconds = (performance.now() - started) / 1000;
-    const report = { out: flags.out, ...factors.info, layers: factors.layers.size, seconds };
+    const report = {
+      out: flags.out,
+      ...factors.info,
+      layers: factors.layers.size,
+      rank: rankText(factors),
+      seconds,
+    };
+    phases.stop();
     if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
     else
       process.stdout.write(
@@ -119,7 +127,44 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         ),
       );
   } finally {
-    progress.stop();
+    phases.stop();
+  }
+}
+
+/** A bar for each part of the work, since the units of one take another time than those of the next. */
+class Phases {
+  readonly #flags: CalibrateFlags;
+  readonly #evaluations: number;
+  readonly #batches: number;
+  readonly #config: DiTConfig;
+  #bar: { readonly name: string; readonly progress: Progress } | undefined;
+
+  constructor(flags: CalibrateFlags, config: DiTConfig, source: CalibrationSource | undefined) {
+    this.#flags = flags;
+    this.#config = config;
+    this.#batches = source?.batches ?? 0;
+    this.#evaluations = this.#batches * (source?.evaluations ?? 0);
+    if (flags.spread) this.#at('spreading ranks', layersWork(config));
+    else if (source) this.#at('evaluating', this.#evaluations);
+  }
+
+  readonly onLayerError = () => this.#at('spreading ranks', layersWork(this.#config)).advance();
+  readonly onEvaluation = () => this.#at('evaluating', this.#evaluations).advance();
+  readonly onProgress = (done: number, total: number) => {
+    if (done > this.#batches) this.#at('factoring layers', total - this.#batches).advance();
+  };
+
+  stop(): void {
+    this.#bar?.progress.stop();
+    this.#bar = undefined;
+  }
+
+  #at(name: string, total: number): Progress {
+    if (this.#bar?.name === name) return this.#bar.progress;
+    this.stop();
+    const progress = startProgress(name, total, this.#flags.json === true);
+    this.#bar = { name, progress };
+    return progress;
   }
 }
 

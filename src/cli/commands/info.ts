@@ -3,14 +3,13 @@ import { backends } from '../../backend/choose.js';
 import { policyActions } from '../../cache/cachePolicy.js';
 import { SCHEDULED_POLICIES, Scheduled } from '../../cache/scheduled.js';
 import { DiTCheckpoint } from '../../engine/checkpoint.js';
-import { planSession, type SessionPlan } from '../../engine/sessionPlan.js';
-import { ArgumentError, formatBytes, requireInteger, requireOneOf } from '../../errors.js';
-import type { CacheForm } from '../../models/actions.js';
-import { type DiTConfig, namedConfig, tensorShapes } from '../../models/config.js';
-import { costByLayer, costByOp, planCost } from '../../plan/cost.js';
-import { layoutTemporaries } from '../../plan/layout.js';
+import { planSession } from '../../engine/sessionPlan.js';
+import { ArgumentError, requireInteger, requireOneOf } from '../../errors.js';
+import { type DiTConfig, namedConfig } from '../../models/config.js';
 import { planText } from '../../plan/text.js';
-import { type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
+import { ROW_SCALED_TYPES } from '../../plan/types.js';
+import { describeModel, modelText, type PlannedModel, plansOf } from '../modelReport.js';
+import { ownFileReport, ownFileText } from '../ownFileReport.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import {
   addOutputFlags,
@@ -21,7 +20,7 @@ import {
   VARIANT,
   WEIGHTS_KEY,
 } from '../shared.js';
-import { gmac, table } from '../table.js';
+import { table } from '../table.js';
 
 interface InfoFlags extends OutputFlags {
   readonly model?: string;
@@ -37,6 +36,7 @@ interface InfoFlags extends OutputFlags {
   readonly cacheForm: string;
   readonly cacheType?: string;
   readonly plan?: boolean;
+  readonly costs?: boolean;
 }
 
 const DEFAULT_RANK = 32;
@@ -45,7 +45,7 @@ export function registerInfo(program: Command): void {
   const command = program
     .command('info')
     .description(
-      'Print the backends that are present, or with --model or --size what a model is, costs and takes.',
+      'Print the backends that are present, or with --model or --size what a model is, costs and takes; also of a file made by calibrate, measure or export.',
     )
     .option('-m, --model <path>', MODEL)
     .option('--weights-key <key>', WEIGHTS_KEY)
@@ -71,6 +71,7 @@ export function registerInfo(program: Command): void {
       '--cache-type <type>',
       'e4m3: inputs and outputs of linears in 8 bits (default: as activations are)',
     )
+    .option('--costs', 'also print the costs of a full step by operation and by layer')
     .option('--plan', 'print the operations of every plan instead');
   addOutputFlags(command).action(runInfo);
 }
@@ -80,13 +81,18 @@ function runInfo(flags: InfoFlags): void {
     if (flags.plan) throw new ArgumentError('model', undefined, '--model or --size, of which to print plans');
     return printBackends(flags);
   }
-  const config = configOf(flags);
-  const session = sessionOf(flags, config);
-  const plans = [session.conditioning, ...session.plans];
-  if (flags.json)
-    process.stdout.write(`${JSON.stringify(flags.plan ? plans : describe(config, session, plans))}\n`);
+  const own = flags.model === undefined ? undefined : ownFileReport(flags.model);
+  if (own) {
+    process.stdout.write(
+      flags.json ? `${JSON.stringify({ kind: own.kind, ...own.facts })}\n` : ownFileText(own),
+    );
+    return;
+  }
+  const model = plannedModel(flags, configOf(flags));
+  const plans = plansOf(model.session);
+  if (flags.json) process.stdout.write(`${JSON.stringify(flags.plan ? plans : describeModel(model))}\n`);
   else if (flags.plan) process.stdout.write(plans.map(planText).join('\n'));
-  else process.stdout.write(report(config, session, plans));
+  else process.stdout.write(modelText(model, flags.costs === true));
 }
 
 function printBackends({ json }: InfoFlags): void {
@@ -112,77 +118,32 @@ function configOf({ model, size, heads, weightsKey, variant }: InfoFlags): DiTCo
   return checkpoint.config;
 }
 
-function sessionOf(flags: InfoFlags, config: DiTConfig): SessionPlan {
-  requireOneOf('policy', flags.policy, SCHEDULED_POLICIES);
-  requireOneOf('cache-form', flags.cacheForm, ['input', 'rank']);
-  const type = flags.cacheType;
+function plannedModel(flags: InfoFlags, config: DiTConfig): PlannedModel {
+  const { policy, period, cacheForm: form, cacheType: type, sequences, steps } = flags;
+  requireOneOf('policy', policy, SCHEDULED_POLICIES);
+  requireOneOf('cache-form', form, ['input', 'rank']);
   if (type !== undefined) requireOneOf('cache-type', type, ROW_SCALED_TYPES);
-  const { sequences, steps } = flags;
   const largest = Math.min(config.hiddenSize, config.mlpSize);
   const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
   requireInteger('rank', rank, 1, largest);
-  const policy = new Scheduled(flags.policy, { period: flags.period });
-  const form: CacheForm = flags.cacheForm;
-  return planSession(config, {
-    sequences,
-    labels: Math.min(sequences, 2),
-    steps: policyActions(policy, { config, steps, rank: () => rank }),
-    form,
-    ...(type !== undefined && { cacheType: type }),
-    rank: () => rank,
-  });
-}
-
-function describe(config: DiTConfig, session: SessionPlan, plans: readonly Plan[]) {
+  const session = (name: (typeof SCHEDULED_POLICIES)[number]) =>
+    planSession(config, {
+      sequences,
+      labels: Math.min(sequences, 2),
+      steps: policyActions(new Scheduled(name, { period }), { config, steps, rank: () => rank }),
+      form,
+      ...(type !== undefined && { cacheType: type }),
+      rank: () => rank,
+    });
   return {
     config,
-    weightBytes: weightBytes(config),
-    memory: session.memory,
-    macs: session.stepMacs + session.conditioningMacs,
-    plans: plans.map((plan) => ({ name: plan.name, ops: plan.ops.length, ...planCost(plan) })),
+    session: session(policy),
+    whole: session('none'),
+    policy: policyText(policy, period, rank),
   };
 }
 
-function report(config: DiTConfig, session: SessionPlan, plans: readonly Plan[]): string {
-  const { memory } = session;
-  const facts = [
-    ...Object.entries(config).map(([key, value]) => [key, String(value)]),
-    ['weights, float32', formatBytes(weightBytes(config))],
-    ['cache', formatBytes(memory.cache)],
-    ['modulation table', formatBytes(memory.modulation)],
-    ['all steps', gmac(session.stepMacs)],
-    ['all conditioning', gmac(session.conditioningMacs)],
-  ];
-  const costs = plans.map((plan) => {
-    const { macs, bytes } = planCost(plan);
-    const layout = layoutTemporaries(plan);
-    return [
-      plan.name,
-      String(plan.ops.length),
-      gmac(macs),
-      formatBytes(bytes),
-      formatBytes(layout.arenaBytes),
-      formatBytes(layout.sumBytes),
-    ];
-  });
-  const full = plans[1]!;
-  return [
-    table(['model', ''], facts),
-    table(['plan', 'ops', 'MACs', 'moved', 'arena', 'sum of buffers'], costs),
-    costTable(`${full.name}, by operation`, costByOp(full)),
-    costTable(`${full.name}, by layer`, costByLayer(full)),
-  ].join('\n');
-}
-
-function costTable(title: string, costs: ReturnType<typeof costByOp>): string {
-  return table(
-    [title, 'MACs', 'moved'],
-    [...costs].map(([name, { macs, bytes }]) => [name, gmac(macs), formatBytes(bytes)]),
-  );
-}
-
-function weightBytes(config: DiTConfig): number {
-  let values = 0;
-  for (const shape of tensorShapes(config).values()) values += shape.reduce((a, b) => a * b, 1);
-  return 4 * values;
+function policyText(policy: (typeof SCHEDULED_POLICIES)[number], period: number, rank: number): string {
+  if (policy === 'none') return 'no cache';
+  return `${policy}, period ${period}${policy === 'calibrated' ? `, rank ${rank}` : ''}`;
 }

@@ -1,9 +1,10 @@
+import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import { CACHE_POLICIES, parametersOf } from '../../cache/cachePolicy.js';
-import { describeMemory } from '../../engine/sessionPlan.js';
-import { ArgumentError, requireOneOf } from '../../errors.js';
+import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../../cache/cachePolicy.js';
+import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
-import type { SampleResult } from '../../pipeline/result.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { SampleReport, SampleResult } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { writeNpz } from '../../weights/npz.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
@@ -14,14 +15,14 @@ import { integer, integerList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
-import { gmac } from '../table.js';
+import { counted, gmac } from '../table.js';
 
 interface SampleFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
   readonly labels?: number[];
   readonly count?: number;
   readonly seed: number;
   readonly batch?: number;
-  readonly out: string;
+  readonly out?: string;
   readonly single?: boolean;
   readonly columns: number;
   readonly report?: string;
@@ -50,8 +51,7 @@ export function registerSample(program: Command): void {
   addModelFlags(addCacheFlags(command))
     .option(
       '-o, --out <path>',
-      'a grid of pictures (.png), arrays (.npz), or with --single a folder',
-      'samples.png',
+      'a grid of pictures (.png, or - for standard output), arrays (.npz), or with --single a folder (default: samples.png, samples.npz of latents, samples with --single)',
     )
     .option('--single', 'one PNG for each image, in the folder --out')
     .option('--columns <n>', 'images in a row of the grid', integer('columns', 1), 10)
@@ -61,11 +61,13 @@ export function registerSample(program: Command): void {
 
 async function runSample(flags: SampleFlags): Promise<void> {
   const sampling = samplingOptions(flags);
-  checkOutput(flags);
+  if (flags.out !== undefined) checkOutput(flags, flags.out);
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
-  requirePictures(flags, pipeline.config.inChannels);
+  const out = flags.out ?? defaultOutput(flags, pipeline.config.inChannels);
+  checkOutput(flags, out);
+  requirePictures(flags, out, pipeline.config.inChannels);
   const options: SampleOptions = {
     labels: labelsOf(flags, pipeline.config.classes),
     ...sampling,
@@ -82,27 +84,50 @@ async function runSample(flags: SampleFlags): Promise<void> {
   } finally {
     progress.stop();
   }
-  writeImages(flags, result);
+  writeImages(flags, out, result);
+  const { backend, threads } = pipeline.device;
   const report = {
     model: flags.model,
-    backend: pipeline.device.backend,
-    threads: pipeline.device.threads,
+    backend,
+    threads,
+    out,
     ...describeRun(flags, options),
+    macRatio: macRatio(pipeline, options, result),
     ...result.report,
   };
   if (flags.report !== undefined) writeFileAtomic(flags.report, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : summary(flags, result));
+  const said = flags.json ? `${JSON.stringify(report)}\n` : summary(report);
+  if (out === '-') process.stderr.write(said);
+  else process.stdout.write(said);
+}
+
+/** MACs over those of the same run without a cache. */
+function macRatio(pipeline: DiTPipeline, options: SampleOptions, { report }: SampleResult): number {
+  const whole = pipeline.plan({ ...options, cache: { policy: 'none' } });
+  return report.macs / report.images / ((whole.stepMacs + whole.conditioningMacs) / report.batch);
+}
+
+function defaultOutput({ single }: SampleFlags, channels: number): string {
+  if (!isPictureSpace(channels)) return 'samples.npz';
+  return single ? 'samples' : 'samples.png';
 }
 
 /** Fails before the work, not after it. */
-function checkOutput({ out, single, report }: SampleFlags): void {
+function checkOutput({ single, report }: SampleFlags, out: string): void {
   if (single) requireFolderPath('out', out);
   else if (/\.(png|npz)$/.test(out)) requireFilePath('out', out);
-  else throw new ArgumentError('out', out, 'a name that ends in .png or .npz, or a folder with --single');
+  else if (out !== '-')
+    throw new ArgumentError(
+      'out',
+      out,
+      'a name that ends in .png or .npz, - for standard output, or a folder with --single',
+    );
+  else if (process.stdout.isTTY)
+    throw new ArgumentError('out', out, 'a pipe or a file behind it, not a terminal, for a picture');
   if (report !== undefined) requireFilePath('report', report);
 }
 
-function requirePictures({ out, single }: SampleFlags, channels: number): void {
+function requirePictures({ single }: SampleFlags, out: string, channels: number): void {
   if (isPictureSpace(channels) || (!single && out.endsWith('.npz'))) return;
   throw new ArgumentError('out', out, `an .npz file: the model's ${channels} latent channels need a decoder`);
 }
@@ -112,8 +137,9 @@ function labelsOf({ labels, count }: SampleFlags, classes: number): number[] {
   return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
 }
 
-function writeImages({ out, single, columns }: SampleFlags, result: SampleResult): void {
-  if (single) writeSingles(result, out);
+function writeImages({ single, columns }: SampleFlags, out: string, result: SampleResult): void {
+  if (out === '-') writeSync(process.stdout.fd, encodeGrid(result, columns));
+  else if (single) writeSingles(result, out);
   else if (out.endsWith('.npz'))
     writeNpz(out, { samples: { shape: [...result.shape], data: result.latents } });
   else writeFileAtomic(out, encodeGrid(result, columns));
@@ -121,7 +147,7 @@ function writeImages({ out, single, columns }: SampleFlags, result: SampleResult
 
 /** What was asked for, beside what the engine reports. */
 function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
-  const { out, weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
+  const { weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   const { labels, spacing, eta, variance, seed, guidanceScale, guidanceChannels } = options;
   const own = parametersOf(policy);
@@ -131,7 +157,6 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
   // A list of steps or a schedule stands in place of a period.
   const isPeriodic = own.includes('gatherSteps') && !gatherSteps && schedule === undefined;
   return {
-    out,
     weights,
     labels,
     spacing,
@@ -142,7 +167,7 @@ function describeRun(flags: SampleFlags, options: SampleOptions): Record<string,
     guidanceChannels,
     policy,
     ...parameters,
-    ...(isPeriodic && { period: flags.period ?? 2 }),
+    ...(isPeriodic && { period: flags.period ?? DEFAULT_PERIODS[policy] }),
     ...(factors !== undefined && { cacheForm }),
     ...(cacheType !== undefined && { cacheType }),
   };
@@ -155,8 +180,28 @@ function decisions(batches: readonly (readonly number[])[] | undefined): string 
     .join('');
 }
 
-function summary({ out }: SampleFlags, { report }: SampleResult): string {
-  const { images, steps, macs, milliseconds, cachedBlocks } = report;
+interface SaidReport extends SampleReport {
+  readonly out: string;
+  readonly backend: string;
+  readonly threads: number;
+  readonly policy?: unknown;
+  readonly period?: unknown;
+  readonly macRatio: number;
+}
+
+function summary(report: SaidReport): string {
+  const { out, images, steps, macs, milliseconds, cachedBlocks, backend, threads, memory } = report;
   const seconds = milliseconds / 1000;
-  return `${out}: ${images} images, ${steps} steps, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s an image)\n${decisions(cachedBlocks)}${describeMemory(report.memory)}\n`;
+  const name = out === '-' ? 'standard output' : out;
+  return [
+    `${name}: ${counted(images, 'image')}, ${counted(steps, 'step')}, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s per image)\n`,
+    decisions(cachedBlocks),
+    `backend ${backend}, ${counted(threads, 'thread')}; ${policyText(report)}; cache ${formatBytes(memory.cache)}\n`,
+  ].join('');
+}
+
+function policyText({ policy, period, macRatio }: SaidReport): string {
+  if (policy === 'none') return 'no cache policy';
+  const name = `policy ${policy}${period === undefined ? '' : `, period ${period}`}`;
+  return `${name}: ${macRatio.toFixed(2)} of the multiply-adds of a run without a cache`;
 }

@@ -1,0 +1,96 @@
+/** What `incache info` says of a model: what it is, what a run takes, and what the cache leaves of that. */
+import type { SessionPlan } from '../engine/sessionPlan.js';
+import { formatBytes } from '../errors.js';
+import { type DiTConfig, tensorShapes } from '../models/config.js';
+import { costByLayer, costByOp, planCost } from '../plan/cost.js';
+import type { Plan } from '../plan/types.js';
+import { counted, gmac, table } from './table.js';
+
+export interface PlannedModel {
+  readonly config: DiTConfig;
+  readonly session: SessionPlan;
+  /** Of the same run without a cache. */
+  readonly whole: SessionPlan;
+  /** As in `calibrated, period 2, rank 32`. */
+  readonly policy: string;
+}
+
+/** For programs. */
+export function describeModel({ config, session, whole }: PlannedModel) {
+  return {
+    config,
+    weightBytes: weightBytes(config),
+    memory: session.memory,
+    macs: macsOf(session),
+    macRatio: macsOf(session) / macsOf(whole),
+    plans: plansOf(session).map((plan) => ({ name: plan.name, ops: plan.ops.length, ...planCost(plan) })),
+  };
+}
+
+/** `detailed` adds the costs of a full step by operation and by layer, dozens of lines. */
+export function modelText(model: PlannedModel, detailed: boolean): string {
+  const [full] = model.session.plans;
+  return [
+    factsTable(model),
+    planTable(model.session),
+    ...(detailed
+      ? [
+          costTable(`${full!.name}, by operation`, costByOp(full!)),
+          costTable(`${full!.name}, by layer`, costByLayer(full!)),
+        ]
+      : []),
+  ].join('\n');
+}
+
+export function plansOf({ conditioning, plans }: SessionPlan): Plan[] {
+  return [conditioning, ...plans];
+}
+
+function factsTable({ config, session, whole, policy }: PlannedModel): string {
+  const { depth, hiddenSize, heads, mlpSize, inputSize, patchSize, inChannels, classes, learnSigma } = config;
+  const { memory, sequences } = session;
+  return table(
+    ['model', ''],
+    [
+      ['blocks', `${depth}, of width ${hiddenSize}, ${counted(heads, 'head')}, MLP of ${mlpSize}`],
+      ['images', `${inChannels} x ${inputSize} x ${inputSize}, in patches of ${patchSize}`],
+      ['classes', `${classes}${learnSigma ? '; it predicts the variance too' : ''}`],
+      ['weights, float32', formatBytes(weightBytes(config))],
+      ['run', `${counted(stepsOf(session), 'step')}, ${counted(sequences, 'sequence')}, ${policy}`],
+      ['MACs of the run', `${gmac(macsOf(session))}, without a cache ${gmac(macsOf(whole))}`],
+      ['MACs over uncached', (macsOf(session) / macsOf(whole)).toFixed(3)],
+      ['cache', formatBytes(memory.cache)],
+      ['other memory', formatBytes(memory.modulation + memory.arena)],
+    ],
+  );
+}
+
+function stepsOf({ planOfStep }: SessionPlan): number {
+  return planOfStep.length;
+}
+
+function planTable(session: SessionPlan): string {
+  const fullMacs = planCost(session.plans[0]!).macs;
+  const rows = plansOf(session).map((plan) => {
+    const { macs, bytes } = planCost(plan);
+    return [plan.name, String(plan.ops.length), gmac(macs), (macs / fullMacs).toFixed(3), formatBytes(bytes)];
+  });
+  return table(['plan', 'ops', 'MACs', 'over a full step', 'moved'], rows);
+}
+
+function costTable(title: string, costs: ReturnType<typeof costByOp>): string {
+  return table(
+    [title, 'MACs', 'moved'],
+    [...costs].map(([name, { macs, bytes }]) => [name, gmac(macs), formatBytes(bytes)]),
+  );
+}
+
+function macsOf({ stepMacs, conditioningMacs }: SessionPlan): number {
+  return stepMacs + conditioningMacs;
+}
+
+function weightBytes(config: DiTConfig): number {
+  let values = 0;
+  for (const shape of tensorShapes(config).values()) values += shape.reduce((a, b) => a * b, 1);
+  return 4 * values;
+}

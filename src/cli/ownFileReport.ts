@@ -1,0 +1,73 @@
+/** What `incache info` says of a file of incache's own: factors, measured errors, an exported model. */
+import { statSync } from 'node:fs';
+import { ErrorTable } from '../calibrate/errorTable.js';
+import { FactorSet } from '../calibrate/factorSet.js';
+import { type OwnFile, ownFile } from '../engine/ownFiles.js';
+import { formatBytes, IncacheError } from '../errors.js';
+import { HEADER_KEY } from '../export/format.js';
+import { printable } from '../printable.js';
+import { parseJsonObject } from '../weights/jsonFile.js';
+import { SafetensorsFile } from '../weights/safetensors.js';
+import { rankText } from './rankText.js';
+import { table } from './table.js';
+
+export interface OwnFileReport {
+  readonly kind: OwnFile;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Undefined for a file that is none of ours, or cannot be read; who opens it then says why. */
+export function ownFileReport(path: string): OwnFileReport | undefined {
+  const metadata = metadataOf(path);
+  const kind = metadata && ownFile(metadata);
+  if (kind === undefined) return undefined;
+  return { kind, facts: { ...factsOf(kind, path, metadata!), size: formatBytes(statSync(path).size) } };
+}
+
+export function ownFileText({ kind, facts }: OwnFileReport): string {
+  const rows = Object.entries(facts).filter(([, value]) => value !== undefined);
+  return table(
+    [kind, ''],
+    rows.map(([name, value]) => [name, printable(String(value))]),
+  );
+}
+
+function metadataOf(path: string): Readonly<Record<string, string>> | undefined {
+  try {
+    using file = SafetensorsFile.open(path);
+    return file.metadata;
+  } catch (error) {
+    if (error instanceof IncacheError) return undefined;
+    throw error;
+  }
+}
+
+function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, string>>) {
+  switch (kind) {
+    case 'factors': {
+      const factors = FactorSet.load(path);
+      return { ...factors.info, layers: factors.layers.size, rank: rankText(factors) };
+    }
+    case 'errors': {
+      const errors = ErrorTable.load(path);
+      return { ...errors.info, kinds: errors.kinds.join(', ') };
+    }
+    case 'exported model':
+      return exportedFacts(path, metadata[HEADER_KEY]!);
+  }
+}
+
+function exportedFacts(path: string, text: string): Record<string, unknown> {
+  const header = parseJsonObject(`the header of ${path}`, text);
+  const { name, images, channels, height, width, classes, sampler, guidanceScale, steps, plans } = header;
+  return {
+    name,
+    'images in a batch': images,
+    latents: `${channels} x ${height} x ${width}`,
+    classes,
+    sampler,
+    steps: Array.isArray(steps) ? steps.length : undefined,
+    'guidance scale': guidanceScale,
+    plans: Array.isArray(plans) ? plans.length : undefined,
+  };
+}

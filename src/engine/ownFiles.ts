@@ -1,0 +1,24 @@
+/** Files of incache that are no checkpoints, though they are safetensors too: what they are is in their metadata. */
+import { FormatError } from '../errors.js';
+
+export type OwnFile = 'factors' | 'errors' | 'exported model';
+
+/** What a file is by its metadata; undefined where it is none of ours. */
+export function ownFile(metadata: Readonly<Record<string, string>>): OwnFile | undefined {
+  if (metadata.format === 'incache-factors') return 'factors';
+  if (metadata.format === 'incache-errors') return 'errors';
+  return metadata.incache === undefined ? undefined : 'exported model';
+}
+
+const WHAT: Readonly<Record<OwnFile, string>> = {
+  factors: 'factors of incache calibrate, which belong to --factors or the option factors',
+  errors: 'errors of incache measure, which belong to --errors or the option errors',
+  'exported model':
+    'a model file of incache export, which programs that embed libincache sample; sample the checkpoint that it was made from',
+};
+
+/** Throws a `FormatError` that says what the file is instead of a checkpoint. */
+export function requireCheckpoint(path: string, metadata: Readonly<Record<string, string>>): void {
+  const kind = ownFile(metadata);
+  if (kind !== undefined) throw new FormatError(`${path} holds ${WHAT[kind]}`);
+}
