@@ -10,12 +10,13 @@ import { ddim50 } from './ddim50/index.js';
 import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
+import { openCheckpoint } from './whole/openCheckpoint.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
-const MEASUREMENTS = { ddim50, trajectory, startUp, int8Error, residentMemory, factors };
+const MEASUREMENTS = { ddim50, trajectory, startUp, int8Error, residentMemory, openCheckpoint, factors };
 
 const USAGE = `npm run bench:whole -- [name] [options]
 

@@ -5,6 +5,7 @@ import { type CudaRow, cudaTables } from '../cuda/row.js';
 import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
+import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
 import { type StartUpRow, startUpTable } from '../whole/startUp.js';
 import { contendersChart, linearChart } from './bars.js';
@@ -53,6 +54,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
   residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
+  openCheckpoint: (rows: readonly OpenRow[]) => openTable(rows),
 };
 
 /** The text, and a table of the rows where they have one; older texts of such have theirs below the first line. */

@@ -141,6 +141,13 @@ const memoryRow: JsonSchema = {
   additionalProperties: false,
 };
 
+const openRow: JsonSchema = {
+  type: 'object',
+  properties: { contender: text, fileBytes: count, openMilliseconds: positive, peakBytes: count },
+  required: ['contender', 'fileBytes', 'openMilliseconds', 'peakBytes'],
+  additionalProperties: false,
+};
+
 const cudaRow: JsonSchema = {
   type: 'object',
   properties: {
@@ -192,6 +199,7 @@ const rowsOf: Readonly<Record<string, JsonSchema>> = {
   scaling: sweep,
   startUp: startUpRow,
   residentMemory: memoryRow,
+  openCheckpoint: openRow,
 };
 
 /** Of a file of what is measured; of other kinds than these only the header has a form. */

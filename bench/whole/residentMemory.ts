@@ -60,7 +60,7 @@ function writeRandomModel(path: string, size: string): void {
   writeSafetensors(path, tensors);
 }
 
-function randomValues(count: number): Float32Array {
+export function randomValues(count: number): Float32Array {
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = (Math.random() - 0.5) * 0.04;
   return values;

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { sectionOf } from '../../bench/report/sections.js';
 import { parseResult } from '../../bench/schema/read.js';
 import { type DeviceChoice, deviceName, presentDevices } from '../../bench/whole/devices.js';
+import { openCheckpoint } from '../../bench/whole/openCheckpoint.js';
 import { residentMemory } from '../../bench/whole/residentMemory.js';
 import { startUp } from '../../bench/whole/startUp.js';
 import { nativeBackend } from '../../src/backend/native/index.js';
@@ -37,6 +38,18 @@ test('the peak of memory is above the file of a small model', async () => {
   for (const { fileBytes, peakBytes } of rows) assert.ok(fileBytes > 1e8 && peakBytes > fileBytes);
   const { body } = sectionOf({ ...written('residentMemory', { text, rows }), name: 'm.json' });
   assert.match(body, /\| incache wasm f32 \| 0\.\d\d \| 0\.\d\d \| \d\.\d{3} \|/);
+});
+
+test('a checkpoint of PyTorch is opened without being read', async () => {
+  const { text, rows } = await openCheckpoint('DiT-S/8', WASM);
+  assert.deepEqual(
+    rows.map(({ contender }) => contender),
+    ['opened', 'all tensors held in float32', 'a step on incache wasm f32'],
+  );
+  const [opened, held] = rows.map(({ peakBytes }) => peakBytes) as [number, number];
+  assert.ok(held - opened > 0.8 * rows[0]!.fileBytes, `${opened} bytes, then ${held}`);
+  const { body } = sectionOf({ ...written('openCheckpoint', { text, rows }), name: 'o.json' });
+  assert.match(body, /\| opened \| 0\.\d\d \| \d+ \| 0\.\d\d \| \d\.\d{3} \|/);
 });
 
 /** As it comes back from a file. */
