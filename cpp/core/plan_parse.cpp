@@ -93,8 +93,9 @@ Plan planFrom(const Json &json, const std::string &what) {
     plan.buffers.push_back(buffer(value, "buffers[" + std::to_string(plan.buffers.size()) + "]"));
   for (const Json &value : fields::list(json, "ops", what)) {
     const std::string step = "ops[" + std::to_string(plan.ops.size()) + "]";
+    const std::string &layer = fields::text(value, "layer", step);
     Op op = operation(fields::any(value, "op", step), step);
-    op.layer = fields::text(value, "layer", step);
+    op.layer = layer;
     plan.ops.push_back(std::move(op));
   }
   validatePlan(plan);

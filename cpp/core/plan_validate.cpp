@@ -223,17 +223,23 @@ class OpCheck {
 
 void validatePlan(const Plan &plan) {
   std::set<std::string> names;
-  for (const PlanBuffer &buffer : plan.buffers) {
+  for (size_t id = 0; id < plan.buffers.size(); id++) {
+    const PlanBuffer &buffer = plan.buffers[id];
     const auto fail = [&](const std::string &problem) {
-      throw Error(INCACHE_BAD_PLAN, "not a valid plan: buffer '" + buffer.name + "': " + problem);
+      throw Error(INCACHE_BAD_PLAN, "not a valid plan: buffer " + std::to_string(id) + " ('" + buffer.name + "'): " + problem);
     };
+    const auto side = [&](const char *name, int64_t size) {
+      if (size < 1 || size > kMost) fail(std::string(name) + " is " + std::to_string(size) + "; expected an integer from 1 to 2^30");
+    };
+    const auto only = [&](const char *roles) { fail(std::string("only ") + roles + " may hold " + nameOf(buffer.type) + ", not a " + kRoleNames[buffer.role]); };
     if (!names.insert(buffer.name).second) fail("the name is taken by another buffer");
-    if (buffer.rows < 1 || buffer.columns < 1 || buffer.rows * buffer.columns > kMostElements)
-      fail("it is " + size(buffer.rows, buffer.columns) + "; expected at least one element and at most 2^36");
-    if (buffer.type == INCACHE_I32 && buffer.role != INCACHE_INPUT) fail("only inputs may hold i32");
-    if (buffer.type == INCACHE_E4M3 && buffer.role != INCACHE_STATE) fail("only states may hold e4m3");
-    if (is16Bit(buffer.type) && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY)
-      fail("only states and temporaries may hold " + nameOf(buffer.type));
+    side("rows", buffer.rows);
+    side("columns", buffer.columns);
+    if (buffer.rows * buffer.columns > kMostElements)
+      fail("it is " + size(buffer.rows, buffer.columns) + "; expected at most 2^36 elements");
+    if (buffer.type == INCACHE_I32 && buffer.role != INCACHE_INPUT) only("inputs");
+    if (buffer.type == INCACHE_E4M3 && buffer.role != INCACHE_STATE) only("states");
+    if (is16Bit(buffer.type) && buffer.role != INCACHE_STATE && buffer.role != INCACHE_TEMPORARY) only("states and temporaries");
   }
   std::map<int64_t, Region> written;
   for (size_t place = 0; place < plan.ops.size(); place++) OpCheck(plan, place).run(written);

@@ -434,8 +434,8 @@ static void plans_of_buffers(void) {
     const char *part;
   } cases[] = {
       {{NULL, INCACHE_INPUT, INCACHE_F32, 1, 1}, INCACHE_BAD_ARGUMENT, "buffers[1].name is null"},
-      {{"x", INCACHE_INPUT, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "buffer 'x': the name is taken by another buffer"},
-      {{"b", INCACHE_INPUT, INCACHE_F32, 0, 1}, INCACHE_BAD_PLAN, "buffer 'b': it is 0 x 1; expected at least one element"},
+      {{"x", INCACHE_INPUT, INCACHE_F32, 1, 1}, INCACHE_BAD_PLAN, "buffer 1 ('x'): the name is taken by another buffer"},
+      {{"b", INCACHE_INPUT, INCACHE_F32, 0, 1}, INCACHE_BAD_PLAN, "buffer 1 ('b'): rows is 0; expected an integer from 1 to 2^30"},
       {{"b", INCACHE_INPUT, INCACHE_F32, 1 << 30, 1 << 30}, INCACHE_BAD_PLAN, "at most 2^36"},
       {{"b", INCACHE_INPUT, INCACHE_F32, ~(uint64_t)0, 1}, INCACHE_BAD_PLAN, "buffers[1].rows is 18446744073709551615; expected at most 2^30"},
       {{"b", INCACHE_STATE, INCACHE_I32, 1, 1}, INCACHE_BAD_PLAN, "only inputs may hold i32"},

@@ -195,6 +195,19 @@ static void test_description(void) {
   incache_plan_destroy(plan);
 }
 
+/* Of a table only the rows that are asked for move. */
+static void test_table_cost(void) {
+  const incache_buffer_info buffers[] = {
+      {"table", INCACHE_STATE, INCACHE_F32, 100, 7}, {"index", INCACHE_INPUT, INCACHE_I32, 3, 1}, {"out", INCACHE_OUTPUT, INCACHE_F32, 3, 7}};
+  const incache_op op = {.op = "gatherRows", .table = whole(0, 100, 7), .index = whole(1, 3, 1), .out = whole(2, 3, 7)};
+  incache_plan *plan = NULL;
+  incache_cost cost;
+  expect_ok(incache_plan_create("gather", buffers, 3, &op, 1, &plan), "create");
+  expect_ok(incache_plan_cost(plan, &cost), "cost");
+  expect(cost.bytes == 4 * (3 * 7 + 3 + 3 * 7), "three rows of the table are read");
+  incache_plan_destroy(plan);
+}
+
 /* Three SiLUs through two temporaries, of which each is alive beside the other. */
 static void test_arena(void) {
   const incache_buffer_info buffers[] = {
@@ -466,6 +479,7 @@ int main(void) {
   test_types();
   test_lifetimes();
   test_description();
+  test_table_cost();
   test_arena();
   test_shared_names();
   test_callers();

@@ -7,7 +7,8 @@ import type { StepActions } from '../../src/cache/policy.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../../src/engine/sessionPlan.js';
 import { type BlockActions, type CacheForm, computeAll, uniformActions } from '../../src/models/actions.js';
-import { tokensOf } from '../../src/models/config.js';
+import { namedConfig, tokensOf } from '../../src/models/config.js';
+import { modulationWidth } from '../../src/models/dit.js';
 import type { FloatType } from '../../src/plan/types.js';
 import { assertClose } from '../support/compare.js';
 import { type DenoiserOptions, openDenoiser, periodic } from '../support/denoiser.js';
@@ -165,3 +166,27 @@ for (const { name: backend, available, detail } of backends())
         }
       });
   });
+
+test('the modulation table has as many whole steps as fit 64 MiB, at least one and no more than there are', () => {
+  const LIMIT = 64 * 2 ** 20;
+  const XL = namedConfig('DiT-XL/2');
+  const stepBytes = 4 * modulationWidth(XL);
+  const table = (labels: number, steps: number) => {
+    const { chunkSteps, memory } = planSession(XL, {
+      sequences: 2,
+      labels,
+      steps: Array.from({ length: steps }, () => computeAll(XL.depth)),
+    });
+    assert.equal(memory.modulation, chunkSteps * labels * stepBytes);
+    return chunkSteps;
+  };
+  assert.equal(table(1, 50), 50);
+  for (const labels of [1, 3, 7]) {
+    const chunk = table(labels, 1000);
+    assert.ok(
+      chunk * labels * stepBytes <= LIMIT && (chunk + 1) * labels * stepBytes > LIMIT,
+      `${chunk} steps`,
+    );
+  }
+  assert.equal(table(100, 10), 1);
+});

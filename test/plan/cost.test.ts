@@ -34,6 +34,17 @@ test('bytes are those of the types of the operands', () => {
   assert.equal(bytesOf('bf16'), (24 + 20) * 4 + 3 * 30 * 2);
 });
 
+test('of a table only the rows that are asked for move', () => {
+  const b = new PlanBuilder('gather');
+  b.append({
+    op: 'gatherRows',
+    table: b.state('table', 100, 7),
+    index: b.input('index', 3, 1, 'i32'),
+    out: b.output('out', 3, 7),
+  });
+  assert.equal(planCost(b.build()).bytes, 4 * (3 * 7 + 3 + 3 * 7));
+});
+
 test('a calibrated MLP costs what its two linears cost', () => {
   const [M, K, H, N, r1, r2] = [6, 8, 32, 10, 3, 2];
   const b = new PlanBuilder('mlp');
