@@ -1,4 +1,5 @@
 /** Options by name: TypeScript refuses an unknown one where it is written, this does so for JavaScript. */
+import { editDistance } from './editDistance.js';
 import { ArgumentError, requireObject } from './errors.js';
 
 /** All names of an interface of options, which TypeScript keeps complete. */
@@ -66,18 +67,4 @@ export function nearestName(name: string, known: readonly string[]): string | un
 
 function plainName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
-}
-
-/** Insertions, removals and replacements of letters from one text to the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= from.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j++)
-      row.push(
-        Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)),
-      );
-    previous = row;
-  }
-  return previous[to.length]!;
 }

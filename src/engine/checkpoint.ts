@@ -2,13 +2,14 @@
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
 import type { ConfigHints, DiTConfig } from '../models/index.js';
+import { LabelTable } from '../models/labelTable.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
 import type { CanonicalSource } from './canonicalSource.js';
 import { type DitLayout, openDit } from './ditLayout.js';
-import { locateModel, type ModelFiles } from './modelFiles.js';
+import { locateModel, type ModelFiles, readScheduler } from './modelFiles.js';
 import { requireCheckpoint } from './ownFiles.js';
 
 export interface OpenModelOptions extends ConfigHints, OpenOptions {}
@@ -20,6 +21,10 @@ export class DiTCheckpoint implements WeightSource, Disposable {
   readonly layout: DitLayout;
   /** Where the parts of the model lie. */
   readonly files: ModelFiles;
+  /** What its classes are called. */
+  readonly labels: LabelTable;
+  /** The fields of `scheduler_config.json`, where the model has one: how its original code samples. */
+  readonly scheduler: Readonly<Record<string, unknown>> | undefined;
   /** What was chosen or left out on opening, a sentence each. */
   readonly notes: readonly string[];
   readonly #source: TensorSource;
@@ -42,6 +47,8 @@ export class DiTCheckpoint implements WeightSource, Disposable {
       requireCheckpoint(path, this.#source.metadata);
       const { config, layout, tensors, notes } = openDit(this.#source, this.files, options);
       [this.config, this.layout, this.#tensors, this.notes] = [config, layout, tensors, notes];
+      this.labels = LabelTable.of(config.classes, this.files.index.id2label);
+      this.scheduler = readScheduler(this.files);
     } catch (error) {
       this.#source.close();
       if (!(error instanceof FormatError) || error.message.includes(path)) throw error;

@@ -44,6 +44,12 @@ export function locateModel(path: string): ModelFiles {
   };
 }
 
+/** The fields of the scheduler's configuration, where the model has one. */
+export function readScheduler({ parts: { scheduler } }: ModelFiles): Record<string, unknown> | undefined {
+  const path = scheduler === undefined ? '' : join(scheduler, 'scheduler_config.json');
+  return existsSync(path) ? readJsonObject(path) : undefined;
+}
+
 function networkOf(pipeline: string): string {
   const transformer = join(pipeline, 'transformer');
   if (isFolder(transformer)) return transformer;

@@ -99,7 +99,7 @@ export async function evaluateModel(
   requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
   requireOptions('options', options, EVALUATE_OPTION_NAMES);
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
-  const sampling = (first: number, count: number): SampleOptions => ({
+  const sampling = (first: number, count: number): NumberedOptions => ({
     ...pickOptions(options, SAMPLE_OPTION_NAMES),
     labels: labelsOf(options, pipeline.config.classes, first, count),
     firstImage: first,
@@ -190,9 +190,12 @@ function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
   };
 }
 
+/** Sample options whose classes are numbers. */
+type NumberedOptions = SampleOptions & { readonly labels: readonly number[] };
+
 async function sampleBatch(
   pipeline: DiTPipeline,
-  sampling: SampleOptions,
+  sampling: NumberedOptions,
   compare: boolean | string,
   onStep: (() => void) | undefined,
 ): Promise<SampledBatch> {

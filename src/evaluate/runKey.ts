@@ -14,8 +14,20 @@ export function runKey(
   extractor: FeatureExtractor | undefined,
   others: RunKey,
 ): RunKey {
-  const resolved = resolveOptions(options, pipeline.config);
-  const { steps, sampler, eta, variance, guidanceScale, guidanceChannels, seed, batch, cache } = resolved;
+  const resolved = resolveOptions(options, pipeline.checkpoint);
+  const {
+    steps,
+    sampler,
+    spacing,
+    scheduler,
+    eta,
+    variance,
+    guidanceScale,
+    guidanceChannels,
+    seed,
+    batch,
+    cache,
+  } = resolved;
   const policy = cache.policy ?? 'none';
   const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
   return {
@@ -25,6 +37,8 @@ export function runKey(
     arithmetic: pipeline.device.arithmetic,
     steps,
     sampler,
+    spacing,
+    ...(scheduler && { scheduler: sha256(JSON.stringify(scheduler)) }),
     eta,
     variance,
     guidanceScale,

@@ -66,7 +66,7 @@ export class Trajectory {
     readonly pipeline: DiTPipeline,
     options: SampleOptions,
   ) {
-    this.options = resolveOptions(options, pipeline.config);
+    this.options = resolveOptions(options, pipeline.checkpoint);
     this.sampler = samplerOf(this.options, pipeline.config);
     this.latents = [this.sampler.initialLatents(this.#noise(0))];
   }

@@ -58,7 +58,7 @@ export async function trajectoryError(
   pipeline: DiTPipeline,
   options: TrajectoryOptions,
 ): Promise<TrajectoryStepError[]> {
-  const resolved = resolveOptions(options, pipeline.config);
+  const resolved = resolveOptions(options, pipeline.checkpoint);
   requireUngated(resolved.cache, 'errors by layer');
   const { labels, batch } = resolved;
   const { timesteps } = samplerOf(resolved, pipeline.config);
@@ -166,11 +166,14 @@ async function startRun(
   const session = await DenoisingSession.create(device, weights, { ...plan, plans });
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
   const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, labels.length, size);
-  const latents = given?.slice(first * size, (first + labels.length) * size) ?? noise(0);
+  const sampler = samplerOf(options, config);
+  const latents = sampler.initialLatents(
+    given?.subarray(first * size, (first + labels.length) * size) ?? noise(0),
+  );
   const steps = denoiseBatch({
     config,
     session,
-    sampler: samplerOf(options, config),
+    sampler,
     labels,
     guidanceScale,
     guidanceChannels,

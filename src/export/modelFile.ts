@@ -62,7 +62,7 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
   const { checkpoint, config } = pipeline;
   const { activations = 'f32' } = options;
   requireOneOf('activations', activations, FLOAT_TYPES);
-  const resolved = resolveOptions(options, config);
+  const resolved = resolveOptions(options, checkpoint);
   requireUngated(resolved.cache, 'a model file');
   const sampler = samplerOf(resolved, config);
   const images = resolved.labels.length;

@@ -6,10 +6,13 @@ import type { RouterTable } from '../cache/routerTable.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
 import type { ErrorTable } from '../calibrate/errorTable.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
+import { RESPACINGS } from '../diffusion/noiseSchedule.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
+import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import type { CacheForm } from '../models/actions.js';
 import type { DiTConfig } from '../models/config.js';
+import type { Label, LabelTable } from '../models/labelTable.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
 
@@ -116,11 +119,14 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
 };
 
 export interface SampleOptions extends SamplerSettings {
-  /** One class label an image, from 0 to the number of classes (the last is the null class). */
-  readonly labels: readonly number[];
+  /**
+   * One class for each image: its number, from 0 to the number of classes (the last is the null class), or its name, or
+   * several of its names divided by commas. See `DiTCheckpoint.labels`.
+   */
+  readonly labels: readonly Label[];
   /** Denoising steps. Default 50. */
   readonly steps?: number;
-  /** Default `ddim`. */
+  /** Default: that of the model's scheduler, else `ddim`. */
   readonly sampler?: SamplerName;
   /** Classifier-free guidance scale; 1 is none. Default 1.5. */
   readonly guidanceScale?: number;
@@ -161,29 +167,45 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
 export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
 
 /** `SampleOptions` with nothing left open. */
-export type ResolvedOptions = Omit<SampleOptions, 'cache'> &
+export type ResolvedOptions = Omit<SampleOptions, 'cache' | 'labels'> &
   Required<
     Pick<
       SampleOptions,
       'steps' | 'sampler' | 'guidanceScale' | 'guidanceChannels' | 'seed' | 'firstImage' | 'batch'
     >
-  > & { readonly cache: AnyCacheOptions };
+  > & { readonly cache: AnyCacheOptions; readonly labels: readonly number[] };
 
 const DEFAULT_BATCH = 16;
+
+/** What a model says about how it is sampled, as `DiTCheckpoint` does. */
+export interface SampledModel {
+  readonly config: DiTConfig;
+  readonly labels: LabelTable;
+  readonly scheduler?: SchedulerConfig | undefined;
+}
+
+/** The run's own or the model's; with timesteps of ADM the model's is out of use. */
+function schedulerOf(options: AnySampleOptions, model: SampledModel): SchedulerConfig | undefined {
+  const isOfAdm = (RESPACINGS as readonly unknown[]).includes(options.spacing);
+  return options.scheduler ?? (isOfAdm ? undefined : model.scheduler);
+}
 
 /**
  * Throws an `ArgumentError` that names the first option which is not what it must be. Fields that are no sample options are
  * left out: callers have options of their own.
  */
-export function resolveOptions(options: AnySampleOptions, config: DiTConfig): ResolvedOptions {
-  const { labels } = options;
-  if (!Array.isArray(labels) || labels.length === 0)
-    throw new ArgumentError('labels', labels, 'a list of at least one label');
-  for (const label of labels) requireInteger('label', label, 0, config.classes);
+export function resolveOptions(options: AnySampleOptions, model: SampledModel): ResolvedOptions {
+  const { config } = model;
+  if (!Array.isArray(options.labels) || options.labels.length === 0)
+    throw new ArgumentError('labels', options.labels, 'a list of at least one label');
+  const labels = options.labels.map((label: Label) => model.labels.find(label));
+  const scheduler = schedulerOf(options, model);
   const resolved = {
     ...pickOptions(options, SAMPLE_OPTION_NAMES),
+    labels,
+    ...(scheduler && { scheduler }),
     steps: options.steps ?? 50,
-    sampler: options.sampler ?? 'ddim',
+    sampler: options.sampler ?? (scheduler ? samplerOfScheduler(scheduler) : 'ddim'),
     guidanceScale: options.guidanceScale ?? 1.5,
     guidanceChannels: options.guidanceChannels ?? config.guidanceChannels ?? config.inChannels,
     seed: options.seed ?? 0,

@@ -73,7 +73,7 @@ export class DiTPipeline implements AsyncDisposable {
   plan(options: SampleOptions): SessionPlan {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = resolveOptions(options, this.config);
+    const resolved = resolveOptions(options, this.checkpoint);
     return this.#planBatch(
       resolved,
       Math.min(resolved.batch, options.labels.length),
@@ -89,7 +89,7 @@ export class DiTPipeline implements AsyncDisposable {
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = resolveOptions(options, this.config);
+    const resolved = resolveOptions(options, this.checkpoint);
     resolved.signal?.throwIfAborted();
     const sampler = samplerOf(resolved, this.config);
     // Whether they belong to this model is asked of its hash.

@@ -7,7 +7,7 @@ import { calibrate } from '../../src/calibrate/calibrate.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
-import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
+import type { CacheOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
@@ -25,7 +25,7 @@ const lowRank = (pipeline: DiTPipeline) => calibrate(pipeline, { method: 'svd', 
 
 describe('a program that has nothing but the file', () => {
   /** Follows the file and the pipeline; the same latents must come of both. */
-  async function compare(name: string, pipeline: DiTPipeline, options: SampleOptions): Promise<void> {
+  async function compare(name: string, pipeline: DiTPipeline, options: ExportOptions): Promise<void> {
     const file = path(`${name}.incache`);
     exportModel(pipeline, file, options);
     const request = { labels: options.labels, seed: 7, firstImage: 3 };

@@ -28,7 +28,7 @@ export interface Signals {
 /** A guided run, and for each of its steps the signals of the latents that it began with. */
 export async function runWithSignals(
   pipeline: DiTPipeline,
-  options: SampleOptions & { readonly noise: Float32Array },
+  options: SampleOptions & { readonly labels: readonly number[]; readonly noise: Float32Array },
 ): Promise<{ steps: SampleStep[]; signals: Signals[] }> {
   const steps: SampleStep[] = [];
   const signals: Signals[] = [];

@@ -1,6 +1,6 @@
 /** Where the recorded inputs and outputs of other people's code lie. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ export function goldenFolder(): string {
 /** Paths of the files, relative to the golden folder, that match; `in` is a folder below it. */
 export function goldenFiles(pattern: RegExp, below = ''): string[] {
   const folder = `${goldenFolder()}/${below}`;
-  if (!existsSync(folder)) return [];
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(folder)
     .filter((name) => pattern.test(name))
     .map((name) => (below === '' ? name : `${below}/${name}`))

@@ -8,12 +8,13 @@ import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
 import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
 import { openExtractor } from '../../evaluate/openExtractor.js';
 import type { Reference } from '../../evaluate/reference.js';
+import type { Label } from '../../models/labelTable.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
-import { integer, integerList, MOST_ITEMS } from '../parse.js';
+import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
@@ -22,7 +23,7 @@ import { gmac, table } from '../table.js';
 
 interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags, FeatureFlags {
   readonly images: number;
-  readonly labels?: number[];
+  readonly labels?: Label[];
   readonly seed: number;
   readonly batch: number;
   readonly compare?: boolean;
@@ -40,8 +41,8 @@ export function registerEvaluate(program: Command): void {
     .option('-n, --images <n>', 'images to sample', integer('images', 1, MOST_ITEMS), 1000)
     .option(
       '-l, --labels <list>',
-      'class labels in turn, as in 0,3,5-9 (default: all)',
-      integerList('labels'),
+      'classes in turn by number or name, as in 0,5-9,macaw (default: all)',
+      labelList('labels'),
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
@@ -70,6 +71,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
     const options: Omit<EvaluateOptions, 'onStep'> = {
       ...sampling,
       ...picked(flags),
+      ...(flags.labels && { labels: pipeline.checkpoint.labels.findAll(flags.labels) }),
       cache,
       signal,
       key: { weights: flags.weights },
@@ -123,14 +125,13 @@ async function referenceOf(
 function picked(
   flags: EvaluateFlags,
 ): Pick<EvaluateOptions, 'images' | 'seed' | 'batch' | 'splits'> &
-  Partial<Pick<EvaluateOptions, 'labels' | 'compare' | 'precisionRecall' | 'npz' | 'statistics' | 'folder'>> {
-  const { images, seed, batch, splits, labels, compare, precisionRecall, npz, statistics, resume } = flags;
+  Partial<Pick<EvaluateOptions, 'compare' | 'precisionRecall' | 'npz' | 'statistics' | 'folder'>> {
+  const { images, seed, batch, splits, compare, precisionRecall, npz, statistics, resume } = flags;
   return {
     images,
     seed,
     batch,
     splits,
-    ...(labels && { labels }),
     ...(compare && { compare }),
     ...(precisionRecall && { precisionRecall }),
     ...(npz !== undefined && { npz }),

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../../cache/cachePolicy.js';
 import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
+import type { Label, LabelTable } from '../../models/labelTable.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import type { SampleReport, SampleResult } from '../../pipeline/result.js';
@@ -11,14 +12,14 @@ import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { encodeGrid, isPictureSpace, writeSingles } from '../images.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
-import { integer, integerList, MOST_ITEMS } from '../parse.js';
+import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { counted, gmac } from '../table.js';
 
 interface SampleFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
-  readonly labels?: number[];
+  readonly labels?: Label[];
   readonly count?: number;
   readonly seed: number;
   readonly batch?: number;
@@ -34,8 +35,8 @@ export function registerSample(program: Command): void {
     .description('Draw images.')
     .option(
       '-l, --labels <list>',
-      'class labels, as in 0,3,5-9 (default: every class once, at most 10)',
-      integerList('labels'),
+      'classes by number or name, as in 0,5-9,macaw (default: every class once, at most 10)',
+      labelList('labels'),
     )
     .option(
       '-n, --count <n>',
@@ -69,7 +70,7 @@ async function runSample(flags: SampleFlags): Promise<void> {
   checkOutput(flags, out);
   requirePictures(flags, out, pipeline.config.inChannels);
   const options: SampleOptions = {
-    labels: labelsOf(flags, pipeline.config.classes),
+    labels: labelsOf(flags, pipeline.checkpoint.labels),
     ...sampling,
     seed: flags.seed,
     cache,
@@ -132,8 +133,10 @@ function requirePictures({ single }: SampleFlags, out: string, channels: number)
   throw new ArgumentError('out', out, `an .npz file: the model's ${channels} latent channels need a decoder`);
 }
 
-function labelsOf({ labels, count }: SampleFlags, classes: number): number[] {
-  const given = labels ?? Array.from({ length: Math.min(classes, 10) }, (_, label) => label);
+function labelsOf({ labels, count }: SampleFlags, table: LabelTable): number[] {
+  const { classes } = table;
+  const given =
+    (labels && table.findAll(labels)) ?? Array.from({ length: Math.min(classes, 10) }, (_, label) => label);
   return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
 }
 

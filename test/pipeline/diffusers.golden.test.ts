@@ -1,0 +1,128 @@
+/** Runs of diffusers' pipelines, step by step: folders as diffusers writes them, their own and other schedulers. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { backends } from '../../src/backend/choose.js';
+import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { StepNetwork, Trajectory } from '../../src/evaluate/stepwise.js';
+import type { SampleOptions } from '../../src/pipeline/options.js';
+import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
+import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
+
+const NAME = /^pipeline\.(ddim|dpmpp|euler)(\d+)(?:-(\w+))?(?:\.diffusers-([\d.]+))?\.safetensors$/;
+
+/** Our samplers, and the classes of diffusers with the spacing that they have where a configuration is silent. */
+const SAMPLERS = {
+  ddim: { sampler: 'ddim', className: 'DDIMScheduler', spacing: 'leading' },
+  dpmpp: { sampler: 'dpm++2m', className: 'DPMSolverMultistepScheduler', spacing: 'linspace' },
+  euler: { sampler: 'euler', className: 'EulerDiscreteScheduler', spacing: 'linspace' },
+} as const;
+
+/** Until this version DPM-Solver++ ended at the first training timestep. */
+const ENDS_AT_SIGMA_MIN = '0.12';
+
+/** Folders of whole pipelines, beside the runs recorded with them. */
+const sets = goldenFiles(/-dit$/, 'checkpoints').map((set) => {
+  const runs = goldenFiles(/^pipeline\..*\.safetensors$/, set);
+  const folders = goldenFiles(/./, set).filter((path) => goldenFiles(/^model_index\.json$/, path).length > 0);
+  return { set, runs, folders };
+});
+const recorded = sets.flatMap(({ runs }) => runs);
+requireKind('runs of diffusers pipelines', recorded);
+
+for (const { name: backend, available, detail } of backends())
+  for (const { runs, folders } of sets)
+    for (const folder of folders)
+      describe(`${folder} on ${backend}`, { skip: available ? false : detail }, () => {
+        let pipeline: DiTPipeline;
+        before(async () => {
+          pipeline = await DiTPipeline.load(`${goldenFolder()}/${folder}`, { backend, weights: 'f32' });
+        });
+        after(() => pipeline.dispose());
+
+        for (const file of runs)
+          test(file.split('/').at(-1)!, async () => {
+            using golden = openGolden(file);
+            const options = optionsOf(file, golden, pipeline.checkpoint);
+            const follow = options.sampler === 'euler' ? followPredictions : followRun;
+            await follow(pipeline, golden, options, toleranceOf(file, 1e-3));
+          });
+      });
+
+/** The run as a user of the folder asks for it: classes by name, and no more than what the folder does not say. */
+function optionsOf(
+  file: string,
+  golden: SafetensorsFile,
+  { labels, scheduler = {} }: DiTCheckpoint,
+): SampleOptions {
+  const [, kind, steps, variant, version] = NAME.exec(file.split('/').at(-1)!)!;
+  const { sampler, className, spacing: usual } = SAMPLERS[kind as keyof typeof SAMPLERS];
+  const spacing = variant === 'leading' ? variant : usual;
+  const classes = golden.readIntegers('class_labels').map((label) => {
+    const name = labels.names.get(label) ?? '';
+    return name !== '' && labels.find(name) === label ? name : label;
+  });
+  return {
+    labels: classes,
+    steps: Number(steps),
+    guidanceScale: golden.read('guidance_scale')[0]!,
+    noise: golden.read('z'),
+    ...(scheduler._class_name !== className && { sampler }),
+    ...(spacing !== (scheduler.timestep_spacing ?? usual) && { spacing }),
+    ...(version?.startsWith(ENDS_AT_SIGMA_MIN) && {
+      scheduler: { ...scheduler, final_sigmas_type: 'sigma_min' },
+    }),
+  };
+}
+
+async function followRun(
+  pipeline: DiTPipeline,
+  golden: SafetensorsFile,
+  options: SampleOptions,
+  tolerance: number,
+): Promise<void> {
+  const timesteps = golden.readFloat64('timesteps');
+  const latents = golden.read('latents');
+  const size = options.noise!.length;
+  let last = -1;
+  for await (const step of pipeline.sample(options)) {
+    assert.ok(Math.abs(step.timestep - timesteps[step.index]!) < 1e-3, `timestep of step ${step.index}`);
+    const expected = latents.subarray(step.index * size, (step.index + 1) * size);
+    assertClose(step.latents(), expected, tolerance, `latents after step ${step.index}`);
+    last = step.index;
+  }
+  assert.equal(last, options.steps! - 1);
+}
+
+/**
+ * Of Euler's method the recorded pipeline gives its scheduler the latents as the network takes them, without their noise
+ * level: not a run to follow. What the network predicts for these latents is compared; the method itself is in
+ * `scheduler-steps`.
+ */
+async function followPredictions(
+  pipeline: DiTPipeline,
+  golden: SafetensorsFile,
+  options: SampleOptions,
+  tolerance: number,
+): Promise<void> {
+  const trajectory = new Trajectory(pipeline, options);
+  const sigmas = golden.read('sigmas');
+  const [latents, guided] = [golden.read('latents'), golden.read('guided')];
+  const size = options.noise!.length;
+  using network = await StepNetwork.create(trajectory, {}, 1);
+  for (let step = 0; step < trajectory.steps; step++) {
+    const scale = Math.hypot(sigmas[step]!, 1);
+    const input =
+      step === 0
+        ? options.noise!
+        : latents.subarray((step - 1) * size, step * size).map((value) => value / scale);
+    const { noise } = await network.predict(0, step, input);
+    assertClose(
+      noise,
+      guided.subarray(step * size, (step + 1) * size),
+      tolerance,
+      `prediction of step ${step}`,
+    );
+  }
+}
