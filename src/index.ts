@@ -50,6 +50,7 @@ export {
   type SamplerSettings,
   type SamplerStep,
 } from './diffusion/sampler.js';
+export type { SchedulerConfig } from './diffusion/scheduler.js';
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 export { DiTCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
 export type { ModelFiles, ModelPart } from './engine/modelFiles.js';
@@ -110,6 +111,7 @@ export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export type { CacheForm } from './models/actions.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
+export { type Label, LabelTable } from './models/labelTable.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
 export type { SampleReport, SampleResult, SampleStep } from './pipeline/result.js';

@@ -52,7 +52,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['threads', '5000', 'threads is 5000; expected an integer from 1 to'],
   ['heads', '0', 'heads is 0; expected an integer of at least 1'],
   ['heads', '5', 'heads is 5; expected a divisor of the hidden size 32'],
-  ['labels', 'seven', "labels is 'seven'; expected integers and ranges"],
+  ['labels', 'seven', "label is 'seven'; expected a class from 0 to 3; this model has no names for them"],
   ['labels', '0,,1', "labels is '0,,1'; expected integers and ranges"],
   ['labels', '2-0', "labels is '2-0'; expected ranges that ascend"],
   ['labels', '0-99999999', "labels is '0-99999999'; expected at most"],
