@@ -9,6 +9,7 @@ import { evaluateModel } from '../../src/evaluate/evaluateModel.js';
 import { measureErrors } from '../../src/evaluate/measureErrors.js';
 import { tryRanks } from '../../src/evaluate/tryRanks.js';
 import { exportModel } from '../../src/export/modelFile.js';
+import type { CacheOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { sharedPipeline } from './tinyPipeline.js';
 
@@ -80,6 +81,17 @@ describe('first-use: misuse', () => {
       [{ cache: { policy: 'learning-to-cache', table: 3 } }, /^table is 3; expected/],
     ];
     for (const [options, message] of values) await refused(() => sample(options), message);
+  });
+
+  test('cache options that TypeScript refuses where they are written', () => {
+    const options: CacheOptions[] = [
+      { policy: 'reuse', period: 2 },
+      // @ts-expect-error factors are needed
+      { policy: 'calibrated' },
+      // @ts-expect-error a threshold belongs to gates
+      { policy: 'reuse', threshold: 0.3 },
+    ];
+    assert.equal(options.length, 3);
   });
 
   test('names of options, with the right one', async () => {

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { Device, WeightPrecision } from '../../backend/backend.js';
 import { backends, openDevice } from '../../backend/choose.js';
@@ -8,10 +9,11 @@ import { peakLoopOf } from '../../bench/peak.js';
 import { requireInteger, requireOneOf } from '../../errors.js';
 import { namedConfig } from '../../models/config.js';
 import { interruptSignal } from '../exit.js';
+import { note } from '../note.js';
 import { integer } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { addOutputFlags, type OutputFlags } from '../shared.js';
-import { table } from '../table.js';
+import { counted, table } from '../table.js';
 
 interface BenchFlags extends OutputFlags {
   readonly size: string;
@@ -69,6 +71,7 @@ async function runBench(flags: BenchFlags): Promise<void> {
   if (flags.backend !== undefined)
     requireOneOf('backend', flags.backend, [...new Set(present.map(([name]) => name))]);
   const chosen = present.filter(([name]) => name === (flags.backend ?? name));
+  noteBusyMachine();
   const signal = interruptSignal();
   const progress = startProgress('bench', chosen.length * (flags.rounds + WARM_UP), flags.json === true);
   const rows: BenchRow[] = [];
@@ -92,7 +95,21 @@ async function runBench(flags: BenchFlags): Promise<void> {
   } finally {
     progress.stop();
   }
+  if (rows.some(({ ofLoop }) => ofLoop !== null && ofLoop > 1.1))
+    note(
+      'some operations seem faster than the loop, which is not possible: the machine was busy meanwhile, measure again',
+    );
   print(flags, rows);
+}
+
+/** What others run takes from our threads and from the loop alike, but not at the same moments. */
+function noteBusyMachine(): void {
+  const load = loadavg()[0]!;
+  const processors = availableParallelism();
+  if (load > 0.5 * processors)
+    note(
+      `the machine is busy (load ${load.toFixed(1)} on ${counted(processors, 'processor')}): times and shares may be far off`,
+    );
 }
 
 function isPresent(name: string): boolean {
