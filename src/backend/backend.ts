@@ -96,6 +96,8 @@ export interface Device {
   readonly arithmetic: string;
   /** Bytes in use now, for weights, tensors and arenas together. */
   readonly memoryInUse: number;
+  /** The most bytes that could be in use: what the device has, or the machine, its container or the address space leaves it. */
+  readonly memoryLimit: number;
   allocate(rows: number, columns: number, type?: BufferType): DeviceTensor;
   loadWeights(source: WeightSource): DeviceWeights;
   /** Rejects when the plan is not valid, a binding does not fit it or memory runs out; nothing is then taken. */

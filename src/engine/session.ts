@@ -3,6 +3,7 @@ import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } fr
 import type { Gate } from '../cache/gatedPolicy.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
+import { requireMemory } from './requireMemory.js';
 import type { GatedSteps, SessionPlan } from './sessionPlan.js';
 
 /** A timestep (may be fractional) and a label, the null class included. */
@@ -34,6 +35,7 @@ export class DenoisingSession implements Disposable {
 
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async create(device: Device, weights: DeviceWeights, plan: SessionPlan): Promise<DenoisingSession> {
+    requireMemory(device, plan);
     const session = new DenoisingSession(plan);
     try {
       await session.#prepare(device, weights);

@@ -6,6 +6,7 @@ import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { requireMemory } from '../engine/requireMemory.js';
 import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
@@ -97,8 +98,10 @@ export class DiTPipeline implements AsyncDisposable {
     const { inChannels, inputSize, classes } = this.config;
     const size = inChannels * inputSize ** 2;
     const count = resolved.labels.length;
-    const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
     const labels = distinctLabels(resolved, this.config);
+    const firstBatch = this.#planBatch(resolved, Math.min(resolved.batch, count), labels);
+    requireMemory(this.device, firstBatch);
+    const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
     const totals = {
       macs: 0,
       milliseconds: 0,
@@ -120,7 +123,7 @@ export class DiTPipeline implements AsyncDisposable {
           session = await DenoisingSession.create(
             this.device,
             this.weights,
-            this.#planBatch(resolved, batchLabels.length, labels),
+            batch === 0 ? firstBatch : this.#planBatch(resolved, batchLabels.length, labels),
           );
         }
         totals.memory ??= session.plan.memory;

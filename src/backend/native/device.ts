@@ -12,6 +12,7 @@ import type {
   WeightSource,
 } from '../backend.js';
 import { bindTensors } from '../bindings.js';
+import { usableMemory } from '../machineLimits.js';
 import type { Binding, DeviceHandle } from './binding.js';
 import { native } from './errors.js';
 import { type ExecutionHost, NativeExecutable } from './executable.js';
@@ -42,6 +43,7 @@ export class NativeDevice implements Device, ExecutionHost {
   /** With 16-bit weights, what lies between products is of their type too: half the memory to move. */
   readonly activations: FloatType;
   readonly arithmetic: string;
+  readonly memoryLimit: number;
   readonly binding: Binding;
   readonly #precisions: readonly FloatType[];
   readonly #handle: DeviceHandle;
@@ -64,6 +66,7 @@ export class NativeDevice implements Device, ExecutionHost {
     this.activations = weights;
     this.#handle = native(() => binding.openDevice(threads, weights, name.device));
     this.threads = binding.deviceThreads(this.#handle);
+    this.memoryLimit = binding.describeDevice(name.device).memory || usableMemory();
     this.arithmetic = `${weights} ${this.instructionSet}`;
   }
 

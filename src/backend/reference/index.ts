@@ -15,6 +15,7 @@ import { bindTensors } from '../bindings.js';
 import { roundRowE4m3 } from '../e4m3.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
+import { usableMemory } from '../machineLimits.js';
 import { runOp } from './dispatch.js';
 import { type BufferData, matrixOf } from './matrix.js';
 
@@ -118,6 +119,7 @@ class ReferenceDevice implements Device {
   readonly threads = 1;
   readonly activations = 'f32';
   readonly arithmetic = 'f64';
+  readonly memoryLimit = usableMemory();
   memoryInUse = 0;
   #disposed = false;
 

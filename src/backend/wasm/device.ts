@@ -99,6 +99,10 @@ export class WasmDevice implements Device, ExecutionHost {
     this.threads = 1 + (pool?.workers.length ?? 0);
   }
 
+  get memoryLimit(): number {
+    return this.memory.limit;
+  }
+
   get memoryInUse(): number {
     return this.memory.inUse;
   }

@@ -1,6 +1,6 @@
 /** A WebAssembly memory with its allocator. Views are made when asked for: growing leaves old ones behind. */
 import { formatBytes, IncacheError, OutOfMemoryError } from '../../errors.js';
-import { addressSpace } from '../machineLimits.js';
+import { addressSpace, usableMemory } from '../machineLimits.js';
 import { Allocator } from './allocator.js';
 import { HEAP_START } from './control.js';
 
@@ -15,14 +15,15 @@ const MARGIN = 64;
 export class DeviceMemory {
   readonly memory: WebAssembly.Memory;
   readonly #allocator: Allocator;
-  readonly #limit: number;
+  /** The most bytes that it can have. */
+  readonly limit: number;
 
   /** Throws an `IncacheError` where the system has no address space for the least of memories. */
   constructor(shared: boolean, maximumPages = MAXIMUM_PAGES) {
     const reserved = reserve(shared, maximumPages);
     if (!reserved) throw new IncacheError(noAddressSpace());
     this.memory = reserved.memory;
-    this.#limit = reserved.pages * PAGE;
+    this.limit = Math.min(reserved.pages, Math.floor(usableMemory() / PAGE)) * PAGE;
     this.#allocator = new Allocator(HEAP_START, (end) => this.#reach(end + MARGIN));
   }
 
@@ -39,7 +40,7 @@ export class DeviceMemory {
   /** The address of a new block, its content undefined. Throws an `OutOfMemoryError`. */
   allocate(bytes: number): number {
     const address = this.#allocator.allocate(bytes);
-    if (address === undefined) throw new OutOfMemoryError(bytes, this.inUse, this.#limit, 'the wasm backend');
+    if (address === undefined) throw new OutOfMemoryError(bytes, this.inUse, this.limit, 'the wasm backend');
     return address;
   }
 
@@ -72,8 +73,8 @@ export class DeviceMemory {
     const have = this.pages;
     const need = Math.ceil(end / PAGE) - have;
     if (need <= 0) return true;
-    if ((have + need) * PAGE > this.#limit) return false;
-    const room = this.#limit / PAGE - have;
+    if ((have + need) * PAGE > this.limit) return false;
+    const room = this.limit / PAGE - have;
     return this.#tryGrow(Math.min(Math.max(need, have >> 3, 16), room)) || this.#tryGrow(need);
   }
 
