@@ -1,5 +1,5 @@
 /** A DiT in any of its layouts, seen under Meta's names. */
-import { ArgumentError, FormatError } from '../errors.js';
+import { ArgumentError, FormatError, requireNumber } from '../errors.js';
 import { type DiTConfig, tensorShapes } from '../models/config.js';
 import { diffusersConfig, diffusersEmbedders, diffusersOrigins } from '../models/diffusersDit.js';
 import { type ConfigHints, checkTensors, inferConfig } from '../models/inferConfig.js';
@@ -39,6 +39,7 @@ export function openDit(source: TensorSource, files: ModelFiles, hints: DitHints
   const opened =
     layout === 'meta' ? openMeta(source, prefix, hints) : openDiffusers(source, prefix, files, hints);
   const { frequencyShift } = hints;
+  if (frequencyShift !== undefined) requireNumber('frequencyShift', frequencyShift, 0, 1);
   return {
     layout,
     ...opened,

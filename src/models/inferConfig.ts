@@ -116,7 +116,7 @@ export function checkTensors(
   }
 }
 
-/** What `incache convert` writes of a model that Meta's code would compute otherwise. */
+/** What the metadata say of a model that Meta's code would compute otherwise. */
 function metadataNumerics(
   metadata: Readonly<Record<string, string>>,
   inChannels: number,

@@ -1,7 +1,7 @@
 /** JSON files that other programs wrote. */
 import { FormatError } from '../errors.js';
 import { FileBytes } from './fileBytes.js';
-import { endOfString, outlineJson } from './jsonOutline.js';
+import { endOfString, outlineJson, repeatedKey } from './jsonOutline.js';
 
 /** Longer ones are no settings or indexes: that of a model of 100,000 tensors has 10 MB. */
 const MOST_BYTES = 2 ** 26;
@@ -12,11 +12,24 @@ const MOST_DEPTH = 64;
  * `NaN`, `Infinity` and `-Infinity` are read as numbers. Throws a `FormatError` that names the file.
  */
 export function readJsonObject(path: string): Record<string, unknown> {
+  return parseJsonObject(path, readText(path));
+}
+
+/** As `readJsonObject`, and refuses a key that an object has twice, of which the parser would keep the last. */
+export function readJsonOfDistinctKeys(path: string): Record<string, unknown> {
+  const text = readText(path);
+  const object = parseJsonObject(path, text);
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) throw new FormatError(`${path} has two entries of the name '${repeated}'`);
+  return object;
+}
+
+function readText(path: string): string {
   using file = FileBytes.open(path);
   if (file.size > MOST_BYTES)
     throw new FormatError(`${path} has ${file.size} bytes, too many for a file of settings`);
   const bytes = file.read(new Uint8Array(file.size), 0);
-  return parseJsonObject(path, new TextDecoder().decode(bytes));
+  return new TextDecoder().decode(bytes);
 }
 
 /** As `readJsonObject`, of a text; `what` begins the messages. */

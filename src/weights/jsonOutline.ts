@@ -35,6 +35,36 @@ export function outlineJson(text: string, maxDepth: number): JsonOutline {
   return { tooDeep: false, keys };
 }
 
+/** A key that some object of a valid JSON text has twice; its parser keeps the last one and says nothing. */
+export function repeatedKey(text: string): string | undefined {
+  const objects: Set<string>[] = [];
+  let latestString = '';
+  for (let i = 0; i < text.length; i++) {
+    switch (text[i]) {
+      case '"': {
+        const end = endOfString(text, i);
+        latestString = text.slice(i, end + 1);
+        i = end;
+        break;
+      }
+      case ':': {
+        const key: string = JSON.parse(latestString);
+        if (objects.at(-1)!.has(key)) return key;
+        objects.at(-1)!.add(key);
+        break;
+      }
+      case '{':
+      case '[':
+        objects.push(new Set());
+        break;
+      case '}':
+      case ']':
+        objects.pop();
+    }
+  }
+  return undefined;
+}
+
 /** Place of the quote that ends the string begun at `start`. */
 export function endOfString(text: string, start: number): number {
   let i = start + 1;

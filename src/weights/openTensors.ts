@@ -1,4 +1,5 @@
 /** Opening the weights of a model, whatever form they have. */
+import { ArgumentError } from '../errors.js';
 import { type FileKind, kindOfFile } from './fileKind.js';
 import { openTorchLegacy } from './pytorch/torchLegacy.js';
 import { openTorchZip } from './pytorch/torchZip.js';
@@ -28,13 +29,22 @@ export function openTensors(path: string, options: OpenOptions = {}): TensorSour
   if (kind !== 'index') return OPENERS[kind](file, options);
   return openSharded(file, (shard) => {
     const shardKind = kindOfFile(shard);
-    // An index that lists indexes has no end.
-    return OPENERS[shardKind === 'index' ? 'safetensors' : shardKind](shard, options);
+    // An index that lists indexes has no end. Names that begin with the key may all lie in other files.
+    if (shardKind === 'index' || shardKind === 'safetensors') return SafetensorsFile.open(shard);
+    return OPENERS[shardKind](shard, options);
   });
 }
 
 const OPENERS: Record<Exclude<FileKind, 'index'>, (path: string, options: OpenOptions) => TensorSource> = {
-  safetensors: (path) => SafetensorsFile.open(path),
+  safetensors: (path, { weightsKey }) => openSafetensors(path, weightsKey),
   torchZip: (path, { weightsKey }) => openTorchZip(path, weightsKey),
   torchLegacy: (path, { weightsKey }) => openTorchLegacy(path, weightsKey),
 };
+
+/** Where a file has no dictionaries, the key is what names of tensors begin with; that it begins none is said here. */
+function openSafetensors(path: string, weightsKey: string | undefined): SafetensorsFile {
+  const file = SafetensorsFile.open(path);
+  if (weightsKey === undefined || file.names.some((name) => name.startsWith(`${weightsKey}.`))) return file;
+  file.close();
+  throw new ArgumentError('weightsKey', weightsKey, `what names of tensors in ${path} begin with; none does`);
+}

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FormatError, IncacheError } from '../errors.js';
-import { readJsonObject } from './jsonFile.js';
+import { readJsonOfDistinctKeys } from './jsonFile.js';
 import type { TensorInfo, TensorSource } from './tensorSource.js';
 
 /** More files than any model has. */
@@ -69,7 +69,7 @@ class ShardedSource implements TensorSource {
 
 /** The file of every tensor. */
 function readIndex(path: string): Map<string, string> {
-  const { weight_map: map } = readJsonObject(path);
+  const { weight_map: map } = readJsonOfDistinctKeys(path);
   if (typeof map !== 'object' || map === null || Array.isArray(map))
     throw new FormatError(`${path} is JSON, but no index of a model in several files: it has no weight_map`);
   const placeOf = new Map<string, string>();

@@ -98,7 +98,7 @@ function findDirectory(file: FileBytes, refuse: Refuse): Place {
       }
     );
   }
-  return refuse('it has no directory at its end');
+  return refuse('it has no directory at its end, so it was cut short or is no zip archive');
 }
 
 /** Where a zip64 archive keeps it; `end` is the place of the plain record. */

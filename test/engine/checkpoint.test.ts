@@ -92,6 +92,11 @@ describe("checkpoints with Meta's names", () => {
     assert.equal(ema.hash, plain.hash);
     using model = new DiTCheckpoint(path, { weightsKey: 'model' });
     assert.ok(model.read('pos_embed').every((value) => value === 0));
+    assert.throws(
+      () => new DiTCheckpoint(path, { weightsKey: 'opt' }),
+      /weightsKey is 'opt'; expected what names/,
+    );
+    assert.throws(() => new DiTCheckpoint(path, { frequencyShift: 200 }), /frequencyShift is 200; expected/);
   });
 
   test('float8 weights are multiplied by the scale beside them', () => {

@@ -100,6 +100,12 @@ describe('a model in several files', () => {
       assert.throws(() => openTensors(path), message);
     });
 
+  test('an index that has a tensor twice is refused, though JSON parsers keep the last', () => {
+    const folder = folderOf({ 'one.safetensors': ['a'], 'two.safetensors': ['a'] });
+    const path = index(folder, '{"weight_map": {"a": "one.safetensors", "\\u0061": "two.safetensors"}}');
+    assert.throws(() => openTensors(path), /has two entries of the name 'a'/);
+  });
+
   test('a link out of the folder is refused, but not where the index is a link to the same place', () => {
     const elsewhere = folderOf({ 'blob1.safetensors': ['a'] });
     const folder = folderOf({});
