@@ -50,6 +50,32 @@ for (const { name: backend, available, detail } of backends())
           });
       });
 
+/**
+ * Meta's code on the same weights: its timestep frequencies, its timesteps, and guidance on three channels or on all.
+ */
+for (const { name: backend, available, detail } of backends())
+  for (const { set, folders } of sets)
+    for (const file of goldenFiles(/^meta-sampler\.ddim\d+\.safetensors$/, set))
+      test(`${file} on ${backend}`, { skip: available ? false : detail }, async () => {
+        using golden = openGolden(file);
+        const path = `${goldenFolder()}/${folders[0]}`;
+        await using pipeline = await DiTPipeline.load(path, { backend, weights: 'f32', frequencyShift: 0 });
+        for (const [field, guidanceChannels] of [
+          ['trajectory_first3', 3],
+          ['trajectory_all', pipeline.config.inChannels],
+        ] as const) {
+          const options: SampleOptions = {
+            labels: golden.readIntegers('y'),
+            steps: golden.entry(field).shape[0]!,
+            spacing: 'stride',
+            guidanceScale: golden.read('cfg_scale')[0]!,
+            guidanceChannels,
+            noise: golden.read('z'),
+          };
+          await followRun(pipeline, golden, options, toleranceOf(file, 1e-3), field);
+        }
+      });
+
 /** The run as a user of the folder asks for it: classes by name, and no more than what the folder does not say. */
 function optionsOf(
   file: string,
@@ -81,9 +107,10 @@ async function followRun(
   golden: SafetensorsFile,
   options: SampleOptions,
   tolerance: number,
+  field = 'latents',
 ): Promise<void> {
   const timesteps = golden.readFloat64('timesteps');
-  const latents = golden.read('latents');
+  const latents = golden.read(field);
   const size = options.noise!.length;
   let last = -1;
   for await (const step of pipeline.sample(options)) {
