@@ -12,6 +12,7 @@ export const NONE: i32 = 0;
 export const GELU: i32 = 1;
 export const SILU: i32 = 2;
 export const GATE_RESIDUAL: i32 = 3;
+export const RESIDUAL: i32 = 4;
 
 /** Addresses are 0 where an operand is absent; strides are in bytes. */
 @unmanaged
@@ -57,6 +58,7 @@ function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32
 /** All of the epilogue but an activation. */
 function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   const gated = e.kind == GATE_RESIDUAL;
+  const added = e.kind == RESIDUAL;
   const offset = (<usize>column) << 2;
   let out = e.out + <usize>row * e.outStride + offset;
   let bias = e.bias == 0 ? 0 : e.bias + offset;
@@ -88,6 +90,11 @@ function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32,
       gate += TILE_ROW;
       residual += TILE_ROW;
     }
+    if (added) {
+      y0 = f32x4.add(v128.load(residual, 0), y0);
+      y1 = f32x4.add(v128.load(residual, 16), y1);
+      residual += TILE_ROW;
+    }
     v128.store(out, y0, 0);
     v128.store(out, y1, 16);
     tile += bytes;
@@ -99,6 +106,7 @@ function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32,
     if (base != 0) y = f32x4.add(loadLanes(base + j, columns), y);
     if (stored != 0) storeLanes(stored + j, y, columns);
     if (gated) y = multiplyAdd(loadLanes(gate + j, columns), y, loadLanes(residual + j, columns));
+    if (added) y = f32x4.add(loadLanes(residual + j, columns), y);
     storeLanes(out + j, y, columns);
   }
 }

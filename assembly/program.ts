@@ -12,6 +12,7 @@ import { CalibratedLinearArguments, calibratedLinear } from './calibratedLinear'
 import { CalibratedMlpArguments, calibratedMlp } from './calibratedMlp';
 import { ChannelStatisticsArguments, channelStatistics } from './channelStatistics';
 import { EPOCH, JOINED, OPERATIONS, PAGES, PROGRAM, SCRATCH, SCRATCH_STRIDE, TILE } from './control';
+import { ConvolutionArguments, convolution } from './convolution';
 import { ElementwiseArguments } from './elementwise';
 import { enterOperation, hasFailed } from './failure';
 import { GateResidualArguments, gateResidual } from './gateResidual';
@@ -22,6 +23,7 @@ import { LayerNormModulateArguments, layerNormModulate } from './layerNormModula
 import { LinearArguments, linear } from './linear';
 import { LinearCombinationArguments, linearCombination } from './linearCombination';
 import { LinearInt8Arguments, linearInt8 } from './linearInt8';
+import { NormArguments, norm } from './norm';
 import { PatchArguments, patchify } from './patchify';
 import { RelativeDistanceArguments, relativeDistance } from './relativeDistance';
 import { forgetPacked } from './scratch';
@@ -182,6 +184,10 @@ function runTile(code: i32, a: usize, tile: i32, scratch: usize): void {
       return linearCombination(changetype<LinearCombinationArguments>(a), tile);
     case 17:
       return relativeDistance(changetype<RelativeDistanceArguments>(a));
+    case 18:
+      return convolution(changetype<ConvolutionArguments>(a), tile, scratch);
+    case 19:
+      return norm(changetype<NormArguments>(a), tile, scratch);
     default:
       unreachable();
   }

@@ -42,7 +42,8 @@ struct CudaKernel {
 // What is 16-bit of an operation's operands is of one type (BoundOp::storage); the kernels of that type run it.
 inline namespace INCACHE_STORAGE {
 extern const CudaKernel kLinear, kCalibratedLinear, kCalibratedMlp, kAttention, kLayerNormModulate, kPatchify, kUnpatchify, kTimestepEmbedding,
-    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment, kLinearCombination, kRelativeDistance;
+    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment, kLinearCombination, kRelativeDistance,
+    kConvolution, kNorm;
 }  // namespace INCACHE_STORAGE
 
 // All of them, in the order of OpKind, for each type.

@@ -2,7 +2,7 @@
 # time. nvcc is called by custom commands: CMake's CUDA language would make every configuration without a GPU's compiler fail.
 set(CUDA_FOLDER ${CMAKE_CURRENT_SOURCE_DIR}/cuda)
 file(GLOB CUDA_SOURCES CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cpp ${CUDA_FOLDER}/runtime/*.cpp)
-list(APPEND CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cpp/core/plan_fields.cpp)
+list(APPEND CUDA_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/cpp/core/plan_schema.cpp)
 # Kernels are compiled once for each 16-bit type (common/storage.h); small.cu has those of small/.
 file(GLOB CUDA_KERNELS CONFIGURE_DEPENDS ${CUDA_FOLDER}/*.cu ${CUDA_FOLDER}/common/*.cu)
 set(CUDA_STORAGES bf16 f16)

@@ -1,10 +1,12 @@
 // The operations that a few lines of kernel make. They are one unit, since most of what each takes to compile is its headers.
 #include "small/add.cu"
 #include "small/channelStatistics.cu"
+#include "small/convolution.cu"
 #include "small/gateResidual.cu"
 #include "small/gatherRows.cu"
 #include "small/gelu.cu"
 #include "small/linearCombination.cu"
+#include "small/norm.cu"
 #include "small/patchify.cu"
 #include "small/relativeDistance.cu"
 #include "small/secondMoment.cu"

@@ -16,16 +16,28 @@ const HEADS: readonly Heads[] = [
 /** Images of 128 to 512 pixels. */
 const TOKENS = [64, 128, 256, 512, 1024];
 
-/** Self-attention of a block, on the columns of a fused qkv. */
+/** Self-attention of a block, and of a decoder, on the columns of a fused qkv. */
 export function attention(): KernelCase[] {
-  return HEADS.flatMap((heads) =>
-    TOKENS.map((tokens) => ({
-      kernel: 'attention',
-      shape: `${heads.model} ${tokens} tokens, ${heads.heads} heads of ${heads.headDim}`,
-      level: levelOf(heads, tokens),
-      plan: (type) => attentionPlan(heads, tokens, type),
-    })),
-  );
+  return [...ofModels(), ...ofDecoder()];
+}
+
+/** The single wide head of a decoder of images, over the pixels of 256 and 512 pixels' latents. */
+function ofDecoder(): KernelCase[] {
+  const heads = { model: 'VAE', heads: 1, headDim: 512 };
+  return [1024, 4096].map((tokens) => caseOf(heads, tokens, 'default'));
+}
+
+function ofModels(): KernelCase[] {
+  return HEADS.flatMap((heads) => TOKENS.map((tokens) => caseOf(heads, tokens, levelOf(heads, tokens))));
+}
+
+function caseOf(heads: Heads, tokens: number, level: Level): KernelCase {
+  return {
+    kernel: 'attention',
+    shape: `${heads.model} ${tokens} tokens, ${heads.heads} ${heads.heads > 1 ? 'heads' : 'head'} of ${heads.headDim}`,
+    level,
+    plan: (type) => attentionPlan(heads, tokens, type),
+  };
 }
 
 function levelOf({ headDim }: Heads, tokens: number): Level {

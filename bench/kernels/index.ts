@@ -3,11 +3,21 @@ import { attention } from './attention.js';
 import { calibratedLinear } from './calibratedLinear.js';
 import { calibratedMlp } from './calibratedMlp.js';
 import { type KernelCase, LEVELS, type Level } from './case.js';
+import { convolution } from './convolution.js';
 import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
+import { norm } from './norm.js';
 
 export function kernelCases(): KernelCase[] {
-  return [...linear(), ...calibratedLinear(), ...calibratedMlp(), ...attention(), ...layerNormModulate()];
+  return [
+    ...linear(),
+    ...calibratedLinear(),
+    ...calibratedMlp(),
+    ...attention(),
+    ...layerNormModulate(),
+    ...convolution(),
+    ...norm(),
+  ];
 }
 
 /** Those of a level whose kernel and shape, as in `attention XL/2 256 tokens`, have `wanted` in them. */

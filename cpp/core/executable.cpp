@@ -83,13 +83,13 @@ void Executable::bindPlainWeights(const Weights &weights) {
     for (const Operand &operand : operandsOf(op)) {
       const size_t place = static_cast<size_t>(operand.view.buffer);
       if (plan_.buffers[place].role != INCACHE_WEIGHT) continue;
-      const WeightForm form = formOf(operand.name, operand.view, plan_.buffers[place]);
+      const WeightForm form = formOf(op, operand.name, operand.view, plan_.buffers[place]);
       if (!form.packed) bases_[place] = keepWeight(weights, operand.view, form)->at();
     }
 }
 
-Panels Executable::panels(const Weights &weights, const char *operand, const View &v) {
-  const WeightForm form = formOf(operand, v, plan_.buffers[static_cast<size_t>(v.buffer)]);
+Panels Executable::panels(const Weights &weights, const Op &op, const char *operand, const View &v) {
+  const WeightForm form = formOf(op, operand, v, plan_.buffers[static_cast<size_t>(v.buffer)]);
   const std::shared_ptr<Block> &block = keepWeight(weights, v, form);
   return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->weights};
 }
@@ -117,8 +117,8 @@ BoundOp Executable::bind(const Op &op, const Weights &weights) {
   if (op.name.given()) b.name = matrix(op.name);
   INCACHE_OPERANDS(INCACHE_BIND)
 #undef INCACHE_BIND
-  if (op.weight.given()) b.weight = panels(weights, "weight", op.weight);
-  for (const auto &[down, up] : op.factors) b.factors.push_back({panels(weights, "factors", down), panels(weights, "factors", up)});
+  if (op.weight.given()) b.weight = panels(weights, op, "weight", op.weight);
+  for (const auto &[down, up] : op.factors) b.factors.push_back({panels(weights, op, "factors", down), panels(weights, op, "factors", up)});
   for (const Term &term : op.terms) b.terms.push_back(matrix(term.x));
   return b;
 }

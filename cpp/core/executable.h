@@ -47,7 +47,7 @@ class Executable {
   void addCheck(const Op &op, const char *what, const View &view, int64_t first, int64_t last);
   static void check(const IndexCheck &check);
   Matrix matrix(const View &view) const;
-  Panels panels(const Weights &weights, const char *operand, const View &view);
+  Panels panels(const Weights &weights, const Op &op, const char *operand, const View &view);
 };
 
 }  // namespace incache

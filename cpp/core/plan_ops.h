@@ -21,27 +21,32 @@ enum class OpKind {
   secondMoment,
   linearCombination,
   relativeDistance,
+  convolution,
+  norm,
 };
-constexpr int kOpKinds = 17;
+constexpr int kOpKinds = 19;
 
-enum class Epilogue { none, gelu, silu, gateResidual };
+enum class Epilogue { none, gelu, silu, gateResidual, residual };
+
+enum class NormKind { layer, rms };
 
 // Operands, those of them that are weights of products, attributes, and lists with the types of their items.
 #define INCACHE_OPERANDS(X) \
   X(x) X(bias) X(gate) X(residual) X(store) X(out) X(cachedInput) X(cachedHidden) X(cachedOutput) X(cachedPreActivation) \
-  X(q) X(k) X(v) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous)
+  X(q) X(k) X(v) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous) X(gain)
 
 #define INCACHE_WEIGHTS(X) \
   X(weight)
 
 #define INCACHE_COUNTS(X) \
-  X(heads) X(queryLength) X(keyLength) X(channels) X(height) X(width) X(patch) X(norm)
+  X(heads) X(queryLength) X(keyLength) X(channels) X(height) X(width) X(patch) X(norm) X(kernel) X(stride) \
+  X(upsample) X(padTop) X(padBottom) X(padLeft) X(padRight) X(span) X(groups)
 
 #define INCACHE_REALS(X) \
   X(attentionScale) X(epsilon) X(maxPeriod)
 
 #define INCACHE_CHOICES(X) \
-  X(Epilogue, epilogue)
+  X(Epilogue, epilogue) X(NormKind, normKind)
 
 #define INCACHE_LISTS(X) \
   X(FactorPair, factors) X(Term, terms)

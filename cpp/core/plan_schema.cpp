@@ -1,5 +1,6 @@
 #include "plan_schema.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -40,10 +41,11 @@ Field choice(const char *name, int64_t (*chosen)(const Op &, size_t), void (*cho
   return field;
 }
 
-Field number(const char *name, int64_t &(*at)(Op &, size_t), std::vector<int64_t> numbers) {
+Field number(const char *name, int64_t &(*at)(Op &, size_t), std::vector<int64_t> numbers, int symbol) {
   Field field(name, Field::Kind::choice);
   field.count = at;
   field.numbers = std::move(numbers);
+  field.symbol = symbol;
   return field;
 }
 
@@ -58,6 +60,17 @@ Field list(const char *name, size_t (*size)(const Op &), void (*resize)(Op &, si
   field.sums = std::move(sums);
   field.owns = std::move(owns);
   return field;
+}
+
+// Between a choice and its place among those of an operation; -1 for one that another operation has.
+template <class E>
+int64_t placeOf(E value, std::initializer_list<E> choices) {
+  const E *const found = std::find(choices.begin(), choices.end(), value);
+  return found == choices.end() ? -1 : found - choices.begin();
+}
+template <class E>
+E atPlace(int64_t place, std::initializer_list<E> choices) {
+  return choices.begin()[place];
 }
 
 #include "plan_schema.inc"
@@ -132,8 +145,11 @@ std::vector<Operand> operandsOf(const Op &op) {
 Shapes::Shapes(const Op &op, Misfit misfit) : op_(op), misfit_(std::move(misfit)), values_(std::size(kSymbols), std::nan("")) {
   const OpSchema &schema = schemaOf(op.kind);
   for (const Field &field : schema.fields)
-    if (field.kind == Field::Kind::count) values_[static_cast<size_t>(field.symbol)] = static_cast<double>(field.count(const_cast<Op &>(op_), 0));
-  for (const auto &[symbol, expression] : schema.symbols) values_[static_cast<size_t>(symbol)] = value(expression);
+    if (field.count) values_[static_cast<size_t>(field.symbol)] = static_cast<double>(field.count(const_cast<Op &>(op_), 0));
+  for (const auto &[symbol, expression] : schema.symbols) {
+    const double size = values_[static_cast<size_t>(symbol)] = value(expression);
+    if (size < 1) misfit_(std::string(kSymbols[symbol]) + " is " + whole(size) + "; expected at least 1");
+  }
   for (const int place : schema.order) {
     const Field &field = schema.fields[static_cast<size_t>(place)];
     if (field.kind == Field::Kind::list) list(field);
@@ -162,7 +178,7 @@ void Shapes::view(const std::string &name, const Field &field, size_t item) {
   if (!view.given()) return;
   const double rows = value(field.shape.rows), columns = value(field.shape.columns);
   if (std::isnan(rows) || std::isnan(columns)) {
-    side(name, "columns", field.shape.columns, -1, view.columns);
+    side(name, "columns", field.shape.columns, field.shape.columnsDivided, view.columns);
     side(name, "rows", field.shape.rows, field.shape.divided, view.rows);
   } else if (static_cast<double>(view.rows) != rows || static_cast<double>(view.columns) != columns) {
     misfit_(name + " is " + size(std::to_string(view.rows), std::to_string(view.columns)) + "; expected " + size(whole(rows), whole(columns)));
@@ -179,7 +195,7 @@ void Shapes::side(const std::string &name, const char *unit, int size, int divid
   solve(size, static_cast<double>(actual), [&](const std::string &by) { misfit_(what + ", not a multiple of " + by); });
   const double all = divided < 0 ? std::nan("") : value(divided);
   if (!std::isnan(all) && std::fmod(all, static_cast<double>(actual)) != 0)
-    misfit_(what + ", which does not divide the " + whole(all) + " rows of tokens");
+    misfit_(what + ", which does not divide the " + whole(all) + " " + (unit == std::string("rows") ? "rows of tokens" : unit));
 }
 
 // Finds the one symbol of a product that stands for nothing yet.

@@ -27,9 +27,9 @@ struct Field {
   int64_t &(*count)(Op &, size_t) = nullptr;
   double &(*real)(Op &, size_t) = nullptr;
 
-  // Of an operand: expressions, -1 for none. `divided` is what its rows must divide, `moved` how many rows move if not all.
+  // Of an operand: expressions, -1 for none. `divided` is what its rows or columns must divide, `moved` how many rows move if not all.
   struct Shape {
-    int rows = -1, divided = -1, columns = -1, moved = -1;
+    int rows = -1, divided = -1, columns = -1, columnsDivided = -1, moved = -1;
   } shape;
   // Of an operand. `when`: the place of the choice that decides whether it is given, and the choice with which it is.
   struct Rules {

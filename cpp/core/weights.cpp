@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "error.h"
 
@@ -14,7 +15,7 @@ std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
   for (const Op &op : plan.ops)
     for (const Operand &operand : operandsOf(op))
       if (operand.view.buffer == static_cast<int64_t>(place)) {
-        const WeightForm form = formOf(operand.name, operand.view, plan.buffers[place]);
+        const WeightForm form = formOf(op, operand.name, operand.view, plan.buffers[place]);
         forms.emplace(form.key(), form);
       }
   return forms;
@@ -22,14 +23,15 @@ std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
 
 }  // namespace
 
-WeightForm formOf(const std::string &operand, const View &view, const PlanBuffer &buffer) {
-  return {operand == "weight" || operand.rfind("factors", 0) == 0, view, buffer.rows, buffer.columns};
+WeightForm formOf(const Op &op, const std::string &operand, const View &view, const PlanBuffer &buffer) {
+  const int64_t taps = op.kind == OpKind::convolution ? op.kernel * op.kernel : 1;
+  return {operand == "weight" || operand.rfind("factors", 0) == 0, taps, view, buffer.rows, buffer.columns};
 }
 
 std::string WeightForm::key() const {
   const std::string shape = sizeText(rows, columns);
   if (!packed) return shape;
-  return shape + ": " + std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
+  return shape + (taps > 1 ? " by " + std::to_string(taps) : "") + ": " + std::to_string(view.row) + "+" + std::to_string(view.rows) + "," + std::to_string(view.column) + "+" + std::to_string(view.columns);
 }
 
 bool Weights::has(const std::string &name, const WeightForm &form) const {
@@ -49,7 +51,7 @@ size_t Weights::missing(const Plan &plan, size_t from) const {
     for (const Operand &operand : operandsOf(op)) {
       const size_t place = static_cast<size_t>(operand.view.buffer);
       if (place < from || plan.buffers[place].role != INCACHE_WEIGHT || lacking[place]) continue;
-      lacking[place] = !has(plan.buffers[place].name, formOf(operand.name, operand.view, plan.buffers[place]));
+      lacking[place] = !has(plan.buffers[place].name, formOf(op, operand.name, operand.view, plan.buffers[place]));
     }
   size_t place = from;
   while (place < lacking.size() && !lacking[place]) place++;
@@ -79,7 +81,24 @@ std::shared_ptr<Block> Weights::make(const PlanBuffer &buffer, const WeightForm 
   if (!form.packed) return device_->engine->widen({tensor.data, tensor.type, 0}, buffer.rows * buffer.columns);
   const View &v = form.view;
   const char *first = static_cast<const char *>(tensor.data) + (v.row * buffer.columns + v.column) * bytesOf(tensor.type);
-  return device_->engine->pack({first, tensor.type, buffer.columns}, v.rows, v.columns, device_->weights);
+  const Source source = {first, tensor.type, buffer.columns};
+  if (form.taps == 1) return device_->engine->pack(source, v.rows, v.columns, device_->weights);
+  const std::vector<char> byTap = tapsFirst(source, v.rows, v.columns, form.taps);
+  return device_->engine->pack({byTap.data(), tensor.type, v.columns}, v.rows, v.columns, device_->weights);
+}
+
+// Rows of [channels][taps] as rows of [taps][channels], of the same type.
+std::vector<char> Weights::tapsFirst(const Source &source, int64_t rows, int64_t columns, int64_t taps) const {
+  const int64_t bytes = bytesOf(source.type), channels = columns / taps;
+  std::vector<char> result(static_cast<size_t>(rows * columns * bytes));
+  device_->host.pool.run(rows, [&](int64_t row, int64_t) {
+    const char *from = static_cast<const char *>(source.at) + row * source.stride * bytes;
+    char *to = result.data() + row * columns * bytes;
+    for (int64_t tap = 0; tap < taps; tap++)
+      for (int64_t channel = 0; channel < channels; channel++, to += bytes)
+        std::memcpy(to, from + (channel * taps + tap) * bytes, static_cast<size_t>(bytes));
+  });
+  return result;
 }
 
 // A weight that is no number would turn every image into noise without a word.

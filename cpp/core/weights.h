@@ -12,6 +12,8 @@ namespace incache {
 // A form of a weight: a rectangle of it packed for products, or all of it as it is.
 struct WeightForm {
   bool packed;
+  // Places of a filter: a row of a convolution's weight is [channels][taps], and is packed as [taps][channels]. 1 for all others.
+  int64_t taps;
   View view;
   // Of the whole tensor: in another plan a tensor of the same name may have another shape.
   int64_t rows, columns;
@@ -19,7 +21,7 @@ struct WeightForm {
 };
 
 // The form that an operand of this name takes, of a tensor of the buffer's shape.
-WeightForm formOf(const std::string &operand, const View &view, const PlanBuffer &buffer);
+WeightForm formOf(const Op &op, const std::string &operand, const View &view, const PlanBuffer &buffer);
 
 struct Tensor {
   const void *data;
@@ -50,6 +52,7 @@ class Weights {
 
   bool has(const std::string &name, const WeightForm &form) const;
   std::shared_ptr<Block> make(const PlanBuffer &buffer, const WeightForm &form, const Tensor &tensor) const;
+  std::vector<char> tapsFirst(const Source &source, int64_t rows, int64_t columns, int64_t taps) const;
   void requireFinite(const PlanBuffer &buffer, const Tensor &tensor) const;
 };
 

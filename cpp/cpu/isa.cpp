@@ -1,6 +1,7 @@
 // All kernels for one instruction set: this file is compiled once for each, with INCACHE_ISA_NAME its
 // namespace, INCACHE_LANES floats a vector and INCACHE_STRIP rows of the micro-kernel. What it includes must
 // have internal linkage or live in that namespace: the linker would otherwise keep one copy for all processors.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #ifdef __AVX__
@@ -42,6 +43,8 @@ namespace {
 #include "secondMoment.inc"
 #include "linearCombination.inc"
 #include "relativeDistance.inc"
+#include "convolution.inc"
+#include "norm.inc"
 
 template <class K>
 constexpr Kernel kernel() {
@@ -55,7 +58,7 @@ const KernelSet &kernels() {
       {kernel<Linear>(), kernel<CalibratedLinear>(), kernel<CalibratedMlp>(), kernel<Attention>(), kernel<LayerNormModulate>(),
        kernel<Patchify>(), kernel<Unpatchify>(), kernel<TimestepEmbedding>(), kernel<GatherRows>(), kernel<Add>(),
        kernel<Silu>(), kernel<Gelu>(), kernel<GateResidual>(), kernel<ChannelStatistics>(), kernel<SecondMoment>(),
-       kernel<LinearCombination>(), kernel<RelativeDistance>()}};
+       kernel<LinearCombination>(), kernel<RelativeDistance>(), kernel<Convolution>(), kernel<Norm>()}};
   return set;
 }
 

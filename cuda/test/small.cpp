@@ -313,6 +313,87 @@ void checkDistanceFromZero() {
   expect(std::isinf(out.at(0, 0)), "relativeDistance from zeros is %g", out.at(0, 0));
 }
 
+void checkConvolution(const Form &f, int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, int64_t upsample, bool residual) {
+  Random random(10);
+  const int64_t images = 2, taps = kernel * kernel;
+  Op op{};
+  op.height = 7, op.width = 5, op.kernel = kernel, op.stride = stride, op.upsample = upsample;
+  op.padBottom = op.padRight = kernel / 2, op.padTop = op.padLeft = stride == 1 ? kernel / 2 : 0;
+  op.epilogue = residual ? Epilogue::residual : Epilogue::silu;
+  const auto sizeOf = [&](int64_t size, int64_t pads) { return (size * upsample + pads - kernel) / stride + 1; };
+  const int64_t down = sizeOf(op.height, op.padTop + op.padBottom), across = sizeOf(op.width, op.padLeft + op.padRight);
+  Tensor x(images * op.height * op.width, inputs, f.in, f.margin), other(images * down * across, outputs, f.other, f.margin),
+      bias(1, outputs, kFloat), out(images * down * across, outputs, f.out, f.margin);
+  Weight weight(outputs, taps * inputs, f.in == kHalf);
+  x.fill(random), other.fill(random), bias.fill(random), weight.fill(random);
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.weight = weight.panels(), b.bias = bias.matrix(), b.out = out.matrix();
+  if (residual) b.residual = other.matrix();
+  const auto seen = [&](int64_t image, int64_t y, int64_t across_, int64_t channel) {
+    const bool inside = y >= 0 && across_ >= 0 && y < op.height * upsample && across_ < op.width * upsample;
+    return inside ? x.at((image * op.height + y / upsample) * op.width + across_ / upsample, channel) : 0.0;
+  };
+  check(kConvolution, b, out, nameOf("convolution", f, out.rows(), outputs), boundOf(f.out, 2e-6), [&](int64_t i, int64_t j) {
+    const int64_t image = i / (down * across), top = i / across % down * stride - op.padTop, left = i % across * stride - op.padLeft;
+    double sum = bias.at(0, j);
+    for (int64_t tap = 0; tap < taps; tap++)
+      for (int64_t c = 0; c < inputs; c++) sum += weight.at(j, tap * inputs + c) * seen(image, top + tap / kernel, left + tap % kernel, c);
+    return residual ? other.at(i, j) + sum : siluExact(sum);
+  });
+}
+
+struct Together {
+  int64_t rows, span, groups, width;
+};
+
+void checkNorm(const Form &f, const Together &t, bool rms, bool modulated, float offset) {
+  Random random(11);
+  const int64_t columns = t.groups * t.width, images = t.rows / t.span;
+  Tensor x(t.rows, columns, f.in, f.margin), gain(1, t.width, f.other, f.margin), bias(1, columns, f.other, f.margin),
+      scale(images, columns, f.other, f.margin), shift(images, columns, f.other, f.margin), out(t.rows, columns, f.out, f.margin);
+  for (int64_t i = 0; i < t.rows; i++)
+    for (int64_t j = 0; j < columns; j++) x.set(i, j, offset + random.value());
+  gain.fill(random), bias.fill(random), scale.fill(random), shift.fill(random);
+  Op op{};
+  op.normKind = rms ? NormKind::rms : NormKind::layer, op.span = t.span, op.groups = t.groups, op.epsilon = 1e-6;
+  op.epilogue = modulated ? Epilogue::none : Epilogue::silu;
+  BoundOp b{};
+  b.op = &op, b.x = x.matrix(), b.out = out.matrix();
+  if (modulated) b.scale = scale.matrix(), b.shift = shift.matrix();
+  if (!modulated || rms) b.gain = gain.matrix(), b.bias = bias.matrix();
+  std::vector<double> normal(static_cast<size_t>(t.rows * columns));
+  for (int64_t row = 0; row < t.rows; row += t.span)
+    for (int64_t column = 0; column < columns; column += t.width) {
+      const double count = static_cast<double>(t.span * t.width);
+      double mean = 0, squares = 0;
+      const auto each = [&](auto act) {
+        for (int64_t i = row; i < row + t.span; i++)
+          for (int64_t j = column; j < column + t.width; j++) act(i, j);
+      };
+      if (!rms) each([&](int64_t i, int64_t j) { mean += x.at(i, j) / count; });
+      each([&](int64_t i, int64_t j) { squares += (x.at(i, j) - mean) * (x.at(i, j) - mean) / count; });
+      each([&](int64_t i, int64_t j) { normal[static_cast<size_t>(i * columns + j)] = (x.at(i, j) - mean) / std::sqrt(squares + op.epsilon); });
+    }
+  check(kNorm, b, out, nameOf("norm", f, t.rows, columns), boundOf(f.out, 1e-5), [&](int64_t i, int64_t j) {
+    double y = normal[static_cast<size_t>(i * columns + j)];
+    if (b.gain.at) y = y * gain.at(0, j % t.width) + bias.at(0, j);
+    return modulated ? y * (1 + scale.at(i / t.span, j)) + shift.at(i / t.span, j) : siluExact(y);
+  });
+}
+
+void checkConvolutionsAndNorms(const Form &f) {
+  for (const bool residual : {false, true}) {
+    checkConvolution(f, 4, 7, 3, 1, 1, residual);
+    checkConvolution(f, 3, 70, 3, 2, 1, residual);
+    checkConvolution(f, 24, 65, 3, 1, 2, residual);
+    checkConvolution(f, 6, 5, 1, 1, 1, residual);
+  }
+  constexpr Together kTogether[] = {{6, 1, 1, 70}, {6, 1, 3, 24}, {90, 45, 4, 5}, {200, 100, 1, 33}};
+  for (const Together &t : kTogether)
+    for (const bool rms : {false, true})
+      for (const bool modulated : {false, true}) checkNorm(f, t, rms, modulated, 0.5f);
+}
+
 }  // namespace
 
 int main() {
@@ -330,11 +411,13 @@ int main() {
       checkStatistics(f, 1, 3, 5, difference);
       checkStatistics(f, 3, 1, 130, difference);
     }
+    checkConvolutionsAndNorms(f);
     std::printf("small operations, %s: passed\n", f.name);
   }
   // A mean far from 0, where squares less the square of the mean would lose the variance.
   checkLayerNorm(kForms[0], 2, 3, 1152, 100);
   checkLayerNorm(kForms[0], 2, 3, 2500, 100);
+  checkNorm(kForms[0], {90, 45, 4, 5}, false, false, 100);
   checkDistanceFromZero();
   checkInPlace();
   checkTail();

@@ -21,7 +21,7 @@ export function declarations(schema) {
       if (isOperand(field)) members[field.weight ? 'weights' : 'operands'].add(name);
       else if (field.kind === 'list') members.lists.add(name);
       else if (field.kind === 'number') members.reals.add(member);
-      else if (isNamed(field)) choices.set(member, choicesOf(choices.get(member), field, member));
+      else if (isNamed(field)) choices.set(member, choicesOf(choices.get(member), field));
       else members.counts.add(member);
     }
   const macro = (name, items) =>
@@ -95,8 +95,8 @@ function checkOrder({ fields }) {
   const owned = all.flatMap(([, { owns = [], sums = {} }]) => [...owns, ...Object.keys(sums)]);
   const waits = ([, field]) =>
     field.kind !== 'list' &&
-    [field.rows.split('|')[0], field.columns].some((text) =>
-      symbolsOf(expression(text)).some((each) => owned.includes(each)),
+    [field.rows, field.columns].some((text) =>
+      symbolsOf(expression(text.split('|')[0])).some((each) => owned.includes(each)),
     );
   return [...all.filter((entry) => !waits(entry)), ...all.filter(waits)].map(([name]) => name);
 }
@@ -107,11 +107,13 @@ function fieldCode(schema, op, name, field, nodes, siblings, list) {
   const access = (type) => `[](Op &o, ${list ? 'size_t i' : 'size_t'}) -> ${type} & { return ${at}; }`;
   if (isOperand(field)) {
     const [size, divided] = field.rows.split('|');
+    const [columns, columnsDivided] = field.columns.split('|');
     const when = field.when ? siblings.findIndex(([each]) => each === field.when[0]) : -1;
     const shape = [
       nodes.add(size),
       divided ? nodes.add(divided) : -1,
-      nodes.add(field.columns),
+      nodes.add(columns),
+      columnsDivided ? nodes.add(columnsDivided) : -1,
       field.moved ? nodes.add(field.moved) : -1,
     ];
     const rules = [
@@ -127,10 +129,9 @@ function fieldCode(schema, op, name, field, nodes, siblings, list) {
   if (field.kind === 'integer')
     return `count("${name}", ${access('int64_t')}, ${field.least}, ${field.most}, ${list ? -1 : nodes.symbol(name)})`;
   if (field.kind === 'number') return `real("${name}", ${access('double')}, ${field.positive})`;
-  if (field.kind === 'choice' && isNamed(field))
-    return `choice("${name}", [](const Op &o, size_t) { return static_cast<int64_t>(o.${member}); }, [](Op &o, size_t, int64_t value) { o.${member} = static_cast<${typeOf(member)}>(value); }, {${field.choices.map((each) => `"${each}"`).join(', ')}})`;
+  if (field.kind === 'choice' && isNamed(field)) return choiceCode(name, member, field.choices);
   if (field.kind === 'choice')
-    return `number("${name}", ${access('int64_t')}, {${field.choices.join(', ')}})`;
+    return `number("${name}", ${access('int64_t')}, {${field.choices.join(', ')}}, ${nodes.symbol(name)})`;
   const items = field.items.map(
     (item) =>
       `{${Object.entries(item)
@@ -140,6 +141,16 @@ function fieldCode(schema, op, name, field, nodes, siblings, list) {
   const sums = Object.entries(field.sums).map(([sum, text]) => `{${nodes.symbol(sum)}, ${nodes.add(text)}}`);
   const most = Number.isFinite(field.most) ? field.most : -1;
   return `list("${name}", [](const Op &o) { return o.${name}.size(); }, [](Op &o, size_t size) { o.${name}.resize(size); }, ${field.least}, ${most},\n          {${items.join(', ')}}, {${sums.join(', ')}}, {${field.owns.map((each) => nodes.symbol(each)).join(', ')}})`;
+}
+
+/** Of a choice by name. The type has the names of all operations; the value of a field is the place of one in its own. */
+function choiceCode(name, member, choices) {
+  const all = choices.map((each) => `${typeOf(member)}::${identifier(each)}`).join(', ');
+  const names = choices.map((each) => `"${each}"`).join(', ');
+  return (
+    `choice("${name}", [](const Op &o, size_t) { return placeOf(o.${member}, {${all}}); }, ` +
+    `[](Op &o, size_t, int64_t value) { o.${member} = atPlace(value, {${all}}); }, {${names}})`
+  );
 }
 
 /** Nodes of expressions, each once. */
@@ -190,15 +201,16 @@ const identifier = (name) =>
   /^(default|float|double|int|auto|const|if|else|new)$/.test(name) ? `${name}_` : name;
 const itemOf = (list) => ITEMS[list] ?? `${capital(list)}Item`;
 
-/** An attribute that is called as some operand is takes the name of its operation before its own. */
+/** An attribute that is called as some operand is, or as what every operation has, takes the name of its operation before its own. */
 function memberOf(schema, op, name) {
   if (isOperand(schema[op].fields[name])) return name;
-  const taken = Object.values(schema).some(({ fields }) => fields[name] && isOperand(fields[name]));
+  const taken =
+    ['kind', 'layer'].includes(name) ||
+    Object.values(schema).some(({ fields }) => fields[name] && isOperand(fields[name]));
   return taken ? op + capital(name) : name;
 }
 
-function choicesOf(known, { choices }, member) {
-  if (known && known.join() !== choices.join())
-    throw new Error(`two operations have a '${member}' of other choices`);
-  return choices;
+/** The choices that any operation has. */
+function choicesOf(known = [], { choices }) {
+  return [...new Set([...known, ...choices])];
 }

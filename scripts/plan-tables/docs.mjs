@@ -21,7 +21,7 @@ function fieldText(name, field, exactlyOne) {
       exactlyOne.includes(name) && `or ${exactlyOne.filter((other) => other !== name).join(', ')}`,
       field.when && `with ${field.when.join(' ')}`,
     ].filter(Boolean);
-    const shape = `${field.rows.replace('|', ' dividing ')} x ${field.columns}`;
+    const shape = `${field.rows.replace('|', ' dividing ')} x ${field.columns.replace('|', ' dividing ')}`;
     return `${name}${field.optional || field.when ? '?' : ''} (${[shape, ...notes].join('; ')})`;
   }
   if (field.kind === 'choice') return `${name} (${field.choices.join(', ')})`;

@@ -9,6 +9,7 @@ import {
   count,
   type FieldsOf,
   finite,
+  integer,
   list,
   type OpSchema,
   positive,
@@ -33,6 +34,9 @@ const PATCH_RULES = {
   divides: { patch: ['height', 'width'] },
   symbols: { tokens: '(height/patch)*(width/patch)' },
 } as const;
+
+/** Pixels on a side of an image. */
+const PAD = integer(0, 2);
 
 export const SCHEMA = {
   linear: {
@@ -208,6 +212,55 @@ export const SCHEMA = {
       previous: read('M', 'C'),
       norm: choice(1, 2),
       out: write('1', '1'),
+    },
+    macs: '0',
+  },
+  convolution: {
+    meaning:
+      'out = epilogue(convolution of x with weight + bias), a cross-correlation; with `residual`: residual + y. A pixel is a row (image, y, x) and a ' +
+      "channel a column. A row of the weight is a filter of a checkpoint's tensor as it is, (channel, down, across). Each pixel of x is read upsample x " +
+      'upsample times (nearest), then zeros are put around the image, in pixels of the upsampled one.',
+    fields: {
+      x: read('images*height*width', 'channels'),
+      weight: weight('N', 'channels*kernel*kernel'),
+      bias: read('1', 'N', { optional: true }),
+      height: count,
+      width: count,
+      kernel: choice(1, 3),
+      stride: choice(1, 2),
+      upsample: choice(1, 2),
+      padTop: PAD,
+      padBottom: PAD,
+      padLeft: PAD,
+      padRight: PAD,
+      epilogue: choice('none', 'silu', 'residual'),
+      residual: read('images*down*across', 'N', { when: ['epilogue', 'residual'], inPlace: true }),
+      out: write('images*down*across', 'N'),
+    },
+    symbols: {
+      down: '(height*upsample+padTop+padBottom-kernel)/stride+1',
+      across: '(width*upsample+padLeft+padRight-kernel)/stride+1',
+    },
+    macs: 'images*down*across*N*channels*kernel*kernel',
+  },
+  /** Layer norm: a span and a group of 1. A norm per head: as many groups as heads. Group norm (Wu & He, 2018): the pixels of an image. */
+  norm: {
+    meaning:
+      'out = epilogue((n(x) gain + bias) (1 + scale) + shift). `span` rows and C / groups neighbouring columns are normalised together: `layer` takes ' +
+      'their mean away and divides by the root of (biased variance + epsilon), `rms` divides by that of (mean of squares + epsilon). gain and bias of fewer columns, ' +
+      'whole groups, are repeated.',
+    fields: {
+      kind: choice('layer', 'rms'),
+      x: read('blocks*span', 'groups*width', { inPlace: true }),
+      span: count,
+      groups: count,
+      epsilon: positive,
+      gain: read('1', 'gains*width|groups*width', { optional: true }),
+      bias: read('1', 'biases*width|groups*width', { optional: true }),
+      scale: read('I|blocks*span', 'groups*width', { optional: true }),
+      shift: read('I|blocks*span', 'groups*width', { optional: true }),
+      epilogue: choice('none', 'silu'),
+      out: write('blocks*span', 'groups*width'),
     },
     macs: '0',
   },

@@ -18,8 +18,13 @@ export function shapesOf(op: Op, misfit: Misfit = () => {}): Shapes {
   const schema = schemaOf(op.op);
   const values = op as unknown as Values;
   for (const [name, field] of Object.entries(schema.fields))
-    if (field.kind === 'integer') shapes.define(name, values[name] as number);
-  for (const [name, text] of Object.entries(schema.symbols ?? {})) shapes.define(name, shapes.value(text));
+    if (field.kind === 'integer' || field.kind === 'choice')
+      if (typeof values[name] === 'number') shapes.define(name, values[name]);
+  for (const [name, text] of Object.entries(schema.symbols ?? {})) {
+    const size = shapes.value(text);
+    if (size < 1) misfit(`${name} is ${size}; expected at least 1`);
+    shapes.define(name, size);
+  }
   for (const [name, field] of inOrder(schema))
     if (field.kind === 'list') shapes.list(name, field, values[name] as readonly Values[]);
     else shapes.view(name, field, values[name] as View | undefined);
@@ -98,7 +103,9 @@ export class Shapes {
     this.#solve(size, actual, (by) => this.#misfit(`${name} has ${actual} ${unit}, not a multiple of ${by}`));
     const all = divided && evaluate(divided, this.#symbols);
     if (all !== undefined && all % actual !== 0)
-      this.#misfit(`${name} has ${actual} ${unit}, which does not divide the ${all} rows of tokens`);
+      this.#misfit(
+        `${name} has ${actual} ${unit}, which does not divide the ${all} ${unit === 'rows' ? 'rows of tokens' : unit}`,
+      );
   }
 
   /** Finds the one symbol of a product that stands for nothing yet. */

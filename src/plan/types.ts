@@ -70,6 +70,8 @@ export type ChannelStatisticsOp = OpOf<'channelStatistics'>;
 export type SecondMomentOp = OpOf<'secondMoment'>;
 export type LinearCombinationOp = OpOf<'linearCombination'>;
 export type RelativeDistanceOp = OpOf<'relativeDistance'>;
+export type ConvolutionOp = OpOf<'convolution'>;
+export type NormOp = OpOf<'norm'>;
 export type Epilogue = LinearOp['epilogue'];
 /** One low-rank pair of a calibrated linear. down (Wb): r x K, up (Wa): n x r. */
 export type FactorPair = CalibratedLinearOp['factors'][number];

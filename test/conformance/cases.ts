@@ -1,4 +1,5 @@
 /** Random one-operation plans: shapes that fit no tile, operands that are views into larger buffers. */
+import { convolvedSize } from '../../src/plan/convolution.js';
 import type { Epilogue, Op, OpName, Plan, PlanBuffer, View } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import type { Random } from '../support/random.js';
@@ -316,6 +317,75 @@ const relativeDistance: CaseMaker = (random) => {
   );
 };
 
+const convolution: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const geometry = {
+    height: random.integer(1, 9),
+    width: random.integer(1, 9),
+    kernel: random.pick([1, 3] as const),
+    stride: random.pick([1, 2] as const),
+    upsample: random.pick([1, 2] as const),
+    padTop: random.integer(0, 2),
+    padBottom: random.integer(0, 2),
+    padLeft: random.integer(0, 2),
+    padRight: random.integer(0, 2),
+  };
+  const { height, width } = convolvedSize(geometry);
+  // Too small an image for the filter.
+  if (height < 1 || width < 1) return convolution(random);
+  const images = random.integer(1, 3);
+  const rows = images * height * width;
+  // Some of whole vectors, some deeper than the block of the depth that a kernel takes at a time.
+  const inputs = random.pick([random.integer(1, 40), 16 * random.integer(1, 4), random.integer(100, 200)]);
+  const outputs = random.integer(1, 90);
+  const epilogue = random.pick(['none', 'silu', 'residual'] as const);
+  const residual = epilogue === 'residual' ? b.state(rows, outputs) : undefined;
+  return b.finish(
+    {
+      op: 'convolution',
+      x: b.state(images * geometry.height * geometry.width, inputs),
+      weight: b.weight(outputs, inputs * geometry.kernel ** 2),
+      ...(random.uniform() < 0.7 && { bias: b.weight(1, outputs, 1) }),
+      ...geometry,
+      epilogue,
+      ...(residual && { residual }),
+      out: residual && random.uniform() < 0.5 ? residual : b.poisoned(rows, outputs),
+    },
+    2e-6,
+  );
+};
+
+const norm: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const groups = random.integer(1, 9);
+  const span = random.pick([1, random.integer(1, 300)]);
+  const images = random.integer(1, 3);
+  const rows = images * span * (span === 1 ? random.integer(1, 20) : 1);
+  const columns = groups * random.integer(2, 70);
+  const x = b.state(rows, columns, 3);
+  const affine = () => b.weight(1, random.pick([columns, columns / groups]), 1);
+  const modulation = () => b.state(images, columns);
+  const some = (view: () => View) => (random.uniform() < 0.5 ? view() : undefined);
+  const [gain, bias, scale, shift] = [some(affine), some(affine), some(modulation), some(modulation)];
+  return b.finish(
+    {
+      op: 'norm',
+      kind: random.pick(['layer', 'rms']),
+      x,
+      span,
+      groups,
+      epsilon: 1e-6,
+      ...(gain && { gain }),
+      ...(bias && { bias }),
+      ...(scale && { scale }),
+      ...(shift && { shift }),
+      epilogue: random.pick(['none', 'silu']),
+      out: random.uniform() < 0.5 ? x : b.poisoned(rows, columns),
+    },
+    5e-6,
+  );
+};
+
 /** A maker for every operation; the type fails to compile when one is missing. */
 export const CASES: Record<OpName, CaseMaker> = {
   linear,
@@ -335,4 +405,6 @@ export const CASES: Record<OpName, CaseMaker> = {
   secondMoment,
   linearCombination,
   relativeDistance,
+  convolution,
+  norm,
 };

@@ -34,10 +34,24 @@ const BUFFERS = [
   buffer('image', 'input', 2, 12),
   buffer('square', 'state', 4, 4),
   buffer('down2', 'weight', 2, 5),
+  buffer('filters', 'weight', 5, 36),
 ];
-const [x, weight, out, gate, residual, index, temporary, down, up, image, square, down2] = BUFFERS.map(
-  ({ rows, columns }, id) => whole(id, rows, columns),
-) as [View, View, View, View, View, View, View, View, View, View, View, View];
+const [x, weight, out, gate, residual, index, temporary, down, up, image, square, down2, filters] =
+  BUFFERS.map(({ rows, columns }, id) => whole(id, rows, columns)) as [
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+    View,
+  ];
 
 const LINEAR = { op: 'linear', x, weight, epilogue: 'none', out } as const satisfies Op;
 const CALIBRATED = {
@@ -74,6 +88,34 @@ const ATTENTION = {
   out,
 } as const satisfies Op;
 
+/** Two images of 3 x 1 pixels, of 4 channels each. */
+const CONVOLUTION = {
+  op: 'convolution',
+  x,
+  weight: filters,
+  height: 3,
+  width: 1,
+  kernel: 3,
+  stride: 1,
+  upsample: 1,
+  padTop: 1,
+  padBottom: 1,
+  padLeft: 1,
+  padRight: 1,
+  epilogue: 'none',
+  out,
+} as const satisfies Op;
+const NORM = {
+  op: 'norm',
+  kind: 'layer',
+  x,
+  span: 3,
+  groups: 2,
+  epsilon: 1e-6,
+  epilogue: 'none',
+  out: { ...residual, columns: 4 },
+} as const satisfies Op;
+
 const planOf = (op: Op, buffers: PlanBuffer[] = BUFFERS): Plan => ({
   name: 'p',
   buffers,
@@ -86,7 +128,8 @@ describe('validation', () => {
   });
 
   test('accepts the plans that the refusals below spoil', () => {
-    for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION]) validatePlan(planOf(op));
+    for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, CONVOLUTION, NORM])
+      validatePlan(planOf(op));
   });
 
   const refusals: [string, Op, RegExp][] = [
@@ -98,7 +141,7 @@ describe('validation', () => {
     ['a negative place', { ...LINEAR, x: { ...x, column: -1 } }, /x takes 4 columns from -1/],
     ['an empty view', { ...LINEAR, x: { ...x, rows: 0 } }, /x takes 0 rows/],
     ['a fractional view', { ...LINEAR, x: { ...x, columns: 1.5 } }, /x takes 1.5 columns/],
-    ['an unknown buffer', { ...LINEAR, x: { ...x, buffer: 99 } }, /x names buffer 99, of 12/],
+    ['an unknown buffer', { ...LINEAR, x: { ...x, buffer: 99 } }, /x names buffer 99, of 13/],
     [
       'a read before the write',
       { ...LINEAR, x: temporary, weight: up },
@@ -249,6 +292,37 @@ describe('validation', () => {
       },
       /norm is 3; expected 1 or 2/,
     ],
+    ['a filter of another size', { ...CONVOLUTION, kernel: 2 as 1 }, /kernel is 2; expected 1 or 3/],
+    ['filters of other channels', { ...CONVOLUTION, weight }, /weight has 4 columns; expected 36/],
+    ['half an image', { ...CONVOLUTION, height: 4 }, /x has 6 rows, not a multiple of height 4/],
+    ['a padding of three', { ...CONVOLUTION, padLeft: 3 }, /padLeft is 3; expected an integer from 0 to 2/],
+    ['an image of another size', { ...CONVOLUTION, stride: 2 }, /out is 6 x 5; expected 4 x 5/],
+    [
+      'a filter larger than the image',
+      { ...CONVOLUTION, padLeft: 0, padRight: 0 },
+      /across is -1; expected at least 1/,
+    ],
+    ['a residual without use', { ...CONVOLUTION, residual }, /epilogue none takes neither residual/],
+    ['no residual', { ...CONVOLUTION, epilogue: 'residual' }, /epilogue residual needs residual/],
+    ['a span that does not divide', { ...NORM, span: 4 }, /x has 6 rows, not a multiple of span 4/],
+    ['groups that do not divide', { ...NORM, groups: 3 }, /x has 4 columns, not a multiple of groups 3/],
+    ['a gain of half a group', { ...NORM, gain: { ...down, rows: 1, columns: 1 } }, /gain has 1 columns/],
+    [
+      'a gain that is not repeated wholly',
+      { ...NORM, groups: 4, gain: { ...down, rows: 1, columns: 3 } },
+      /gain has 3 columns, which does not divide the 4 columns/,
+    ],
+    [
+      'a shift of four rows',
+      { ...NORM, shift: square },
+      /shift has 4 rows, which does not divide the 6 rows/,
+    ],
+    [
+      'a scale and a shift of other images',
+      { ...NORM, scale: { ...square, rows: 2 }, shift: { ...square, rows: 3 } },
+      /shift is 3 x 4; expected 2 x 4/,
+    ],
+    ['an epsilon of nothing', { ...NORM, epsilon: 0 }, /epsilon is 0; expected a positive number/],
     ['an unknown operation', { op: 'conv', x, out } as unknown as Op, /unknown operation 'conv'/],
     ['a product in place', { op: 'secondMoment', x: square, out: square }, /out overlaps x/],
     [
@@ -272,7 +346,7 @@ describe('validation', () => {
     });
 
   const badBuffers: [string, PlanBuffer, RegExp][] = [
-    ['no rows', buffer('bad', 'state', 0, 1), /buffer 12 \('bad'\): rows is 0/],
+    ['no rows', buffer('bad', 'state', 0, 1), /buffer 13 \('bad'\): rows is 0/],
     [
       '2^30 + 1 rows',
       buffer('bad', 'state', 2 ** 30 + 1, 1),
@@ -312,7 +386,7 @@ describe('validation', () => {
       const buffers = BUFFERS.map((each) =>
         each.role === 'state' || each.role === 'temporary' ? { ...each, type } : each,
       );
-      for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, silu])
+      for (const op of [LINEAR, CALIBRATED, CALIBRATED_MLP, ATTENTION, CONVOLUTION, NORM, silu])
         validatePlan(planOf(op, buffers));
       assert.throws(
         () =>

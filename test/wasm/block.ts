@@ -6,6 +6,8 @@ import { Random } from '../support/random.js';
 
 const IMAGES = 2;
 const TOKENS = 77;
+/** Of an image, where tokens are pixels. */
+const HEIGHT = 7;
 const WIDTH = 70;
 const HEADS = 5;
 const ROWS = IMAGES * TOKENS;
@@ -74,6 +76,34 @@ export function blockPlan(): Plan {
     out: b.output('combination', ROWS, WIDTH),
   });
   b.append({ op: 'relativeDistance', x: calibrated, previous: x, norm: 2, out: b.output('distance', 1, 1) });
+  const pixels = b.temporary(ROWS, WIDTH);
+  b.append({
+    op: 'norm',
+    kind: 'layer',
+    x: calibrated,
+    span: TOKENS,
+    groups: 14,
+    epsilon: 1e-6,
+    gain: b.weight('gain', 1, WIDTH),
+    epilogue: 'silu',
+    out: pixels,
+  });
+  b.append({
+    op: 'convolution',
+    x: pixels,
+    weight: b.weight('filters', 5 * WIDTH, 9 * WIDTH),
+    height: HEIGHT,
+    width: TOKENS / HEIGHT,
+    kernel: 3,
+    stride: 1,
+    upsample: 1,
+    padTop: 1,
+    padBottom: 1,
+    padLeft: 1,
+    padRight: 1,
+    epilogue: 'none',
+    out: b.output('convolved', ROWS, 5 * WIDTH),
+  });
   return b.build();
 }
 

@@ -4,6 +4,7 @@ import { attention } from './attention.js';
 import { calibratedLinear } from './calibratedLinear.js';
 import { calibratedMlp } from './calibratedMlp.js';
 import { channelStatistics } from './channelStatistics.js';
+import { convolution } from './convolution.js';
 import { map } from './elementwise.js';
 import { gateResidual } from './gateResidual.js';
 import { gatherRows } from './gatherRows.js';
@@ -12,6 +13,7 @@ import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
 import { linearCombination } from './linearCombination.js';
 import type { Matrix } from './matrix.js';
+import { norm } from './norm.js';
 import { patchify } from './patchify.js';
 import { relativeDistance } from './relativeDistance.js';
 import { secondMoment } from './secondMoment.js';
@@ -98,6 +100,24 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
         op.terms.map(({ x, coefficient }) => ({ x: at(x), coefficient })),
         at(op.out),
       );
+    case 'convolution':
+      return convolution(op, {
+        epilogue: op.epilogue,
+        x: at(op.x),
+        weight: at(op.weight),
+        bias: maybe(op.bias),
+        residual: maybe(op.residual),
+        out: at(op.out),
+      });
+    case 'norm':
+      return norm(op, {
+        x: at(op.x),
+        gain: maybe(op.gain),
+        bias: maybe(op.bias),
+        scale: maybe(op.scale),
+        shift: maybe(op.shift),
+        out: at(op.out),
+      });
     case 'relativeDistance':
       return relativeDistance(at(op.x), at(op.previous), op.norm, at(op.out));
     default:

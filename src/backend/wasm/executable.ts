@@ -97,7 +97,7 @@ export class WasmExecutable implements Executable {
       strip: this.#host.strip,
       stride: (view) => bufferOf(view).columns * 4,
       address: (view) => base(view) + (view.row * bufferOf(view).columns + view.column) * 4,
-      panels: (view) => this.#weights.find(panelsKey(bufferOf(view), view)).address,
+      panels: (view, taps) => this.#weights.find(panelsKey(bufferOf(view), view, taps)).address,
       quantized: (op) => this.#quantized(op),
     };
   }

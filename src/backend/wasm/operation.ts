@@ -21,6 +21,8 @@ const KERNELS = [
   'secondMoment',
   'linearCombination',
   'relativeDistance',
+  'convolution',
+  'norm',
 ] as const;
 
 export type Kernel = (typeof KERNELS)[number];
@@ -47,8 +49,8 @@ export interface Placement {
   address(view: View): number;
   /** Bytes from one row of a view to the next. */
   stride(view: View): number;
-  /** Address of a weight in panels of eight output channels. */
-  panels(view: View): number;
+  /** Address of a weight in panels of eight output channels; of filters with so many places (`packPanels`). */
+  panels(view: View, taps?: number): number;
   /** Address of a weight in 8-bit panels, its scales behind them; undefined when it is kept in float32. */
   quantized(op: Op): { readonly panels: number; readonly scales: number } | undefined;
 }

@@ -21,10 +21,11 @@ export function panelsLength({ rows, columns }: View): number {
 }
 
 /**
- * target[panel][k][j] = W[8 panel + j][k], zeros past the last row of W.
+ * target[panel][k][j] = W[8 panel + j][k], zeros past the last row of W. A row of filters with `taps` places is
+ * [channels][taps], and is packed as [taps][channels].
  * Returns false when a value is NaN or infinite.
  */
-export function packPanels(source: Source, target: Float32Array): boolean {
+export function packPanels(source: Source, target: Float32Array, taps = 1): boolean {
   const { values, view } = source;
   const depth = view.columns;
   let check = 0;
@@ -34,11 +35,13 @@ export function packPanels(source: Source, target: Float32Array): boolean {
     if (filled < PANEL) target.fill(0, panel, panel + depth * PANEL);
     for (let j = 0; j < filled; j++) {
       const first = rowOf(source, row + j);
-      for (let k = 0, place = panel + j; k < depth; k++, place += PANEL) {
-        const value = values[first + k]!;
-        target[place] = value;
-        check += value * 0;
-      }
+      let place = panel + j;
+      for (let tap = first; tap < first + taps; tap++)
+        for (let k = tap; k < first + depth; k += taps, place += PANEL) {
+          const value = values[k]!;
+          target[place] = value;
+          check += value * 0;
+        }
     }
   }
   return check === 0;

@@ -7,6 +7,8 @@ export interface Form {
   readonly key: string;
   readonly kind: 'plain' | 'panels' | 'quantized';
   readonly view: View;
+  /** Places of the filters of a convolution; 1 of other weights. */
+  readonly taps: number;
 }
 
 /** Below this many channels in or out, a quantised weight saves less than packing costs. */
@@ -33,9 +35,11 @@ export function neededForms(plan: Plan, int8: boolean): Map<PlanBuffer, Form[]> 
 /** The form of the operand `name` of `op`: the weights of products are packed, everything else is plain. */
 function formOf(plan: Plan, op: Op, name: string, view: View, int8: boolean): Form {
   const buffer = plan.buffers[view.buffer]!;
-  if (!isProductWeight(name)) return { key: plainKey(buffer), kind: 'plain', view };
-  if (int8 && takesInt8(plan, op)) return { key: quantizedKey(buffer, view), kind: 'quantized', view };
-  return { key: panelsKey(buffer, view), kind: 'panels', view };
+  if (!isProductWeight(name)) return { key: plainKey(buffer), kind: 'plain', view, taps: 1 };
+  if (int8 && takesInt8(plan, op))
+    return { key: quantizedKey(buffer, view), kind: 'quantized', view, taps: 1 };
+  const taps = op.op === 'convolution' ? op.kernel ** 2 : 1;
+  return { key: panelsKey(buffer, view, taps), kind: 'panels', view, taps };
 }
 
 /** `weight`, `factors[i].down` or `factors[i].up`. */
@@ -59,8 +63,8 @@ export function plainKey({ name }: PlanBuffer): string {
   return `plain ${name}`;
 }
 
-export function panelsKey(buffer: PlanBuffer, view: View): string {
-  return `panels ${rectangle(view)} ${buffer.name}`;
+export function panelsKey(buffer: PlanBuffer, view: View, taps = 1): string {
+  return `panels ${rectangle(view)}${taps > 1 ? ` by ${taps}` : ''} ${buffer.name}`;
 }
 
 export function quantizedKey(buffer: PlanBuffer, view: View): string {

@@ -97,7 +97,7 @@ export class WasmWeights implements DeviceWeights {
       form.kind === 'plain'
         ? copyPlain(values, floats())
         : form.kind === 'panels'
-          ? packPanels(source, floats())
+          ? packPanels(source, floats(), form.taps)
           : packQuantized(source, memory.bytes(address, scalesAt), memory.floats(scales, channels));
     if (!finite) {
       memory.free(address);

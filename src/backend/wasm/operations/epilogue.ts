@@ -1,8 +1,8 @@
-import type { CalibratedLinearOp, CalibratedMlpOp, LinearOp } from '../../../plan/types.js';
+import type { CalibratedLinearOp, CalibratedMlpOp, ConvolutionOp, LinearOp } from '../../../plan/types.js';
 import { matrix, type Placement, vector, type Word } from '../operation.js';
 
 /** Places in this list are the kinds of `assembly/epilogue.ts`. */
-const KINDS = ['none', 'gelu', 'silu', 'gateResidual'] as const;
+const KINDS = ['none', 'gelu', 'silu', 'gateResidual', 'residual'] as const;
 
 /** The words of `Epilogue`. */
 export function epilogueWords(op: LinearOp | CalibratedLinearOp | CalibratedMlpOp, at: Placement): Word[] {
@@ -17,5 +17,19 @@ export function epilogueWords(op: LinearOp | CalibratedLinearOp | CalibratedMlpO
     ...matrix(op.gate, at),
     ...matrix(op.residual, at),
     op.gate ? op.out.rows / op.gate.rows : 1,
+  ];
+}
+
+/** The words of `Epilogue` of a convolution. */
+export function convolutionEpilogueWords(op: ConvolutionOp, at: Placement): Word[] {
+  return [
+    KINDS.indexOf(op.epilogue),
+    vector(op.bias, at),
+    ...matrix(undefined, at),
+    ...matrix(undefined, at),
+    ...matrix(op.out, at),
+    ...matrix(undefined, at),
+    ...matrix(op.residual, at),
+    1,
   ];
 }

@@ -6,12 +6,14 @@ import { attention } from './attention.js';
 import { calibratedLinear } from './calibratedLinear.js';
 import { calibratedMlp } from './calibratedMlp.js';
 import { channelStatistics } from './channelStatistics.js';
+import { convolution } from './convolution.js';
 import { gateResidual } from './gateResidual.js';
 import { gatherRows } from './gatherRows.js';
 import { gelu } from './gelu.js';
 import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
 import { linearCombination } from './linearCombination.js';
+import { norm } from './norm.js';
 import { patchify } from './patchify.js';
 import { relativeDistance } from './relativeDistance.js';
 import { secondMoment } from './secondMoment.js';
@@ -55,5 +57,9 @@ export function encode(op: Op, at: Placement): Operation {
       return linearCombination(op, at);
     case 'relativeDistance':
       return relativeDistance(op, at);
+    case 'convolution':
+      return convolution(op, at);
+    case 'norm':
+      return norm(op, at);
   }
 }
