@@ -50,25 +50,24 @@ describe('a run in a folder', { concurrency: 1 }, () => {
     const kept = [...args, '--npz', 'kept.npz', '--resume', 'run'];
     const random = new Random(20);
     let killed = 0;
-    for (let attempt = 0; killed < KILLS && attempt < 4 * KILLS; attempt++) {
+    let longest = whole.milliseconds;
+    for (let attempt = 0; killed < KILLS; attempt++) {
       const child = start(kept, place.folder);
       const result = ended(child);
-      const left = await Promise.race([
-        result,
-        setTimeout((0.2 + 0.8 * random.uniform()) * whole.milliseconds),
-      ]);
+      const left = await Promise.race([result, setTimeout((0.2 + 0.8 * random.uniform()) * longest)]);
       // What was not over in time starts from where it was; what was, is the result, and begins anew elsewhere.
       if (left) {
         assert.equal(left.code, 0, left.stderr);
         assert.deepEqual(untimed(left.stdout), whole.report);
         kept[kept.length - 1] = `run${attempt}`;
+        // The undisturbed run may have met a busier machine.
+        longest *= 0.7;
         continue;
       }
       child.kill('SIGKILL');
       await result;
       killed++;
     }
-    assert.equal(killed, KILLS);
     const { code, stdout, stderr } = await incache(kept, place.folder);
     assert.equal(code, 0, stderr);
     assert.deepEqual(untimed(stdout), whole.report);
