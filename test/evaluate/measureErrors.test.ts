@@ -162,7 +162,7 @@ describe('measured errors', () => {
     table.requireModel(pipeline().checkpoint.hash);
     table.requireFactors(low);
     assert.throws(() => table.requireModel('other'), {
-      message: /measured of another model, of hash \w+; this one is of hash other/,
+      message: /measured of another model, tiny\.safetensors \(hash \w+\); this one is of hash other/,
     });
     assert.throws(() => table.requireFactors(full), { message: /measured with other factors/ });
     const plan = (cache: CacheOptions) => pipeline().plan({ ...sampling, cache });
