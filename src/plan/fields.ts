@@ -50,6 +50,17 @@ export function isOperand(field: Field): field is OperandField {
   return field.kind === 'read' || field.kind === 'write';
 }
 
+const listed = new WeakMap<object, readonly (readonly [string, Field])[]>();
+
+/** The fields with their names. Plans have many operations, which share few lists of fields: each is made once. */
+export function entriesOf(fields: Readonly<Record<string, Field>>): readonly (readonly [string, Field])[] {
+  const known = listed.get(fields);
+  if (known) return known;
+  const entries = Object.entries(fields);
+  listed.set(fields, entries);
+  return entries;
+}
+
 export function isOptional(field: Field): boolean {
   return isOperand(field) && (field.optional ?? field.when) !== undefined;
 }

@@ -1,5 +1,5 @@
 /** Which views an operation reads and writes: what validation, liveness, cost and dead-code elimination share. */
-import { isOperand, type OperandField } from './fields.js';
+import { entriesOf, isOperand, type OperandField } from './fields.js';
 import { type Op, schemaOf } from './schema.js';
 import type { View } from './types.js';
 
@@ -31,7 +31,7 @@ function collect(
   prefix: string,
   operands: Record<'read' | 'write', Operand[]>,
 ): void {
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of entriesOf(fields)) {
     const value = values[name];
     if (value === undefined) continue;
     if (isOperand(field)) operands[field.kind].push({ name: prefix + name, view: value as View, field });

@@ -3,7 +3,7 @@
  * view that has a symbol says what it is, those that follow must agree.
  */
 import { type Expression, evaluate, expression, symbolsOf } from './expression.js';
-import { isOperand, type ListField, type OperandField, type OpSchema } from './fields.js';
+import { entriesOf, isOperand, type ListField, type OperandField, type OpSchema } from './fields.js';
 import { type Op, schemaOf } from './schema.js';
 import type { View } from './types.js';
 
@@ -17,7 +17,7 @@ export function shapesOf(op: Op, misfit: Misfit = () => {}): Shapes {
   const shapes = new Shapes(misfit);
   const schema = schemaOf(op.op);
   const values = op as unknown as Values;
-  for (const [name, field] of Object.entries(schema.fields))
+  for (const [name, field] of entriesOf(schema.fields))
     if (field.kind === 'integer' || field.kind === 'choice')
       if (typeof values[name] === 'number') shapes.define(name, values[name]);
   for (const [name, text] of Object.entries(schema.symbols ?? {})) {
@@ -74,7 +74,7 @@ export class Shapes {
     const outside = new Set([...this.#symbols.keys(), ...owns]);
     const totals = Object.entries(sums).map(([sum, each]) => ({ sum, each, total: 0 }));
     for (const [i, value] of values.entries()) {
-      for (const [field, kind] of Object.entries(items[i] ?? items.at(-1)!))
+      for (const [field, kind] of entriesOf(items[i] ?? items.at(-1)!))
         if (isOperand(kind)) this.view(`${name}[${i}].${field}`, kind, value[field] as View);
       for (const entry of totals) entry.total += this.value(entry.each);
       for (const symbol of this.#symbols.keys()) if (!outside.has(symbol)) this.#symbols.delete(symbol);
@@ -84,8 +84,10 @@ export class Shapes {
 
   view(name: string, field: OperandField, view: View | undefined): void {
     if (!view) return;
-    const [rows, columns] = [dimension(field.rows), dimension(field.columns)];
-    const [wantedRows, wantedColumns] = [rows, columns].map(({ size }) => evaluate(size, this.#symbols));
+    const rows = dimension(field.rows);
+    const columns = dimension(field.columns);
+    const wantedRows = evaluate(rows.size, this.#symbols);
+    const wantedColumns = evaluate(columns.size, this.#symbols);
     if (wantedRows === undefined || wantedColumns === undefined) {
       this.#side(name, 'columns', columns, view.columns);
       this.#side(name, 'rows', rows, view.rows);
@@ -100,7 +102,11 @@ export class Shapes {
       if (wanted !== actual) this.#misfit(`${name} has ${actual} ${unit}; expected ${wanted}`);
       return;
     }
-    this.#solve(size, actual, (by) => this.#misfit(`${name} has ${actual} ${unit}, not a multiple of ${by}`));
+    if (size.kind === 'symbol') this.define(size.name, actual);
+    else
+      this.#solve(size, actual, (by) =>
+        this.#misfit(`${name} has ${actual} ${unit}, not a multiple of ${by}`),
+      );
     const all = divided && evaluate(divided, this.#symbols);
     if (all !== undefined && all % actual !== 0)
       this.#misfit(

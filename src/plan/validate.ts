@@ -3,6 +3,7 @@ import { PlanError } from '../errors.js';
 import { clashes } from './aliasing.js';
 import {
   type AttributeField,
+  entriesOf,
   type Field,
   isOperand,
   isOptional,
@@ -20,6 +21,7 @@ import {
   is16Bit,
   type Plan,
   type PlanBuffer,
+  type PlanStep,
   ROW_SCALED_TYPES,
   type View,
 } from './types.js';
@@ -37,8 +39,7 @@ const OPERAND_TYPES: Readonly<Record<string, readonly BufferType[]>> = {
 export function validatePlan(plan: Plan): void {
   checkBuffers(plan.buffers);
   const written = new Map<number, Region>();
-  for (const [place, { layer, op }] of plan.ops.entries())
-    new OpCheck(plan, op, `op ${place} (${op.op}${layer ? ` of ${layer}` : ''})`).run(written);
+  for (const [place, step] of plan.ops.entries()) new OpCheck(plan, step, place).run(written);
 }
 
 function checkBuffers(buffers: readonly PlanBuffer[]): void {
@@ -71,12 +72,14 @@ function checkBuffers(buffers: readonly PlanBuffer[]): void {
 class OpCheck {
   readonly #plan: Plan;
   readonly #op: Op;
-  readonly #where: string;
+  readonly #layer: string;
+  readonly #place: number;
 
-  constructor(plan: Plan, op: Op, where: string) {
+  constructor(plan: Plan, { layer, op }: PlanStep, place: number) {
     this.#plan = plan;
     this.#op = op;
-    this.#where = where;
+    this.#layer = layer;
+    this.#place = place;
   }
 
   run(written: Map<number, Region>): void {
@@ -101,7 +104,8 @@ class OpCheck {
   }
 
   #fail(problem: string): never {
-    throw new PlanError(`${this.#where}: ${problem}`);
+    const layer = this.#layer ? ` of ${this.#layer}` : '';
+    throw new PlanError(`op ${this.#place} (${this.#op.op}${layer}): ${problem}`);
   }
 
   #buffer(view: View): PlanBuffer {
@@ -110,7 +114,7 @@ class OpCheck {
 
   /** Fields that are needed are there, and attributes are what they may be. */
   #fields(fields: OpSchema['fields'], values: Values, prefix: string): void {
-    for (const [key, field] of Object.entries(fields)) {
+    for (const [key, field] of entriesOf(fields)) {
       const name = prefix + key;
       const value = values[key];
       if (value === undefined && !isOptional(field)) this.#fail(`${name} is missing`);
@@ -145,7 +149,7 @@ class OpCheck {
     const given = (name: string) => values[name] !== undefined;
     if (exactlyOne && exactlyOne.filter(given).length !== 1)
       this.#fail(`expected exactly one of ${exactlyOne.join(' and ')}`);
-    for (const [attribute, { kind }] of Object.entries(fields)) {
+    for (const [attribute, { kind }] of entriesOf(fields)) {
       if (kind !== 'choice') continue;
       const value = String(values[attribute]);
       const needed = dependents(fields, attribute, (each) => each === value);
@@ -206,12 +210,16 @@ class OpCheck {
 
   /** No kernel converts between 16-bit types. */
   #oneHalfType(operands: readonly Operand[]): void {
-    const halves = operands.map(({ view }) => this.#buffer(view)).filter(({ type }) => is16Bit(type));
-    const other = halves.find(({ type }) => type !== halves[0]!.type);
-    if (other)
-      this.#fail(
-        `'${halves[0]!.name}' is ${halves[0]!.type} and '${other.name}' ${other.type}; expected one 16-bit type`,
-      );
+    let first: PlanBuffer | undefined;
+    for (const { view } of operands) {
+      const buffer = this.#buffer(view);
+      if (!is16Bit(buffer.type)) continue;
+      first ??= buffer;
+      if (buffer.type !== first.type)
+        this.#fail(
+          `'${first.name}' is ${first.type} and '${buffer.name}' ${buffer.type}; expected one 16-bit type`,
+        );
+    }
   }
 
   /** A write may coincide exactly with an operand that is read element by element, and overlap no other. */
@@ -231,7 +239,7 @@ function dependents(
   attribute: string,
   fits: (value: string) => boolean,
 ): string[] {
-  return Object.entries(fields)
+  return entriesOf(fields)
     .filter(([, field]) => isOperand(field) && field.when?.[0] === attribute && fits(field.when[1]))
     .map(([name]) => name);
 }
