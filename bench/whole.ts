@@ -7,6 +7,7 @@ import { ArgumentError } from '../src/errors.js';
 import { CHECK_FLAGS, CHECK_USAGE, type CheckOptions, checkOptions, runBenchmark } from './benchmark.js';
 import { factors } from './calibrate/svd.js';
 import { ddim50 } from './ddim50/index.js';
+import { decoder } from './decoder/index.js';
 import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
@@ -16,7 +17,16 @@ import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
-const MEASUREMENTS = { ddim50, trajectory, startUp, int8Error, residentMemory, openCheckpoint, factors };
+const MEASUREMENTS = {
+  ddim50,
+  decoder,
+  trajectory,
+  startUp,
+  int8Error,
+  residentMemory,
+  openCheckpoint,
+  factors,
+};
 
 const USAGE = `npm run bench:whole -- [name] [options]
 

@@ -3,6 +3,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import { type BlockRow, blockTable } from '../block/row.js';
 import { type CudaRow, cudaTables } from '../cuda/row.js';
 import { answer, type RunRow, runTable } from '../ddim50/row.js';
+import { type DecoderRow, decoderTable } from '../decoder/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
 import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
@@ -51,6 +52,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   block: (rows: readonly BlockRow[]) => blockTable(rows),
   cuda: (rows: readonly CudaRow[]) => cudaTables(rows),
   ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
+  decoder: (rows: readonly DecoderRow[]) => decoderTable(rows),
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
   residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
