@@ -1,0 +1,42 @@
+/** A plan of its own on a device: its inputs and outputs are tensors that live as long as it. */
+import type { Device, DeviceTensor, DeviceWeights, Executable } from '../backend/backend.js';
+import type { Plan } from '../plan/types.js';
+
+export class BoundPlan implements Disposable {
+  readonly #executable: Executable;
+  readonly #tensors: ReadonlyMap<string, DeviceTensor>;
+
+  private constructor(executable: Executable, tensors: ReadonlyMap<string, DeviceTensor>) {
+    this.#executable = executable;
+    this.#tensors = tensors;
+  }
+
+  /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
+  static async compile(device: Device, weights: DeviceWeights, plan: Plan): Promise<BoundPlan> {
+    const tensors = new Map<string, DeviceTensor>();
+    try {
+      for (const { name, role, rows, columns, type } of plan.buffers)
+        if (role === 'input' || role === 'output') tensors.set(name, device.allocate(rows, columns, type));
+      return new BoundPlan(await device.compile(plan, { weights, tensors }), tensors);
+    } catch (error) {
+      for (const tensor of tensors.values()) tensor.dispose();
+      throw error;
+    }
+  }
+
+  /** Runs the plan on the values of its one input and returns those of its output `name`. */
+  async run(input: string, values: Float32Array, output: string): Promise<Float32Array> {
+    this.#tensors.get(input)!.write(values);
+    await this.#executable.run();
+    return this.#tensors.get(output)!.read() as Float32Array;
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

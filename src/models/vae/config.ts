@@ -1,0 +1,230 @@
+/** What an autoencoder (diffusers' AutoencoderKL) is, from its config.json or, for CompVis' files, from its tensors. */
+import { ArgumentError, FormatError } from '../../errors.js';
+
+export interface VaeConfig {
+  /** Channels of the picture: 3. */
+  readonly imageChannels: number;
+  readonly latentChannels: number;
+  /** Widths of the levels, from the picture's resolution down. Each level but the last halves height and width. */
+  readonly channels: readonly number[];
+  /** Residual blocks of a level of the encoder; the decoder has one more. */
+  readonly layersPerBlock: number;
+  /** Groups of every group norm. */
+  readonly groups: number;
+  /** Side of the pictures it was trained on, in pixels; sizes of tiles follow from it. */
+  readonly sampleSize: number;
+  /** A latent of the diffusion model is (z - shiftFactor) * scalingFactor. */
+  readonly scalingFactor: number;
+  readonly shiftFactor: number;
+  /** Whether the moments pass through a 1 x 1 convolution behind the encoder. */
+  readonly quantConv: boolean;
+  /** Whether latents pass through a 1 x 1 convolution before the decoder. */
+  readonly postQuantConv: boolean;
+  readonly midAttention: boolean;
+}
+
+/** Epsilon of every group norm. */
+export const GROUP_NORM_EPSILON = 1e-6;
+
+/** Pixels of the picture's side for each of the latent's. */
+export function scaleOf({ channels }: VaeConfig): number {
+  return 2 ** (channels.length - 1);
+}
+
+/** How many residual blocks the encoder ('down') and the decoder ('up') have at each level. */
+export function layersOf({ layersPerBlock }: VaeConfig, side: 'down' | 'up'): number {
+  return side === 'down' ? layersPerBlock : layersPerBlock + 1;
+}
+
+/** Defaults of the class AutoencoderKL, for what a config.json leaves out. */
+const DEFAULTS = {
+  in_channels: 3,
+  out_channels: 3,
+  latent_channels: 4,
+  block_out_channels: [64],
+  layers_per_block: 1,
+  norm_num_groups: 32,
+  sample_size: 32,
+  scaling_factor: 0.18215,
+  shift_factor: null,
+  use_quant_conv: true,
+  use_post_quant_conv: true,
+  mid_block_add_attention: true,
+} as const;
+
+/**
+ * The configuration that a diffusers config.json describes. `where` names the file in messages.
+ * Throws a `FormatError` that names the field for what is not supported.
+ */
+export function parseVaeConfig(json: Readonly<Record<string, unknown>>, where: string): VaeConfig {
+  const read = new Fields(json, where);
+  read.is('_class_name', 'AutoencoderKL');
+  read.is('act_fn', 'silu');
+  read.isNull('latents_mean');
+  read.isNull('latents_std');
+  const imageChannels = read.count('in_channels');
+  if (read.count('out_channels') !== imageChannels)
+    read.refuse('out_channels', `in_channels, which is ${imageChannels}`);
+  const channels = read.counts('block_out_channels');
+  for (const [field, type] of [
+    ['down_block_types', 'DownEncoderBlock2D'],
+    ['up_block_types', 'UpDecoderBlock2D'],
+  ] as const)
+    read.blockTypes(field, type, channels.length);
+  const groups = read.count('norm_num_groups');
+  const odd = channels.find((width) => width % groups !== 0);
+  if (odd !== undefined) read.refuse('norm_num_groups', `a divisor of every width; ${odd} is one of them`);
+  return {
+    imageChannels,
+    latentChannels: read.count('latent_channels'),
+    channels,
+    layersPerBlock: read.count('layers_per_block'),
+    groups,
+    sampleSize: read.count('sample_size'),
+    scalingFactor: read.positive('scaling_factor'),
+    shiftFactor: read.numberOrNull('shift_factor') ?? 0,
+    quantConv: read.flag('use_quant_conv'),
+    postQuantConv: read.flag('use_post_quant_conv'),
+    midAttention: read.flag('mid_block_add_attention'),
+  };
+}
+
+type Field = keyof typeof DEFAULTS;
+
+/** Reads fields of a config, with the defaults of the class. */
+class Fields {
+  readonly #json: Readonly<Record<string, unknown>>;
+  readonly #where: string;
+
+  constructor(json: Readonly<Record<string, unknown>>, where: string) {
+    this.#json = json;
+    this.#where = where;
+  }
+
+  refuse(field: string, expected: string): never {
+    throw new FormatError(
+      `${this.#where}: ${field} is ${JSON.stringify(this.#value(field))}; expected ${expected}`,
+    );
+  }
+
+  is(field: string, expected: string): void {
+    if (this.#value(field) !== undefined && this.#value(field) !== expected)
+      this.refuse(field, `'${expected}'`);
+  }
+
+  isNull(field: string): void {
+    if ((this.#value(field) ?? null) !== null) this.refuse(field, 'null: other values are not supported');
+  }
+
+  blockTypes(field: string, type: string, levels: number): void {
+    const types = this.#value(field);
+    if (types === undefined) return;
+    const fits = Array.isArray(types) && types.length === levels && types.every((each) => each === type);
+    if (!fits) this.refuse(field, `${levels} times '${type}'`);
+  }
+
+  count(field: Field): number {
+    const value = this.#value(field);
+    return isCount(value) ? value : this.refuse(field, 'a positive integer up to 65536');
+  }
+
+  counts(field: Field): number[] {
+    const value = this.#value(field);
+    if (Array.isArray(value) && value.length >= 1 && value.length <= 8 && value.every(isCount)) return value;
+    return this.refuse(field, '1 to 8 positive integers');
+  }
+
+  positive(field: Field): number {
+    const value = this.#value(field);
+    return isPositive(value) ? value : this.refuse(field, 'a positive number');
+  }
+
+  numberOrNull(field: Field): number | null {
+    const value = this.#value(field);
+    return value === null || Number.isFinite(value)
+      ? (value as number | null)
+      : this.refuse(field, 'a number or null');
+  }
+
+  flag(field: Field): boolean {
+    const value = this.#value(field);
+    return typeof value === 'boolean' ? value : this.refuse(field, 'true or false');
+  }
+
+  #value(field: string): unknown {
+    if (Object.hasOwn(this.#json, field)) return this.#json[field];
+    return Object.hasOwn(DEFAULTS, field) ? DEFAULTS[field as Field] : undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65536;
+}
+
+function isPositive(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) > 0;
+}
+
+/** What the shapes of a file do not tell. */
+export interface VaeHints {
+  /** Default: 0.18215 for 4 latent channels; asked for otherwise. */
+  readonly scalingFactor?: number;
+  /** Default: 0. */
+  readonly shiftFactor?: number;
+  /** Default: 32, as in all of CompVis' files. */
+  readonly groups?: number;
+  /** Default: 256. */
+  readonly sampleSize?: number;
+}
+
+/**
+ * The configuration that the shapes determine, for files without a config.json. `shapeOf` takes a canonical name (diffusers'
+ * current one) and returns the shape of that tensor, or undefined where there is none.
+ */
+export function inferVaeConfig(
+  shapeOf: (name: string) => readonly number[] | undefined,
+  where: string,
+  hints: VaeHints = {},
+): VaeConfig {
+  const { decoderIn, imageChannels } = decoderShape(shapeOf, where);
+  const channels: number[] = [];
+  // The decoder's levels are counted from the latent's resolution, its last level is the picture's.
+  for (let level = 0; ; level++) {
+    const shape = shapeOf(`decoder.up_blocks.${level}.resnets.0.conv1.weight`);
+    if (!shape) break;
+    channels.unshift(shape[0]!);
+  }
+  let resnets = 0;
+  while (shapeOf(`decoder.up_blocks.0.resnets.${resnets}.conv1.weight`)) resnets++;
+  const latentChannels = decoderIn[1]!;
+  const scalingFactor = hints.scalingFactor ?? (latentChannels === 4 ? DEFAULTS.scaling_factor : undefined);
+  if (scalingFactor === undefined)
+    throw new ArgumentError(
+      'scalingFactor',
+      scalingFactor,
+      `a positive number: ${where} has ${latentChannels} latent channels and no config.json that says it`,
+    );
+  return {
+    imageChannels,
+    latentChannels,
+    channels,
+    layersPerBlock: resnets - 1,
+    groups: hints.groups ?? DEFAULTS.norm_num_groups,
+    sampleSize: hints.sampleSize ?? 256,
+    scalingFactor,
+    shiftFactor: hints.shiftFactor ?? 0,
+    quantConv: shapeOf('quant_conv.weight') !== undefined,
+    postQuantConv: shapeOf('post_quant_conv.weight') !== undefined,
+    midAttention: shapeOf('decoder.mid_block.attentions.0.to_q.weight') !== undefined,
+  };
+}
+
+function decoderShape(shapeOf: (name: string) => readonly number[] | undefined, where: string) {
+  const decoderIn = shapeOf('decoder.conv_in.weight');
+  const decoderOut = shapeOf('decoder.conv_out.weight');
+  if (decoderIn?.length !== 4 || decoderOut?.length !== 4)
+    throw new FormatError(
+      `${where} holds no autoencoder: its decoder.conv_in or decoder.conv_out is missing`,
+    );
+  return { decoderIn, imageChannels: decoderOut[0]! };
+}
