@@ -52,9 +52,11 @@ export {
 } from './diffusion/sampler.js';
 export type { SchedulerConfig } from './diffusion/scheduler.js';
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
+export { Autoencoder, type BatchShape, type DecodeOptions, type Encoded } from './engine/autoencoder.js';
 export { DiTCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
 export type { ModelFiles, ModelPart } from './engine/modelFiles.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
+export { VaeCheckpoint } from './engine/vaeCheckpoint.js';
 export {
   ArgumentError,
   FormatError,
@@ -113,8 +115,9 @@ export type { CacheForm } from './models/actions.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
 export { type Label, LabelTable } from './models/labelTable.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
+export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
-export type { SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
+export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
 export { type Cost, costByLayer, costByOp, planCost } from './plan/cost.js';
 export { parsePlan, serializePlan } from './plan/file.js';
 export { layoutTemporaries } from './plan/layout.js';

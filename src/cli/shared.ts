@@ -16,6 +16,7 @@ export interface CheckpointFlags {
 }
 
 export interface ModelFlags extends CheckpointFlags {
+  readonly vae?: string;
   readonly backend?: string;
   readonly threads?: number;
   readonly weights?: string;
@@ -67,6 +68,7 @@ export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
   const pipeline = await DiTPipeline.load(flags.model, {
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.heads !== undefined && { heads: flags.heads }),
+    ...(flags.vae !== undefined && { vae: flags.vae }),
     ...(flags.backend !== undefined && { backend: flags.backend }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(flags.weightsKey !== undefined && { weightsKey: flags.weightsKey }),

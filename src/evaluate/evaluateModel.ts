@@ -199,7 +199,7 @@ async function sampleBatch(
   compare: boolean | string,
   onStep: (() => void) | undefined,
 ): Promise<SampledBatch> {
-  const { latents, report } = await pipeline.generate(sampling, onStep);
+  const { latents, report } = await pipeline.generateLatents(sampling, onStep);
   const { macs, milliseconds } = report;
   const sampled = { samples: latents, labels: sampling.labels, macs, milliseconds };
   if (compare === false) return sampled;
@@ -210,7 +210,7 @@ async function sampleBatch(
       uncached: readSamples(compare, latents.length / labels.length, firstImage, labels.length),
     };
   }
-  const uncached = await pipeline.generate({ ...sampling, cache: { policy: 'none' } }, onStep);
+  const uncached = await pipeline.generateLatents({ ...sampling, cache: { policy: 'none' } }, onStep);
   const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };
   return { ...sampled, uncached: uncached.latents, uncachedCost: cost };
 }

@@ -3,9 +3,10 @@
  * images x height x width x 3. Written as a stream, so that it may be larger than memory.
  */
 import { ArgumentError, IncacheError } from '../errors.js';
+import { toByte } from '../pipeline/picture.js';
 import { npyHeader } from '../weights/npy.js';
 import { writeNpyEntries } from '../weights/npz.js';
-import { type Pictures, toByte } from './pictures.js';
+import type { Pictures } from './pictures.js';
 
 /** Colours that the evaluator wants; grey images are repeated. */
 const COLOURS = 3;

@@ -40,7 +40,7 @@ export async function measureLayers(
   requireInteger('period', period, 2);
   const labels = labelsInTurn(pipeline.config, images);
   const run = { ...sampling, labels, batch: images };
-  const { latents } = await pipeline.generate({ ...run, cache: { policy: 'none' } });
+  const { latents } = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } });
   onLayer?.();
   await pipeline.checkpoint.loadHash(options.signal);
   const factors = zeroFactors(pipeline);
@@ -48,7 +48,7 @@ export async function measureLayers(
   try {
     for (const layer of factors.layers.keys()) {
       const rule = (step: number, name: string) => name !== layer || step % period === 0;
-      const cached = await pipeline.generate({
+      const cached = await pipeline.generateLatents({
         ...run,
         cache: { policy: 'calibrated', rule, order, factors },
       });

@@ -1,8 +1,9 @@
 /** What an ONNX model wants of its pictures: layout, size and range. */
 import { fromByte } from '../calibrate/pictureValues.js';
 import { ArgumentError } from '../errors.js';
+import { toByte } from '../pipeline/picture.js';
 import type { OnnxSession } from './onnxRuntime.js';
-import { type Pictures, toByte } from './pictures.js';
+import type { Pictures } from './pictures.js';
 import { resize } from './resize.js';
 
 export interface OnnxInput {

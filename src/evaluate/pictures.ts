@@ -7,11 +7,6 @@ export interface Pictures {
   readonly shape: readonly [images: number, channels: number, height: number, width: number];
 }
 
-/** The byte that a picture file holds for a value: [-1, 1] to 0..255, clamped and rounded. */
-export function toByte(value: number): number {
-  return Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);
-}
-
 /** Throws an `ArgumentError` unless the data fills its shape. */
 export function requirePictures({ data, shape }: Pictures): void {
   const expected = shape.reduce((product, size) => product * size, 1);

@@ -43,12 +43,12 @@ export async function tryRanks(pipeline: DiTPipeline, options: TryRanksOptions):
   const cut = ranks.map((rank) => factors.truncated(rank));
   const labels = labelsInTurn(pipeline.config, images);
   const run = { ...sampling, labels };
-  const whole = await pipeline.generate({ ...run, cache: { policy: 'none' } }, onStep);
+  const whole = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } }, onStep);
   const trials: RankTrial[] = [];
   for (const [i, rank] of ranks.entries()) {
     const cache = { policy: 'calibrated', period, order, factors: cut[i]! } as const;
     try {
-      const { latents, report } = await pipeline.generate({ ...run, cache }, onStep);
+      const { latents, report } = await pipeline.generateLatents({ ...run, cache }, onStep);
       trials.push({
         rank,
         macsPerImage: report.macs / images,

@@ -60,7 +60,7 @@ async function timeOf(
     context.seeds[0]!,
     () => {},
     async (cache) => {
-      const { report } = await pipeline.generate({
+      const { report } = await pipeline.generateLatents({
         ...sampling,
         ...(configuration.steps !== undefined && { steps: configuration.steps }),
         labels: labelsInTurn(pipeline.config, images),

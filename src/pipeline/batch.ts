@@ -4,6 +4,7 @@ import type { Sampler, StepNoise } from '../diffusion/sampler.js';
 import { IncacheError } from '../errors.js';
 import { planCost } from '../plan/cost.js';
 import { BatchNetwork, type BatchNetworkOptions } from './batchNetwork.js';
+import { previewOf } from './preview.js';
 import type { SampleStep } from './result.js';
 
 export interface BatchOptions extends BatchNetworkOptions {
@@ -28,6 +29,7 @@ export async function* denoiseBatch(
   const run = sampler.start(options.noise);
   const macs = plan.plans.map((step) => planCost(step).macs);
   const images = { steps: sampler.timesteps.length, images: labels.length, firstImage };
+  const { inChannels, inputSize } = options.config;
   let latest = -1;
   for (const [index, timestep] of sampler.timesteps.entries()) {
     options.signal?.throwIfAborted();
@@ -46,14 +48,22 @@ export async function* denoiseBatch(
       macs: session.course.plans.reduce((sum, place) => sum + macs[place]!, 0),
       cachedBlocks: session.course.cachedBlocks,
       latents: () => {
-        if (latest !== index)
-          throw new IncacheError(
-            `the latents of step ${index} are gone: step ${latest} was taken; ask for them before the next step`,
-          );
+        requireLatest(index, latest);
         return latents.slice();
+      },
+      preview: () => {
+        requireLatest(index, latest);
+        return previewOf(latents, [labels.length, inChannels, inputSize, inputSize]);
       },
     };
     // The network runs on this thread too: let signals, timers and the caller's own work through.
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+function requireLatest(index: number, latest: number): void {
+  if (latest !== index)
+    throw new IncacheError(
+      `the latents of step ${index} are gone: step ${latest} was taken; ask for them before the next step`,
+    );
 }

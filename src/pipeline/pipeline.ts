@@ -5,6 +5,7 @@ import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../back
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../calibrate/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
+import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import { requireMemory } from '../engine/requireMemory.js';
 import { DenoisingSession } from '../engine/session.js';
@@ -13,20 +14,25 @@ import { IncacheError } from '../errors.js';
 import type { DiTConfig } from '../models/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
+import { PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { type ResolvedOptions, resolveOptions, SAMPLE_OPTION_NAMES, type SampleOptions } from './options.js';
+import type { Picture } from './picture.js';
 import { planBatch, samplerOf } from './planBatch.js';
-import type { SampleReport, SampleResult, SampleStep } from './result.js';
+import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { isGuided, sequencesOf } from './sequences.js';
 
 export interface LoadOptions extends DeviceOptions, OpenModelOptions {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
+  /** The autoencoder that makes pictures of latents: a file or folder. Default: the folder `vae` of the model, if it has one. */
+  readonly vae?: string;
 }
 
 const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   ...DEVICE_OPTION_NAMES,
   backend: true,
+  vae: true,
   heads: true,
   frequencyShift: true,
   weightsKey: true,
@@ -41,11 +47,13 @@ export class DiTPipeline implements AsyncDisposable {
   readonly device: Device;
   readonly checkpoint: DiTCheckpoint;
   readonly weights: DeviceWeights;
+  readonly decoder: PipelineDecoder;
   readonly #factors = new DeviceFactors(() => this.weights);
   #disposed = false;
 
-  private constructor(checkpoint: DiTCheckpoint, device: Device) {
+  private constructor(checkpoint: DiTCheckpoint, decoder: PipelineDecoder, device: Device) {
     this.checkpoint = checkpoint;
+    this.decoder = decoder;
     this.config = checkpoint.config;
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
@@ -59,12 +67,13 @@ export class DiTPipeline implements AsyncDisposable {
   static async load(path: string, options: LoadOptions = {}): Promise<DiTPipeline> {
     requireOptions('options', options, LOAD_OPTION_NAMES);
     const checkpoint = new DiTCheckpoint(path, options);
+    let decoder: PipelineDecoder | undefined;
     try {
-      return new DiTPipeline(
-        checkpoint,
-        await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES)),
-      );
+      decoder = new PipelineDecoder(checkpoint, options.vae);
+      const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
+      return new DiTPipeline(checkpoint, decoder, device);
     } catch (error) {
+      decoder?.dispose();
       checkpoint.dispose();
       throw error;
     }
@@ -87,7 +96,7 @@ export class DiTPipeline implements AsyncDisposable {
    * batch, unless the cache policy decides while it runs (`teacache`, `first-block`, `fastcache`): it decides for a batch. Leaving the
    * loop frees the run's memory; several runs may be under way at once, and take turns.
    */
-  async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampleResult> {
+  async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
     const resolved = resolveOptions(options, this.checkpoint);
@@ -169,14 +178,35 @@ export class DiTPipeline implements AsyncDisposable {
     };
   }
 
-  /** Samples to the end. `onStep` is called after every step. */
+  /** Samples to the end and decodes the latents. `onStep` is called after every step. */
   async generate(options: SampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
+    const result = await this.generateLatents(options, onStep);
+    const images = this.decoder.isPresent
+      ? await this.decode(result.latents, result.shape, { signal: options.signal })
+      : [];
+    return { ...result, images };
+  }
+
+  /** As `generate`, without decoding. */
+  async generateLatents(
+    options: SampleOptions,
+    onStep?: (step: SampleStep) => void,
+  ): Promise<SampledLatents> {
     const run = this.sample(options);
     for (;;) {
       const { done, value } = await run.next();
       if (done) return value;
       onStep?.(value);
     }
+  }
+
+  /**
+   * Pictures of latents (images x channels x height x width), one after another; in tiles where the device has not enough
+   * memory for a whole one. Rejects with an `IncacheError` that says how to name an autoencoder where the model has none.
+   */
+  async decode(latents: Float32Array, shape: BatchShape, options: DecodeOptions = {}): Promise<Picture[]> {
+    this.#requireOpen();
+    return this.decoder.decode(this.device, latents, shape, options);
   }
 
   /**
@@ -191,6 +221,7 @@ export class DiTPipeline implements AsyncDisposable {
   async dispose(): Promise<void> {
     this.#disposed = true;
     this.weights.dispose();
+    this.decoder.dispose();
     this.checkpoint.dispose();
     await this.device.dispose();
   }

@@ -1,6 +1,7 @@
 /** What a run gives back, step by step and in the end. */
 import type { SamplerName } from '../diffusion/sampler.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
+import type { Picture } from './picture.js';
 
 /** One denoising step of one batch, after it was taken. */
 export interface SampleStep {
@@ -23,6 +24,8 @@ export interface SampleStep {
    * step has been taken.
    */
   latents(): Float32Array;
+  /** What they look like: small pictures, made without the autoencoder. Throws as `latents` does. */
+  preview(): Picture[];
 }
 
 export interface SampleReport {
@@ -43,10 +46,15 @@ export interface SampleReport {
   readonly cachedBlocks?: readonly (readonly number[])[];
 }
 
-export interface SampleResult {
+export interface SampledLatents {
   /** images x channels x height x width, row-major. */
   readonly latents: Float32Array;
   /** [images, channels, height, width] */
   readonly shape: readonly [number, number, number, number];
   readonly report: SampleReport;
+}
+
+export interface SampleResult extends SampledLatents {
+  /** The pictures of the latents. Empty where the model has neither pictures for latents nor an autoencoder. */
+  readonly images: readonly Picture[];
 }

@@ -1,6 +1,9 @@
 /** Runs of diffusers' pipelines, step by step: folders as diffusers writes them, their own and other schedulers. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { decode } from 'fast-png';
 import { backends } from '../../src/backend/choose.js';
 import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { StepNetwork, Trajectory } from '../../src/evaluate/stepwise.js';
@@ -113,13 +116,44 @@ async function followRun(
   const latents = golden.read(field);
   const size = options.noise!.length;
   let last = -1;
+  let reached: Float32Array = new Float32Array();
   for await (const step of pipeline.sample(options)) {
     assert.ok(Math.abs(step.timestep - timesteps[step.index]!) < 1e-3, `timestep of step ${step.index}`);
     const expected = latents.subarray(step.index * size, (step.index + 1) * size);
-    assertClose(step.latents(), expected, tolerance, `latents after step ${step.index}`);
+    reached = step.latents();
+    assertClose(reached, expected, tolerance, `latents after step ${step.index}`);
     last = step.index;
   }
   assert.equal(last, options.steps! - 1);
+  if (pipeline.decoder.isPresent && golden.tensors.has('image_u8'))
+    await comparePictures(pipeline, golden, reached);
+}
+
+/** The pictures of the latents that the run has reached, as bytes and as PNG, within 1 of 255 of the recorded ones. */
+async function comparePictures(
+  pipeline: DiTPipeline,
+  golden: SafetensorsFile,
+  latents: Float32Array,
+): Promise<void> {
+  const { inChannels, inputSize } = pipeline.config;
+  const [images, height, width] = golden.entry('image_u8').shape as [number, number, number, number];
+  const pictures = await pipeline.decode(latents, [images, inChannels, inputSize, inputSize]);
+  const expected = golden.bytes('image_u8');
+  const size = height * width * 3;
+  assert.equal(pictures.length, images);
+  for (const [image, picture] of pictures.entries()) {
+    assert.deepEqual([picture.height, picture.width, picture.channels], [height, width, 3]);
+    assertBytes(picture.data, expected.subarray(image * size, (image + 1) * size));
+    assert.deepEqual(Uint8Array.from(decode(picture.toPng()).data), picture.data);
+    const png = `${dirname(golden.path)}/${basename(golden.path, '.safetensors')}.${image}.png`;
+    if (existsSync(png)) assertBytes(picture.data, Uint8Array.from(decode(readFileSync(png)).data));
+  }
+}
+
+function assertBytes(actual: Uint8Array, expected: Uint8Array): void {
+  assert.equal(actual.length, expected.length);
+  const most = actual.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i]!)), 0);
+  assert.ok(most <= 1, `a byte of the picture differs by ${most}`);
 }
 
 /**

@@ -20,7 +20,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   calibrate: ['backend', 'cache', 'diffusion', 'engine', 'models', 'plan', 'weights'],
   experiment: ['cache', 'calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
   export: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
-  pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan'],
+  pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan', 'weights'],
 };
 
 test('every folder but cli, which may import all, is listed', () => {

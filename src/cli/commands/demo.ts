@@ -6,11 +6,12 @@ import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError } from '../../errors.js';
 import { meanPsnr } from '../../evaluate/psnr.js';
 import type { CacheOptions } from '../../pipeline/options.js';
+import { grid } from '../../pipeline/picture.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import type { SampleResult } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { interruptSignal } from '../exit.js';
-import { encodeGrid } from '../images.js';
+
 import { requireFilePath } from '../outputPath.js';
 import { integer, MOST_STEPS } from '../parse.js';
 import { type Progress, startProgress } from '../progress.js';
@@ -65,7 +66,13 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   try {
     const rows = await sampleRows(flags, pipeline, signal, batch, progress);
     progress.stop();
-    writeFileAtomic(flags.out, encodeGrid(stack(rows), DIGITS.length));
+    writeFileAtomic(
+      flags.out,
+      grid(
+        rows.flatMap(({ result }) => result.images),
+        DIGITS.length,
+      ).toPng(),
+    );
     printRows(flags, pipeline, rows);
   } finally {
     progress.stop();
@@ -106,14 +113,6 @@ async function sampleRows(
       ),
     });
   return rows;
-}
-
-function stack(rows: readonly DemoRow[]): Pick<SampleResult, 'latents' | 'shape'> {
-  const [images, ...rest] = rows[0]!.result.shape;
-  const size = rows[0]!.result.latents.length;
-  const latents = new Float32Array(rows.length * size);
-  for (const [i, { result }] of rows.entries()) latents.set(result.latents, i * size);
-  return { latents, shape: [rows.length * images, ...rest] };
 }
 
 function printRows(flags: DemoFlags, pipeline: DiTPipeline, rows: readonly DemoRow[]): void {

@@ -1,18 +1,19 @@
 import { writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../../cache/cachePolicy.js';
-import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
+import { ArgumentError, formatBytes, IncacheError, requireOneOf } from '../../errors.js';
 import type { Label, LabelTable } from '../../models/labelTable.js';
 import type { SampleOptions } from '../../pipeline/options.js';
+import { grid, type Picture } from '../../pipeline/picture.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
-import type { SampleReport, SampleResult } from '../../pipeline/result.js';
+import type { SampledLatents, SampleReport, SampleStep } from '../../pipeline/result.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { writeNpz } from '../../weights/npz.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
-import { encodeGrid, isPictureSpace, writeSingles } from '../images.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, labelList, MOST_ITEMS } from '../parse.js';
+import { writeSingles } from '../pictures.js';
 import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
@@ -26,6 +27,7 @@ interface SampleFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags
   readonly out?: string;
   readonly single?: boolean;
   readonly columns: number;
+  readonly preview?: number;
   readonly report?: string;
 }
 
@@ -51,11 +53,20 @@ export function registerSample(program: Command): void {
   );
   addModelFlags(addCacheFlags(command))
     .option(
+      '--vae <path>',
+      "autoencoder that makes pictures of latents: a file or folder (default: the model's folder vae)",
+    )
+    .option(
       '-o, --out <path>',
       'a grid of pictures (.png, or - for standard output), arrays (.npz), or with --single a folder (default: samples.png, samples.npz of latents, samples with --single)',
     )
     .option('--single', 'one PNG for each image, in the folder --out')
     .option('--columns <n>', 'images in a row of the grid', integer('columns', 1), 10)
+    .option(
+      '--preview <n>',
+      'every n steps also write what is there to the grid --out: small pictures, made without the autoencoder',
+      integer('preview', 1),
+    )
     .option('--report <file>', 'also write the result, as of --json, to a file');
   addOutputFlags(command).action(runSample);
 }
@@ -66,9 +77,10 @@ async function runSample(flags: SampleFlags): Promise<void> {
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
-  const out = flags.out ?? defaultOutput(flags, pipeline.config.inChannels);
+  const out = flags.out ?? defaultOutput(flags, pipeline);
   checkOutput(flags, out);
-  requirePictures(flags, out, pipeline.config.inChannels);
+  const drawn = flags.single === true || !out.endsWith('.npz');
+  if (drawn && !pipeline.decoder.isIdentity) pipeline.decoder.checkpoint();
   const options: SampleOptions = {
     labels: labelsOf(flags, pipeline.checkpoint.labels),
     ...sampling,
@@ -79,13 +91,19 @@ async function runSample(flags: SampleFlags): Promise<void> {
   };
   const batches = Math.ceil(options.labels.length / (flags.batch ?? Math.min(options.labels.length, 16)));
   const progress = startProgress('sampling', batches * flags.steps, flags.json === true);
-  let result: SampleResult;
+  let result: SampledLatents;
   try {
-    result = await pipeline.generate(options, () => progress.advance());
+    result = await pipeline.generateLatents(options, (step) => {
+      progress.advance();
+      if (flags.preview !== undefined && isPreviewed(step, flags.preview)) writePreview(flags, out, step);
+    });
   } finally {
     progress.stop();
   }
-  writeImages(flags, out, result);
+  const decoding = performance.now();
+  if (drawn) writePictures(flags, out, await decodeOrSave(pipeline, result, out, signal));
+  else writeNpz(out, { samples: { shape: [...result.shape], data: result.latents } });
+  const decodeMilliseconds = drawn && !pipeline.decoder.isIdentity ? performance.now() - decoding : undefined;
   const { backend, threads } = pipeline.device;
   const report = {
     model: flags.model,
@@ -95,6 +113,7 @@ async function runSample(flags: SampleFlags): Promise<void> {
     ...describeRun(flags, options),
     macRatio: macRatio(pipeline, options, result),
     ...result.report,
+    ...(decodeMilliseconds !== undefined && { decodeMilliseconds }),
   };
   if (flags.report !== undefined) writeFileAtomic(flags.report, `${JSON.stringify(report, null, 2)}\n`);
   const said = flags.json ? `${JSON.stringify(report)}\n` : summary(report);
@@ -103,13 +122,13 @@ async function runSample(flags: SampleFlags): Promise<void> {
 }
 
 /** MACs over those of the same run without a cache. */
-function macRatio(pipeline: DiTPipeline, options: SampleOptions, { report }: SampleResult): number {
+function macRatio(pipeline: DiTPipeline, options: SampleOptions, { report }: SampledLatents): number {
   const whole = pipeline.plan({ ...options, cache: { policy: 'none' } });
   return report.macs / report.images / ((whole.stepMacs + whole.conditioningMacs) / report.batch);
 }
 
-function defaultOutput({ single }: SampleFlags, channels: number): string {
-  if (!isPictureSpace(channels)) return 'samples.npz';
+function defaultOutput({ single }: SampleFlags, { decoder }: DiTPipeline): string {
+  if (!decoder.isPresent) return 'samples.npz';
   return single ? 'samples' : 'samples.png';
 }
 
@@ -128,11 +147,6 @@ function checkOutput({ single, report }: SampleFlags, out: string): void {
   if (report !== undefined) requireFilePath('report', report);
 }
 
-function requirePictures({ single }: SampleFlags, out: string, channels: number): void {
-  if (isPictureSpace(channels) || (!single && out.endsWith('.npz'))) return;
-  throw new ArgumentError('out', out, `an .npz file: the model's ${channels} latent channels need a decoder`);
-}
-
 function labelsOf({ labels, count }: SampleFlags, table: LabelTable): number[] {
   const { classes } = table;
   const given =
@@ -140,12 +154,42 @@ function labelsOf({ labels, count }: SampleFlags, table: LabelTable): number[] {
   return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
 }
 
-function writeImages({ single, columns }: SampleFlags, out: string, result: SampleResult): void {
-  if (out === '-') writeSync(process.stdout.fd, encodeGrid(result, columns));
-  else if (single) writeSingles(result, out);
-  else if (out.endsWith('.npz'))
-    writeNpz(out, { samples: { shape: [...result.shape], data: result.latents } });
-  else writeFileAtomic(out, encodeGrid(result, columns));
+/** The pictures of a run. Where they cannot be decoded its latents are kept, for they took longer. */
+async function decodeOrSave(
+  pipeline: DiTPipeline,
+  { latents, shape }: SampledLatents,
+  out: string,
+  signal: AbortSignal,
+): Promise<Picture[]> {
+  try {
+    return await pipeline.decode(latents, shape, { signal });
+  } catch (error) {
+    if (pipeline.decoder.isIdentity) throw error;
+    const kept = `${out === '-' ? 'samples' : out.replace(/\.png$/, '')}.latents.npz`;
+    writeNpz(kept, { samples: { shape: [...shape], data: latents } });
+    if (signal.aborted) throw error;
+    throw new IncacheError(
+      `the latents could not be decoded and are in ${kept}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function writePictures({ single, columns }: SampleFlags, out: string, pictures: readonly Picture[]): void {
+  if (single) writeSingles(pictures, out);
+  else if (out === '-') writeSync(process.stdout.fd, grid(pictures, columns).toPng());
+  else writeFileAtomic(out, grid(pictures, columns).toPng());
+}
+
+function isPreviewed({ index, steps }: SampleStep, every: number): boolean {
+  return (index + 1) % every === 0 && index + 1 < steps;
+}
+
+function writePreview({ columns, single }: SampleFlags, out: string, step: SampleStep): void {
+  const path = single || !out.endsWith('.png') ? 'preview.png' : out;
+  writeFileAtomic(path, grid(step.preview(), columns).toPng());
 }
 
 /** What was asked for, beside what the engine reports. */
@@ -190,14 +234,16 @@ interface SaidReport extends SampleReport {
   readonly policy?: unknown;
   readonly period?: unknown;
   readonly macRatio: number;
+  readonly decodeMilliseconds?: number;
 }
 
 function summary(report: SaidReport): string {
   const { out, images, steps, macs, milliseconds, cachedBlocks, backend, threads, memory } = report;
+  const { decodeMilliseconds } = report;
   const seconds = milliseconds / 1000;
   const name = out === '-' ? 'standard output' : out;
   return [
-    `${name}: ${counted(images, 'image')}, ${counted(steps, 'step')}, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s per image)\n`,
+    `${name}: ${counted(images, 'image')}, ${counted(steps, 'step')}, ${gmac(macs)}, ${seconds.toFixed(2)} s (${(seconds / images).toFixed(3)} s per image)${decodeMilliseconds === undefined ? '' : `, decoded in ${(decodeMilliseconds / 1000).toFixed(2)} s`}\n`,
     decisions(cachedBlocks),
     `backend ${backend}, ${counted(threads, 'thread')}; ${policyText(report)}; cache ${formatBytes(memory.cache)}\n`,
   ].join('');

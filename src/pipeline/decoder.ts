@@ -1,0 +1,94 @@
+/** The way from a model's latents to pictures: an autoencoder where there is one, nothing where the model works on pixels. */
+import type { Device } from '../backend/backend.js';
+import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
+import { ArgumentError, IncacheError } from '../errors.js';
+import { isPictureSpace, type Picture, picturesOf } from './picture.js';
+
+export class PipelineDecoder implements Disposable {
+  readonly #path: string | undefined;
+  readonly #model: string;
+  readonly #channels: number;
+  #checkpoint: VaeCheckpoint | undefined;
+  #autoencoder: Autoencoder | undefined;
+
+  /** vae: a file or folder that is opened at once; default: the folder `vae` of the model, opened when it is needed. */
+  constructor({ path, config, files }: DiTCheckpoint, vae?: string) {
+    this.#model = path;
+    this.#channels = config.inChannels;
+    this.#path = vae ?? files.parts.vae;
+    if (vae !== undefined) this.#open();
+  }
+
+  /** Whether latents can become pictures. */
+  get isPresent(): boolean {
+    return this.#path !== undefined || isPictureSpace(this.#channels);
+  }
+
+  /** Whether latents are pictures already. */
+  get isIdentity(): boolean {
+    return this.#path === undefined && isPictureSpace(this.#channels);
+  }
+
+  /** The autoencoder, opened. Throws an `IncacheError` that says how to give one where there is none. */
+  checkpoint(): VaeCheckpoint {
+    if (this.#path === undefined)
+      throw new IncacheError(
+        `${this.#model} has ${this.#channels} latent channels and no autoencoder in a folder 'vae' beside it; ` +
+          'one can be given (option vae, --vae on the command line)',
+      );
+    return this.#checkpoint ?? this.#open();
+  }
+
+  /** Pictures of latents of `shape`. */
+  async decode(
+    device: Device,
+    latents: Float32Array,
+    shape: BatchShape,
+    options: DecodeOptions = {},
+  ): Promise<Picture[]> {
+    if (this.isIdentity) return picturesOf(latents, shape);
+    const autoencoder = this.on(device);
+    const pictures: Picture[] = [];
+    await autoencoder.decode(latents, shape, {
+      ...options,
+      onImage: (image, planes) => {
+        const { channels, height, width, data } = planes;
+        pictures.push(...picturesOf(data, [1, channels, height, width]));
+        options.onImage?.(image, planes);
+      },
+    });
+    return pictures;
+  }
+
+  /** The autoencoder on a device, which is the same at every call. */
+  on(device: Device): Autoencoder {
+    this.#autoencoder ??= new Autoencoder(this.checkpoint(), device);
+    return this.#autoencoder;
+  }
+
+  dispose(): void {
+    this.#autoencoder?.dispose();
+    this.#checkpoint?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #open(): VaeCheckpoint {
+    const checkpoint = new VaeCheckpoint(this.#path!);
+    const { latentChannels } = checkpoint.config;
+    if (latentChannels !== this.#channels) {
+      checkpoint.dispose();
+      throw new ArgumentError(
+        'vae',
+        this.#path,
+        `an autoencoder of ${this.#channels} latent channels, as ${this.#model} has; it has ${latentChannels}`,
+      );
+    }
+    this.#checkpoint = checkpoint;
+    return checkpoint;
+  }
+}
