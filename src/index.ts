@@ -109,6 +109,12 @@ export {
   type ExperimentOptions,
   runExperiment,
 } from './experiment/runExperiment.js';
+export {
+  type ConvertedType,
+  type ConvertOptions,
+  type ConvertReport,
+  convertModel,
+} from './export/convert.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export type { CacheForm } from './models/actions.js';

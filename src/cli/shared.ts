@@ -2,7 +2,6 @@
 import { type Command, Option } from 'commander';
 import { WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
 import { oneLine } from './exit.js';
@@ -79,6 +78,6 @@ export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
 }
 
 /** What was chosen when the checkpoint was opened, on stderr. */
-export function tellNotes({ notes }: DiTCheckpoint): void {
+export function tellNotes({ notes }: { readonly notes: readonly string[] }): void {
   for (const note of notes) process.stderr.write(`incache: ${oneLine(note)}\n`);
 }

@@ -9,7 +9,8 @@ import type { TensorToWrite } from '../weights/safetensors.js';
 import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
 import type { CanonicalSource } from './canonicalSource.js';
 import { type DitLayout, openDit } from './ditLayout.js';
-import { locateModel, type ModelFiles, readScheduler } from './modelFiles.js';
+import { locateModel, type ModelFiles } from './modelFiles.js';
+import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
 import { requireCheckpoint } from './ownFiles.js';
 
 export interface OpenModelOptions extends ConfigHints, OpenOptions {}
@@ -23,8 +24,8 @@ export class DiTCheckpoint implements WeightSource, Disposable {
   readonly files: ModelFiles;
   /** What its classes are called. */
   readonly labels: LabelTable;
-  /** The fields of `scheduler_config.json`, where the model has one: how its original code samples. */
-  readonly scheduler: Readonly<Record<string, unknown>> | undefined;
+  /** What the model says of its sampler and of the names of its classes: in the metadata of its file, else beside it. */
+  readonly settings: ModelSettings;
   /** What was chosen or left out on opening, a sentence each. */
   readonly notes: readonly string[];
   readonly #source: TensorSource;
@@ -47,8 +48,8 @@ export class DiTCheckpoint implements WeightSource, Disposable {
       requireCheckpoint(path, this.#source.metadata);
       const { config, layout, tensors, notes } = openDit(this.#source, this.files, options);
       [this.config, this.layout, this.#tensors, this.notes] = [config, layout, tensors, notes];
-      this.labels = LabelTable.of(config.classes, this.files.index.id2label);
-      this.scheduler = readScheduler(this.files);
+      this.settings = { ...settingsBeside(this.files), ...settingsWithin(this.#source.metadata) };
+      this.labels = LabelTable.of(config.classes, this.settings.id2label);
     } catch (error) {
       this.#source.close();
       if (!(error instanceof FormatError) || error.message.includes(path)) throw error;
@@ -69,6 +70,16 @@ export class DiTCheckpoint implements WeightSource, Disposable {
   async loadHash(signal?: AbortSignal): Promise<string> {
     this.#hash ??= await hashTensorsAsync(this.#tensors, signal);
     return this.#hash;
+  }
+
+  /** The fields of `scheduler_config.json`, where the model has one: how its original code samples. */
+  get scheduler(): Readonly<Record<string, unknown>> | undefined {
+    return this.settings.scheduler;
+  }
+
+  /** The files of weights. */
+  get weightFiles(): readonly string[] {
+    return this.#source.files;
   }
 
   entry(name: string): TensorInfo {

@@ -44,10 +44,16 @@ export function locateModel(path: string): ModelFiles {
   };
 }
 
-/** The fields of the scheduler's configuration, where the model has one. */
-export function readScheduler({ parts: { scheduler } }: ModelFiles): Record<string, unknown> | undefined {
+/** The files of settings that are read beside the weights. */
+export function settingsFiles(files: ModelFiles): string[] {
+  const index = files.root && join(files.root, INDEX);
+  return [files.config, index, schedulerFile(files)].filter((path) => path !== undefined);
+}
+
+/** `scheduler_config.json`, where the model has one. */
+export function schedulerFile({ parts: { scheduler } }: ModelFiles): string | undefined {
   const path = scheduler === undefined ? '' : join(scheduler, 'scheduler_config.json');
-  return existsSync(path) ? readJsonObject(path) : undefined;
+  return existsSync(path) ? path : undefined;
 }
 
 function networkOf(pipeline: string): string {

@@ -140,7 +140,30 @@ function metadataNumerics(
 
 /** The metadata may repeat what the shapes say, but not contradict it. */
 function checkMetadata(config: DiTConfig, metadata: Readonly<Record<string, string>>): void {
-  const fields = {
+  const said = metadataConfig(metadata);
+  for (const [field, value] of Object.entries(shapedFields(config)))
+    if (said[field] !== undefined && said[field] !== value)
+      throw new FormatError(
+        `the metadata says ${field} ${JSON.stringify(said[field])}, the shapes say ${value}`,
+      );
+}
+
+/** The metadata by which `inferConfig` gives this configuration, whatever the shapes leave open. */
+export function configMetadata(config: DiTConfig): Record<string, string> {
+  return {
+    config: JSON.stringify({
+      ...shapedFields(config),
+      num_heads: config.heads,
+      frequency_shift: config.frequencyShift,
+      mlp_norm_eps: config.mlpNormEpsilon,
+      guidance_channels: config.guidanceChannels,
+    }),
+  };
+}
+
+/** What the metadata call the fields that the shapes determine. */
+function shapedFields(config: DiTConfig) {
+  return {
     input_size: config.inputSize,
     patch_size: config.patchSize,
     in_channels: config.inChannels,
@@ -149,12 +172,6 @@ function checkMetadata(config: DiTConfig, metadata: Readonly<Record<string, stri
     num_classes: config.classes,
     learn_sigma: config.learnSigma,
   };
-  const said = metadataConfig(metadata);
-  for (const [field, value] of Object.entries(fields))
-    if (said[field] !== undefined && said[field] !== value)
-      throw new FormatError(
-        `the metadata says ${field} ${JSON.stringify(said[field])}, the shapes say ${value}`,
-      );
 }
 
 function metadataConfig(

@@ -24,34 +24,78 @@ const MAX_WRITE = 2 ** 30;
  * a device or a pipe is refused, since renaming would replace it.
  */
 export function writeChunksAtomic(path: string, produce: (write: ChunkWriter) => void): void {
-  const { target, temporary, file } = openTemporary(path);
+  const file = new PartialFile(path);
   try {
-    try {
-      produce((chunk) => attempt(path, () => writeWhole(file, chunk)));
-      attempt(path, () => fsyncSync(file));
-    } finally {
-      closeSync(file);
-    }
-    attempt(path, () => renameSync(temporary, target));
+    produce((chunk) => file.write(chunk));
+    file.finish();
   } catch (error) {
-    rmSync(temporary, { force: true });
+    file.abandon();
+    throw error;
+  }
+}
+
+/**
+ * As `writeChunksAtomic`, and lets timers, signals and the caller's other work through after every chunk. Rejects with the
+ * reason of `signal`.
+ */
+export async function writeChunksAtomicAsync(
+  path: string,
+  chunks: Iterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const file = new PartialFile(path);
+  try {
+    for (const chunk of chunks) {
+      file.write(chunk);
+      await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
+    file.finish();
+  } catch (error) {
+    file.abandon();
     throw error;
   }
 }
 
 /** Throws the `IncacheError` with which writing `path` would begin; leaves nothing behind. */
 export function requireWritable(path: string): void {
-  const { temporary, file } = openTemporary(path);
-  closeSync(file);
-  rmSync(temporary, { force: true });
+  new PartialFile(path).abandon();
 }
 
-function openTemporary(path: string): { target: string; temporary: string; file: number } {
-  const target = attempt(path, () => targetOf(path));
-  // Short whatever the file is called, since the name of the file may be as long as names can be.
-  const unique = `.incache-${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`;
-  const temporary = join(dirname(target), unique);
-  return { target, temporary, file: attempt(path, () => openSync(temporary, 'wx')) };
+/** A file under a temporary name, which becomes that at `path` when it is finished. */
+class PartialFile {
+  readonly #target: string;
+  readonly #temporary: string;
+  readonly #file: number;
+  #open = true;
+
+  constructor(readonly path: string) {
+    this.#target = attempt(path, () => targetOf(path));
+    // Short whatever the file is called, since the name of the file may be as long as names can be.
+    const unique = `.incache-${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`;
+    this.#temporary = join(dirname(this.#target), unique);
+    this.#file = attempt(path, () => openSync(this.#temporary, 'wx'));
+  }
+
+  write(chunk: Uint8Array): void {
+    attempt(this.path, () => writeWhole(this.#file, chunk));
+  }
+
+  finish(): void {
+    attempt(this.path, () => fsyncSync(this.#file));
+    this.#close();
+    attempt(this.path, () => renameSync(this.#temporary, this.#target));
+  }
+
+  abandon(): void {
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    if (this.#open) closeSync(this.#file);
+    this.#open = false;
+  }
 }
 
 /** As `writeChunksAtomic`, for data that is there whole; text is written as UTF-8. */
@@ -63,7 +107,8 @@ export function writeFileAtomic(path: string, data: Uint8Array | string): void {
 function targetOf(path: string): string {
   const status = statSync(path, { throwIfNoEntry: false });
   if (!status) return path;
-  if (!status.isFile() && !status.isDirectory()) throw new Error('it is not a regular file');
+  if (status.isDirectory()) throw new Error('it is a folder');
+  if (!status.isFile()) throw new Error('it is not a regular file');
   return realpathSync(path);
 }
 

@@ -42,6 +42,14 @@ export function parseJsonObject(what: string, text: string): Record<string, unkn
   return value as Record<string, unknown>;
 }
 
+/** The text that `parseJsonObject` reads as `object`: with Python's `NaN`, `Infinity` and `-Infinity`. */
+export function formatJsonObject(object: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(object, (_, value) =>
+    typeof value === 'number' && !Number.isFinite(value) ? `${STAND_IN}${value}` : value,
+  );
+  return text.replace(/"\\u0000number (-?\w+)"/g, '$1');
+}
+
 /** Stand-ins for Python's numbers: a text that no file has by chance. */
 const NUMBERS: Readonly<Record<string, number>> = {
   NaN: Number.NaN,

@@ -1,6 +1,6 @@
 /** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
-import { writeChunksAtomic } from './atomicFile.js';
+import { writeChunksAtomic, writeChunksAtomicAsync } from './atomicFile.js';
 import { tensorBytes, widenToFloat64 } from './dtypes.js';
 import { FileBytes } from './fileBytes.js';
 import { refuseUnlessSafetensors } from './fileKind.js';
@@ -37,6 +37,10 @@ export class SafetensorsFile implements TensorSource {
 
   get path(): string {
     return this.#file.path;
+  }
+
+  get files(): readonly string[] {
+    return [this.path];
   }
 
   get metadata(): Readonly<Record<string, string>> {
@@ -115,12 +119,33 @@ export function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  const chunks = encodeFile(tensors, metadata);
+  writeChunksAtomic(path, (write) => {
+    for (const chunk of chunks) write(chunk);
+  });
+}
+
+/** As `writeSafetensors`, without blocking the event loop for longer than a tensor takes. Rejects with the reason of `signal`. */
+export function writeSafetensorsAsync(
+  path: string,
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<void> {
+  return writeChunksAtomicAsync(path, encodeFile(tensors, metadata), signal);
+}
+
+/** The header, which is made at once, then each tensor when it is asked for. */
+function encodeFile(
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>>,
+): Iterable<Uint8Array> {
   const list = [...tensors];
   const header = encodeHeader(list, metadata);
-  writeChunksAtomic(path, (write) => {
-    write(header);
-    for (const tensor of list) write(bytesOf(tensor));
-  });
+  return (function* () {
+    yield header;
+    for (const tensor of list) yield bytesOf(tensor);
+  })();
 }
 
 function bytesOf({ name, dtype, shape, data }: TensorToWrite): Uint8Array {

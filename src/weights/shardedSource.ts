@@ -40,6 +40,10 @@ class ShardedSource implements TensorSource {
     readonly notes: readonly string[],
   ) {}
 
+  get files(): readonly string[] {
+    return [this.path, ...new Set([...this.owners.values()].flatMap(({ files }) => files))];
+  }
+
   get names(): readonly string[] {
     return [...this.owners.keys()];
   }

@@ -14,6 +14,8 @@ export interface TensorInfo {
 export interface TensorSource extends Disposable {
   /** The file or folder that messages name. */
   readonly path: string;
+  /** Every file that is read. */
+  readonly files: readonly string[];
   readonly names: readonly string[];
   /** Texts about the file; empty where the format has none. */
   readonly metadata: Readonly<Record<string, string>>;

@@ -75,10 +75,10 @@ describe('help', { concurrency: 2 }, () => {
     assert.match(await say('--version'), /^\d+\.\d+\.\d+\n$/);
   });
 
-  for (const command of ['sample', 'calibrate', 'info', 'demo'])
+  for (const command of ['sample', 'calibrate', 'convert', 'info', 'demo'])
     test(`of ${command}`, async () => {
       const stdout = await say(command, '--help');
-      assert.match(stdout, new RegExp(`^Usage: incache ${command} \\[options\\]\\n\\n[A-Z]`));
+      assert.match(stdout, new RegExp(`^Usage: incache ${command} \\[options\\](?: <model>)?\\n\\n[A-Z]`));
       assert.doesNotMatch(stdout, /\/dit-digits|default: \{\}|undefined/, 'no paths of this machine');
       assert.equal(await say('help', command), stdout);
     });

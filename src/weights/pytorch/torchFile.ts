@@ -39,6 +39,10 @@ export class TorchFile implements TensorSource {
     );
   }
 
+  get files(): readonly string[] {
+    return [this.path];
+  }
+
   get names(): readonly string[] {
     return [...this.#tensors.keys()];
   }

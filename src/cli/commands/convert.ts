@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { formatBytes, requireOneOf } from '../../errors.js';
+import { CONVERTED_TYPES, type ConvertReport, convertModel } from '../../export/convert.js';
+import { interruptSignal } from '../exit.js';
+import { requireFilePath } from '../outputPath.js';
+import { integer } from '../parse.js';
+import { startEstimatedProgress } from '../progress.js';
+import {
+  addOutputFlags,
+  HEADS,
+  MODEL,
+  type OutputFlags,
+  tellNotes,
+  VARIANT,
+  WEIGHTS_KEY,
+} from '../shared.js';
+import { counted } from '../table.js';
+
+interface ConvertFlags extends OutputFlags {
+  readonly out: string;
+  readonly type?: string;
+  readonly heads?: number;
+  readonly weightsKey?: string;
+  readonly variant?: string;
+}
+
+export function registerConvert(program: Command): void {
+  const command = program
+    .command('convert')
+    .description("Write a model of any form as one safetensors file with its original code's names.")
+    .argument('<model>', MODEL)
+    .requiredOption('-o, --out <file>', 'the file to write, as in dit.safetensors')
+    .option('--type <type>', `type of all tensors: ${CONVERTED_TYPES.join(', ')} (default: as they are)`)
+    .option('--heads <n>', HEADS, integer('heads', 1))
+    .option('--weights-key <key>', WEIGHTS_KEY)
+    .option('--variant <name>', VARIANT);
+  addOutputFlags(command).action(runConvert);
+}
+
+async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
+  const { out, type, heads, weightsKey, variant, json } = flags;
+  if (type !== undefined) requireOneOf('type', type, CONVERTED_TYPES);
+  requireFilePath('out', out);
+  const progress = startEstimatedProgress('writing', json === true);
+  const started = performance.now();
+  try {
+    const report = await convertModel(model, out, {
+      ...(type !== undefined && { type }),
+      ...(heads !== undefined && { heads }),
+      ...(weightsKey !== undefined && { weightsKey }),
+      ...(variant !== undefined && { variant }),
+      signal: interruptSignal(),
+      onTensor: (bytes, total) => {
+        const seconds = (performance.now() - started) / 1000;
+        const left = seconds < 2 ? undefined : (seconds / bytes) * (total - bytes);
+        progress.set(bytes / total, left, `${formatBytes(bytes)} of ${formatBytes(total)}`);
+      },
+    });
+    progress.stop();
+    tellNotes(report);
+    process.stdout.write(json ? `${JSON.stringify({ out, ...report })}\n` : summary(out, report));
+  } finally {
+    progress.stop();
+  }
+}
+
+function summary(out: string, { layout, tensors, types, bytes }: ConvertReport): string {
+  return `${out}: ${counted(tensors, 'tensor')} (${Object.keys(types).join(', ')}) from names of ${layout}, ${formatBytes(bytes)}\n`;
+}

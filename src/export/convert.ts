@@ -1,0 +1,143 @@
+/** A model of any form as one safetensors file. */
+import { statSync } from 'node:fs';
+import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { settingsFiles } from '../engine/modelFiles.js';
+import { settingsMetadata } from '../engine/modelSettings.js';
+import { ArgumentError, requireOneOf } from '../errors.js';
+import { tensorShapes } from '../models/config.js';
+import { configMetadata } from '../models/inferConfig.js';
+import { type OptionNames, requireOptions } from '../optionNames.js';
+import { requireWritable } from '../weights/atomicFile.js';
+import { DTYPE_BYTES, type Dtype, tensorBytes } from '../weights/dtypes.js';
+import { type NarrowType, narrowFloat32 } from '../weights/narrow.js';
+import { type TensorToWrite, writeSafetensorsAsync } from '../weights/safetensors.js';
+
+/** Types that weights can be written in, and what safetensors calls them. */
+const CONVERTED = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const satisfies Record<string, NarrowType>;
+export type ConvertedType = keyof typeof CONVERTED;
+export const CONVERTED_TYPES = Object.keys(CONVERTED) as ConvertedType[];
+
+export interface ConvertOptions extends OpenModelOptions {
+  /** Type of every tensor. Default: the type that each has. */
+  readonly type?: ConvertedType;
+  /** Writing ends at the next tensor, and nothing is left behind. */
+  readonly signal?: AbortSignal;
+  /** Called when a tensor has been taken, with the bytes written so far and those of all tensors. */
+  readonly onTensor?: (bytes: number, total: number) => void;
+}
+
+const OPTION_NAMES: OptionNames<ConvertOptions> = {
+  heads: true,
+  frequencyShift: true,
+  weightsKey: true,
+  variant: true,
+  type: true,
+  signal: true,
+  onTensor: true,
+};
+
+export interface ConvertReport {
+  /** Whose names the tensors had. */
+  readonly layout: string;
+  readonly tensors: number;
+  /** Tensors of each type. */
+  readonly types: Readonly<Partial<Record<Dtype, number>>>;
+  /** Of the file. */
+  readonly bytes: number;
+  /** What was chosen or left out on opening, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What a file is written from. */
+interface Convertible {
+  readonly path: string;
+  readonly layout: string;
+  readonly notes: readonly string[];
+  /** Files that must not be written over. */
+  readonly inputs: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly TensorToWrite[];
+  /** The values of a tensor as float32. */
+  read(name: string): Float32Array;
+}
+
+/**
+ * Writes a DiT, in any form that `DiTCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor. The
+ * metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
+ * as the original does; with the default `type` bit for bit, and factors of the original fit it.
+ *
+ * Throws an `ArgumentError` for an output that is one of the input's files, a `FormatError` for an input that is no DiT or has
+ * values beyond the range of `type`, an `IncacheError` for an output that cannot be written.
+ */
+export async function convertModel(
+  model: string,
+  out: string,
+  options: ConvertOptions = {},
+): Promise<ConvertReport> {
+  requireOptions('options', options, OPTION_NAMES);
+  const { type, signal, onTensor } = options;
+  if (type !== undefined) requireOneOf('type', type, CONVERTED_TYPES);
+  using checkpoint = new DiTCheckpoint(model, options);
+  const source = ofDit(checkpoint);
+  requireOtherFile(out, source.inputs);
+  requireWritable(out);
+  const tensors = inOrder(type === undefined ? source.tensors : narrowed(source, CONVERTED[type]));
+  await writeSafetensorsAsync(out, counting(tensors, onTensor), { format: 'pt', ...source.metadata }, signal);
+  const types: Partial<Record<Dtype, number>> = {};
+  for (const { dtype } of tensors) types[dtype] = (types[dtype] ?? 0) + 1;
+  const { layout, notes } = source;
+  return { layout, tensors: tensors.length, types, bytes: statSync(out).size, notes };
+}
+
+function ofDit(checkpoint: DiTCheckpoint): Convertible {
+  const { path, config, layout, notes, settings, files, weightFiles } = checkpoint;
+  return {
+    path,
+    layout,
+    notes,
+    inputs: [...weightFiles, ...settingsFiles(files)],
+    metadata: { ...configMetadata(config), ...settingsMetadata(settings) },
+    tensors: [...tensorShapes(config).keys()].map((name) => checkpoint.stored(name)),
+    read: (name) => checkpoint.read(name),
+  };
+}
+
+function narrowed({ path, tensors, read }: Convertible, dtype: NarrowType): TensorToWrite[] {
+  return tensors.map((tensor) => {
+    if (tensor.dtype === dtype) return tensor;
+    const what = `${path}: tensor '${tensor.name}'`;
+    return { ...tensor, dtype, data: () => narrowFloat32(what, dtype, read(tensor.name)) };
+  });
+}
+
+/** The widest types first, as the format's own implementation writes them: elements are then aligned. */
+function inOrder(tensors: readonly TensorToWrite[]): TensorToWrite[] {
+  return [...tensors].sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
+}
+
+function counting(tensors: readonly TensorToWrite[], onTensor: ConvertOptions['onTensor']): TensorToWrite[] {
+  const bytesOf = ({ dtype, shape }: TensorToWrite) => tensorBytes(dtype, shape);
+  const total = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  let done = 0;
+  return tensors.map((tensor) => ({
+    ...tensor,
+    data: () => {
+      const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data;
+      done += bytesOf(tensor);
+      onTensor?.(done, total);
+      return data;
+    },
+  }));
+}
+
+/** By what the file system says, so that links and other spellings of a path are seen. */
+function requireOtherFile(out: string, inputs: readonly string[]): void {
+  const identity = (path: string) => {
+    const status = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return status && `${status.dev} ${status.ino}`;
+  };
+  const target = identity(out);
+  const input = target === undefined ? undefined : inputs.find((path) => identity(path) === target);
+  if (input !== undefined)
+    throw new ArgumentError('out', out, `a file of its own; ${input} is read for the conversion`);
+}
