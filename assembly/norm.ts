@@ -3,16 +3,18 @@
  * work is a block of rows; where the rows of an image are normalised together, a part of the columns of an image, whose rows are
  * read twice: for the statistics of each column, from which those of the groups follow, and to be normalised.
  *
- *     scratch   [gain][bias][mean][inverse]   by column
+ *     scratch   [gain][bias]                  by column, where they are repeated
+ *               [mean][inverse]               by column; of an image [factor][offset]: one multiply-add for each element
  *               [sums][squares]               of a block of rows, by column
  *               [means][totals]               of all rows so far, by column, in float64
  */
 import { siluRow } from './activations';
 import { multiplyAdd, sumLanes } from './arithmetic';
+import { addTo, bytesOf, joinBlock, meansOfColumns, squaresOfColumns } from './columnStatistics';
 import { loadLanes, storeLanes } from './lanes';
 
-/** Elements of a block of rows: they stay in the first-level cache from the first sum to the second. */
-const BLOCK_ELEMENTS: i32 = 6144;
+/** Elements of a block of rows: they stay in the second-level cache from the first sum to the second. */
+const BLOCK_ELEMENTS: i32 = 32768;
 
 @unmanaged
 export class NormArguments {
@@ -57,11 +59,6 @@ export function norm(a: NormArguments, tile: i32, scratch: usize): void {
   }
 }
 
-/** Bytes of a vector of float32 by column. */
-function bytesOf(columns: i32): usize {
-  return ((<usize>columns + 3) & ~3) << 2;
-}
-
 /** Rows that are normalised by themselves. */
 function normaliseRows(a: NormArguments, row: i32, end: i32, scratch: usize): void {
   const bytes = bytesOf(a.columns);
@@ -78,18 +75,19 @@ function normaliseRows(a: NormArguments, row: i32, end: i32, scratch: usize): vo
       fill(mean + offset, centre, a.width);
       fill(inverse + offset, <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>a.epsilon)), a.width);
     }
-    applyRow(a, row, 0, a.columns, mean, inverse, gain, bias);
+    applyRow(a, row, mean, inverse, gain, bias);
   }
 }
 
 /** `columns` columns, whole groups, of the rows of an image, which begin at `row`. */
 function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, scratch: usize): void {
   const bytes = bytesOf(a.columns);
-  const mean = scratch + 2 * bytes;
-  const inverse = mean + bytes;
+  const offset = (<usize>column) << 2;
+  const factors = scratch + 2 * bytes;
+  const offsets = factors + bytes;
   const gain = repeated(a.gain, a.gainColumns, a.columns, scratch);
   const bias = repeated(a.bias, a.biasColumns, a.columns, scratch + bytes);
-  const sums = inverse + bytes;
+  const sums = offsets + bytes;
   const squares = sums + bytes;
   const means = squares + bytes;
   const totals = means + 2 * bytes;
@@ -97,15 +95,78 @@ function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, s
   memory.fill(means, 0, 4 * bytes);
   // Of whole rows: how columns are parted changes no sum.
   const block = max(1, BLOCK_ELEMENTS / a.columns);
+  const x = a.x + <usize>row * a.xStride + offset;
   for (let done = 0; done < a.span; done += block) {
     const rows = min(block, a.span - done);
-    const x = a.x + <usize>(row + done) * a.xStride + ((<usize>column) << 2);
-    if (!a.isRms) meansOfColumns(x, a.xStride, rows, columns, sums);
-    squaresOfColumns(x, a.xStride, rows, columns, sums, squares);
+    const from = x + <usize>done * a.xStride;
+    if (!a.isRms) meansOfColumns(from, a.xStride, rows, columns, sums);
+    squaresOfColumns(from, a.xStride, rows, columns, sums, squares);
     joinBlock(done, rows, columns, sums, squares, means, totals);
   }
-  joinGroups(a, columns, means, totals, mean, inverse);
-  for (let i = row; i < row + a.span; i++) applyRow(a, i, column, columns, mean, inverse, gain, bias);
+  joinGroups(a, columns, means, totals, factors, offsets);
+  if (gain != 0) multiplyBy(gain + offset, factors, offsets, columns);
+  if (bias != 0) addTo(offsets, bias + offset, columns);
+  for (let i = 0; i < a.span; i++) {
+    const out = a.out + <usize>(row + i) * a.outStride + offset;
+    scaleRow(x + <usize>i * a.xStride, factors, offsets, columns, out);
+    if (a.scale != 0 || a.shift != 0) modulateRow(a, row + i, column, columns, out);
+    if (a.isSilu) siluRow(out, out, columns);
+  }
+}
+
+/** factors and offsets, times gain. */
+function multiplyBy(gain: usize, factors: usize, offsets: usize, columns: i32): void {
+  for (; columns > 0; columns -= 4) {
+    const by = loadLanes(gain, columns);
+    v128.store(factors, f32x4.mul(v128.load(factors), by));
+    v128.store(offsets, f32x4.mul(v128.load(offsets), by));
+    gain += 16;
+    factors += 16;
+    offsets += 16;
+  }
+}
+
+/** out = x * factors + offsets. */
+function scaleRow(x: usize, factors: usize, offsets: usize, columns: i32, out: usize): void {
+  for (; columns >= 8; columns -= 8) {
+    const y0 = multiplyAdd(v128.load(x, 0), v128.load(factors, 0), v128.load(offsets, 0));
+    const y1 = multiplyAdd(v128.load(x, 16), v128.load(factors, 16), v128.load(offsets, 16));
+    v128.store(out, y0, 0);
+    v128.store(out, y1, 16);
+    x += 32;
+    factors += 32;
+    offsets += 32;
+    out += 32;
+  }
+  for (; columns > 0; columns -= 4) {
+    const y = multiplyAdd(loadLanes(x, columns), v128.load(factors), v128.load(offsets));
+    storeLanes(out, y, columns);
+    x += 16;
+    factors += 16;
+    offsets += 16;
+    out += 16;
+  }
+}
+
+/** Modulates `columns` columns of a row from `column` on, in place. */
+function modulateRow(a: NormArguments, row: i32, column: i32, columns: i32, out: usize): void {
+  const offset = (<usize>column) << 2;
+  const image = <usize>(row / a.rowsPerImage);
+  let scale = a.scale == 0 ? 0 : a.scale + image * a.scaleStride + offset;
+  let shift = a.shift == 0 ? 0 : a.shift + image * a.shiftStride + offset;
+  for (; columns > 0; columns -= 4) {
+    let y = loadLanes(out, columns);
+    if (scale != 0) {
+      y = multiplyAdd(y, loadLanes(scale, columns), y);
+      scale += 16;
+    }
+    if (shift != 0) {
+      y = f32x4.add(y, loadLanes(shift, columns));
+      shift += 16;
+    }
+    storeLanes(out, y, columns);
+    out += 16;
+  }
 }
 
 /** An operand with all columns: `operand` itself, or what it has of a group repeated at `target`. */
@@ -166,82 +227,14 @@ function fill(target: usize, value: f32, count: i32): void {
   }
 }
 
-/** sums[column] = mean of `rows` rows. */
-function meansOfColumns(x: usize, stride: usize, rows: i32, columns: i32, sums: usize): void {
-  memory.fill(sums, 0, bytesOf(columns));
-  for (let i = 0; i < rows; i++) {
-    let from = x;
-    let to = sums;
-    for (let n = columns; n > 0; n -= 4) {
-      v128.store(to, f32x4.add(v128.load(to), loadLanes(from, n)));
-      from += 16;
-      to += 16;
-    }
-    x += stride;
-  }
-  const share = f32x4.splat(1.0 / <f32>rows);
-  for (let end = sums + bytesOf(columns); sums < end; sums += 16)
-    v128.store(sums, f32x4.mul(v128.load(sums), share));
-}
-
-/** squares[column] = sum of the squares of the differences from means[column] over `rows` rows. */
-function squaresOfColumns(
-  x: usize,
-  stride: usize,
-  rows: i32,
-  columns: i32,
-  means: usize,
-  squares: usize,
-): void {
-  memory.fill(squares, 0, bytesOf(columns));
-  for (let i = 0; i < rows; i++) {
-    let from = x;
-    let to: usize = 0;
-    for (let n = columns; n > 0; n -= 4) {
-      const d = f32x4.sub(loadLanes(from, n), v128.load(means + to));
-      v128.store(squares + to, multiplyAdd(d, d, v128.load(squares + to)));
-      from += 16;
-      to += 16;
-    }
-    x += stride;
-  }
-}
-
-/** A block of rows joins the `done` rows before it (Chan, Golub & LeVeque, 1979), in float64. */
-function joinBlock(
-  done: i32,
-  rows: i32,
-  columns: i32,
-  sums: usize,
-  squares: usize,
-  means: usize,
-  totals: usize,
-): void {
-  const share = f64x2.splat(<f64>rows / <f64>(done + rows));
-  const between = f64x2.splat((<f64>done * <f64>rows) / <f64>(done + rows));
-  for (; columns > 0; columns -= 2) {
-    const apart = f64x2.sub(f64x2.promote_low_f32x4(v128.load64_zero(sums)), v128.load(means));
-    v128.store(means, f64x2.add(v128.load(means), f64x2.mul(apart, share)));
-    const added = f64x2.add(
-      f64x2.promote_low_f32x4(v128.load64_zero(squares)),
-      f64x2.mul(f64x2.mul(apart, apart), between),
-    );
-    v128.store(totals, f64x2.add(v128.load(totals), added));
-    sums += 8;
-    squares += 8;
-    means += 16;
-    totals += 16;
-  }
-}
-
-/** From the statistics of columns to those of their groups, for each column. */
+/** From the statistics of columns to those of their groups: n(x) = x * factors + offsets. */
 function joinGroups(
   a: NormArguments,
   columns: i32,
   means: usize,
   totals: usize,
-  mean: usize,
-  inverse: usize,
+  factors: usize,
+  offsets: usize,
 ): void {
   for (let first = 0; first < columns; first += a.width) {
     let centre: f64 = 0;
@@ -253,36 +246,22 @@ function joinGroups(
       total += load<f64>(totals + ((<usize>j) << 3)) + <f64>a.span * apart * apart;
     }
     const variance = total / (<f64>a.span * <f64>a.width);
-    fill(mean, <f32>centre, a.width);
-    fill(inverse, <f32>(1.0 / sqrt<f64>(variance + <f64>a.epsilon)), a.width);
+    const inverse = 1.0 / sqrt<f64>(variance + <f64>a.epsilon);
+    fill(factors, <f32>inverse, a.width);
+    fill(offsets, <f32>(-centre * inverse), a.width);
     means += (<usize>a.width) << 3;
     totals += (<usize>a.width) << 3;
-    mean += (<usize>a.width) << 2;
-    inverse += (<usize>a.width) << 2;
+    factors += (<usize>a.width) << 2;
+    offsets += (<usize>a.width) << 2;
   }
 }
 
-/** Normalises `columns` columns of a row from `column` on, whose statistics are at `mean` and `inverse`. */
-function applyRow(
-  a: NormArguments,
-  row: i32,
-  column: i32,
-  columns: i32,
-  mean: usize,
-  inverse: usize,
-  gain: usize,
-  bias: usize,
-): void {
-  const offset = (<usize>column) << 2;
-  const image = <usize>(row / a.rowsPerImage);
-  let x = a.x + <usize>row * a.xStride + offset;
-  const out = a.out + <usize>row * a.outStride + offset;
-  if (gain != 0) gain += offset;
-  if (bias != 0) bias += offset;
-  let scale = a.scale == 0 ? 0 : a.scale + image * a.scaleStride + offset;
-  let shift = a.shift == 0 ? 0 : a.shift + image * a.shiftStride + offset;
+/** Normalises a row, whose statistics are by column at `mean` and `inverse`. */
+function applyRow(a: NormArguments, row: i32, mean: usize, inverse: usize, gain: usize, bias: usize): void {
+  let x = a.x + <usize>row * a.xStride;
+  const out = a.out + <usize>row * a.outStride;
   let to = out;
-  for (let n = columns; n > 0; n -= 4) {
+  for (let n = a.columns; n > 0; n -= 4) {
     let y = f32x4.mul(f32x4.sub(loadLanes(x, n), v128.load(mean)), v128.load(inverse));
     if (gain != 0) {
       y = f32x4.mul(y, loadLanes(gain, n));
@@ -292,19 +271,12 @@ function applyRow(
       y = f32x4.add(y, loadLanes(bias, n));
       bias += 16;
     }
-    if (scale != 0) {
-      y = multiplyAdd(y, loadLanes(scale, n), y);
-      scale += 16;
-    }
-    if (shift != 0) {
-      y = f32x4.add(y, loadLanes(shift, n));
-      shift += 16;
-    }
     storeLanes(to, y, n);
     x += 16;
     to += 16;
     mean += 16;
     inverse += 16;
   }
-  if (a.isSilu) siluRow(out, out, columns);
+  if (a.scale != 0 || a.shift != 0) modulateRow(a, row, 0, a.columns, out);
+  if (a.isSilu) siluRow(out, out, a.columns);
 }

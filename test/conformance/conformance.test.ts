@@ -6,6 +6,7 @@ import type { Device } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { OpName } from '../../src/plan/types.js';
+import { assertClose } from '../support/compare.js';
 import { Random } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { CASES, type ConformanceCase } from './cases.js';
@@ -26,6 +27,25 @@ async function distanceFromZeros(device: Device, value: number): Promise<number>
     x: new Float32Array(rows * columns).fill(value),
   });
   return outputs.get('distance')![0]!;
+}
+
+/** A group norm whose result is larger than what a kernel may keep in caches, on two threads' parts of its columns. */
+async function normOfLargeImage(device: Device): Promise<Float32Array> {
+  const [pixels, channels] = [8200, 128];
+  const b = new PlanBuilder('norm of a large image');
+  b.append({
+    op: 'norm',
+    kind: 'layer',
+    x: b.input('x', pixels, channels),
+    span: pixels,
+    groups: 32,
+    epsilon: 1e-6,
+    epilogue: 'none',
+    out: b.output('out', pixels, channels),
+  });
+  const source = { read: () => assert.fail('the plan has no weights') };
+  const x = new Random(3).normals(pixels * channels).map((value) => 5 + value);
+  return (await runPlan(device, b.build(), source, { x })).get('out')!;
 }
 
 for (const { name, available, detail } of backends()) {
@@ -58,6 +78,8 @@ for (const { name, available, detail } of backends()) {
           const distance = await distanceFromZeros(device, x);
           assert.equal(distance, expected);
         });
+      test('norm of an image that is larger than caches', async () =>
+        assertClose(await normOfLargeImage(device), await normOfLargeImage(oracle), 5e-6, 'out'));
       for (const op of Object.keys(CASES) as OpName[]) {
         test(op, () => check(CASES[op]));
         test(`${op}, states in bf16`, { skip: name === 'wasm' && 'it has only f32 and i32' }, () =>
