@@ -50,6 +50,15 @@ export function openDit(source: TensorSource, files: ModelFiles, hints: DitHints
 
 type Opened = Pick<OpenedDit, 'config' | 'tensors'> & { readonly alsoUsed?: readonly string[] };
 
+/** Whether a DiT in some layout is among tensors of these names. */
+export function hasDit(names: readonly string[]): boolean {
+  return names.some((name) => Object.values(ANCHORS).some((anchor) => isAnchor(name, anchor)));
+}
+
+function isAnchor(name: string, anchor: string): boolean {
+  return name === anchor || name.endsWith(`.${anchor}`);
+}
+
 /** Training code puts names of its own before those of the model: `module.`, `_orig_mod.`, `model.`, `ema.`. */
 function findLayout(
   names: readonly string[],
@@ -57,7 +66,7 @@ function findLayout(
 ): { layout: DitLayout; prefix: string } {
   const found = (Object.entries(ANCHORS) as [DitLayout, string][]).flatMap(([layout, anchor]) =>
     names
-      .filter((name) => name === anchor || name.endsWith(`.${anchor}`))
+      .filter((name) => isAnchor(name, anchor))
       .map((name) => ({ layout, prefix: name.slice(0, name.length - anchor.length) })),
   );
   const keyed = found.filter(({ prefix }) => key !== undefined && prefix.startsWith(`${key}.`));

@@ -11,17 +11,27 @@ import {
   type VaeHints,
 } from '../models/vae/config.js';
 import { decoderPlan, encoderPlan } from '../models/vae/graph.js';
-import { namesOf, type VaeNames } from '../models/vae/names.js';
+import { namesOf, type VaeLayout, type VaeNames } from '../models/vae/names.js';
 import type { Plan } from '../plan/types.js';
-import { readJsonObject } from '../weights/jsonFile.js';
+import { parseJsonObject, readJsonObject } from '../weights/jsonFile.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
-import type { TensorSource } from '../weights/tensorSource.js';
+import type { TensorToWrite } from '../weights/safetensors.js';
+import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
 import { isFolder } from '../weights/weightsFolder.js';
+
+/** A linear in diffusers, a 1 x 1 convolution in CompVis' files. */
+const ATTENTION_WEIGHT = /\.attentions\.0\.to_[\w.]+\.weight$/;
 
 export class VaeCheckpoint implements WeightSource, Disposable {
   readonly config: VaeConfig;
   /** Whether the file has the encoder too; some have the decoder alone. */
   readonly hasEncoder: boolean;
+  /** The code whose names the file has. */
+  readonly layout: VaeLayout;
+  /** Canonical names of the tensors that belong to it: those of diffusers since 0.13. */
+  readonly names: readonly string[];
+  /** Every file that is read: weights, and config.json where there is one. */
+  readonly files: readonly string[];
   readonly #source: TensorSource;
   readonly #names: VaeNames;
 
@@ -39,17 +49,17 @@ export class VaeCheckpoint implements WeightSource, Disposable {
       const names = namesOf(this.#source.names);
       if (!names)
         throw new FormatError(`${path} holds no autoencoder: it has no tensor 'decoder.conv_in.weight'`);
-      this.#names = names;
+      this.layout = names.layout;
+      this.#names = names.named;
       const file = configFile(path);
-      this.config = file
-        ? parseVaeConfig(readJsonObject(file), file)
-        : inferVaeConfig((name) => this.#find(name)?.shape, path, options);
-      this.#check(decoderPlan(this.config, { height: 1, width: 1 }));
+      this.files = file ? [...this.#source.files, file] : this.#source.files;
+      this.config = this.#readConfig(file, options);
       this.hasEncoder = this.#find('encoder.conv_in.weight') !== undefined;
-      if (this.hasEncoder) {
-        const side = scaleOf(this.config);
-        this.#check(encoderPlan(this.config, { height: side, width: side }));
-      }
+      const side = scaleOf(this.config);
+      this.names = [
+        ...this.#check(decoderPlan(this.config, { height: 1, width: 1 })),
+        ...(this.hasEncoder ? this.#check(encoderPlan(this.config, { height: side, width: side })) : []),
+      ];
     } catch (error) {
       this.#source.close();
       throw error;
@@ -66,6 +76,18 @@ export class VaeCheckpoint implements WeightSource, Disposable {
     return this.#source.read(this.#names(name));
   }
 
+  /** Type, shape as diffusers has it since 0.13, and bytes. Throws a `FormatError` when there is no tensor of that name. */
+  entry(name: string): TensorInfo {
+    const { dtype, shape, byteLength } = this.#source.entry(this.#names(name));
+    return { dtype, shape: ATTENTION_WEIGHT.test(name) ? shape.slice(0, 2) : shape, byteLength };
+  }
+
+  /** A tensor as it is stored, to be written elsewhere; its bytes are read when their turn comes. */
+  stored(name: string): TensorToWrite {
+    const { dtype, shape } = this.entry(name);
+    return { name, dtype, shape, data: () => this.#source.bytes(this.#names(name)) };
+  }
+
   dispose(): void {
     this.#source.close();
   }
@@ -79,10 +101,19 @@ export class VaeCheckpoint implements WeightSource, Disposable {
     return this.#source.names.includes(named) ? this.#source.entry(named) : undefined;
   }
 
-  /** Every tensor that a plan takes is there and has its size; what the file has besides is left alone. */
-  #check(plan: Plan): void {
-    for (const { name, role, rows, columns } of plan.buffers) {
-      if (role !== 'weight') continue;
+  /** What the file itself says comes first, then what lies beside it, then what its shapes tell. */
+  #readConfig(file: string | undefined, hints: VaeHints): VaeConfig {
+    const { config } = this.#source.metadata;
+    const where = `${this.path}: the metadata's 'config'`;
+    if (config !== undefined) return parseVaeConfig(parseJsonObject(where, config), where);
+    if (file !== undefined) return parseVaeConfig(readJsonObject(file), file);
+    return inferVaeConfig((name) => this.#find(name)?.shape, this.path, hints);
+  }
+
+  /** Every tensor that a plan takes is there and has its size; what the file has besides is left alone. Returns their names. */
+  #check(plan: Plan): string[] {
+    const weights = plan.buffers.filter(({ role }) => role === 'weight');
+    for (const { name, rows, columns } of weights) {
       const tensor = this.#find(name);
       if (!tensor) throw new FormatError(`${this.path}: tensor '${this.#names(name)}' is missing`);
       const { shape } = tensor;
@@ -93,6 +124,7 @@ export class VaeCheckpoint implements WeightSource, Disposable {
           `${this.path}: tensor '${this.#names(name)}' has shape [${shape}]; expected ${outputs}${rows === 1 ? '' : ` x ${columns}`} elements`,
         );
     }
+    return weights.map(({ name }) => name);
   }
 }
 

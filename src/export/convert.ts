@@ -2,10 +2,13 @@
 import { statSync } from 'node:fs';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import { settingsFiles } from '../engine/modelFiles.js';
+import { isAutoencoder, locateAutoencoder } from '../engine/modelKind.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
+import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { tensorShapes } from '../models/config.js';
 import { configMetadata } from '../models/inferConfig.js';
+import { vaeConfigFields } from '../models/vae/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireWritable } from '../weights/atomicFile.js';
 import { DTYPE_BYTES, type Dtype, tensorBytes } from '../weights/dtypes.js';
@@ -18,6 +21,8 @@ export type ConvertedType = keyof typeof CONVERTED;
 export const CONVERTED_TYPES = Object.keys(CONVERTED) as ConvertedType[];
 
 export interface ConvertOptions extends OpenModelOptions {
+  /** The autoencoder of the model (its folder `vae`, or the one in its file) instead of its network. */
+  readonly vae?: boolean;
   /** Type of every tensor. Default: the type that each has. */
   readonly type?: ConvertedType;
   /** Writing ends at the next tensor, and nothing is left behind. */
@@ -31,12 +36,14 @@ const OPTION_NAMES: OptionNames<ConvertOptions> = {
   frequencyShift: true,
   weightsKey: true,
   variant: true,
+  vae: true,
   type: true,
   signal: true,
   onTensor: true,
 };
 
 export interface ConvertReport {
+  readonly family: 'dit' | 'autoencoder';
   /** Whose names the tensors had. */
   readonly layout: string;
   readonly tensors: number;
@@ -49,10 +56,8 @@ export interface ConvertReport {
 }
 
 /** What a file is written from. */
-interface Convertible {
+interface Convertible extends Disposable, Pick<ConvertReport, 'family' | 'layout' | 'notes'> {
   readonly path: string;
-  readonly layout: string;
-  readonly notes: readonly string[];
   /** Files that must not be written over. */
   readonly inputs: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -64,10 +69,11 @@ interface Convertible {
 /**
  * Writes a DiT, in any form that `DiTCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor. The
  * metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
- * as the original does; with the default `type` bit for bit, and factors of the original fit it.
+ * as the original does; with the default `type` bit for bit, and factors of the original fit it. An autoencoder, in any form
+ * that `VaeCheckpoint` opens, is written with the names of diffusers since 0.13, and its config.json in the metadata.
  *
- * Throws an `ArgumentError` for an output that is one of the input's files, a `FormatError` for an input that is no DiT or has
- * values beyond the range of `type`, an `IncacheError` for an output that cannot be written.
+ * Throws an `ArgumentError` for an output that is one of the input's files, a `FormatError` for an input that is neither
+ * or has values beyond the range of `type`, an `IncacheError` for an output that cannot be written.
  */
 export async function convertModel(
   model: string,
@@ -77,21 +83,27 @@ export async function convertModel(
   requireOptions('options', options, OPTION_NAMES);
   const { type, signal, onTensor } = options;
   if (type !== undefined) requireOneOf('type', type, CONVERTED_TYPES);
-  using checkpoint = new DiTCheckpoint(model, options);
-  const source = ofDit(checkpoint);
+  using source = openModel(model, options);
   requireOtherFile(out, source.inputs);
   requireWritable(out);
   const tensors = inOrder(type === undefined ? source.tensors : narrowed(source, CONVERTED[type]));
   await writeSafetensorsAsync(out, counting(tensors, onTensor), { format: 'pt', ...source.metadata }, signal);
   const types: Partial<Record<Dtype, number>> = {};
   for (const { dtype } of tensors) types[dtype] = (types[dtype] ?? 0) + 1;
-  const { layout, notes } = source;
-  return { layout, tensors: tensors.length, types, bytes: statSync(out).size, notes };
+  const { family, layout, notes } = source;
+  return { family, layout, tensors: tensors.length, types, bytes: statSync(out).size, notes };
+}
+
+function openModel(model: string, options: ConvertOptions): Convertible {
+  if (options.vae) return ofAutoencoder(new VaeCheckpoint(locateAutoencoder(model), options));
+  if (isAutoencoder(model, options)) return ofAutoencoder(new VaeCheckpoint(model, options));
+  return ofDit(new DiTCheckpoint(model, options));
 }
 
 function ofDit(checkpoint: DiTCheckpoint): Convertible {
-  const { path, config, layout, notes, settings, files, weightFiles } = checkpoint;
+  const { path, family, config, layout, notes, settings, files, weightFiles } = checkpoint;
   return {
+    family,
     path,
     layout,
     notes,
@@ -99,6 +111,22 @@ function ofDit(checkpoint: DiTCheckpoint): Convertible {
     metadata: { ...configMetadata(config), ...settingsMetadata(settings) },
     tensors: [...tensorShapes(config).keys()].map((name) => checkpoint.stored(name)),
     read: (name) => checkpoint.read(name),
+    [Symbol.dispose]: () => checkpoint.dispose(),
+  };
+}
+
+function ofAutoencoder(checkpoint: VaeCheckpoint): Convertible {
+  const { path, config, layout, notes, files, names } = checkpoint;
+  return {
+    family: 'autoencoder',
+    path,
+    layout,
+    notes,
+    inputs: files,
+    metadata: { config: JSON.stringify(vaeConfigFields(config)) },
+    tensors: names.map((name) => checkpoint.stored(name)),
+    read: (name) => checkpoint.read(name),
+    [Symbol.dispose]: () => checkpoint.dispose(),
   };
 }
 

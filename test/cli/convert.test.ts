@@ -15,7 +15,7 @@ describe('convert', { concurrency: 2 }, () => {
     const { code, stdout, stderr } = await incache(['convert', tiny, '-o', 'out.safetensors'], place.folder);
     assert.equal(code, 0, stderr);
     assert.equal(stderr, '');
-    assert.match(stdout, /^out\.safetensors: 32 tensors \(F32\) from names of meta, [\d.]+ KiB\n$/);
+    assert.match(stdout, /^out\.safetensors: dit, 32 tensors \(F32\) from names of meta, [\d.]+ KiB\n$/);
     using original = new DiTCheckpoint(tiny);
     using converted = new DiTCheckpoint(place.path('out.safetensors'));
     assert.equal(converted.hash, original.hash);

@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { DiTCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
+import { VaeCheckpoint } from '../../src/engine/vaeCheckpoint.js';
 import { convertModel } from '../../src/export/convert.js';
 import { tensorShapes } from '../../src/models/config.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
@@ -23,7 +24,9 @@ interface Layout {
   readonly hashes?: string;
 }
 
-const folders = existsSync(root) ? readdirSync(root) : [];
+const folders = existsSync(root)
+  ? readdirSync(root, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+  : [];
 const layouts: Layout[] = folders.flatMap((folder) => {
   if (folder.startsWith('diffusers-dit'))
     return readdirSync(`${root}/${folder}`)
@@ -43,6 +46,14 @@ const layouts: Layout[] = folders.flatMap((folder) => {
 });
 
 requireKind('layouts of DiT', layouts);
+
+/** Folders of autoencoders, and those in the folders of models, below `root`. */
+const autoencoders = folders.flatMap((folder) =>
+  readdirSync(`${root}/${folder}`)
+    .flatMap((name) => (folder === 'vae' ? [`vae/${name}`] : [`${folder}/${name}/vae`]))
+    .filter((path) => existsSync(`${root}/${path}/config.json`)),
+);
+requireKind('autoencoders', autoencoders);
 
 describe('convert', () => {
   const folder = temporaryFolder();
@@ -90,5 +101,26 @@ describe('convert', () => {
       const actual = await sample(await convert(layout), {});
       assert.equal(actual.report.sampler, expected.report.sampler);
       assert.deepEqual(actual.latents, expected.latents);
+    });
+
+  for (const model of autoencoders)
+    test(`${model} becomes one file of diffusers' names that is the same autoencoder`, async () => {
+      const path = readdirSync(`${root}/${model}`).includes('model.ckpt')
+        ? `${root}/${model}/model.ckpt`
+        : `${root}/${model}`;
+      const out = join(folder, `${files++}.safetensors`);
+      const report = await convertModel(path, out);
+      assert.equal(report.family, 'autoencoder');
+      using original = new VaeCheckpoint(path);
+      using converted = new VaeCheckpoint(out);
+      assert.equal(converted.layout, 'diffusers');
+      assert.deepEqual(converted.config, original.config);
+      assert.equal(converted.hasEncoder, original.hasEncoder);
+      using file = SafetensorsFile.open(out);
+      assert.deepEqual([...file.names].sort(), [...original.names].sort());
+      for (const name of file.names) {
+        assert.deepEqual(file.read(name), original.read(name), name);
+        if (/attentions\.0\.to_.*weight$/.test(name)) assert.equal(file.entry(name).shape.length, 2, name);
+      }
     });
 });

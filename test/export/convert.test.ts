@@ -79,6 +79,25 @@ describe('convert', () => {
     assert.deepEqual(readFileSync(tiny), before);
   });
 
+  test('the autoencoder of a pipeline, and of a file that has both, is taken when it is asked for', async () => {
+    const pipeline = new URL('../../../test/golden/checkpoints/diffusers-dit/current', import.meta.url)
+      .pathname;
+    for (const path of [pipeline, join(pipeline, 'vae'), join(pipeline, 'transformer')]) {
+      const { family, layout } = await convertModel(path, out, { vae: true });
+      assert.deepEqual([family, layout], ['autoencoder', 'diffusers']);
+    }
+    assert.equal((await convertModel(join(pipeline, 'vae'), out)).family, 'autoencoder');
+    assert.equal((await convertModel(pipeline, out)).family, 'dit');
+    const both = join(folder, 'both.safetensors');
+    using vae = SafetensorsFile.open(join(pipeline, 'vae/diffusion_pytorch_model.safetensors'));
+    using dit = SafetensorsFile.open(tiny);
+    const copied = (file: SafetensorsFile, prefix: string) =>
+      file.names.map((name) => ({ ...file.entry(name), name: prefix + name, data: file.bytes(name) }));
+    writeSafetensors(both, [...copied(dit, ''), ...copied(vae, 'vae.')], dit.metadata);
+    assert.equal((await convertModel(both, out)).family, 'dit');
+    await assert.rejects(convertModel(tiny, out, { vae: true }), /holds no autoencoder/);
+  });
+
   test('bad input: one sentence, and no file appears', async () => {
     const target = join(folder, 'never.safetensors');
     const large = join(folder, 'large.safetensors');

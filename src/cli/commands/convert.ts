@@ -20,6 +20,7 @@ interface ConvertFlags extends OutputFlags {
   readonly out: string;
   readonly type?: string;
   readonly heads?: number;
+  readonly vae?: boolean;
   readonly weightsKey?: string;
   readonly variant?: string;
 }
@@ -28,9 +29,10 @@ export function registerConvert(program: Command): void {
   const command = program
     .command('convert')
     .description("Write a model of any form as one safetensors file with its original code's names.")
-    .argument('<model>', MODEL)
+    .argument('<model>', `${MODEL}; or an autoencoder`)
     .requiredOption('-o, --out <file>', 'the file to write, as in dit.safetensors')
     .option('--type <type>', `type of all tensors: ${CONVERTED_TYPES.join(', ')} (default: as they are)`)
+    .option('--vae', 'the autoencoder of the model instead of its network')
     .option('--heads <n>', HEADS, integer('heads', 1))
     .option('--weights-key <key>', WEIGHTS_KEY)
     .option('--variant <name>', VARIANT);
@@ -38,7 +40,7 @@ export function registerConvert(program: Command): void {
 }
 
 async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
-  const { out, type, heads, weightsKey, variant, json } = flags;
+  const { out, type, heads, weightsKey, variant, vae, json } = flags;
   if (type !== undefined) requireOneOf('type', type, CONVERTED_TYPES);
   requireFilePath('out', out);
   const progress = startEstimatedProgress('writing', json === true);
@@ -49,6 +51,7 @@ async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
       ...(heads !== undefined && { heads }),
       ...(weightsKey !== undefined && { weightsKey }),
       ...(variant !== undefined && { variant }),
+      ...(vae !== undefined && { vae }),
       signal: interruptSignal(),
       onTensor: (bytes, total) => {
         const seconds = (performance.now() - started) / 1000;
@@ -64,6 +67,6 @@ async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
   }
 }
 
-function summary(out: string, { layout, tensors, types, bytes }: ConvertReport): string {
-  return `${out}: ${counted(tensors, 'tensor')} (${Object.keys(types).join(', ')}) from names of ${layout}, ${formatBytes(bytes)}\n`;
+function summary(out: string, { family, layout, tensors, types, bytes }: ConvertReport): string {
+  return `${out}: ${family}, ${counted(tensors, 'tensor')} (${Object.keys(types).join(', ')}) from names of ${layout}, ${formatBytes(bytes)}\n`;
 }

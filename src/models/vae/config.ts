@@ -89,6 +89,29 @@ export function parseVaeConfig(json: Readonly<Record<string, unknown>>, where: s
   };
 }
 
+/** The fields of the config.json that `parseVaeConfig` reads as this configuration. */
+export function vaeConfigFields(config: VaeConfig): Record<string, unknown> {
+  const levels = config.channels.length;
+  return {
+    _class_name: 'AutoencoderKL',
+    act_fn: 'silu',
+    block_out_channels: config.channels,
+    down_block_types: new Array(levels).fill('DownEncoderBlock2D'),
+    in_channels: config.imageChannels,
+    latent_channels: config.latentChannels,
+    layers_per_block: config.layersPerBlock,
+    mid_block_add_attention: config.midAttention,
+    norm_num_groups: config.groups,
+    out_channels: config.imageChannels,
+    sample_size: config.sampleSize,
+    scaling_factor: config.scalingFactor,
+    shift_factor: config.shiftFactor === 0 ? null : config.shiftFactor,
+    up_block_types: new Array(levels).fill('UpDecoderBlock2D'),
+    use_post_quant_conv: config.postQuantConv,
+    use_quant_conv: config.quantConv,
+  };
+}
+
 type Field = keyof typeof DEFAULTS;
 
 /** Reads fields of a config, with the defaults of the class. */

@@ -41,17 +41,29 @@ const ldm: Renaming = (name, levels) =>
     .replace('conv_shortcut', 'nin_shortcut')
     .replace('conv_norm_out', 'norm_out');
 
-const RENAMINGS: readonly Renaming[] = [canonical, deprecated, ldm];
+const RENAMINGS = [
+  ['diffusers', canonical],
+  ['diffusers before 0.13', deprecated],
+  ['CompVis', ldm],
+] as const satisfies readonly (readonly [string, Renaming])[];
 const PREFIXES = ['', 'first_stage_model.', 'vae.'];
 
 /** How a file names its tensors: a function from canonical names to those of the file. */
 export type VaeNames = (name: string) => string;
 
+/** The code whose names a file has. */
+export type VaeLayout = (typeof RENAMINGS)[number][0];
+
+export interface VaeNaming {
+  readonly layout: VaeLayout;
+  readonly named: VaeNames;
+}
+
 /** The naming of a file that has tensors of these names, or undefined where it has no decoder of an autoencoder. */
-export function namesOf(names: Iterable<string>): VaeNames | undefined {
+export function namesOf(names: Iterable<string>): VaeNaming | undefined {
   const present = new Set(names);
   for (const prefix of PREFIXES)
-    for (const renaming of RENAMINGS) {
+    for (const [layout, renaming] of RENAMINGS) {
       const levels = levelsOf(present, prefix);
       const named: VaeNames = (name) => prefix + renaming(name, levels);
       // The first is of every naming, the second tells diffusers' from CompVis', the third old from new.
@@ -65,7 +77,7 @@ export function namesOf(names: Iterable<string>): VaeNames | undefined {
         (name) => name.startsWith(`${prefix}decoder.mid`) && name.includes('att'),
       );
       if (telling.every((name) => present.has(named(name))) && (present.has(query) || withoutAttention))
-        return named;
+        return { layout, named };
     }
   return undefined;
 }
