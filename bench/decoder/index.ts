@@ -77,8 +77,8 @@ async function ours(
   problem: DecoderProblem,
   choice: DeviceChoice & { threads: number },
 ): Promise<DecoderContender> {
-  const { backend, weights } = choice;
-  const device = await openDevice(backend, choice);
+  const { backend, weights, threads } = choice;
+  const device = await openDevice(backend, { weights, threads });
   const source = device.loadWeights({ read: (name) => problem.tensor(name).data });
   const size = { height: problem.side, width: problem.side };
   const plan = decoderPlan(CONFIG, { ...size, activations: device.activations });
