@@ -15,15 +15,14 @@ export interface KernelCase {
   plan(activations: FloatType): Plan;
   /** The plan that the case replaces. */
   replaces?(activations: FloatType): Plan;
-  /** The same product for rivals that take a matrix. */
-  readonly product?: Product;
+  /** The same for rivals. */
+  rival?(): RivalModel;
 }
 
-/** `rows` x `depth` by `depth` x `columns`. */
-export interface Product {
-  readonly rows: number;
-  readonly depth: number;
-  readonly columns: number;
+/** An ONNX graph of one input, `x`, of random values, and one output, `y`. */
+export interface RivalModel {
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
 }
 
 /** q, k and v in the columns of one tensor. */

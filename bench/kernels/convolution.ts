@@ -1,6 +1,7 @@
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { ConvolutionOp, FloatType, Plan } from '../../src/plan/types.js';
 import type { KernelCase, Level } from './case.js';
+import { convolutionModel } from './rivals.js';
 
 /** A 3 x 3 convolution of a decoder of images: `size` pixels down and across of what it writes. */
 interface ConvolutionShape {
@@ -26,6 +27,7 @@ export function convolution(): KernelCase[] {
     shape: `3 x 3, ${shape.size} x ${shape.size} pixels ${shape.inputs} -> ${shape.outputs}${shape.upsample > 1 ? ', upsampled' : ''}`,
     level: shape.level,
     plan: (type) => convolutionPlan(shape, type),
+    ...(shape.upsample === 1 && { rival: () => convolutionModel(shape.size, shape.inputs, shape.outputs) }),
   }));
 }
 

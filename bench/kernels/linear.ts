@@ -2,6 +2,7 @@ import { PlanBuilder } from '../../src/plan/builder.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import type { KernelCase, Level } from './case.js';
 import { type LinearShape, linearsOf, type ModelShape, modelShapes } from './models.js';
+import { matMulModel } from './rivals.js';
 
 /** Every linear of a block on the tokens of one image. */
 export function linear(): KernelCase[] {
@@ -13,7 +14,7 @@ export function linear(): KernelCase[] {
         shape: `${model.name} ${shape.name} ${model.tokens} x ${depth} -> ${columns}`,
         level: levelOf(model, shape),
         plan: (type) => linearPlan(model.tokens, shape, type),
-        product: { rows: model.tokens, depth, columns },
+        rival: () => matMulModel(model.tokens, depth, columns),
       };
     }),
   );

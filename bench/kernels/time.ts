@@ -54,7 +54,7 @@ export async function timeCase(
   turns: Omit<Turns, 'pause'>,
 ): Promise<KernelRow[]> {
   const compiled: Compiled[] = [];
-  const rivals = kernelCase.product ? await openRivals(kernelCase.product) : [];
+  const rivals = kernelCase.rival ? await openRivals(kernelCase.rival()) : [];
   try {
     const entries: Entry[] = rivals.map(rivalEntry(builds, kernelCase));
     for (const build of builds)

@@ -30,6 +30,8 @@ enum class Epilogue { none, gelu, silu, gateResidual, residual };
 
 enum class NormKind { layer, rms };
 
+constexpr int kMostTerms = 4;
+
 // Operands, those of them that are weights of products, attributes, and lists with the types of their items.
 #define INCACHE_OPERANDS(X) \
   X(x) X(bias) X(gate) X(residual) X(store) X(out) X(cachedInput) X(cachedHidden) X(cachedOutput) X(cachedPreActivation) \

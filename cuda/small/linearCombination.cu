@@ -4,7 +4,7 @@
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
-constexpr int kTerms = static_cast<int>(kMostTerms);
+constexpr int kTerms = kMostTerms;
 
 __device__ __forceinline__ unsigned char *scaledRow(const Operand &m, int64_t row) { return static_cast<unsigned char *>(m.at) + row * m.stride; }
 

@@ -262,7 +262,7 @@ void checkCombination(const Form &f, const Size &size) {
   Op op{};
   BoundOp b{};
   b.op = &op, b.out = out.matrix();
-  for (size_t count = 1; count <= kMostTerms; count++) {
+  for (size_t count = 1; count <= size_t{kMostTerms}; count++) {
     op.terms.push_back({{}, coefficients[count - 1]});
     b.terms.push_back(terms[count - 1].matrix());
     check(kLinearCombination, b, out, nameOf("linearCombination", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) {

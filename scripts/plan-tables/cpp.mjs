@@ -32,6 +32,10 @@ export function declarations(schema) {
   const enums = [...choices].map(
     ([member, names]) => `enum class ${typeOf(member)} { ${names.map(identifier).join(', ')} };\n`,
   );
+  const bounds = Object.values(schema)
+    .flatMap(({ fields }) => Object.entries(fields))
+    .filter(([, { kind, most, items }]) => kind === 'list' && Number.isFinite(most) && items.length === 1)
+    .map(([name, { most }]) => `constexpr int kMost${capital(name)} = ${most};\n`);
   const list = [...members.lists].map((name) => `${itemOf(name)}, ${name}`);
   return [
     `${MADE}#pragma once\n`,
@@ -41,6 +45,7 @@ export function declarations(schema) {
       .join('')}};`,
     `constexpr int kOpKinds = ${Object.keys(schema).length};\n`,
     ...enums,
+    ...bounds,
     '// Operands, those of them that are weights of products, attributes, and lists with the types of their items.',
     macro('INCACHE_OPERANDS', [...members.operands]),
     macro('INCACHE_WEIGHTS', [...members.weights]),
