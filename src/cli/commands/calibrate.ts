@@ -1,15 +1,14 @@
 import { type Command, Option } from 'commander';
 import { calibrate } from '../../calibrate/calibrate.js';
 import { FACTOR_METHODS } from '../../calibrate/factors.js';
-import { loadCalibrationImages } from '../../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/measureLayers.js';
 import { BLOCK_LINEARS, layerName } from '../../models/actions.js';
 import type { DiTConfig } from '../../models/config.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
-import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { type Progress, startProgress } from '../progress.js';
@@ -55,7 +54,7 @@ export function registerCalibrate(program: Command): void {
     )
     .option(
       '--images <file>',
-      'calibration images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: own trajectories)',
+      'calibration images (bytes or floats in [-1, 1], or latents) and labels, .safetensors or .npz; a model of latents encodes pictures (default: own trajectories)',
     )
     .option(
       '-n, --count <n>',
@@ -93,7 +92,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.config);
-  const source = method === 'svd' ? undefined : sourceOf(flags, pipeline.config);
+  const source = method === 'svd' ? undefined : await sourceOf(flags, pipeline, signal);
   const phases = new Phases(flags, pipeline.config, source);
   const started = performance.now();
   try {
@@ -185,7 +184,12 @@ function layerErrors(
   });
 }
 
-function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
+async function sourceOf(
+  flags: CalibrateFlags,
+  pipeline: DiTPipeline,
+  signal: AbortSignal,
+): Promise<CalibrationSource> {
+  const { config } = pipeline;
   const { steps, seed, guidanceScale, period, order } = flags;
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
@@ -200,7 +204,12 @@ function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
       ...(order !== undefined && { order }),
     });
   }
-  const data = loadCalibrationImages(flags.images, config, note);
+  const data = await calibrationImages(pipeline, flags.images, {
+    count: flags.count ?? DEFAULT_COUNT,
+    seed,
+    quiet: flags.json === true,
+    signal,
+  });
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
   return imageSource(config, { ...data, count, ...batch, steps, seed });
 }
