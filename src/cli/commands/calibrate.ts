@@ -11,7 +11,7 @@ import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
-import { type Progress, startProgress } from '../progress.js';
+import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
@@ -34,6 +34,12 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
 }
 
 const DEFAULT_COUNT = 256;
+
+/** Evaluations after which the others are estimated; the first one, which also warms up, does not count. */
+const ESTIMATED_AFTER = 4;
+
+/** Work that takes longer is worth a word. */
+const LONG_SECONDS = 300;
 
 export function registerCalibrate(program: Command): void {
   const command = program
@@ -136,6 +142,8 @@ class Phases {
   readonly #evaluations: number;
   readonly #batches: number;
   readonly #config: DiTConfig;
+  #evaluated = 0;
+  #firstEvaluated = 0;
   #bar: { readonly name: string; readonly progress: Progress } | undefined;
 
   constructor(flags: CalibrateFlags, config: DiTConfig, source: CalibrationSource | undefined) {
@@ -148,7 +156,15 @@ class Phases {
   }
 
   readonly onLayerError = () => this.#at('spreading ranks', layersWork(this.#config)).advance();
-  readonly onEvaluation = () => this.#at('evaluating', this.#evaluations).advance();
+  readonly onEvaluation = () => {
+    this.#at('evaluating', this.#evaluations).advance();
+    this.#evaluated++;
+    if (this.#evaluated === 1) this.#firstEvaluated = performance.now();
+    if (this.#evaluated !== ESTIMATED_AFTER) return;
+    const seconds = (performance.now() - this.#firstEvaluated) / 1000;
+    const sentence = longWork(seconds, this.#evaluated - 1, this.#evaluations);
+    if (sentence) note(sentence);
+  };
   readonly onProgress = (done: number, total: number) => {
     if (done > this.#batches) this.#at('factoring layers', total - this.#batches).advance();
   };
@@ -165,6 +181,13 @@ class Phases {
     this.#bar = { name, progress };
     return progress;
   }
+}
+
+/** Said before work that takes long, and how to make it less; nothing before work that does not. */
+export function longWork(seconds: number, done: number, total: number): string | undefined {
+  const all = (seconds / done) * total;
+  if (all < LONG_SECONDS) return undefined;
+  return `${total} evaluations of the model take about ${durationText(all)} here; fewer --count or --steps take less`;
 }
 
 function layerErrors(
