@@ -9,6 +9,7 @@ import type { DiTConfig } from '../../models/config.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
+import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { durationText, type Progress, startProgress } from '../progress.js';
