@@ -14,7 +14,14 @@ import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+  VAE,
+} from '../shared.js';
 import { table } from '../table.js';
 
 interface CalibrateFlags extends ModelFlags, OutputFlags {
@@ -63,6 +70,7 @@ export function registerCalibrate(program: Command): void {
       '--images <file>',
       'calibration images (bytes or floats in [-1, 1], or latents) and labels, .safetensors or .npz; a model of latents encodes pictures (default: own trajectories)',
     )
+    .option('--vae <path>', VAE)
     .option(
       '-n, --count <n>',
       'number of images or trajectories (default: 256, or all images where there are fewer)',

@@ -24,7 +24,14 @@ import { integer, MOST_ITEMS } from '../parse.js';
 import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+  VAE,
+} from '../shared.js';
 
 interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, FeatureFlags {
   readonly out?: string;
@@ -49,12 +56,14 @@ export function registerExperiment(program: Command): void {
     .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1)
     .option('--only <list>', 'only configurations whose names contain one of these, as in "DDIM,r=16 p=2"');
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
-  addFeatureFlags(addModelFlags(command)).addOption(
-    new Option(
-      '--calibration-images <file>',
-      'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
-    ),
-  );
+  addFeatureFlags(addModelFlags(command))
+    .option('--vae <path>', VAE)
+    .addOption(
+      new Option(
+        '--calibration-images <file>',
+        'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
+      ),
+    );
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 

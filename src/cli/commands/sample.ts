@@ -16,7 +16,14 @@ import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { writeSingles } from '../pictures.js';
 import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+  VAE,
+} from '../shared.js';
 import { counted, gmac } from '../table.js';
 
 interface SampleFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags {
@@ -52,10 +59,7 @@ export function registerSample(program: Command): void {
     integer('batch', 1),
   );
   addModelFlags(addCacheFlags(command))
-    .option(
-      '--vae <path>',
-      "autoencoder that makes pictures of latents: a file or folder (default: the model's folder vae)",
-    )
+    .option('--vae <path>', VAE)
     .option(
       '-o, --out <path>',
       'a grid of pictures (.png, or - for standard output), arrays (.npz), or with --single a folder (default: samples.png, samples.npz of latents, samples with --single)',
