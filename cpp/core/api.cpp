@@ -286,8 +286,10 @@ incache_status incache_model_describe(const incache_model *model, incache_model_
     requireGiven("info", info);
     const Model &m = *model->model;
     const auto small = [](auto value) { return static_cast<uint32_t>(value); };
-    *info = {m.name.c_str(), small(m.images), small(m.channels), small(m.height), small(m.width), small(m.classes), small(m.steps.size()),
-             m.guidanceScale, m.macs()};
+    const PictureSize picture = m.picture();
+    *info = {m.name.c_str(),        small(m.images),       small(m.channels),    small(m.height),  small(m.width),
+             small(m.classes),      small(m.steps.size()), m.guidanceScale,      m.macs(),         small(picture.channels),
+             small(picture.height), small(picture.width),  m.pictureMacs()};
   });
 }
 
@@ -328,6 +330,23 @@ incache_status incache_sampler_latents(const incache_sampler *sampler, float *la
     if (elements != values.size())
       throw Error(INCACHE_BAD_ARGUMENT, "elements is " + std::to_string(elements) + "; expected " + std::to_string(values.size()));
     std::copy(values.begin(), values.end(), latents);
+  });
+}
+
+incache_status incache_sampler_images(incache_sampler *sampler, uint8_t *images, uint64_t bytes) {
+  return incache_sampler_images_cancellable(sampler, nullptr, images, bytes);
+}
+incache_status incache_sampler_images_cancellable(incache_sampler *sampler, const incache_cancellation *cancellation, uint8_t *images,
+                                                  uint64_t bytes) {
+  return guarded([&] {
+    requireGiven("sampler", sampler);
+    requireGiven("images", images);
+    const uint64_t expected = static_cast<uint64_t>(sampler->model->images * sampler->model->picture().bytes());
+    if (expected > 0 && bytes != expected)
+      throw Error(INCACHE_BAD_ARGUMENT, "bytes is " + std::to_string(bytes) + "; expected " + std::to_string(expected));
+    std::lock_guard lock(sampler->mutex);
+    const std::vector<uint8_t> pictures = sampler->sampler.pictures(cancellation ? &cancellation->cancellation : nullptr);
+    std::copy(pictures.begin(), pictures.end(), images);
   });
 }
 

@@ -9,6 +9,8 @@ namespace {
 constexpr int64_t kMostSteps = 1000;
 constexpr int64_t kMostImages = 1 << 16;
 constexpr int64_t kLargestSide = 1 << 14;
+// The second has a decoder.
+constexpr int64_t kVersion = 1, kDecoderVersion = 2;
 
 [[noreturn]] void fail(const std::string &problem) { throw Error(INCACHE_BAD_PLAN, "not a model file: " + problem); }
 
@@ -36,8 +38,8 @@ SamplerStep parseStep(const Json &json, const std::string &what) {
   return step;
 }
 
-int64_t within(const Json &json, const char *name, int64_t least, int64_t most) {
-  const int64_t value = fields::whole(json, name, "the model");
+int64_t within(const Json &json, const char *name, int64_t least, int64_t most, const char *what = "the model") {
+  const int64_t value = fields::whole(json, name, what);
   if (value < least || value > most)
     fail(std::string(name) + " is " + std::to_string(value) + "; expected " + std::to_string(least) + " to " + std::to_string(most));
   return value;
@@ -53,6 +55,23 @@ void require(const Plan &plan, const char *name, incache_role role, incache_type
   fail("plan '" + plan.name + "' has no buffer '" + name + "'");
 }
 
+bool isPicture(int64_t channels) { return channels == 1 || channels == 3; }
+
+ModelDecoder parseDecoder(const Json &json) {
+  const char *what = "decoder";
+  ModelDecoder decoder;
+  decoder.scalingFactor = fields::real(json, "scalingFactor", what);
+  decoder.shiftFactor = fields::real(json, "shiftFactor", what);
+  if (!(decoder.scalingFactor > 0)) fail("decoder.scalingFactor is " + std::to_string(decoder.scalingFactor) + "; expected a positive number");
+  PictureSize &picture = decoder.picture;
+  picture.channels = within(json, "channels", 1, 3, what);
+  if (!isPicture(picture.channels)) fail("decoder.channels is 2; expected 1 or 3");
+  picture.height = within(json, "height", 1, kLargestSide, what);
+  picture.width = within(json, "width", 1, kLargestSide, what);
+  decoder.plan = planFrom(fields::any(json, "plan", what), "decoder.plan");
+  return decoder;
+}
+
 }  // namespace
 
 Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
@@ -61,7 +80,8 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
   const std::string what = "the model";
   if (fields::text(json, "format", what) != "incache-model") fail("format is not 'incache-model'");
   const int64_t version = fields::whole(json, "version", what);
-  if (version != 1) fail("it is of version " + std::to_string(version) + "; this library reads version 1");
+  if (version != kVersion && version != kDecoderVersion)
+    fail("it is of version " + std::to_string(version) + "; this library reads versions 1 and 2");
   name = fields::text(json, "name", what);
   images = within(json, "images", 1, kMostImages);
   channels = within(json, "channels", 1, 1024);
@@ -79,6 +99,7 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
     steps.push_back(parseStep(step, "steps[" + std::to_string(steps.size()) + "]"));
   conditioning = planFrom(fields::any(json, "conditioning", what), "conditioning");
   for (const Json &plan : fields::list(json, "plans", what)) plans.push_back(planFrom(plan, "plans[" + std::to_string(plans.size()) + "]"));
+  if (version == kDecoderVersion) decoder = parseDecoder(fields::any(json, "decoder", what));
   check();
 }
 
@@ -97,13 +118,23 @@ void Model::check() const {
     require(plan, "rows", INCACHE_INPUT, INCACHE_I32, sequences(), 1);
     require(plan, "prediction", INCACHE_OUTPUT, INCACHE_F32, sequences(), prediction());
   }
-  const auto requireTensors = [&](const Plan &plan) {
-    for (const PlanBuffer &buffer : plan.buffers)
-      if (buffer.role == INCACHE_WEIGHT && file.tensor(buffer.name).elements != static_cast<uint64_t>(buffer.rows * buffer.columns))
-        fail("tensor '" + buffer.name + "' has not the size that plan '" + plan.name + "' expects");
-  };
-  requireTensors(conditioning);
-  for (const Plan &plan : plans) requireTensors(plan);
+  checkTensors(conditioning);
+  for (const Plan &plan : plans) checkTensors(plan);
+  if (!decoder) return;
+  require(decoder->plan, "latents", INCACHE_INPUT, INCACHE_F32, 1, latents());
+  require(decoder->plan, "image", INCACHE_OUTPUT, INCACHE_F32, 1, decoder->picture.bytes());
+  checkTensors(decoder->plan);
+}
+
+void Model::checkTensors(const Plan &plan) const {
+  for (const PlanBuffer &buffer : plan.buffers)
+    if (buffer.role == INCACHE_WEIGHT && file.tensor(buffer.name).elements != static_cast<uint64_t>(buffer.rows * buffer.columns))
+      fail("tensor '" + buffer.name + "' has not the size that plan '" + plan.name + "' expects");
+}
+
+PictureSize Model::picture() const {
+  if (decoder) return decoder->picture;
+  return isPicture(channels) ? PictureSize{channels, height, width} : PictureSize{};
 }
 
 double Model::macs() const {

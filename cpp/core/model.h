@@ -20,6 +20,19 @@ struct SamplerStep {
   std::optional<std::pair<double, double>> logDeviation;
 };
 
+// All 0 where there is no picture.
+struct PictureSize {
+  int64_t channels, height, width;
+  int64_t bytes() const { return channels * height * width; }
+};
+
+// Of one image: z = latents / scalingFactor + shiftFactor goes in, the planes of a picture come out.
+struct ModelDecoder {
+  double scalingFactor, shiftFactor;
+  PictureSize picture;
+  Plan plan;
+};
+
 struct Model {
   // Throws an Error for a damaged file and for plans that do not fit what the file says of them.
   explicit Model(std::unique_ptr<Bytes> bytes);
@@ -35,6 +48,7 @@ struct Model {
   std::vector<SamplerStep> steps;
   Plan conditioning;
   std::vector<Plan> plans;
+  std::optional<ModelDecoder> decoder;
 
   int64_t sequences() const { return guided ? 2 * images : images; }
   int64_t pixels() const { return height * width; }
@@ -42,9 +56,14 @@ struct Model {
   int64_t latents() const { return channels * pixels(); }
   int64_t prediction() const { return latents() * (learnSigma ? 2 : 1); }
   double macs() const;
+  // The latents themselves are a picture where they have its channels and nothing decodes them.
+  PictureSize picture() const;
+  // Of the pictures of a batch.
+  double pictureMacs() const { return decoder ? planMacs(decoder->plan) * static_cast<double>(images) : 0; }
 
  private:
   void check() const;
+  void checkTensors(const Plan &plan) const;
 };
 
 }  // namespace incache

@@ -15,10 +15,10 @@ constexpr uint32_t kInitialNoise = 0;
 }  // namespace
 
 Sampler::Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> model, SampleSettings settings)
-    : device_(device), model_(std::move(model)), weights_(std::move(device)) {
+    : device_(device), model_(std::move(model)), bound_(std::move(device)) {
   requireSettings(settings);
-  conditioning_ = prepare(model_->conditioning);
-  for (const Plan &plan : model_->plans) plans_.push_back(prepare(plan));
+  conditioning_ = bound_.prepare(model_->conditioning, model_->file);
+  for (const Plan &plan : model_->plans) plans_.push_back(bound_.prepare(plan, model_->file));
   restart(std::move(settings));
 }
 
@@ -34,23 +34,6 @@ void Sampler::requireSettings(const SampleSettings &settings) const {
   if (settings.firstImage > lastFirst)
     throw Error(INCACHE_BAD_ARGUMENT, "first_image is " + std::to_string(settings.firstImage) + "; expected at most " + std::to_string(lastFirst) +
                                           " for a batch of " + std::to_string(model_->images));
-}
-
-// Loads what the plan lacks, and gives it buffers: those of one name are shared between plans.
-std::unique_ptr<Executable> Sampler::prepare(const Plan &plan) {
-  for (size_t place = weights_.missing(plan, 0); place < plan.buffers.size(); place = weights_.missing(plan, place + 1)) {
-    const StoredTensor &tensor = model_->file.tensor(plan.buffers[place].name);
-    const std::vector<char> data = model_->file.read(tensor);
-    weights_.load(plan, place, {data.data(), tensor.type, tensor.elements});
-  }
-  std::map<std::string, const Buffer *> bindings;
-  for (const PlanBuffer &buffer : plan.buffers) {
-    if (buffer.role == INCACHE_WEIGHT || buffer.role == INCACHE_TEMPORARY) continue;
-    if (!buffers_.count(buffer.name))
-      buffers_.emplace(buffer.name, Buffer::create(device_, buffer.rows, buffer.columns, buffer.type));
-    bindings[buffer.name] = &buffers_.at(buffer.name);
-  }
-  return std::make_unique<Executable>(device_, plan, weights_, bindings);
 }
 
 void Sampler::restart(SampleSettings settings) {
@@ -92,8 +75,8 @@ void Sampler::condition(size_t firstStep, const Cancellation *cancellation) {
       labels.push_back(static_cast<int32_t>(row < model_->images ? settings_.labels[static_cast<size_t>(row)] : model_->classes));
     }
   }
-  buffers_.at("timesteps").write(timesteps.data(), INCACHE_F32, timesteps.size());
-  buffers_.at("labels").write(labels.data(), INCACHE_I32, labels.size());
+  bound_.buffer("timesteps").write(timesteps.data(), INCACHE_F32, timesteps.size());
+  bound_.buffer("labels").write(labels.data(), INCACHE_I32, labels.size());
   conditioning_->run(cancellation);
 }
 
@@ -105,10 +88,10 @@ void Sampler::evaluate(size_t step, const Cancellation *cancellation) {
   for (int64_t i = 0; i < model_->sequences(); i++)
     rows.push_back(static_cast<int32_t>(place * model_->labelRows + std::min(i, model_->images)));
   if (model_->guided) both.insert(both.end(), latents_.begin(), latents_.end());
-  buffers_.at("latents").write(both.data(), INCACHE_F32, both.size());
-  buffers_.at("rows").write(rows.data(), INCACHE_I32, rows.size());
+  bound_.buffer("latents").write(both.data(), INCACHE_F32, both.size());
+  bound_.buffer("rows").write(rows.data(), INCACHE_I32, rows.size());
   plans_[model_->steps[step].plan]->run(cancellation);
-  buffers_.at("prediction").read(prediction_.data(), INCACHE_F32, prediction_.size());
+  bound_.buffer("prediction").read(prediction_.data(), INCACHE_F32, prediction_.size());
 }
 
 // uncond + s (cond - uncond) on the guided channels, into the conditional rows.
@@ -146,6 +129,18 @@ void Sampler::advance(size_t place) {
       before[i] = x0;
     }
   }
+}
+
+std::vector<uint8_t> Sampler::pictures(const Cancellation *cancellation) {
+  const int64_t bytes = model_->picture().bytes();
+  if (bytes == 0)
+    throw Error(INCACHE_BAD_ARGUMENT, "the model file has no decoder and latents of " + std::to_string(model_->channels) +
+                                          " channels; expected one that was exported with its autoencoder");
+  std::vector<uint8_t> pictures(static_cast<size_t>(model_->images * bytes));
+  if (!decoder_) decoder_ = std::make_unique<Decoder>(device_, model_);
+  for (int64_t image = 0; image < model_->images; image++)
+    decoder_->decode(latents_.data() + image * model_->latents(), pictures.data() + image * bytes, cancellation);
+  return pictures;
 }
 
 void Sampler::requireFinite(size_t step) const {

@@ -2,8 +2,7 @@
 #pragma once
 #include <memory>
 
-#include "executable.h"
-#include "model.h"
+#include "decoder.h"
 
 namespace incache {
 
@@ -21,15 +20,18 @@ class Sampler {
   // cancellation: null, or what may end the step early.
   size_t step(const Cancellation *cancellation);
   const std::vector<float> &latents() const { return latents_; }
+  // What the latents look like: images x height x width x channels bytes. Throws an Error where the model gives no pictures.
+  std::vector<uint8_t> pictures(const Cancellation *cancellation);
 
  private:
   std::shared_ptr<Device> device_;
   std::shared_ptr<const Model> model_;
   SampleSettings settings_;
-  Weights weights_;
-  std::map<std::string, Buffer> buffers_;
+  BoundPlans bound_;
   std::unique_ptr<Executable> conditioning_;
   std::vector<std::unique_ptr<Executable>> plans_;
+  // Made when the first picture is asked for: who wants latents alone does without its memory.
+  std::unique_ptr<Decoder> decoder_;
   std::vector<float> latents_, prediction_;
   std::vector<double> x0Before_;
   size_t next_ = 0;
@@ -37,7 +39,6 @@ class Sampler {
   bool broken_ = false;
 
   void requireSettings(const SampleSettings &settings) const;
-  std::unique_ptr<Executable> prepare(const Plan &plan);
   void condition(size_t firstStep, const Cancellation *cancellation);
   void evaluate(size_t step, const Cancellation *cancellation);
   void guide();

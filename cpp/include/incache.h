@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 /** Version of this interface: a library of another number must not be used. */
-#define INCACHE_ABI_VERSION 1
+#define INCACHE_ABI_VERSION 2
 
 typedef enum incache_status {
   INCACHE_OK = 0,
@@ -302,7 +302,10 @@ typedef struct incache_model_info {
   uint32_t classes;         /**< labels are 0 .. classes; the last is the null class */
   uint32_t steps;
   double guidance_scale;
-  double macs;              /**< of a whole batch */
+  double macs;              /**< of a whole batch, pictures apart */
+  /** Of a picture; all 0 where there is none, because the latents have not its channels and the file has no decoder. */
+  uint32_t picture_channels, picture_height, picture_width;
+  double picture_macs;      /**< of the pictures of a batch; 0 where the latents are the pictures */
 } incache_model_info;
 
 /** Opens a file that `incache export` wrote. Its tensors are read when a sampler needs them. */
@@ -336,6 +339,18 @@ INCACHE_API incache_status incache_sampler_step_cancellable(incache_sampler *sam
                                                             uint32_t *remaining);
 /** The latents so far, in [-1, 1] at the end: images x channels x height x width float32. */
 INCACHE_API incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements);
+/**
+ * What the latents so far look like, decoded one image after another: images x picture_height x picture_width x
+ * picture_channels bytes, 0 to 255, row by row from the top; of 3 channels red, green, blue. The latents of a model of 1 or 3
+ * channels without a decoder are the picture. The decoder's weights and memory are taken at the first call and kept with the
+ * sampler. A call that failed, for want of memory too, may be repeated: the latents stay.
+ * INCACHE_BAD_ARGUMENT: the model gives no pictures. INCACHE_NOT_FINITE: a picture has values that are no numbers.
+ */
+INCACHE_API incache_status incache_sampler_images(incache_sampler *sampler, uint8_t *images, uint64_t bytes);
+/** The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled. */
+INCACHE_API incache_status incache_sampler_images_cancellable(incache_sampler *sampler,
+                                                              const incache_cancellation *cancellation,
+                                                              uint8_t *images, uint64_t bytes);
 
 #ifdef __cplusplus
 }

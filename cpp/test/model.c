@@ -96,6 +96,38 @@ static void test_samples(subject *s) {
   free(noise), free(first), free(again), free(other), free(later), free(beside);
 }
 
+static uint64_t picture_bytes(const subject *s) {
+  return (uint64_t)s->info.images * s->info.picture_channels * s->info.picture_height * s->info.picture_width;
+}
+
+/* Latents of one channel are the picture: each byte is the nearest one. */
+static void test_pictures(subject *s) {
+  const incache_sample_options options = {s->labels, 7, 0};
+  const uint64_t bytes = picture_bytes(s);
+  incache_sampler *sampler = NULL;
+  incache_cancellation *cancellation = NULL;
+  expect(bytes == s->elements && s->info.picture_channels == s->info.channels && s->info.picture_macs == 0, "a picture as large as the latents");
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
+  expect_ok(incache_cancellation_create(&cancellation), "cancellation");
+  float *latents = finish(s, sampler);
+  uint8_t *pictures = allocate(bytes);
+  memset(pictures, 77, bytes);
+  expect_refused(incache_sampler_images(NULL, pictures, bytes), INCACHE_BAD_ARGUMENT, "sampler is null");
+  expect_refused(incache_sampler_images(sampler, NULL, bytes), INCACHE_BAD_ARGUMENT, "images is null");
+  expect_refused(incache_sampler_images(sampler, pictures, bytes + 1), INCACHE_BAD_ARGUMENT, "bytes is ");
+  incache_cancellation_cancel(cancellation);
+  expect_refused(incache_sampler_images_cancellable(sampler, cancellation, pictures, bytes), INCACHE_CANCELLED, "the run was cancelled");
+  for (uint64_t i = 0; i < bytes; i++) expect(pictures[i] == 77, "a failed call fills nothing in");
+  expect_ok(incache_sampler_images(sampler, pictures, bytes), "and may be repeated");
+  for (uint64_t i = 0; i < bytes; i++) {
+    const double wanted = (fmin(fmax((double)latents[i], -1), 1) + 1) * 127.5;
+    expect(fabs(pictures[i] - wanted) <= 0.5, "the nearest byte");
+  }
+  incache_sampler_destroy(sampler);
+  incache_cancellation_destroy(cancellation);
+  free(latents), free(pictures);
+}
+
 static void test_lifetimes(const char *path) {
   subject s = open_subject(path);
   const incache_sample_options options = {s.labels, 7, 0};
@@ -245,6 +277,7 @@ int main(int count, char **arguments) {
   }
   subject s = open_subject(arguments[1]);
   test_samples(&s);
+  test_pictures(&s);
   test_options(&s);
   test_cancellation(&s);
   test_overflow(&s, arguments[1]);

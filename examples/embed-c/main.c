@@ -1,10 +1,9 @@
 /*
- * Samples a model file and writes each image as a PGM, and all of them as raw float32.
+ * Samples a model file and writes each image as a PPM (of grey ones as a PGM), and the latents of all as raw float32.
  *
  *     embed <model file> <folder> [seed]
  */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +36,12 @@ static void write_file(const char *folder, const char *name, const char *header,
   if (fclose(file) != 0 || !written) fail(path, strerror(errno));
 }
 
-/* From [-1, 1] to 0 .. 255. */
-static unsigned char grey(float value) { return (unsigned char)lroundf((fminf(fmaxf(value, -1), 1) + 1) * 127.5f); }
-
-static void write_image(const char *folder, uint32_t place, const float *values, const incache_model_info *info) {
-  const size_t pixels = (size_t)info->height * info->width;
-  unsigned char *bytes = allocate(pixels);
+static void write_image(const char *folder, uint32_t place, const uint8_t *bytes, const incache_model_info *info) {
+  const int is_grey = info->picture_channels == 1;
   char name[32], header[64];
-  for (size_t i = 0; i < pixels; i++) bytes[i] = grey(values[i]);
-  snprintf(name, sizeof name, "%04u.pgm", place);
-  snprintf(header, sizeof header, "P5\n%u %u\n255\n", info->width, info->height);
-  write_file(folder, name, header, bytes, pixels);
-  free(bytes);
+  snprintf(name, sizeof name, "%04u.%s", place, is_grey ? "pgm" : "ppm");
+  snprintf(header, sizeof header, "P%d\n%u %u\n255\n", is_grey ? 5 : 6, info->picture_width, info->picture_height);
+  write_file(folder, name, header, bytes, (size_t)info->picture_height * info->picture_width * info->picture_channels);
 }
 
 static uint64_t parse_seed(const char *text) {
@@ -59,12 +52,12 @@ static uint64_t parse_seed(const char *text) {
   return seed;
 }
 
-/* The latents of a batch, one class after the other. */
-static float *sample(const incache_model *model, const incache_model_info *info, uint64_t seed, size_t elements) {
+/* A batch, one class after the other: its latents and its pictures. */
+static void sample(const incache_model *model, const incache_model_info *info, uint64_t seed, float *latents, size_t elements,
+                   uint8_t *pictures, size_t bytes) {
   incache_device *device = NULL;
   incache_sampler *sampler = NULL;
   uint32_t *labels = allocate(info->images * sizeof *labels), remaining = info->steps;
-  float *latents = allocate(elements * sizeof *latents);
   for (uint32_t i = 0; i < info->images; i++) labels[i] = i % info->classes;
   const incache_sample_options options = {.labels = labels, .seed = seed};
 
@@ -76,11 +69,11 @@ static float *sample(const incache_model *model, const incache_model_info *info,
   }
   fprintf(stderr, " on %u threads, %s\n", incache_device_threads(device), incache_device_instruction_set(device));
   require(incache_sampler_latents(sampler, latents, elements), "latents");
+  require(incache_sampler_images(sampler, pictures, bytes), "pictures");
 
   incache_sampler_destroy(sampler);
   incache_device_close(device);
   free(labels);
-  return latents;
 }
 
 int main(int count, char **arguments) {
@@ -93,14 +86,18 @@ int main(int count, char **arguments) {
   incache_model_info info;
   require(incache_model_open(arguments[1], &model), "model");
   require(incache_model_describe(model, &info), "model");
-  if (info.channels != 1) fail(arguments[1], "expected a model of grey pictures, with one channel");
+  if (info.picture_channels == 0) fail(arguments[1], "expected a model of pictures; export it with its autoencoder");
   if (mkdir(folder, 0777) != 0 && errno != EEXIST) fail(folder, strerror(errno));
 
-  const size_t image = (size_t)info.height * info.width, elements = info.images * image;
-  float *latents = sample(model, &info, seed, elements);
-  for (uint32_t i = 0; i < info.images; i++) write_image(folder, i, latents + i * image, &info);
+  const size_t elements = (size_t)info.images * info.channels * info.height * info.width;
+  const size_t image = (size_t)info.picture_channels * info.picture_height * info.picture_width;
+  float *latents = allocate(elements * sizeof *latents);
+  uint8_t *pictures = allocate(info.images * image);
+  sample(model, &info, seed, latents, elements, pictures, info.images * image);
+  for (uint32_t i = 0; i < info.images; i++) write_image(folder, i, pictures + i * image, &info);
   write_file(folder, "latents.f32", "", latents, elements * sizeof *latents);
-  printf("%u images of %u x %u: %s\n", info.images, info.width, info.height, info.name);
+  printf("%u images of %u x %u: %s\n", info.images, info.picture_width, info.picture_height, info.name);
+  free(pictures);
   free(latents);
   incache_model_destroy(model);
   return EXIT_SUCCESS;

@@ -5,13 +5,19 @@ import type { Plan } from '../plan/types.js';
 export const HEADER_KEY = 'incache';
 
 export const FORMAT = 'incache-model';
+/** Of a file without a decoder. */
 export const VERSION = 1;
+/** Of a file with a decoder, which readers of version 1 refuse by its number. */
+export const DECODER_VERSION = 2;
 
 /** Images in a batch that a program reading the file must be ready for. */
 export const MOST_IMAGES = 2 ** 16;
 
 /** Names of the factors' tensors begin with this. */
 export const FACTOR_PREFIX = 'factors.';
+
+/** Names of the decoder's tensors begin with this. */
+export const DECODER_PREFIX = 'vae.';
 
 /**
  * What a model file says beside its tensors: all that a program needs to sample, without a model, a cache policy or
@@ -27,10 +33,12 @@ export const FACTOR_PREFIX = 'factors.';
  * are the conditional sequence's. The step's numbers then advance the latents, see `SamplerStep`.
  *
  * Noise is that of `normals`: of image i, stream 0 at the start and stream 1 + step for what a step adds.
+ *
+ * Pictures are what `decoder` makes of the latents. Without one the latents of 1 or 3 channels are the picture.
  */
 export interface ModelHeader {
   readonly format: typeof FORMAT;
-  readonly version: typeof VERSION;
+  readonly version: typeof VERSION | typeof DECODER_VERSION;
   /** For people. */
   readonly name: string;
   readonly channels: number;
@@ -55,6 +63,23 @@ export interface ModelHeader {
   readonly steps: readonly ModelStep[];
   readonly conditioning: Plan;
   readonly plans: readonly Plan[];
+  /** In files of version 2 alone. */
+  readonly decoder?: ModelDecoder;
+}
+
+/**
+ * The decoder of an autoencoder, for one image at a time. Its plan takes `latents` (1 x channels * height * width of the
+ * model), each as value / scalingFactor + shiftFactor, and gives `image` (1 x channels * height * width of the picture), about
+ * -1 to 1. A byte of the picture is (value + 1) * 127.5, clamped to 0..255 and rounded.
+ */
+export interface ModelDecoder {
+  readonly scalingFactor: number;
+  readonly shiftFactor: number;
+  /** Of the picture: 1 (grey) or 3 (red, green, blue). */
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly plan: Plan;
 }
 
 export interface ModelStep extends SamplerStep {

@@ -14,7 +14,18 @@ import { planBatch, samplerOf } from '../pipeline/planBatch.js';
 import { isGuided } from '../pipeline/sequences.js';
 import { FLOAT_TYPES, type FloatType } from '../plan/types.js';
 import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
-import { FACTOR_PREFIX, FORMAT, HEADER_KEY, MOST_IMAGES, type ModelHeader, VERSION } from './format.js';
+import { autoencoderOf, decoderPart, decoderTensor, readable } from './decoderPart.js';
+import {
+  DECODER_PREFIX,
+  DECODER_VERSION,
+  FACTOR_PREFIX,
+  FORMAT,
+  HEADER_KEY,
+  MOST_IMAGES,
+  type ModelDecoder,
+  type ModelHeader,
+  VERSION,
+} from './format.js';
 
 /** What decides the plans, the sampler and the guidance of a run; labels and seed are given when the file is used. */
 export interface ExportOptions
@@ -34,11 +45,17 @@ export interface ExportOptions
   readonly labels: readonly number[];
   /** Type of large activations and of caches in the plans. Default `f32`, which every backend has. */
   readonly activations?: FloatType;
+  /**
+   * Whether the file can give pictures of latents: `true` needs a model with an autoencoder. Default: where it has one. Latents of
+   * 1 or 3 channels that no autoencoder made are pictures already.
+   */
+  readonly decoder?: boolean;
 }
 
 const EXPORT_OPTION_NAMES: OptionNames<ExportOptions> = {
   labels: true,
   activations: true,
+  decoder: true,
   steps: true,
   sampler: true,
   eta: true,
@@ -73,8 +90,13 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
     activations,
     factorPrefix: () => FACTOR_PREFIX,
   });
-  const header = headerOf(config, resolved, sampler, session);
-  const tensors = weightNames(header).map((name) => tensorOf(name, checkpoint, resolved.cache.factors));
+  const autoencoder = autoencoderOf(pipeline, options.decoder);
+  const decoder = autoencoder && decoderPart(autoencoder, config, activations);
+  const header = headerOf(config, resolved, sampler, session, decoder);
+  const tensors = weightNames(header).map((name) => {
+    if (autoencoder && name.startsWith(DECODER_PREFIX)) return decoderTensor(name, autoencoder);
+    return tensorOf(name, checkpoint, resolved.cache.factors);
+  });
   writeSafetensors(path, tensors, { [HEADER_KEY]: JSON.stringify(header) });
   return header;
 }
@@ -84,10 +106,11 @@ function headerOf(
   options: ResolvedOptions,
   sampler: Sampler,
   session: SessionPlan,
+  decoder: ModelDecoder | undefined,
 ): ModelHeader {
   return {
     format: FORMAT,
-    version: VERSION,
+    version: decoder ? DECODER_VERSION : VERSION,
     name: nameOf(options),
     channels: config.inChannels,
     height: config.inputSize,
@@ -105,6 +128,7 @@ function headerOf(
     steps: sampler.table.map((step, i) => ({ plan: session.planOfStep[i]!, ...step })),
     conditioning: session.conditioning,
     plans: session.plans,
+    ...(decoder && { decoder }),
   };
 }
 
@@ -116,16 +140,15 @@ function nameOf({ cache, sampler, steps }: ResolvedOptions): string {
 }
 
 /** In the order in which the plans first name them. */
-function weightNames({ conditioning, plans }: ModelHeader): string[] {
-  const buffers = [conditioning, ...plans].flatMap((plan) => plan.buffers);
+function weightNames({ conditioning, plans, decoder }: ModelHeader): string[] {
+  const all = [conditioning, ...plans, ...(decoder ? [decoder.plan] : [])];
+  const buffers = all.flatMap((plan) => plan.buffers);
   return [...new Set(buffers.filter(({ role }) => role === 'weight').map(({ name }) => name))];
 }
 
 function tensorOf(name: string, checkpoint: DiTCheckpoint, factors: FactorSet | undefined): TensorToWrite {
   if (factors && name.startsWith(FACTOR_PREFIX)) return factorOf(name, factors);
-  const stored = checkpoint.stored(name);
-  if (['F32', 'F16', 'BF16'].includes(stored.dtype)) return stored;
-  return { ...stored, dtype: 'F32', data: () => checkpoint.read(name) };
+  return readable(checkpoint.stored(name), () => checkpoint.read(name));
 }
 
 function factorOf(name: string, factors: FactorSet): TensorToWrite {

@@ -2,7 +2,6 @@
 import type { Device } from '../backend/backend.js';
 import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
-import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { isPictureSpace, type Picture, picturesOf } from './picture.js';
@@ -14,22 +13,26 @@ export class PipelineDecoder implements Disposable {
   #checkpoint: VaeCheckpoint | undefined;
   #autoencoder: Autoencoder | undefined;
 
-  /** vae: a file, a folder or a pipeline's folder, opened at once; default: the folder `vae` of the model, opened when it is needed. */
+  /** vae: a file or folder that is opened at once; default: the folder `vae` of the model, opened when it is needed. */
   constructor({ path, config, files }: DiTCheckpoint, vae?: string) {
     this.#model = path;
     this.#channels = config.inChannels;
-    this.#path = vae === undefined ? files.parts.vae : (vaeFolder(vae) ?? vae);
+    this.#path = vae ?? files.parts.vae;
     if (vae !== undefined) this.#open();
+  }
+
+  get hasAutoencoder(): boolean {
+    return this.#path !== undefined;
   }
 
   /** Whether latents can become pictures. */
   get isPresent(): boolean {
-    return this.#path !== undefined || isPictureSpace(this.#channels);
+    return this.hasAutoencoder || isPictureSpace(this.#channels);
   }
 
   /** Whether latents are pictures already. */
   get isIdentity(): boolean {
-    return this.#path === undefined && isPictureSpace(this.#channels);
+    return !this.hasAutoencoder && isPictureSpace(this.#channels);
   }
 
   /** The autoencoder, opened. Throws an `IncacheError` that says how to give one where there is none. */
@@ -86,9 +89,7 @@ export class PipelineDecoder implements Disposable {
       throw new ArgumentError(
         'vae',
         this.#path,
-        isPictureSpace(this.#channels)
-          ? `no autoencoder: ${this.#model} makes pictures without one`
-          : `an autoencoder of ${this.#channels} latent channels, as ${this.#model} has; it has ${latentChannels}`,
+        `an autoencoder of ${this.#channels} latent channels, as ${this.#model} has; it has ${latentChannels}`,
       );
     }
     this.#checkpoint = checkpoint;

@@ -81,7 +81,7 @@ describe('what is written', { concurrency: 2 }, () => {
 const VALUES: readonly (readonly [option: string, value: string, says: string])[] = [
   ['images', '0', 'images is 0; expected an integer from 1 to 65536'],
   ['steps', '1001', 'steps is 1001; expected an integer from 1 to 1000'],
-  ['sampler', 'euler', "sampler is 'euler'; expected one of ddim, ddpm, dpm++2m"],
+  ['sampler', 'heun', "sampler is 'heun'; expected one of ddim, ddpm, dpm++2m, euler"],
   ['variance', 'none', "variance is 'none'; expected one of learned, fixed-large"],
   ['activations', 'f64', "activations is 'f64'; expected one of f32, bf16, f16"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
@@ -118,7 +118,7 @@ describe('combinations', { concurrency: 2 }, () =>
     },
     {
       name: 'learned variance of a model without one',
-      args: ['export', '--model', plain, '--out', 'x.incache', '--sampler', 'ddpm'],
+      args: ['export', '--model', plain, '--out', 'x.incache', '--sampler', 'ddpm', '--variance', 'learned'],
       says: ["variance is 'learned'", 'fixed-large'],
     },
   ]),

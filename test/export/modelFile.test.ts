@@ -8,14 +8,15 @@ import { createSampler } from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { sharedPipeline, withTinyPipeline } from '../pipeline/tinyPipeline.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
-import { TINY, type TinyModelOptions } from '../support/tinyModel.js';
+import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
+import { TINY, type TinyModelOptions, writeTinyModel } from '../support/tinyModel.js';
 import { headerOf, sampleFile } from './modelProgram.js';
 
 const folder = temporaryFolder();
@@ -238,6 +239,55 @@ describe('the file', () => {
     };
     assert.deepEqual(await typesOf('f32'), new Set(['f32', 'i32']));
     assert.deepEqual(await typesOf('bf16'), new Set(['f32', 'i32', 'bf16']));
+  });
+});
+
+describe('the decoder of a latent model', () => {
+  const vae = writeTinyAutoencoder(path('vae'));
+  const latent = () =>
+    DiTPipeline.load(writeTinyModel(path('latent.safetensors'), { config: { inChannels: 4 } }), {
+      backend: 'reference',
+      vae,
+    });
+
+  test('is in the file, as a plan for one image with its weights', async () => {
+    await using pipeline = await latent();
+    const { version, decoder } = exportModel(pipeline, path('latent.incache'), { labels: [0, 1], steps: 2 });
+    assert.equal(version, 2);
+    const { plan, ...rest } = decoder!;
+    assert.deepEqual(rest, { scalingFactor: 0.5, shiftFactor: 0.25, channels: 3, height: 16, width: 16 });
+    validatePlan(plan);
+    using file = SafetensorsFile.open(path('latent.incache'));
+    assert.deepEqual(headerOf(file).decoder, decoder);
+    const autoencoder = pipeline.decoder.checkpoint();
+    const weights = plan.buffers.filter(({ role }) => role === 'weight');
+    assert.ok(weights.length > 10);
+    for (const { name } of weights)
+      assert.deepEqual(file.read(name), autoencoder.read(name.replace(/^vae\./, '')), name);
+  });
+
+  test('stays out where it is not wanted, and the file is then as before', async () => {
+    await using pipeline = await latent();
+    const options = { labels: [0, 1], steps: 2, decoder: false };
+    const header = exportModel(pipeline, path('without.incache'), options);
+    assert.equal(header.version, 1);
+    assert.equal('decoder' in header, false);
+    using file = SafetensorsFile.open(path('without.incache'));
+    assert.ok(file.names.every((name) => !name.startsWith('vae.')));
+  });
+
+  test('a model without an autoencoder has none to give', async () => {
+    await withTinyPipeline('reference', {}, async (pipeline) => {
+      const options = { labels: [0], steps: 1, decoder: true };
+      assert.throws(
+        () => exportModel(pipeline, path('none.incache'), options),
+        /^ArgumentError: decoder is true; expected false: \S+ has no autoencoder$/,
+      );
+      assert.throws(
+        () => exportModel(pipeline, path('none.incache'), { ...options, decoder: 1 as never }),
+        /^ArgumentError: decoder is 1; expected true or false$/,
+      );
+    });
   });
 });
 

@@ -5,8 +5,10 @@ import { describe, test } from 'node:test';
 import { exportModel } from '../../src/export/modelFile.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { type AnyHeader, changeHeader, rename } from '../support/changeHeader.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
+import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { SKIP } from './present.js';
 import { run } from './tools.js';
@@ -21,6 +23,25 @@ const CASES: readonly [name: string, options: Partial<SampleOptions>][] = [
   ["Euler's method", { sampler: 'euler', scheduler: { beta_end: 0.002 } }],
   ['a scheduler that clips x0', { scheduler: { _class_name: 'DDIMScheduler', clip_sample_range: 0.5 } }],
   ['ddpm with reuse', { sampler: 'ddpm', cache: { policy: 'reuse', period: 2 } }],
+];
+
+const DAMAGED_DECODERS: readonly [change: (header: AnyHeader) => void, message: RegExp][] = [
+  [({ decoder }) => decoder.width++, /plan 'decoder': buffer 'image' does not fit the model's geometry/],
+  [({ decoder }) => decoder.channels--, /decoder\.channels is 2; expected 1 or 3/],
+  [({ decoder }) => (decoder.height = 0), /height is 0; expected 1 to 16384/],
+  [
+    ({ decoder }) => (decoder.scalingFactor = 0),
+    /decoder\.scalingFactor is 0\.0+; expected a positive number/,
+  ],
+  [({ decoder }) => (decoder.shiftFactor = '0'), /decoder\.shiftFactor is not a number/],
+  [(header) => (header.decoder.plan = header.conditioning), /plan 'conditioning' has no buffer 'latents'/],
+  [
+    ({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.weight', 'final_layer.linear.weight'),
+    /tensor 'final_layer\.linear\.weight' has not the size that plan 'decoder' expects/,
+  ],
+  [({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.bias', 'vae.other'), /no tensor 'vae\.other'/],
+  [(header) => delete header.decoder, /the model\.decoder is missing/],
+  [(header) => header.version++, /it is of version 3; this library reads versions 1 and 2/],
 ];
 
 /** `tree`: where CMake has built the tests. */
@@ -40,6 +61,22 @@ export function testDrawn(tree: string): void {
         /first_image is 4294967294; expected at most 4294967293 for a batch of 3/,
       );
       draw(2 ** 32 - 3);
+    });
+
+    test('decoders that do not fit the model are refused', async () => {
+      const checkpoint = writeTinyModel(join(folder, 'latent.safetensors'), { config: { inChannels: 4 } });
+      const vae = writeTinyAutoencoder(join(folder, 'vae'));
+      await using pipeline = await DiTPipeline.load(checkpoint, { backend: 'reference', vae });
+      const file = join(folder, 'latent.incache');
+      exportModel(pipeline, file, { labels: [0], steps: 1 });
+      const draw = () => run(join(tree, 'incache_test_draw'), [file, '7', '0', '0']);
+      draw();
+      for (const [change, message] of DAMAGED_DECODERS) {
+        changeHeader(file, join(folder, 'damaged.incache'), change);
+        const damaged = () =>
+          run(join(tree, 'incache_test_draw'), [join(folder, 'damaged.incache'), '7', '0', '0']);
+        assert.throws(damaged, message);
+      }
     });
 
     for (const [place, [name, options]] of CASES.entries())

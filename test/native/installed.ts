@@ -10,12 +10,20 @@ import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { CLI } from '../cli/run.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
+import { goldenFolder } from '../support/golden.js';
 import { build, isPresent, ROOT, run } from './tools.js';
 
 const IMAGES = 4;
 const STEPS = 6;
 const SEED = 7;
 const SIDE = 32;
+
+/** A latent model with its autoencoder, as diffusers writes them. */
+const LATENT_MODEL = join(goldenFolder(), 'checkpoints/diffusers-dit/current');
+
+/** Without the addon its kernels cannot be compared with themselves, but with others they agree as well. */
+const backend = (): string =>
+  backends().some(({ name, available }) => name === 'native' && available) ? 'native' : 'wasm';
 
 /** `tree`: where CMake has built the library. */
 export function testInstalled(tree: string): void {
@@ -68,6 +76,31 @@ export function testInstalled(tree: string): void {
         }
       });
 
+      test('draws in colour what the pipeline makes of the latents of a model with an autoencoder', async () => {
+        const file = path('latent.incache');
+        const sampling = ['--steps', String(STEPS), '--images', '2'];
+        run(process.execPath, [CLI, 'export', '--model', LATENT_MODEL, ...sampling, '--out', file]);
+        run(program, [file, path('coloured'), String(SEED)]);
+        await using pipeline = await DiTPipeline.load(LATENT_MODEL, { backend: backend() });
+        const { images } = await pipeline.generate({ labels: [0, 1], steps: STEPS, seed: SEED });
+        for (const [place, { data, width, height }] of images.entries()) {
+          const drawn = readFileSync(path(`coloured/000${place}.ppm`));
+          const header = `P6\n${width} ${height}\n255\n`;
+          assert.equal(drawn.subarray(0, header.length).toString('latin1'), header);
+          const values = drawn.subarray(header.length);
+          assert.equal(values.length, data.length);
+          const off = values.findIndex((value, i) => Math.abs(value - data[i]!) > 1);
+          assert.equal(off, -1, `image ${place}: byte ${off} is ${values[off]}; expected ${data[off]}`);
+        }
+      });
+
+      test('says what a file without pictures lacks', () => {
+        const file = path('undecoded.incache');
+        const flags = ['--model', LATENT_MODEL, '--steps', '1', '--no-decoder'];
+        run(process.execPath, [CLI, 'export', ...flags, '--out', file]);
+        assert.throws(() => run(program, [file, path('drawn')]), /export it with its autoencoder/);
+      });
+
       test('fails with the sentence of the library', () => {
         assert.throws(
           () => run(program, [path('no.incache'), path('drawn')]),
@@ -81,11 +114,7 @@ export function testInstalled(tree: string): void {
       });
 
       async function expected(): Promise<Float32Array> {
-        // Without the addon its kernels cannot be compared with themselves, but with others they agree as well.
-        const backend = backends().find(({ name, available }) => name === 'native' && available)
-          ? 'native'
-          : 'wasm';
-        await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend });
+        await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend: backend() });
         const cache = { policy: 'calibrated', period: 2, factors: FactorSet.load(factors) } as const;
         const labels = Array.from({ length: IMAGES }, (_, i) => i);
         const { latents, shape } = await pipeline.generate({

@@ -63,7 +63,7 @@ export interface Binding {
 }
 
 /** Version of the C interface that this file was written for. */
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 let loaded: Binding | { readonly reason: string } | undefined;
 
@@ -82,11 +82,6 @@ function tryLoad(): Binding | { readonly reason: string } {
     return { reason: `it has interface version ${binding.abiVersion}; expected ${ABI_VERSION}` };
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-    return { reason: missing ? `it was not built (${buildCommand(path)})` : (error as Error).message };
+    return { reason: missing ? 'it was not built (npm run build:native)' : (error as Error).message };
   }
-}
-
-/** Where the package is installed, the scripts of its package.json are not those of the user's project. */
-export function buildCommand(addon: string): string {
-  return /[\\/]node_modules[\\/]/.test(addon) ? 'npm rebuild incache' : 'npm run build:native';
 }

@@ -1,0 +1,23 @@
+// Pictures of latents: by the decoder of a model file where it has one, else the latents themselves.
+#pragma once
+#include "bound_plans.h"
+#include "model.h"
+
+namespace incache {
+
+class Decoder {
+ public:
+  Decoder(std::shared_ptr<Device> device, std::shared_ptr<const Model> model);
+  // The picture of one image's latents: height x width x channels bytes. Throws an Error, and writes nothing then.
+  // cancellation: null, or what may end it early.
+  void decode(const float *latents, uint8_t *picture, const Cancellation *cancellation);
+
+ private:
+  std::shared_ptr<const Model> model_;
+  BoundPlans bound_;
+  // Null where latents are pictures.
+  std::unique_ptr<Executable> plan_;
+  std::vector<float> latents_, planes_;
+};
+
+}  // namespace incache
