@@ -43,13 +43,17 @@ function toleranceOf(text: string): number {
 
 /**
  * Runs a benchmark: `measure` returns where its result was written. The exit code is 1 when something got slower than in
- * the stored result by more than the tolerance, 2 on bad input, which `usage` follows.
+ * the stored result by more than the tolerance, 2 on bad input, which `usage` follows. `--help` prints `usage` alone.
  */
 export async function runBenchmark<Options extends CheckOptions>(
   usage: string,
   parse: () => Options,
   measure: (options: Options) => Promise<string>,
 ): Promise<void> {
+  if (process.argv.slice(2).some((arg) => arg === '--help' || arg === '-h')) {
+    process.stdout.write(usage);
+    return;
+  }
   try {
     const options = parse();
     // Read first: a name that is wrong should be found before the minutes that a run takes.

@@ -21,6 +21,7 @@ export {
   scheduleLayers,
 } from './cache/schedule.js';
 export { type CalibrateOptions, calibrate, type RankChoice, type RankSpread } from './calibrate/calibrate.js';
+export { type EncodeImagesOptions, encodeCalibrationImages } from './calibrate/encodedImages.js';
 export { ErrorTable, type ErrorTableInfo, type KindErrors } from './calibrate/errorTable.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
 export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';

@@ -12,6 +12,18 @@ export interface CalibrationImages {
   readonly labels: readonly number[];
 }
 
+/** Whether the file has `images` of the size that the model takes, or none that could be pictures of another size. */
+export function holdsModelImages(path: string, { inChannels, inputSize }: DiTConfig): boolean {
+  if (path.endsWith('.npz')) {
+    using file = NpzFile.open(path);
+    if (!file.has('images')) return !file.has('arr_0');
+  }
+  using file = openImages(path);
+  const [, channels, height, width] = file.shape;
+  if (channels !== 1 && channels !== 3) return true;
+  return channels === inChannels && height === inputSize && width === inputSize;
+}
+
 /** A file that is open, of which nothing but shapes has been read. */
 interface ImagesFile extends Disposable {
   readonly shape: readonly number[];

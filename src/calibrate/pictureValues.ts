@@ -2,6 +2,12 @@
 import { FormatError } from '../errors.js';
 import type { Dtype } from '../weights/dtypes.js';
 
+export interface Pictures {
+  /** images x channels x height x width; values beyond [-1, 1] count as clamped. */
+  readonly data: Float32Array;
+  readonly shape: readonly [images: number, channels: number, height: number, width: number];
+}
+
 /** Pictures of bytes: v / 127.5 - 1. */
 export function fromByte(byte: number): number {
   return byte / 127.5 - 1;

@@ -9,6 +9,21 @@ const ALIASES: Readonly<Record<string, string>> = {
   '--output': '--out',
 };
 
+/** Options of other libraries that nothing here does, and what to use instead. */
+const HINTS: Readonly<Record<string, string>> = {
+  '--prompt': 'the models are conditioned on classes; choose them with --labels',
+  '--negative-prompt':
+    'the models are conditioned on classes, and guided away from none with --guidance-scale',
+  '--device': 'choose where to compute with --backend',
+  '--dtype': 'choose the type of the weights with --weights',
+};
+
+/** The complaint about an unknown option, with what to use instead where that is known. */
+export function withHint(complaint: string): string {
+  const [, option = ''] = /^unknown option '([^'=]+)/.exec(complaint) ?? [];
+  return Object.hasOwn(HINTS, option) ? `unknown option '${option}': ${HINTS[option]}` : complaint;
+}
+
 /** The arguments with our names of options, `--cfg-scale=4` among them. */
 export function withOurNames(args: readonly string[]): string[] {
   return args.map((arg) => {

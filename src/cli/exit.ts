@@ -2,6 +2,7 @@
 import { type Command, CommanderError } from 'commander';
 import { IncacheError } from '../errors.js';
 import { printable } from '../printable.js';
+import { withHint } from './aliases.js';
 
 /** Documented in README: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted. */
 export const EXIT = { done: 0, defect: 1, input: 2, interrupted: 130 } as const;
@@ -23,7 +24,7 @@ export function reportError(error: unknown, debug: boolean): number {
 /** Makes commander's own complaints look like ours. Before commands are added: they inherit it. */
 export function speakAsIncache(program: Command): Command {
   return program.exitOverride().configureOutput({
-    outputError: (text, write) => write(`incache: ${oneLine(text.replace(/^error: /, ''))}\n`),
+    outputError: (text, write) => write(`incache: ${oneLine(withHint(text.replace(/^error: /, '')))}\n`),
   });
 }
 

@@ -4,9 +4,13 @@ import { formatBytes } from '../errors.js';
 import { type DiTConfig, tensorShapes } from '../models/config.js';
 import { costByLayer, costByOp, planCost } from '../plan/cost.js';
 import type { Plan } from '../plan/types.js';
+import { printable } from '../printable.js';
+import type { CheckpointFacts } from './checkpointReport.js';
 import { counted, gmac, table } from './table.js';
 
 export interface PlannedModel {
+  /** Of a file or folder; undefined for a named size. */
+  readonly checkpoint: CheckpointFacts | undefined;
   readonly config: DiTConfig;
   readonly session: SessionPlan;
   /** Of the same run without a cache. */
@@ -16,8 +20,9 @@ export interface PlannedModel {
 }
 
 /** For programs. */
-export function describeModel({ config, session, whole }: PlannedModel) {
+export function describeModel({ checkpoint, config, session, whole }: PlannedModel) {
   return {
+    ...checkpoint,
     config,
     weightBytes: weightBytes(config),
     memory: session.memory,
@@ -46,12 +51,23 @@ export function plansOf({ conditioning, plans }: SessionPlan): Plan[] {
   return [conditioning, ...plans];
 }
 
-function factsTable({ config, session, whole, policy }: PlannedModel): string {
+function checkpointRows({ family, layout, types, draws, found, missing }: CheckpointFacts): string[][] {
+  const list = (parts: readonly string[]) => printable(parts.join(', '));
+  return [
+    ['checkpoint', `${family}, names of ${layout}; ${types}`],
+    ['draws', printable(draws)],
+    ...(found.length > 0 ? [['parts found', list(found)]] : []),
+    ...(missing.length > 0 ? [['parts missing', list(missing)]] : []),
+  ];
+}
+
+function factsTable({ checkpoint, config, session, whole, policy }: PlannedModel): string {
   const { depth, hiddenSize, heads, mlpSize, inputSize, patchSize, inChannels, classes, learnSigma } = config;
   const { memory, sequences } = session;
   return table(
     ['model', ''],
     [
+      ...(checkpoint ? checkpointRows(checkpoint) : []),
       ['blocks', `${depth}, of width ${hiddenSize}, ${counted(heads, 'head')}, MLP of ${mlpSize}`],
       ['images', `${inChannels} x ${inputSize} x ${inputSize}, in patches of ${patchSize}`],
       ['classes', `${classes}${learnSigma ? '; it predicts the variance too' : ''}`],

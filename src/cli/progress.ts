@@ -57,7 +57,7 @@ export function leftText(seconds: number, done: number, total: number): string {
   return `${durationText((seconds / done) * (total - done))} left`;
 }
 
-function durationText(seconds: number): string {
+export function durationText(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`;
   const minutes = Math.ceil(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;

@@ -42,8 +42,7 @@ export const MODEL = 'DiT checkpoint: a file of safetensors or PyTorch, or a fol
 export const WEIGHTS_KEY = 'the weights in a training checkpoint, as in model (default: averaged ones, ema)';
 export const VARIANT = 'files of this variant in a folder, as in fp16';
 
-export const VAE =
-  "autoencoder that makes pictures of latents: a file or folder (default: the model's folder vae)";
+export const VAE = "autoencoder of a model of latents: a file or folder (default: the model's folder vae)";
 
 /** Of options that take the number of attention heads. */
 export const HEADS = 'attention heads, for a checkpoint whose metadata and size do not tell';

@@ -8,6 +8,7 @@ import { readJsonObject } from '../weights/jsonFile.js';
 import type { TensorSource } from '../weights/tensorSource.js';
 import { CanonicalSource, type TensorOrigin } from './canonicalSource.js';
 import { FLOAT8_SCALES, scaleOf } from './float8Scales.js';
+import { foreignModel, foreignTransformer } from './foreignModels.js';
 import type { ModelFiles } from './modelFiles.js';
 
 export type DitLayout = 'meta' | 'diffusers';
@@ -36,6 +37,7 @@ const ANCHORS: Readonly<Record<DitLayout, string>> = {
  */
 export function openDit(source: TensorSource, files: ModelFiles, hints: DitHints): OpenedDit {
   const { layout, prefix } = findLayout(source.names, hints.weightsKey);
+  refuseForeign(source.names, prefix, ANCHORS[layout]);
   const opened =
     layout === 'meta' ? openMeta(source, prefix, hints) : openDiffusers(source, prefix, files, hints);
   const { frequencyShift } = hints;
@@ -46,6 +48,13 @@ export function openDit(source: TensorSource, files: ModelFiles, hints: DitHints
     config: { ...opened.config, ...(frequencyShift !== undefined && { frequencyShift }) },
     notes: [...source.notes, ...strangers(source, prefix, opened)],
   };
+}
+
+/** A `FormatError` that says what the weights are, where they are known to be no DiT's. */
+function refuseForeign(names: readonly string[], prefix: string, anchor: string): void {
+  const own = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const kind = foreignTransformer(own) ?? (own.includes(anchor) ? undefined : foreignModel(names));
+  if (kind) throw new FormatError(`the weights are those of ${kind}; expected a DiT`);
 }
 
 type Opened = Pick<OpenedDit, 'config' | 'tensors'> & { readonly alsoUsed?: readonly string[] };
@@ -99,8 +108,6 @@ function openDiffusers(source: TensorSource, prefix: string, files: ModelFiles, 
     throw new FormatError(
       'the weights have the names of diffusers, whose sizes stand in config.json; it is not beside them',
     );
-  if (source.names.some((name) => name.startsWith(`${prefix}adaln_single.`)))
-    throw new FormatError('the weights are those of PixArt; expected a DiT');
   const { config, positionScale } = diffusersConfig(files.config, readJsonObject(files.config));
   const { inputSize, patchSize, hiddenSize, heads } = config;
   if (hints.heads !== undefined && hints.heads !== heads)

@@ -44,6 +44,12 @@ export function locateModel(path: string): ModelFiles {
   };
 }
 
+/** The folder `vae` in a folder, where there is one. */
+export function vaeFolder(path: string): string | undefined {
+  const folder = join(path, 'vae');
+  return isFolder(path) && isFolder(folder) ? folder : undefined;
+}
+
 /** The files of settings that are read beside the weights. */
 export function settingsFiles(files: ModelFiles): string[] {
   const index = files.root && join(files.root, INDEX);

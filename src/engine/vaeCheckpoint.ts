@@ -54,6 +54,12 @@ export class VaeCheckpoint implements WeightSource, Disposable {
       const file = configFile(path);
       this.files = file ? [...this.#source.files, file] : this.#source.files;
       this.config = this.#readConfig(file, options);
+      const { channels, groups } = this.config;
+      const odd = channels.find((width) => width % groups !== 0);
+      if (odd !== undefined)
+        throw new FormatError(
+          `${path} needs its config.json, which is not beside it: it has ${odd} channels, not a multiple of the usual ${groups} groups`,
+        );
       this.hasEncoder = this.#find('encoder.conv_in.weight') !== undefined;
       const side = scaleOf(this.config);
       this.names = [

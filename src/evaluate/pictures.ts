@@ -1,11 +1,8 @@
 /** Images as metrics take them. */
+import type { Pictures } from '../calibrate/pictureValues.js';
 import { ArgumentError } from '../errors.js';
 
-export interface Pictures {
-  /** images x channels x height x width; values beyond [-1, 1] count as clamped. */
-  readonly data: Float32Array;
-  readonly shape: readonly [images: number, channels: number, height: number, width: number];
-}
+export type { Pictures };
 
 /** Throws an `ArgumentError` unless the data fills its shape. */
 export function requirePictures({ data, shape }: Pictures): void {

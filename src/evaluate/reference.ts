@@ -1,12 +1,12 @@
 /** What samples are held against: published statistics, or images whose features are taken here. */
+import { npzPictures, type PictureSource, safetensorsPictures } from '../calibrate/pictureFile.js';
 import { PictureRange } from '../calibrate/pictureValues.js';
 import { ArgumentError, FormatError } from '../errors.js';
 import { NpzFile } from '../weights/npz.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import { GaussianAccumulator, requireImages } from './gaussian.js';
-import { npzPictures, type PictureSource, picturesInMemory, safetensorsPictures } from './pictureFile.js';
-import type { Pictures } from './pictures.js';
+import { type Pictures, slicePictures } from './pictures.js';
 import type { FeatureRows } from './precisionRecall.js';
 import { type SetStatistics, statisticsOf } from './statisticsFile.js';
 import { Turns } from './turns.js';
@@ -143,4 +143,18 @@ function requireDimension(
       `${path}, of ${given} ${kind}features`,
       `${expected}, as the features of ${extractor} are`,
     );
+}
+
+function picturesInMemory(pictures: Pictures): PictureSource {
+  const { shape } = pictures;
+  return {
+    shape,
+    greyAsOne: false,
+    bytes: false,
+    name: 'pictures',
+    *batches(count) {
+      for (let first = 0; first < shape[0]; first += count)
+        yield slicePictures(pictures, first, Math.min(count, shape[0] - first));
+    },
+  };
 }

@@ -114,8 +114,15 @@ function pointsOf(rows: readonly Row[], xOf: (group: readonly Row[]) => number, 
     const found = spread(group, column);
     if (!found) return [];
     const { mean, ...rest } = found;
-    return [{ family: String(common(group, 'family')), x: xOf(group), y: mean, ...rest }];
+    const family = String(common(group, 'family'));
+    const label = labelOf(String(common(group, 'configuration')), family);
+    return [{ family, x: xOf(group), y: mean, ...rest, label }];
   });
+}
+
+/** `p=2` of `calibrated cd r=16 p=2`, whose family is the rest of it. */
+function labelOf(configuration: string, family: string): string {
+  return configuration.startsWith(family) ? configuration.slice(family.length).trim() : configuration;
 }
 
 /** Medians over rounds of the time over that of the uncached run of the same round, by configuration. */

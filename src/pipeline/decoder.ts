@@ -2,6 +2,7 @@
 import type { Device } from '../backend/backend.js';
 import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { isPictureSpace, type Picture, picturesOf } from './picture.js';
@@ -13,11 +14,11 @@ export class PipelineDecoder implements Disposable {
   #checkpoint: VaeCheckpoint | undefined;
   #autoencoder: Autoencoder | undefined;
 
-  /** vae: a file or folder that is opened at once; default: the folder `vae` of the model, opened when it is needed. */
+  /** vae: a file, a folder or a pipeline's folder, opened at once; default: the folder `vae` of the model, opened when it is needed. */
   constructor({ path, config, files }: DiTCheckpoint, vae?: string) {
     this.#model = path;
     this.#channels = config.inChannels;
-    this.#path = vae ?? files.parts.vae;
+    this.#path = vae === undefined ? files.parts.vae : (vaeFolder(vae) ?? vae);
     if (vae !== undefined) this.#open();
   }
 
@@ -89,7 +90,9 @@ export class PipelineDecoder implements Disposable {
       throw new ArgumentError(
         'vae',
         this.#path,
-        `an autoencoder of ${this.#channels} latent channels, as ${this.#model} has; it has ${latentChannels}`,
+        isPictureSpace(this.#channels)
+          ? `no autoencoder: ${this.#model} makes pictures without one`
+          : `an autoencoder of ${this.#channels} latent channels, as ${this.#model} has; it has ${latentChannels}`,
       );
     }
     this.#checkpoint = checkpoint;

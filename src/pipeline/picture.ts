@@ -1,6 +1,6 @@
 /** A picture as people have it: bytes, width and height, to be saved or shown. */
 import { encode } from 'fast-png';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, requireInteger } from '../errors.js';
 import { writeFileAtomic } from '../weights/atomicFile.js';
 
 export class Picture {
@@ -68,9 +68,25 @@ export function picturesOf(
 const GAP = 2;
 const BACKGROUND = 255;
 
-/** Pictures of one size side by side, `columns` in a row. */
+/**
+ * Pictures of one size side by side, `columns` in a row, with lines between and around them. One picture stays as it is.
+ * Throws an `ArgumentError` where there is none, or one differs in size or channels from the first.
+ */
 export function grid(pictures: readonly Picture[], columns: number): Picture {
-  const { width, height, channels } = pictures[0]!;
+  const [first] = pictures;
+  if (!first) throw new ArgumentError('pictures', 'empty', 'at least one picture');
+  requireInteger('columns', columns, 1);
+  const { width, height, channels } = first;
+  const odd = pictures.findIndex(
+    (each) => each.width !== width || each.height !== height || each.channels !== channels,
+  );
+  if (odd > 0)
+    throw new ArgumentError(
+      `pictures[${odd}]`,
+      `${pictures[odd]!.width} x ${pictures[odd]!.height} of ${pictures[odd]!.channels} channels`,
+      `${width} x ${height} of ${channels}, as the first is`,
+    );
+  if (pictures.length === 1) return first;
   const across = Math.min(columns, pictures.length);
   const down = Math.ceil(pictures.length / across);
   const [fullWidth, fullHeight] = [across * (width + GAP) + GAP, down * (height + GAP) + GAP];

@@ -28,6 +28,11 @@ describe('commands', { concurrency: 2 }, () =>
     { name: 'unknown command', args: ['draw'], says: ["unknown command 'draw'"] },
     { name: 'mistyped command', args: ['sampel'], says: ["unknown command 'sampel'", 'sample?'] },
     { name: 'unknown option', args: ['sample', '--colour'], says: ["unknown option '--colour'"] },
+    {
+      name: 'first-use: an option of other libraries',
+      args: ['sample', '--prompt', 'a cat'],
+      says: ["unknown option '--prompt'", 'choose them with --labels'],
+    },
     { name: 'missing value', args: ['sample', '--steps'], says: ['--steps <n>', 'argument missing'] },
     { name: 'an argument too many', args: ['info', 'model.safetensors'], says: ["'info'", 'got 1'] },
     { name: 'two of one kind', args: ['info', '--model', 'x', '--size', 'y'], says: ['--size', '--model'] },

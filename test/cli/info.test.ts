@@ -7,6 +7,8 @@ import { incache, Workplace } from './run.js';
 
 const place = new Workplace();
 after(() => place[Symbol.dispose]());
+const CHECKPOINTS = new URL('../../../test/golden/checkpoints', import.meta.url).pathname;
+const DIFFUSERS = `${CHECKPOINTS}/diffusers-dit`;
 const tiny = writeTinyModel(place.path('tiny.safetensors'));
 
 async function say(...args: string[]): Promise<string> {
@@ -25,7 +27,7 @@ describe('info', { concurrency: 2 }, () => {
   });
 
   test('of a model says its configuration, costs and memory', async () => {
-    const stdout = await say('info', '--model', tiny);
+    const stdout = await say('info', tiny, '--rank', '8');
     for (const line of [
       /^blocks +2, of width 32, 2 heads, MLP of 64$/m,
       /^MACs over uncached +0\.\d+$/m,
@@ -35,7 +37,7 @@ describe('info', { concurrency: 2 }, () => {
       assert.match(stdout, line);
     assert.ok(stdout.split('\n').length <= 25, stdout);
     assert.match(await say('info', '--model', tiny, '--costs'), /^blocks\.1\.fc2 +/m);
-    const json = await say('info', '--model', tiny, '--json');
+    const json = await say('info', '--model', tiny, '--rank', '8', '--json');
     assert.match(json, /^\{.*\}\n$/);
     const { config, weightBytes, memory, macs, macRatio, plans } = JSON.parse(json);
     assert.ok(macRatio > 0 && macRatio < 1, `${macRatio}`);
@@ -43,6 +45,54 @@ describe('info', { concurrency: 2 }, () => {
     assert.ok(weightBytes > 0 && memory.cache > 0 && macs > 0);
     const names = plans.map(({ name }: { name: string }) => name);
     assert.deepEqual(names, ['conditioning', 'step.0.store', 'step.1.calibrate']);
+  });
+
+  test('of a model says whose it is and which parts are there or missing', async () => {
+    const alone = await say('info', tiny);
+    assert.match(alone, /^checkpoint +dit, names of meta; 32 F32$/m);
+    assert.match(alone, /^draws +pictures, 1 x 8 x 8$/m);
+    assert.match(
+      alone,
+      /^parts missing +scheduler \(Meta's DDIM; else --sampler\), id2label \(labels are numbers\)$/m,
+    );
+    assert.ok(!alone.includes('parts found'), alone);
+    const whole = await say('info', `${DIFFUSERS}/current`);
+    assert.match(whole, /^checkpoint +dit, names of diffusers; \d+ F32$/m);
+    assert.match(whole, /^draws +pictures, 3 x 16 x 16$/m);
+    assert.match(whole, /^parts found +scheduler \(DDIMScheduler\), vae, id2label \(13 names\)$/m);
+    assert.ok(!whole.includes('parts missing'), whole);
+    assert.ok(whole.split('\n').length <= 25, whole);
+    const latents = JSON.parse(await say('info', `${DIFFUSERS}/fp16`, '--json'));
+    assert.deepEqual([latents.layout, latents.types], ['diffusers', '1 F32, 31 F16']);
+    assert.equal(latents.draws, 'latents, 4 x 8 x 8');
+    assert.deepEqual(latents.missing[0], 'vae (name one with --vae)');
+  });
+
+  test('of an autoencoder says its sizes, whether it encodes, and what decoding takes', async () => {
+    const stdout = await say('info', `${DIFFUSERS}/current/vae`);
+    for (const line of [
+      /^file +names of diffusers; \d+ F32$/m,
+      /^latents +4 channels, scaling factor 0\.18215$/m,
+      /^levels +2, of 8, 16 channels; norms of 4 groups$/m,
+      /^encoder +present$/m,
+      /^parameters +0\.04 M, in float32 [\d.]+ KiB$/m,
+      /^to decode 256 x 256 +[\d.]+ MiB beside the weights, [\d.]+ GMAC$/m,
+      /^to decode 512 x 512 +/m,
+    ])
+      assert.match(stdout, line);
+    const report = JSON.parse(
+      await say('info', '--model', `${CHECKPOINTS}/vae/sd-ckpt/model.ckpt`, '--json'),
+    );
+    assert.deepEqual([report.family, report.layout, report.hasEncoder], ['autoencoder', 'CompVis', true]);
+  });
+
+  test('two models at once are refused', async () => {
+    const { code, stderr } = await incache(['info', tiny, '--size', 'DiT-XL/2'], place.folder);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^incache: model is .*; expected one model: without an option, or with --model or --size\n$/,
+    );
   });
 
   test('of DiT-XL/2 agrees with the paper', async () => {
@@ -78,7 +128,10 @@ describe('help', { concurrency: 2 }, () => {
   for (const command of ['sample', 'calibrate', 'convert', 'info', 'demo'])
     test(`of ${command}`, async () => {
       const stdout = await say(command, '--help');
-      assert.match(stdout, new RegExp(`^Usage: incache ${command} \\[options\\](?: <model>)?\\n\\n[A-Z]`));
+      assert.match(
+        stdout,
+        new RegExp(`^Usage: incache ${command} \\[options\\](?: [<[]model[>\\]])?\\n\\n[A-Z]`),
+      );
       assert.doesNotMatch(stdout, /\/dit-digits|default: \{\}|undefined/, 'no paths of this machine');
       assert.equal(await say('help', command), stdout);
     });

@@ -62,8 +62,8 @@ describe('pictures of latents', { concurrency: 2 }, () => {
     const args = ['sample', '--model', MODEL, ...RUN, '--preview', '1', '--single', '-o', 'out'];
     const { code, stderr } = await incache(args, place.folder);
     assert.equal(code, 0, stderr);
-    assert.deepEqual(place.files, ['out', 'preview.png']);
-    const preview = decode(readFileSync(place.path('preview.png')));
+    assert.deepEqual(place.files, ['out', 'out.preview.png']);
+    const preview = decode(readFileSync(place.path('out.preview.png')));
     assert.deepEqual([preview.height, preview.channels], [SIDE / 2 + 2 * GAP, 3]);
   });
 

@@ -124,7 +124,7 @@ describe('what is written', { concurrency: 2 }, () => {
       { cwd: place.folder },
     );
     assert.equal(status, 0);
-    assert.equal(decode(stdout).width, SIDE + 2 * GAP);
+    assert.equal(decode(stdout).width, SIDE);
     assert.match(stderr.toString(), /^standard output: 1 image, 4 steps/);
     assert.deepEqual(place.files, []);
   });

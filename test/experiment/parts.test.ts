@@ -140,4 +140,20 @@ describe('charts', () => {
     assert.ok(!svg.includes('nothing'));
     assert.equal([...svg.matchAll(/aria-label="across: \d; up: 1.5; high: 2.5;/g)].length, 2);
   });
+
+  test('first-use: points are labelled, no two families look the same, lines join different x', async () => {
+    const render = await loadSvgRenderer();
+    const points = Array.from({ length: 23 }, (_, i) => [
+      { family: `family ${i}`, x: 1, y: i, label: `p=${i}` },
+      { family: `family ${i}`, x: 2, y: i + 1 },
+      { family: `family ${i}`, x: 2, y: i + 50 },
+    ]).flat();
+    const svg = await render(scatter([{ x: 'across', y: 'up', points }]));
+    for (let i = 0; i < 23; i++) assert.ok(svg.includes(`>p=${i}<`), `p=${i}`);
+    assert.ok(!svg.includes('>null<') && !svg.includes('>undefined<'));
+    const lines = [...svg.matchAll(/aria-roledescription="line mark" d="([^"]+)" ([^>]+)>/g)];
+    assert.equal(lines.length, 23);
+    for (const [, path] of lines) assert.equal(path!.match(/[ML]/g)!.length, 2, path);
+    assert.equal(new Set(lines.map(([, , look]) => look)).size, 23);
+  });
 });

@@ -39,7 +39,10 @@ const DAMAGED_DECODERS: readonly [change: (header: AnyHeader) => void, message: 
     ({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.weight', 'final_layer.linear.weight'),
     /tensor 'final_layer\.linear\.weight' has not the size that plan 'decoder' expects/,
   ],
-  [({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.bias', 'vae.other'), /no tensor 'vae\.other'/],
+  [
+    ({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.bias', 'vae.other'),
+    /tensor 'vae\.other' is missing/,
+  ],
   [(header) => delete header.decoder, /the model\.decoder is missing/],
   [(header) => header.version++, /it is of version 3; this library reads versions 1 and 2/],
 ];

@@ -82,6 +82,11 @@ function tryLoad(): Binding | { readonly reason: string } {
     return { reason: `it has interface version ${binding.abiVersion}; expected ${ABI_VERSION}` };
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-    return { reason: missing ? 'it was not built (npm run build:native)' : (error as Error).message };
+    return { reason: missing ? `it was not built (${buildCommand(path)})` : (error as Error).message };
   }
+}
+
+/** Where the package is installed, the scripts of its package.json are not those of the user's project. */
+export function buildCommand(addon: string): string {
+  return /[\\/]node_modules[\\/]/.test(addon) ? 'npm rebuild incache' : 'npm run build:native';
 }

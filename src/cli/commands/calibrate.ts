@@ -1,20 +1,27 @@
 import { type Command, Option } from 'commander';
 import { calibrate } from '../../calibrate/calibrate.js';
 import { FACTOR_METHODS } from '../../calibrate/factors.js';
-import { loadCalibrationImages } from '../../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/measureLayers.js';
 import { BLOCK_LINEARS, layerName } from '../../models/actions.js';
 import type { DiTConfig } from '../../models/config.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
-import { type Progress, startProgress } from '../progress.js';
+import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+  VAE,
+} from '../shared.js';
 import { table } from '../table.js';
 
 interface CalibrateFlags extends ModelFlags, OutputFlags {
@@ -36,6 +43,12 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
 
 const DEFAULT_COUNT = 256;
 
+/** Evaluations after which the others are estimated; the first one, which also warms up, does not count. */
+const ESTIMATED_AFTER = 4;
+
+/** Work that takes longer is worth a word. */
+const LONG_SECONDS = 300;
+
 export function registerCalibrate(program: Command): void {
   const command = program
     .command('calibrate')
@@ -55,8 +68,9 @@ export function registerCalibrate(program: Command): void {
     )
     .option(
       '--images <file>',
-      'calibration images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: own trajectories)',
+      'calibration images (bytes or floats in [-1, 1], or latents) and labels, .safetensors or .npz; a model of latents encodes pictures (default: own trajectories)',
     )
+    .option('--vae <path>', VAE)
     .option(
       '-n, --count <n>',
       'number of images or trajectories (default: 256, or all images where there are fewer)',
@@ -93,7 +107,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.config);
-  const source = method === 'svd' ? undefined : sourceOf(flags, pipeline.config);
+  const source = method === 'svd' ? undefined : await sourceOf(flags, pipeline, signal);
   const phases = new Phases(flags, pipeline.config, source);
   const started = performance.now();
   try {
@@ -137,6 +151,8 @@ class Phases {
   readonly #evaluations: number;
   readonly #batches: number;
   readonly #config: DiTConfig;
+  #evaluated = 0;
+  #firstEvaluated = 0;
   #bar: { readonly name: string; readonly progress: Progress } | undefined;
 
   constructor(flags: CalibrateFlags, config: DiTConfig, source: CalibrationSource | undefined) {
@@ -149,7 +165,15 @@ class Phases {
   }
 
   readonly onLayerError = () => this.#at('spreading ranks', layersWork(this.#config)).advance();
-  readonly onEvaluation = () => this.#at('evaluating', this.#evaluations).advance();
+  readonly onEvaluation = () => {
+    this.#at('evaluating', this.#evaluations).advance();
+    this.#evaluated++;
+    if (this.#evaluated === 1) this.#firstEvaluated = performance.now();
+    if (this.#evaluated !== ESTIMATED_AFTER) return;
+    const seconds = (performance.now() - this.#firstEvaluated) / 1000;
+    const sentence = longWork(seconds, this.#evaluated - 1, this.#evaluations);
+    if (sentence) note(sentence);
+  };
   readonly onProgress = (done: number, total: number) => {
     if (done > this.#batches) this.#at('factoring layers', total - this.#batches).advance();
   };
@@ -166,6 +190,13 @@ class Phases {
     this.#bar = { name, progress };
     return progress;
   }
+}
+
+/** Said before work that takes long, and how to make it less; nothing before work that does not. */
+export function longWork(seconds: number, done: number, total: number): string | undefined {
+  const all = (seconds / done) * total;
+  if (all < LONG_SECONDS) return undefined;
+  return `${total} evaluations of the model take about ${durationText(all)} here; fewer --count or --steps take less`;
 }
 
 function layerErrors(
@@ -185,7 +216,12 @@ function layerErrors(
   });
 }
 
-function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
+async function sourceOf(
+  flags: CalibrateFlags,
+  pipeline: DiTPipeline,
+  signal: AbortSignal,
+): Promise<CalibrationSource> {
+  const { config } = pipeline;
   const { steps, seed, guidanceScale, period, order } = flags;
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
@@ -200,7 +236,12 @@ function sourceOf(flags: CalibrateFlags, config: DiTConfig): CalibrationSource {
       ...(order !== undefined && { order }),
     });
   }
-  const data = loadCalibrationImages(flags.images, config, note);
+  const data = await calibrationImages(pipeline, flags.images, {
+    count: flags.count ?? DEFAULT_COUNT,
+    seed,
+    quiet: flags.json === true,
+    signal,
+  });
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
   return imageSource(config, { ...data, count, ...batch, steps, seed });
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type CalibrationImages, loadCalibrationImages } from '../../calibrate/images.js';
+import type { CalibrationImages } from '../../calibrate/images.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
@@ -14,17 +14,24 @@ import {
   type ExperimentOptions,
   runExperiment,
 } from '../../experiment/runExperiment.js';
-import type { DiTConfig } from '../../models/config.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { requireUnused } from '../../weights/folderLock.js';
+import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
 import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
-import { note } from '../note.js';
 import { requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS } from '../parse.js';
 import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+  VAE,
+} from '../shared.js';
 
 interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, FeatureFlags {
   readonly out?: string;
@@ -49,12 +56,14 @@ export function registerExperiment(program: Command): void {
     .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1)
     .option('--only <list>', 'only configurations whose names contain one of these, as in "DDIM,r=16 p=2"');
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
-  addFeatureFlags(addModelFlags(command)).addOption(
-    new Option(
-      '--calibration-images <file>',
-      'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
-    ),
-  );
+  addFeatureFlags(addModelFlags(command))
+    .option('--vae <path>', VAE)
+    .addOption(
+      new Option(
+        '--calibration-images <file>',
+        'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
+      ),
+    );
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 
@@ -71,11 +80,11 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   const sampling = { ...samplingOptions(flags), steps: flags.steps };
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
-  const calibrationImages = imagesOf(flags, pipeline.config);
+  const images = await imagesOf(flags, pipeline, signal);
   const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
   let progress: EstimatedProgress | undefined;
   try {
-    const reference = await referenceOf(flags, extractor, calibrationImages, signal);
+    const reference = await referenceOf(flags, extractor, images, signal);
     const bar = startEstimatedProgress(name, flags.json === true);
     progress = bar;
     const options: ExperimentOptions = {
@@ -88,7 +97,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       command: ['incache', ...process.argv.slice(2)].map(shellWord).join(' '),
       key: { weights: flags.weights ?? pipeline.device.activations },
       signal,
-      ...(calibrationImages && { calibrationImages }),
+      ...(images && { calibrationImages: images }),
       ...(extractor && { judge: { extractor, ...(reference && { reference }) } }),
     };
     const tables = await runExperiment(pipeline, name, {
@@ -112,12 +121,14 @@ function shellWord(word: string): string {
   return /^[\w.,:=/@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function imagesOf(
-  { calibrationImages, model }: ExperimentFlags,
-  config: DiTConfig,
-): CalibrationImages | undefined {
-  const path = calibrationImages ?? (model === EMBEDDED_MODEL ? EMBEDDED_CALIBRATION_IMAGES : undefined);
-  return path === undefined ? undefined : loadCalibrationImages(path, config, note);
+async function imagesOf(
+  { calibrationImages: given, model, json }: ExperimentFlags,
+  pipeline: DiTPipeline,
+  signal: AbortSignal,
+): Promise<CalibrationImages | undefined> {
+  const path = given ?? (model === EMBEDDED_MODEL ? EMBEDDED_CALIBRATION_IMAGES : undefined);
+  if (path === undefined) return undefined;
+  return calibrationImages(pipeline, path, { seed: 0, quiet: json === true, signal });
 }
 
 /**

@@ -2,12 +2,15 @@ import { type Command, Option } from 'commander';
 import { backends } from '../../backend/choose.js';
 import { policyActions } from '../../cache/cachePolicy.js';
 import { SCHEDULED_POLICIES, Scheduled } from '../../cache/scheduled.js';
-import { DiTCheckpoint } from '../../engine/checkpoint.js';
+import { DiTCheckpoint, type OpenModelOptions } from '../../engine/checkpoint.js';
+import { isAutoencoder } from '../../engine/modelKind.js';
 import { planSession } from '../../engine/sessionPlan.js';
+import { VaeCheckpoint } from '../../engine/vaeCheckpoint.js';
 import { ArgumentError, requireInteger, requireOneOf } from '../../errors.js';
-import { type DiTConfig, namedConfig } from '../../models/config.js';
+import { namedConfig } from '../../models/config.js';
 import { planText } from '../../plan/text.js';
 import { ROW_SCALED_TYPES } from '../../plan/types.js';
+import { checkpointFacts } from '../checkpointReport.js';
 import { describeModel, modelText, type PlannedModel, plansOf } from '../modelReport.js';
 import { ownFileReport, ownFileText } from '../ownFileReport.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
@@ -21,6 +24,7 @@ import {
   WEIGHTS_KEY,
 } from '../shared.js';
 import { table } from '../table.js';
+import { vaeReport, vaeText } from '../vaeReport.js';
 
 interface InfoFlags extends OutputFlags {
   readonly model?: string;
@@ -45,9 +49,10 @@ export function registerInfo(program: Command): void {
   const command = program
     .command('info')
     .description(
-      'Print the backends that are present, or with --model or --size what a model is, costs and takes; also of a file made by calibrate, measure or export.',
+      'Print the backends that are present, or what a model is, costs and takes; also of an autoencoder, or a file made by calibrate, measure or export.',
     )
-    .option('-m, --model <path>', MODEL)
+    .argument('[model]', `${MODEL}; also an autoencoder, or a file of incache`)
+    .option('-m, --model <path>', 'the same as an option')
     .option('--weights-key <key>', WEIGHTS_KEY)
     .option('--variant <name>', VARIANT)
     .addOption(new Option('--size <name>', 'a size of the DiT paper, as in DiT-XL/2').conflicts('model'))
@@ -76,23 +81,37 @@ export function registerInfo(program: Command): void {
   addOutputFlags(command).action(runInfo);
 }
 
-function runInfo(flags: InfoFlags): void {
-  if (flags.model === undefined && flags.size === undefined) {
-    if (flags.plan) throw new ArgumentError('model', undefined, '--model or --size, of which to print plans');
+function runInfo(argument: string | undefined, options: InfoFlags): void {
+  const flags = argument === undefined ? options : { ...options, model: argument };
+  const { model: path, size, json } = flags;
+  if (argument !== undefined && (options.model ?? size) !== undefined)
+    throw new ArgumentError('model', argument, 'one model: without an option, or with --model or --size');
+  if (path === undefined && size === undefined) {
+    if (flags.plan) throw new ArgumentError('model', undefined, 'a model or --size, of which to print plans');
     return printBackends(flags);
   }
-  const own = flags.model === undefined ? undefined : ownFileReport(flags.model);
-  if (own) {
-    process.stdout.write(
-      flags.json ? `${JSON.stringify({ kind: own.kind, ...own.facts })}\n` : ownFileText(own),
-    );
+  const other = path === undefined ? undefined : otherReport(path, flags);
+  if (other) {
+    process.stdout.write(json ? `${JSON.stringify(other.report)}\n` : other.text);
     return;
   }
-  const model = plannedModel(flags, configOf(flags));
+  const model = plannedModel(flags);
   const plans = plansOf(model.session);
-  if (flags.json) process.stdout.write(`${JSON.stringify(flags.plan ? plans : describeModel(model))}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(flags.plan ? plans : describeModel(model))}\n`);
   else if (flags.plan) process.stdout.write(plans.map(planText).join('\n'));
   else process.stdout.write(modelText(model, flags.costs === true));
+}
+
+/** Of what is no DiT: a file of incache's own, or an autoencoder. */
+function otherReport(path: string, flags: InfoFlags): { report: unknown; text: string } | undefined {
+  const own = ownFileReport(path);
+  if (own) return { report: { kind: own.kind, ...own.facts }, text: ownFileText(own) };
+  const options = openOptions(flags);
+  if (!isAutoencoder(path, options)) return undefined;
+  using checkpoint = new VaeCheckpoint(path, options);
+  tellNotes(checkpoint);
+  const report = vaeReport(checkpoint);
+  return { report, text: vaeText(report) };
 }
 
 function printBackends({ json }: InfoFlags): void {
@@ -107,18 +126,24 @@ function printBackends({ json }: InfoFlags): void {
     );
 }
 
-function configOf({ model, size, heads, weightsKey, variant }: InfoFlags): DiTConfig {
-  if (size !== undefined) return namedConfig(size);
-  using checkpoint = new DiTCheckpoint(model!, {
+function openOptions({ heads, weightsKey, variant }: InfoFlags): OpenModelOptions {
+  return {
     ...(heads !== undefined && { heads }),
     ...(weightsKey !== undefined && { weightsKey }),
     ...(variant !== undefined && { variant }),
-  });
-  tellNotes(checkpoint);
-  return checkpoint.config;
+  };
 }
 
-function plannedModel(flags: InfoFlags, config: DiTConfig): PlannedModel {
+/** What is said of the model itself, and its configuration. */
+function describedModel(flags: InfoFlags): Pick<PlannedModel, 'config' | 'checkpoint'> {
+  if (flags.size !== undefined) return { config: namedConfig(flags.size), checkpoint: undefined };
+  using checkpoint = new DiTCheckpoint(flags.model!, openOptions(flags));
+  tellNotes(checkpoint);
+  return { config: checkpoint.config, checkpoint: checkpointFacts(checkpoint) };
+}
+
+function plannedModel(flags: InfoFlags): PlannedModel {
+  const { config, checkpoint } = describedModel(flags);
   const { policy, period, cacheForm: form, cacheType: type, sequences, steps } = flags;
   requireOneOf('policy', policy, SCHEDULED_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
@@ -136,6 +161,7 @@ function plannedModel(flags: InfoFlags, config: DiTConfig): PlannedModel {
       rank: () => rank,
     });
   return {
+    checkpoint,
     config,
     session: session(policy),
     whole: session('none'),

@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { writeNpz } from '../../weights/npz.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
+import { note } from '../note.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { writeSingles } from '../pictures.js';
@@ -68,7 +69,7 @@ export function registerSample(program: Command): void {
     .option('--columns <n>', 'images in a row of the grid', integer('columns', 1), 10)
     .option(
       '--preview <n>',
-      'every n steps also write what is there to the grid --out: small pictures, made without the autoencoder',
+      'every n steps also write a small picture, made without the autoencoder: to --out, or where that is no .png to a file NAME.preview.png beside it',
       integer('preview', 1),
     )
     .option('--report <file>', 'also write the result, as of --json, to a file');
@@ -83,6 +84,10 @@ async function runSample(flags: SampleFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const out = flags.out ?? defaultOutput(flags, pipeline);
   checkOutput(flags, out);
+  if (flags.out === undefined && !pipeline.decoder.isPresent)
+    note(
+      `${flags.model} has no autoencoder: its latents are written as they are; --vae names one that makes pictures`,
+    );
   const drawn = flags.single === true || !out.endsWith('.npz');
   if (drawn && !pipeline.decoder.isIdentity) pipeline.decoder.checkpoint();
   const options: SampleOptions = {
@@ -192,8 +197,13 @@ function isPreviewed({ index, steps }: SampleStep, every: number): boolean {
 }
 
 function writePreview({ columns, single }: SampleFlags, out: string, step: SampleStep): void {
-  const path = single || !out.endsWith('.png') ? 'preview.png' : out;
+  const path = single || !out.endsWith('.png') ? previewBeside(out) : out;
   writeFileAtomic(path, grid(step.preview(), columns).toPng());
+}
+
+/** For results that are no picture themselves. */
+function previewBeside(out: string): string {
+  return out === '-' ? 'preview.png' : `${out.replace(/(\.npz|\/+)$/, '')}.preview.png`;
 }
 
 /** What was asked for, beside what the engine reports. */

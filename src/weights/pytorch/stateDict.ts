@@ -61,7 +61,7 @@ export function findStateDict(
   if (candidates.size === 0) return refuse(withoutWeights(root));
   const chosen = choose(candidates, nested);
   const others = nested.filter((key) => key !== chosen);
-  const note = `took the weights in '${chosen}'; ${others.map((key) => `'${key}'`).join(', ')} can be chosen by weightsKey`;
+  const note = `took the weights in '${chosen}'; ${others.map((key) => `'${key}'`).join(', ')} can be chosen by weightsKey (--weights-key on the command line)`;
   return { tensors: candidates.get(chosen)!, ...(chosen !== '' && others.length > 0 && { note }) };
 }
 

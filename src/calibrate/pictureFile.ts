@@ -1,10 +1,9 @@
 /** Pictures in files, a batch at a time: shape and type are known before any pixel is read. */
-import { fromByte, requirePictureType } from '../calibrate/pictureValues.js';
 import { FormatError } from '../errors.js';
 import { type Dtype, widenToFloat32 } from '../weights/dtypes.js';
 import type { NpzFile } from '../weights/npz.js';
 import type { SafetensorsFile } from '../weights/safetensors.js';
-import { type Pictures, slicePictures } from './pictures.js';
+import { fromByte, type Pictures, requirePictureType } from './pictureValues.js';
 
 export interface PictureSource {
   readonly shape: Pictures['shape'];
@@ -15,20 +14,6 @@ export interface PictureSource {
   /** What error messages call it. */
   readonly name: string;
   batches(count: number): Iterable<Pictures>;
-}
-
-export function picturesInMemory(pictures: Pictures): PictureSource {
-  const { shape } = pictures;
-  return {
-    shape,
-    greyAsOne: false,
-    bytes: false,
-    name: 'pictures',
-    *batches(count) {
-      for (let first = 0; first < shape[0]; first += count)
-        yield slicePictures(pictures, first, Math.min(count, shape[0] - first));
-    },
-  };
 }
 
 /**

@@ -1,0 +1,69 @@
+/** What `incache info` says of a checkpoint of a DiT beside its configuration: whose it is, and which parts of a pipeline are there. */
+import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
+import { IncacheError } from '../errors.js';
+import { tensorShapes } from '../models/config.js';
+import { scaleOf } from '../models/vae/config.js';
+import { isPictureSpace } from '../pipeline/picture.js';
+import { typesText } from './typesText.js';
+
+export interface CheckpointFacts {
+  readonly family: string;
+  /** The code whose names the tensors have. */
+  readonly layout: string;
+  /** As in `32 F32`. */
+  readonly types: string;
+  /** Pictures or latents, and how to get pictures. */
+  readonly draws: string;
+  readonly found: readonly string[];
+  /** Each with what to do about it. */
+  readonly missing: readonly string[];
+}
+
+export function checkpointFacts(checkpoint: DiTCheckpoint): CheckpointFacts {
+  const { family, layout, config } = checkpoint;
+  return {
+    family,
+    layout,
+    types: typesText([...tensorShapes(config).keys()].map((name) => checkpoint.entry(name).dtype)),
+    draws: drawnBy(checkpoint),
+    found: partsFound(checkpoint),
+    missing: partsMissing(checkpoint),
+  };
+}
+
+function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DiTCheckpoint): string[] {
+  const { scheduler: _, ...folders } = parts;
+  return [
+    ...(scheduler ? [`scheduler (${scheduler._class_name})`] : []),
+    ...Object.keys(folders),
+    ...(id2label ? [`id2label (${Object.keys(id2label).length} names)`] : []),
+  ];
+}
+
+function partsMissing({ config, files, settings, labels }: DiTCheckpoint): string[] {
+  const isLatent = !isPictureSpace(config.inChannels);
+  return [
+    ...(isLatent && !files.parts.vae ? ['vae (name one with --vae)'] : []),
+    ...(settings.scheduler ? [] : ["scheduler (Meta's DDIM; else --sampler)"]),
+    ...(labels.names.size > 0 ? [] : ['id2label (labels are numbers)']),
+  ];
+}
+
+function drawnBy({ config, files: { parts } }: DiTCheckpoint): string {
+  const { inChannels, inputSize } = config;
+  const square = (channels: number, side: number) => `${channels} x ${side} x ${side}`;
+  if (parts.vae === undefined && isPictureSpace(inChannels))
+    return `pictures, ${square(inChannels, inputSize)}`;
+  if (parts.vae === undefined) return `latents, ${square(inChannels, inputSize)}`;
+  try {
+    using vae = new VaeCheckpoint(parts.vae);
+    const { imageChannels, latentChannels } = vae.config;
+    if (latentChannels === inChannels)
+      return `pictures, ${square(imageChannels, inputSize * scaleOf(vae.config))}`;
+    return `latents: the vae has ${latentChannels} channels and not ${inChannels}`;
+  } catch (error) {
+    if (error instanceof IncacheError) return `latents: ${error.message}`;
+    throw error;
+  }
+}
