@@ -5,18 +5,18 @@
  *
  *     64  epoch      run number << 8 | threads taking part; bumped by the host to start a run
  *    128  arrivals   threads that have reached the barrier
- *    192  phase      bumped by the last thread to arrive
+ *    192  phase      bumped by the last thread to arrive, by two; odd when the run ends there
  *    256  joined     workers that are waiting for runs
  *    320  program    address of the operation records
  *    324  operations how many there are
  *    328  scratch    address of the threads' scratch regions
  *    332  stride     bytes of one scratch region
  *    336  strip      rows of a micro-kernel, 4 to 6
- *    340  abandoned  not 0: leave the barrier and the run, a thread has died
- *    344  pages      size of the memory when the run was started, in pages of 64 KiB
+ *    340  pages      size of the memory when the run was started, in pages of 64 KiB
  *    384  failure    0, or 1 + the operation that found a value it cannot use
  *    388  place      which row of the operand held it
  *    392  value      what it was
+ *    396  stop       not 0: the run is to end with the operation that the threads are at
  *    448  tile       next tile of work of the operation that the threads are at
  *
  * `src/backend/wasm/control.ts` has the same table.
@@ -30,9 +30,9 @@ export const OPERATIONS: usize = 324;
 export const SCRATCH: usize = 328;
 export const SCRATCH_STRIDE: usize = 332;
 export const STRIP: usize = 336;
-export const ABANDONED: usize = 340;
-export const PAGES: usize = 344;
+export const PAGES: usize = 340;
 export const FAILURE: usize = 384;
 export const FAILURE_PLACE: usize = 388;
 export const FAILURE_VALUE: usize = 392;
+export const STOP: usize = 396;
 export const TILE: usize = 448;

@@ -7,18 +7,18 @@
  */
 import { AddArguments, add } from './add';
 import { AttentionArguments, attention } from './attention';
-import { arriveLast, currentPhase, isAbandoned, release, SPINS, waitPhase } from './barrier';
+import { arrive, isEnded, SPINS, waitForOthers, waitUntil } from './barrier';
 import { CalibratedLinearArguments, calibratedLinear } from './calibratedLinear';
 import { CalibratedMlpArguments, calibratedMlp } from './calibratedMlp';
 import { ChannelStatisticsArguments, channelStatistics } from './channelStatistics';
 import { EPOCH, JOINED, OPERATIONS, PAGES, PROGRAM, SCRATCH, SCRATCH_STRIDE, TILE } from './control';
 import { ConvolutionArguments, convolution } from './convolution';
 import { ElementwiseArguments } from './elementwise';
-import { enterOperation, hasFailed } from './failure';
+import { enterOperation } from './failure';
 import { GateResidualArguments, gateResidual } from './gateResidual';
 import { GatherRowsArguments, gatherRows } from './gatherRows';
 import { gelu } from './gelu';
-import { seeGrowth, wait } from './host';
+import { now, seeGrowth, wait } from './host';
 import { LayerNormModulateArguments, layerNormModulate } from './layerNormModulate';
 import { LinearArguments, linear } from './linear';
 import { LinearCombinationArguments, linearCombination } from './linearCombination';
@@ -43,27 +43,27 @@ class Operation {
 
 /** What `run` and `resume` return. */
 export const DONE: i32 = 0;
-/** A thread has not come to the barrier for a while: the host looks after it and calls `resume`. */
-export const WAITING: i32 = 1;
+/** The host's time is over. Workers go on without it; it calls `resume` when it has looked after other things. */
+export const LATER: i32 = 1;
 
 /** Where this thread is in the program. */
 let operationIndex: i32 = 0;
-let awaitedPhase: i32 = 0;
+/** Whether it waits at the barrier behind that operation. */
+let hasArrived: bool = false;
 let threads: i32 = 1;
+/** When the host wants to have its thread back. */
+let deadline: f64 = 0;
 
-/** The host's part of a run, as thread 0 of `threadCount`. Returns DONE or WAITING. */
-export function run(threadCount: i32): i32 {
+/** The host's part of a run, as thread 0 of `threadCount`. Returns DONE or LATER. */
+export function run(threadCount: i32, until: f64): i32 {
   threads = threadCount;
-  operationIndex = 0;
-  return proceed(0);
+  enter(0);
+  return resume(until);
 }
 
-/** Goes on with a run that returned WAITING. */
-export function resume(): i32 {
-  if (ASC_FEATURE_THREADS) {
-    if (!waitPhase(awaitedPhase, true)) return WAITING;
-    operationIndex++;
-  }
+/** Goes on with a run that returned LATER. */
+export function resume(until: f64): i32 {
+  deadline = until;
   return proceed(0);
 }
 
@@ -77,7 +77,7 @@ export function work(): void {
       threads = seen & 0xff;
       if (thread >= threads) continue;
       if (memory.size() < load<i32>(PAGES)) seeGrowth();
-      operationIndex = 0;
+      enter(0);
       proceed(thread);
     }
   }
@@ -96,32 +96,44 @@ function nextEpoch(seen: i32): i32 {
   }
 }
 
-/** Runs operations from `operationIndex` on. */
+function enter(index: i32): void {
+  operationIndex = index;
+  hasArrived = false;
+  enterOperation(index);
+  forgetPacked();
+}
+
+/** Runs operations from where this thread is. A worker returns when the run has ended. */
 function proceed(thread: i32): i32 {
+  const isHost = thread == 0;
   const count = load<i32>(OPERATIONS);
   const scratch = load<usize>(SCRATCH) + <usize>thread * load<usize>(SCRATCH_STRIDE);
   while (operationIndex < count) {
-    enterOperation(operationIndex);
-    if (hasFailed()) return DONE;
-    const operation = changetype<Operation>(load<usize>(PROGRAM) + <usize>operationIndex * OPERATION_BYTES);
-    forgetPacked();
-    takeTiles(operation, scratch);
-    if (!synchronize(thread)) return WAITING;
-    operationIndex++;
+    if (!hasArrived) {
+      if (!takeTiles(isHost, scratch)) return LATER;
+      arrive(threads);
+      hasArrived = true;
+    }
+    if (!isHost) waitForOthers();
+    else if (!waitUntil(deadline)) return LATER;
+    if (isEnded()) return DONE;
+    enter(operationIndex + 1);
   }
   return DONE;
 }
 
-/** Tiles of an operation until none is left. */
-function takeTiles(operation: Operation, scratch: usize): void {
+/** Tiles of an operation until none is left, or until the host's time is over: then it returns false. */
+function takeTiles(isHost: bool, scratch: usize): bool {
+  const operation = changetype<Operation>(load<usize>(PROGRAM) + <usize>operationIndex * OPERATION_BYTES);
   const code = operation.code;
   const tiles = operation.tiles;
   const a = operation.arguments;
-  for (;;) {
+  while (!(isHost && now() > deadline)) {
     const tile = nextTile();
-    if (tile >= tiles) return;
+    if (tile >= tiles) return true;
     runTile(code, a, tile, scratch);
   }
+  return false;
 }
 
 function nextTile(): i32 {
@@ -129,20 +141,6 @@ function nextTile(): i32 {
   const tile = load<i32>(TILE);
   store<i32>(TILE, tile + 1);
   return tile;
-}
-
-/** The last thread to arrive resets the counter of tiles. False when the host has waited too long. */
-function synchronize(thread: i32): bool {
-  if (ASC_FEATURE_THREADS) {
-    awaitedPhase = currentPhase();
-    if (!arriveLast(threads)) {
-      const arrived = waitPhase(awaitedPhase, thread == 0);
-      return arrived && !isAbandoned();
-    }
-    store<i32>(TILE, 0);
-    release();
-  } else store<i32>(TILE, 0);
-  return true;
 }
 
 /** The numbers are those of `src/backend/wasm/operation.ts`. */

@@ -123,7 +123,7 @@ export class Autoencoder implements Disposable {
     const tiling = tilingOf(this.config, tileSize);
     if (tiled === true && needsTiles(tiling, latent)) return this.#decodeTiles(latent, tileSize, signal);
     try {
-      return await this.#decodeWhole(latent);
+      return await this.#decodeWhole(latent, signal);
     } catch (error) {
       if (tiled !== 'auto' || !(error instanceof OutOfMemoryError) || !needsTiles(tiling, latent))
         throw error;
@@ -131,14 +131,14 @@ export class Autoencoder implements Disposable {
     }
   }
 
-  async #decodeWhole({ height, width, data }: Planes): Promise<Planes> {
+  async #decodeWhole({ height, width, data }: Planes, signal?: AbortSignal): Promise<Planes> {
     const plan = await this.#bind('decoder', { height, width });
     const scale = scaleOf(this.config);
     return {
       channels: this.config.imageChannels,
       height: height * scale,
       width: width * scale,
-      data: await plan.run('latents', data, 'image'),
+      data: await plan.run('latents', data, 'image', signal),
     };
   }
 
@@ -156,7 +156,7 @@ export class Autoencoder implements Disposable {
       for (const tile of tiles.flat()) {
         if (sizeOf(tile) !== size) continue;
         signal?.throwIfAborted();
-        decoded.set(tile, await this.#decodeWhole(cut(latent, tile)));
+        decoded.set(tile, await this.#decodeWhole(cut(latent, tile), signal));
       }
     return joinTiles(
       tiles.map((row) => row.map((tile) => decoded.get(tile)!)),

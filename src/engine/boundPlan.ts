@@ -24,10 +24,15 @@ export class BoundPlan implements Disposable {
     }
   }
 
-  /** Runs the plan on the values of its one input and returns those of its output `name`. */
-  async run(input: string, values: Float32Array, output: string): Promise<Float32Array> {
+  /** Runs the plan on the values of its one input and returns those of its output `name`; `signal` may end it early. */
+  async run(
+    input: string,
+    values: Float32Array,
+    output: string,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
     this.#tensors.get(input)!.write(values);
-    await this.#executable.run();
+    await this.#executable.run(signal);
     return this.#tensors.get(output)!.read() as Float32Array;
   }
 

@@ -141,7 +141,7 @@ export interface SampleOptions extends SamplerSettings {
   /** Images denoised together. Default: all, at most 16. */
   readonly batch?: number;
   readonly cache?: CacheOptions;
-  /** Stops the run, on `native` in the middle of a step too; it then throws the signal's reason. */
+  /** Stops the run, except on `cuda` in the middle of a step too; it then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

@@ -38,7 +38,7 @@ test('wasm-grow-race: a thread that does not know the size of the memory asks be
     const words = new Int32Array(memory.buffer);
     const wait = (address, expected) => void Atomics.wait(words, address / 4, expected);
     const seeGrowth = () => void (Atomics.add(words, ${COUNT}, 1), Atomics.notify(words, ${COUNT}));
-    new WebAssembly.Instance(module, { env: { memory }, host: { wait, seeGrowth } }).exports.work();`;
+    new WebAssembly.Instance(module, { env: { memory }, host: { wait, seeGrowth, now() {} } }).exports.work();`;
   const memory = new DeviceMemory(true);
   memory.allocate(16 * COUNT);
   const module = await loadModule(detectFeatures(), true);

@@ -27,7 +27,7 @@ test('out of memory says what was asked for, and leaves the device usable', asyn
 });
 
 test('a plan that does not fit gives back what it took', async () => {
-  const device = await openWasmDevice({ threads: 1 }, { maximumPages: 40 });
+  const device = await openWasmDevice({ threads: 1 }, { maximumPages: 50 });
   const bound = await bind(device, blockPlan());
   await assert.rejects(async () => {
     while (true) await device.compile(blockPlan(), bound);

@@ -13,6 +13,7 @@ import type {
 } from '../backend.js';
 import { bindTensors } from '../bindings.js';
 import { usableMemory } from '../machineLimits.js';
+import { RunQueue } from '../runQueue.js';
 import type { Binding, DeviceHandle } from './binding.js';
 import { native } from './errors.js';
 import { type ExecutionHost, NativeExecutable } from './executable.js';
@@ -47,8 +48,7 @@ export class NativeDevice implements Device, ExecutionHost {
   readonly binding: Binding;
   readonly #precisions: readonly FloatType[];
   readonly #handle: DeviceHandle;
-  /** Ends when the runs asked for so far have ended. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #runs = new RunQueue();
   #open = true;
   /** What has to go with the device, unless it was dropped before. */
   readonly #held = new Set<WeakRef<Disposing>>();
@@ -128,15 +128,13 @@ export class NativeDevice implements Device, ExecutionHost {
   }
 
   enqueue<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(run);
-    this.#queue = result.catch(() => {});
-    return result;
+    return this.#runs.add(run);
   }
 
   async dispose(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#queue;
+    await this.#runs.idle();
     for (const held of this.#held) held.deref()?.dispose();
     this.binding.closeDevice(this.#handle);
   }

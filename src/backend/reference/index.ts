@@ -13,9 +13,11 @@ import type {
 } from '../backend.js';
 import { bindTensors } from '../bindings.js';
 import { roundRowE4m3 } from '../e4m3.js';
+import { isSliceOver, turn } from '../eventLoop.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
 import { usableMemory } from '../machineLimits.js';
+import { RunQueue } from '../runQueue.js';
 import { runOp } from './dispatch.js';
 import { type BufferData, matrixOf } from './matrix.js';
 
@@ -121,6 +123,7 @@ class ReferenceDevice implements Device {
   readonly arithmetic = 'f64';
   readonly memoryLimit = usableMemory();
   memoryInUse = 0;
+  readonly #runs = new RunQueue();
   #disposed = false;
 
   allocate(rows: number, columns: number, type: BufferType = 'f32'): DeviceTensor {
@@ -144,13 +147,22 @@ class ReferenceDevice implements Device {
       return { data: tensors[id]?.data ?? own(), type, columns };
     });
     let disposed = false;
+    const requireAlive = () => {
+      this.#requireOpen();
+      if (disposed) throw new IncacheError(`plan '${plan.name}' has been disposed`);
+      for (const tensor of tensors) tensor?.requireAlive();
+    };
+    const run = async (signal?: AbortSignal) => {
+      if (isSliceOver()) await turn();
+      requireAlive();
+      for (const { op } of plan.ops) {
+        if (isSliceOver()) await turn();
+        signal?.throwIfAborted();
+        runOp(op, (view) => matrixOf(buffers[view.buffer]!, view));
+      }
+    };
     return {
-      run: async () => {
-        this.#requireOpen();
-        if (disposed) throw new IncacheError(`plan '${plan.name}' has been disposed`);
-        for (const tensor of tensors) tensor?.requireAlive();
-        for (const { op } of plan.ops) runOp(op, (view) => matrixOf(buffers[view.buffer]!, view));
-      },
+      run: (signal) => this.#runs.add(() => run(signal)),
       dispose: () => {
         disposed = true;
       },
@@ -159,6 +171,7 @@ class ReferenceDevice implements Device {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
+    await this.#runs.idle();
   }
 
   #requireOpen(): void {

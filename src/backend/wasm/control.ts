@@ -8,11 +8,11 @@ export const CONTROL = {
   scratch: 328,
   scratchStride: 332,
   strip: 336,
-  abandoned: 340,
-  pages: 344,
+  pages: 340,
   failure: 384,
   failurePlace: 388,
   failureValue: 392,
+  stop: 396,
   tile: 448,
 } as const;
 

@@ -11,6 +11,8 @@ import type {
   PlanBindings,
   WeightSource,
 } from '../backend.js';
+import { isSliceOver, turn } from '../eventLoop.js';
+import { RunQueue } from '../runQueue.js';
 import { defaultThreads } from '../threads.js';
 import { CONTROL } from './control.js';
 import { type ExecutionHost, WasmExecutable } from './executable.js';
@@ -78,8 +80,7 @@ export class WasmDevice implements Device, ExecutionHost {
   readonly arithmetic: string;
   readonly threads: number;
   #scratch: Scratch = { address: 0, stride: 0 };
-  /** Ends when the runs asked for so far have ended. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #runs = new RunQueue();
   #running = false;
   /** Blocks freed during a run, which may still use them. */
   #retired: number[] = [];
@@ -135,7 +136,7 @@ export class WasmDevice implements Device, ExecutionHost {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#queue;
+    await this.#runs.idle();
     await this.pool?.close();
   }
 
@@ -156,17 +157,17 @@ export class WasmDevice implements Device, ExecutionHost {
     this.#scratch = { address, stride };
   }
 
-  enqueue(program: Program, check: () => void): Promise<Failure | undefined> {
-    const result = this.#queue.then(() => this.#run(program, check));
-    this.#queue = result.catch(() => undefined);
-    return result;
+  enqueue(program: Program, check: () => void, signal?: AbortSignal): Promise<Failure | undefined> {
+    return this.#runs.add(() => this.#run(program, check, signal));
   }
 
-  async #run(program: Program, check: () => void): Promise<Failure | undefined> {
+  async #run(program: Program, check: () => void, signal?: AbortSignal): Promise<Failure | undefined> {
+    if (isSliceOver()) await turn();
     check();
+    signal?.throwIfAborted();
     this.#running = true;
     try {
-      return await this.#runner.run(program, this.#scratch);
+      return await this.#runner.run(program, this.#scratch, signal);
     } finally {
       this.#running = false;
       for (const address of this.#retired.splice(0)) this.memory.free(address);

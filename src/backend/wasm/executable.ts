@@ -21,7 +21,7 @@ export interface ExecutionHost extends MemoryHost {
   /** Makes the threads' scratch regions large enough. */
   reserveScratch(bytes: number): void;
   /** Runs a program when those before it have ended; `check` throws if it may no longer run. */
-  enqueue(program: Program, check: () => void): Promise<Failure | undefined>;
+  enqueue(program: Program, check: () => void, signal?: AbortSignal): Promise<Failure | undefined>;
 }
 
 export class WasmExecutable implements Executable {
@@ -62,8 +62,8 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  async run(): Promise<void> {
-    const failure = await this.#host.enqueue(this.#program, () => this.#requireAlive());
+  async run(signal?: AbortSignal): Promise<void> {
+    const failure = await this.#host.enqueue(this.#program, () => this.#requireAlive(), signal);
     if (failure) throw new IncacheError(describe(this.#plan, failure));
   }
 

@@ -4,10 +4,10 @@ import { packageFile } from '../../packageFile.js';
 import type { Features } from './features.js';
 
 export interface KernelExports {
-  /** Runs the program as thread 0 of `threads`: 0 done, 1 waiting for a thread. */
-  run(threads: number): number;
+  /** Runs the program as thread 0 of `threads`: 0 done; 1 not yet, and it is later than `until`, a `performance.now()`. */
+  run(threads: number, until: number): number;
   /** Goes on with a run that returned 1. */
-  resume(): number;
+  resume(until: number): number;
   /** What a worker does for as long as it lives. */
   work(): never;
   /** The micro-kernel, for choosing the rows of its strips. */
@@ -49,7 +49,9 @@ export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memo
   };
   // Growing by nothing tells this thread what others have grown.
   const seeGrowth = () => void memory.grow(0);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { wait, seeGrowth } });
+  const now = () => performance.now();
+  const host = { wait, seeGrowth, now };
+  const { exports } = new WebAssembly.Instance(module, { env: { memory }, host });
   return exports as unknown as KernelExports;
 }
 

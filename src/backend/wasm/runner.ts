@@ -1,5 +1,6 @@
 /** Starts programs on all threads of a device and looks after the threads while they run. */
 import { IncacheError } from '../../errors.js';
+import { sliceEnd, turn } from '../eventLoop.js';
 import { CONTROL } from './control.js';
 import type { DeviceMemory } from './memory.js';
 import type { KernelExports } from './modules.js';
@@ -20,7 +21,10 @@ export interface Scratch {
   readonly stride: number;
 }
 
+/** What `run` and `resume` of the kernels return when all threads have left the run. */
 const DONE = 0;
+/** More tiles than any operation has, so that no thread finds another one. */
+const NO_TILES = 2 ** 30;
 
 export class Runner {
   readonly #memory: DeviceMemory;
@@ -33,16 +37,21 @@ export class Runner {
     this.#pool = pool;
   }
 
-  /** Runs a program to its end, or to the operation that reports a failure. */
-  async run(program: Program, scratch: Scratch): Promise<Failure | undefined> {
+  /**
+   * Runs a program to its end, or to the operation that reports a failure. Between slices of computing it returns to the event
+   * loop; workers go on meanwhile. Rejects with the reason of `signal` when that is aborted.
+   */
+  async run(program: Program, scratch: Scratch, signal?: AbortSignal): Promise<Failure | undefined> {
     this.#requireThreads();
     this.#prepare(program, scratch);
-    let state = this.#kernels.run(this.#startThreads());
+    let state = this.#kernels.run(this.#startThreads(), sliceEnd());
     while (state !== DONE) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await turn();
       this.#requireThreads();
-      state = this.#kernels.resume();
+      if (signal?.aborted) this.#stop();
+      state = this.#kernels.resume(sliceEnd());
     }
+    signal?.throwIfAborted();
     return this.#failure();
   }
 
@@ -54,6 +63,8 @@ export class Runner {
     view.setUint32(CONTROL.scratch, scratch.address, true);
     view.setUint32(CONTROL.scratchStride, scratch.stride, true);
     view.setUint32(CONTROL.failure, 0, true);
+    view.setUint32(CONTROL.stop, 0, true);
+    view.setUint32(CONTROL.tile, 0, true);
     view.setUint32(CONTROL.pages, this.#memory.pages, true);
   }
 
@@ -68,12 +79,19 @@ export class Runner {
     return threads;
   }
 
-  /** Throws when a worker has died, after telling the others to leave the run. */
+  /** Makes all threads leave the run at the next barrier, and come there without taking another tile. */
+  #stop(): void {
+    const words = new Int32Array(this.#memory.memory.buffer);
+    // In this order: a thread that opens the next operation, and with it its tiles, looks at `stop` afterwards.
+    Atomics.store(words, CONTROL.stop / 4, 1);
+    Atomics.store(words, CONTROL.tile / 4, NO_TILES);
+  }
+
+  /** Throws when a worker has died, after telling those that wait for it to leave the run. */
   #requireThreads(): void {
     if (this.#pool?.failure === undefined) return;
     const words = new Int32Array(this.#memory.memory.buffer);
-    Atomics.store(words, CONTROL.abandoned / 4, 1);
-    Atomics.add(words, CONTROL.phase / 4, 1);
+    Atomics.store(words, CONTROL.phase / 4, (Atomics.load(words, CONTROL.phase / 4) + 2) | 1);
     Atomics.notify(words, CONTROL.phase / 4);
     throw new IncacheError(
       `a thread of the wasm backend has died (${this.#pool.failure}); open a new device to go on`,
