@@ -2,14 +2,16 @@
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { IncacheError } from '../errors.js';
 
 /** Writes chunks of a file in order. */
@@ -106,10 +108,16 @@ export function writeFileAtomic(path: string, data: Uint8Array | string): void {
 
 function targetOf(path: string): string {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (!status) return path;
+  if (!status) return unwrittenTarget(path);
   if (status.isDirectory()) throw new Error('it is a folder');
   if (!status.isFile()) throw new Error('it is not a regular file');
   return realpathSync(path);
+}
+
+/** Where a link leads whose file is not there yet. Links that lead nowhere else have failed before. */
+function unwrittenTarget(path: string): string {
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+  return isLink ? unwrittenTarget(resolve(dirname(path), readlinkSync(path))) : path;
 }
 
 function writeWhole(file: number, chunk: Uint8Array): void {

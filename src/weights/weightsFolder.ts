@@ -3,8 +3,13 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArgumentError, FormatError, IncacheError } from '../errors.js';
 
+/** Nothing that cannot be looked at is one, as a link to itself; who opens it then says why. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 interface WeightsName {

@@ -1,6 +1,6 @@
 /** Files that are not what they claim to be: models, factors, schedules. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
@@ -35,9 +35,13 @@ const entry = (shape: unknown, offsets: unknown, dtype = 'F32') => ({ dtype, sha
 const good = readFileSync(tiny);
 mkdirSync(inputs.path('folder'));
 
+const loop = inputs.path('loop.safetensors');
+symlinkSync(loop, loop);
+
 /** Files, and what is said of them. */
 const DAMAGED: readonly (readonly [name: string, path: string, says: string])[] = [
   ['missing', inputs.path('none.safetensors'), 'ENOENT'],
+  ['a link to itself', loop, 'ELOOP'],
   ['a folder without weights', inputs.path('folder'), 'has no file of weights'],
   ['empty', written('empty', ''), 'it has only 0 bytes'],
   ['shorter than its length', written('seven', good.subarray(0, 7)), 'it has only 7 bytes'],

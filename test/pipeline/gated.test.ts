@@ -133,9 +133,11 @@ for (const backend of PRESENT)
         assert.equal(pipeline().plan(options).stepMacs, plan.stepMacs, 'the most that it may take');
       });
 
-      test(`${policy} starts anew with every batch`, async () => {
+      test(`gates-and-batch: ${policy} starts anew with every batch, which the report says`, async () => {
         const cache = cacheOf(policy, THRESHOLDS[policy]);
         const { latents, report } = await run(cache, { batch: 1 });
+        assert.equal(report.batch, 1);
+        assert.equal((await run(cache)).report.batch, LABELS.length);
         for (const image of LABELS.keys()) {
           const noise = NOISE.slice(image * SIZE, (image + 1) * SIZE);
           const alone = await run(cache, { labels: [LABELS[image]!], noise });

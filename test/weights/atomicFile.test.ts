@@ -43,6 +43,31 @@ describe('atomic files', () => {
     rmSync(link);
   });
 
+  test('links to a file that is not there yet make the file and stay links', unix, () => {
+    const [first, second, fresh] = ['first', 'second', 'fresh'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    symlinkSync('second', first);
+    symlinkSync(fresh, second);
+    writeFileAtomic(first, 'new');
+    assert.equal(readFileSync(fresh, 'utf8'), 'new');
+    assert.deepEqual([readlinkSync(first), readlinkSync(second)], ['second', fresh]);
+    for (const made of [first, second, fresh]) rmSync(made);
+  });
+
+  test('a link to itself is a sentence', unix, () => {
+    const link = join(folder, 'loop');
+    symlinkSync('loop', link);
+    assert.throws(() => writeFileAtomic(link, 'x'), {
+      name: 'IncacheError',
+      message: /^cannot write .*loop: ELOOP/,
+    });
+    assert.ok(lstatSync(link).isSymbolicLink());
+    rmSync(link);
+  });
+
   test('what is no regular file is refused, not replaced', unix, async () => {
     const place = join(folder, 'socket');
     const server = createServer().listen(place);
