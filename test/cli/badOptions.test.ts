@@ -34,7 +34,11 @@ describe('commands', { concurrency: 2 }, () =>
       says: ["unknown option '--prompt'", 'choose them with --labels'],
     },
     { name: 'missing value', args: ['sample', '--steps'], says: ['--steps <n>', 'argument missing'] },
-    { name: 'an argument too many', args: ['info', 'model.safetensors'], says: ["'info'", 'got 1'] },
+    {
+      name: 'an argument too many',
+      args: ['info', 'model.safetensors', 'other.safetensors'],
+      says: ["'info'", 'got 2'],
+    },
     { name: 'two of one kind', args: ['info', '--model', 'x', '--size', 'y'], says: ['--size', '--model'] },
   ]),
 );
