@@ -1,6 +1,6 @@
 /** An operation exists under one name everywhere: types, file form, reference, wasm, native, CUDA, conformance. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { OP_NAMES } from '../../src/plan/schema.js';
@@ -10,6 +10,15 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 test('every operation has conformance cases', () => {
   assert.deepEqual(Object.keys(CASES).sort(), [...OP_NAMES].sort());
+});
+
+test('every operation is in a plan that fuzzing begins with', () => {
+  const folder = `${root}test/data/fuzz/plan`;
+  const seeds = readdirSync(folder).map((name) => readFileSync(`${folder}/${name}`, 'latin1'));
+  assert.deepEqual(
+    OP_NAMES.filter((op) => !seeds.some((seed) => seed.includes(`"op":"${op}"`))),
+    [],
+  );
 });
 
 const PLACES = [
