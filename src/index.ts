@@ -118,6 +118,7 @@ export {
 } from './export/convert.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
+export { type SampledFile, type SampleFileOptions, sampleModelFile } from './export/sampleModelFile.js';
 export type { CacheForm } from './models/actions.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
 export { type Label, LabelTable } from './models/labelTable.js';

@@ -103,13 +103,21 @@ export interface SamplerRequest extends SamplerSettings {
 export function createSampler(name: SamplerName, request: SamplerRequest): Sampler {
   requireOneOf('sampler', name, SAMPLER_NAMES);
   requireSettings(name, request);
-  const { steps: table, initialScale, needsVariance } = tableOf(name, request);
-  if (needsVariance && request.predictsVariance === false)
+  const table = tableOf(name, request);
+  if (table.needsVariance && request.predictsVariance === false)
     throw new ArgumentError(
       'variance',
       'learned',
       'fixed-large or fixed-small: this model does not predict a variance',
     );
+  return samplerOfTable(name, table);
+}
+
+/** The sampler that follows a table, wherever it is from. */
+export function samplerOfTable(
+  name: SamplerName,
+  { steps: table, initialScale, needsVariance }: SchedulerTable,
+): Sampler {
   return {
     name,
     table,

@@ -7,7 +7,7 @@ import type { DiTConfig } from '../models/config.js';
 import { isGuided, type Sequences, sequencesOf } from './sequences.js';
 
 export interface BatchNetworkOptions {
-  readonly config: DiTConfig;
+  readonly config: Pick<DiTConfig, 'inChannels' | 'inputSize' | 'classes' | 'learnSigma'>;
   readonly session: DenoisingSession;
   readonly labels: readonly number[];
   readonly guidanceScale: number;

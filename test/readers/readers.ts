@@ -11,6 +11,7 @@ import { cacheOptions } from '../../src/cli/cacheFlags.js';
 import { samplerOfScheduler, schedulerTable } from '../../src/diffusion/scheduler.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { readStatistics } from '../../src/evaluate/statisticsFile.js';
+import { readHeader } from '../../src/export/readHeader.js';
 import { parsePlan, serializePlan } from '../../src/plan/file.js';
 import { readJsonObject } from '../../src/weights/jsonFile.js';
 import { NpzFile, writeNpz } from '../../src/weights/npz.js';
@@ -113,9 +114,10 @@ export const READERS: readonly Reader[] = [
     name: 'model file',
     extension: 'incache',
     structure: 'header',
-    samples: () => [join(DATA, 'tiny.incache')],
+    samples: () => [join(DATA, 'tiny.incache'), join(DATA, 'fuzz/model/decoder')],
     read: (path) => {
       using file = SafetensorsFile.open(path);
+      readHeader(file);
       readAll(file);
     },
   },
