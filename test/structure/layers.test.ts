@@ -19,7 +19,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],
   calibrate: ['backend', 'cache', 'diffusion', 'engine', 'models', 'plan', 'weights'],
   experiment: ['cache', 'calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
-  export: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
+  export: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan', 'weights'],
 };
 
