@@ -14,7 +14,7 @@ const WHAT: Readonly<Record<OwnFile, string>> = {
   factors: 'factors of incache calibrate, which belong to --factors or the option factors',
   errors: 'errors of incache measure, which belong to --errors or the option errors',
   'exported model':
-    'a model file of incache export, which programs that embed libincache sample; sample the checkpoint that it was made from',
+    'a model file of incache export, which programs that embed libincache sample, and sampleModelFile in Node; here the checkpoint that it was made from is needed',
 };
 
 /** Throws a `FormatError` that says what the file is instead of a checkpoint. */
