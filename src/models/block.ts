@@ -4,7 +4,8 @@ import type { View } from '../plan/types.js';
 import type { BlockActions, BlockLinear } from './actions.js';
 import { layerName } from './actions.js';
 import type { DiTConfig } from './config.js';
-import { type LinearContext, LinearEmitter, type LinearGroup } from './linearEmitter.js';
+import type { LinearContext, LinearGroup } from './linearContext.js';
+import { LinearEmitter } from './linearEmitter.js';
 
 /** What adaLN gives a sublayer: one row an image, hidden columns each. */
 export interface Modulation {

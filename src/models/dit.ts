@@ -8,7 +8,7 @@ import type { FloatType, Plan, View } from '../plan/types.js';
 import type { BlockActions } from './actions.js';
 import { emitBlock } from './block.js';
 import { type DiTConfig, embedderPrefixes, FREQUENCY_SIZE, outChannels, tokensOf } from './config.js';
-import type { CacheLayout, LinearTap } from './linearEmitter.js';
+import type { CacheLayout, LinearTap } from './linearContext.js';
 
 /** Columns of the modulation table: six vectors a block, two for the final layer. */
 export function modulationWidth(config: DiTConfig): number {

@@ -10,7 +10,7 @@ import { computeAll } from './actions.js';
 import { emitBlock, emitModulated, type Modulation, modulationsOf } from './block.js';
 import { type DiTConfig, tokensOf } from './config.js';
 import { emitFinalLayer, emitModulation, emitTokens } from './dit.js';
-import type { CacheLayout } from './linearEmitter.js';
+import type { CacheLayout } from './linearContext.js';
 
 /**
  * What a gate tells the relative change of:

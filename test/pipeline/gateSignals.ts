@@ -7,7 +7,7 @@ import { exposeResidual, residualOutput } from '../../src/evaluate/exposeResidua
 import { computeAll } from '../../src/models/actions.js';
 import { tokensOf } from '../../src/models/config.js';
 import { emitTokens } from '../../src/models/dit.js';
-import type { LinearTap } from '../../src/models/linearEmitter.js';
+import type { LinearTap } from '../../src/models/linearContext.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
