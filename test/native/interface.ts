@@ -5,7 +5,17 @@ import { run } from './tools.js';
 /** `tree`: where CMake has built the tests. */
 export function testInterface(tree: string): void {
   describe('the C interface', () => {
-    for (const name of ['pool', 'plan', 'misuse', 'model', 'replay_plan', 'replay_model', 'replay_json'])
+    for (const name of [
+      'pool',
+      'plan',
+      'thread_bits',
+      'misuse',
+      'bad_plans',
+      'model',
+      'replay_plan',
+      'replay_model',
+      'replay_json',
+    ])
       for (const instructionSet of ['', 'portable'])
         test(`${name}, with ${instructionSet || 'the best'} kernels`, () => {
           const options = ['--test-dir', tree, '--output-on-failure', '--no-tests=error'];
