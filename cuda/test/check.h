@@ -204,6 +204,12 @@ inline LaunchContext hopperContext(int multiprocessors) {
   return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
 }
 
+// After launches on that stream: waits for them, and fails with what was wrong.
+inline void finishRun(const char *name) {
+  const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(hopperContext(1).stream);
+  expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", name, cudaGetErrorString(error != cudaSuccess ? error : ended));
+}
+
 // Runs an operation as the plugin would: scratch poisoned, launched, waited for.
 inline void runOn(const Chip &chip, const CudaKernel &kernel, const BoundOp &b) {
   cudaStream_t stream;
