@@ -1,0 +1,87 @@
+/** How random one-operation plans are made: shapes that fit no tile, operands that are views into larger buffers. */
+import type { Op, Plan, PlanBuffer, View } from '../../../src/plan/types.js';
+import { validatePlan } from '../../../src/plan/validate.js';
+import type { Random } from '../../support/random.js';
+
+export interface ConformanceCase {
+  readonly plan: Plan;
+  /** Host values of every weight, input and state buffer, by name. */
+  readonly values: ReadonlyMap<string, Float32Array | Int32Array>;
+  /** Largest relative L2 error of the written views against float64. */
+  readonly tolerance: number;
+}
+
+/** Makes random cases of one operation. */
+export type CaseMaker = (random: Random) => ConformanceCase;
+
+/** Collects the buffers of a case and their values; views in, a checked plan of one operation out. */
+export class CaseBuilder {
+  readonly #buffers: PlanBuffer[] = [];
+  readonly #values = new Map<string, Float32Array | Int32Array>();
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  weight(rows: number, columns: number, scale = 1 / Math.sqrt(columns)): View {
+    return this.#view('weight', rows, columns, (count) => this.#random.normals(count, scale));
+  }
+
+  /** Everything a case reads or writes besides weights is state, so that guard bands can be inspected. */
+  state(rows: number, columns: number, scale = 1): View {
+    return this.#view('state', rows, columns, (count) => this.#random.normals(count, scale));
+  }
+
+  /** A state whose values are those of `view`, moved a little: a cached tensor of the step before. */
+  near(view: View, amount: number): View {
+    const buffer = this.#buffers[view.buffer]!;
+    const values = this.#values.get(buffer.name)!;
+    const moved = Float32Array.from(values, (value) => value + amount * this.#random.normal());
+    return { ...view, buffer: this.#add({ ...buffer, role: 'state' }, moved) };
+  }
+
+  poisoned(rows: number, columns: number): View {
+    return this.#view('state', rows, columns, (count) => new Float32Array(count).fill(Number.NaN));
+  }
+
+  integers(rows: number, minimum: number, maximum: number): View {
+    const values = Int32Array.from({ length: rows }, () => this.#random.integer(minimum, maximum));
+    const buffer = this.#add({ role: 'input', type: 'i32', rows, columns: 1 }, values);
+    return { buffer, row: 0, rows, column: 0, columns: 1 };
+  }
+
+  finish(op: Op, tolerance: number): ConformanceCase {
+    const plan: Plan = { name: `one ${op.op}`, buffers: this.#buffers, ops: [{ layer: '', op }] };
+    validatePlan(plan);
+    return { plan, values: this.#values, tolerance };
+  }
+
+  /** Half of the views lie inside a larger buffer, with rows and columns around them. */
+  #view(
+    role: 'weight' | 'state',
+    rows: number,
+    columns: number,
+    fill: (count: number) => Float32Array,
+  ): View {
+    const margin = () => (this.#random.uniform() < 0.5 ? 0 : this.#random.integer(0, 7));
+    const [row, column, below, right] = [margin(), margin(), margin(), margin()];
+    const size = { rows: row + rows + below, columns: column + columns + right };
+    const values = fill(size.rows * size.columns);
+    const buffer = this.#add({ role, type: 'f32', ...size }, values);
+    return { buffer, row, rows, column, columns };
+  }
+
+  #add(buffer: Omit<PlanBuffer, 'name'>, values: Float32Array | Int32Array): number {
+    const { role, type, rows, columns } = buffer;
+    const name = `b${this.#buffers.length}`;
+    this.#values.set(name, values);
+    return this.#buffers.push({ name, role, type, rows, columns }) - 1;
+  }
+}
+
+/** Images and tokens of an image, so that their product is the number of rows. */
+export function rowsOf(random: Random): { images: number; rows: number } {
+  const images = random.integer(1, 3);
+  return { images, rows: images * random.integer(1, 47) };
+}
