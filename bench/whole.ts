@@ -12,6 +12,7 @@ import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
 import { int8Error } from './whole/int8Error.js';
 import { openCheckpoint } from './whole/openCheckpoint.js';
+import { picture } from './whole/picture.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { trajectory } from './whole/trajectory.js';
@@ -20,6 +21,7 @@ import { trajectory } from './whole/trajectory.js';
 const MEASUREMENTS = {
   ddim50,
   decoder,
+  picture,
   trajectory,
   startUp,
   int8Error,

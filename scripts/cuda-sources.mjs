@@ -5,25 +5,24 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-/** Not compiled by nvcc into a kernel. */
-const ELSEWHERE = /^(test|emulator|runtime)\//;
+import { dirname, join, relative } from 'node:path';
 
 const recordOf = (root) => join(root, 'cuda/report.sha256');
 
-/** sha256 over the names and contents of all sources, in hexadecimal. */
+/** sha256 over the names and contents of the units and of all that they include, in hexadecimal. */
 export function hashSources(root) {
-  const cuda = readdirSync(join(root, 'cuda'), { recursive: true })
-    .map((name) => name.replaceAll('\\', '/'))
-    .filter((name) => /\.(cu|cuh|h)$/.test(name) && !ELSEWHERE.test(name))
-    .map((name) => `cuda/${name}`);
-  const core = readdirSync(join(root, 'cpp/core'))
-    .filter((name) => name.endsWith('.h'))
-    .map((name) => `cpp/core/${name}`);
+  const found = new Set();
+  const visit = (file) => {
+    if (found.has(file) || !existsSync(file)) return;
+    found.add(file);
+    for (const [, included] of readFileSync(file, 'utf8').matchAll(/^\s*#include "([^"]+)"/gm))
+      visit(join(dirname(file), included));
+  };
+  for (const folder of ['cuda', 'cuda/common'])
+    for (const name of readdirSync(join(root, folder)))
+      if (name.endsWith('.cu')) visit(join(root, folder, name));
   const hash = createHash('sha256');
-  for (const name of [...cuda, ...core, 'cpp/include/incache.h'].sort())
-    hash.update(`${name}\n`).update(readFileSync(join(root, name)));
+  for (const file of [...found].sort()) hash.update(`${relative(root, file)}\n`).update(readFileSync(file));
   return hash.digest('hex');
 }
 

@@ -26,8 +26,6 @@ interface DecoderContender extends Contender {
 
 const LATENT_SIDE = 32;
 const ROUNDS = 7;
-/** Longer than the threads of onnxruntime-node spin after a run. */
-const PAUSE = 60;
 const PEERS = { native: 'onnxruntime-node', wasm: 'onnxruntime-web' } as const;
 const TOLERANCE = { f32: 1e-4, bf16: 5e-2 } as const;
 
@@ -48,7 +46,7 @@ export async function decoder(rounds = ROUNDS, side = LATENT_SIDE, devices = pre
   const loops = await openLoops();
   const loopList = Object.values(loops);
   const all = [...loopList, ...contenders];
-  const times = await interleave(all, { rounds, warmUp: 1, pause: PAUSE });
+  const times = await interleave(all, { rounds, warmUp: 1 });
   const statistics = await Promise.all(times.map(statisticsOf));
   const of = (name: string | undefined) => statistics[all.findIndex((one) => one.name === name)];
   const rows = contenders.map(({ name, loop, peer }, i): DecoderRow => {

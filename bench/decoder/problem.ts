@@ -26,6 +26,8 @@ export interface DecoderProblem {
   readonly latents: Tensor;
   /** By canonical name; weights keep the variance of what they are given. */
   readonly tensor: (name: string) => Tensor;
+  /** Every weight, in the shape that a checkpoint has it. */
+  readonly shapes: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly flops: number;
 }
 
@@ -59,5 +61,9 @@ export function decoderProblem(side: number): DecoderProblem {
       shape.reduce((a, b) => a * b),
     ),
   };
-  return { side, latents, tensor, flops: 2 * planCost(plan).macs };
+  const shapes = weights.map(({ name, rows, columns }) => ({
+    name,
+    shape: rows === 1 ? [columns] : [rows, columns],
+  }));
+  return { side, latents, tensor, shapes, flops: 2 * planCost(plan).macs };
 }

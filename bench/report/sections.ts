@@ -7,6 +7,7 @@ import { type DecoderRow, decoderTable } from '../decoder/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
 import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
+import { type PictureRow, pictureTable } from '../whole/picture.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
 import { type StartUpRow, startUpTable } from '../whole/startUp.js';
 import { contendersChart, linearChart } from './bars.js';
@@ -53,6 +54,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   cuda: (rows: readonly CudaRow[]) => cudaTables(rows),
   ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
   decoder: (rows: readonly DecoderRow[]) => decoderTable(rows),
+  picture: (rows: readonly PictureRow[]) => pictureTable(rows),
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
   residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
