@@ -7,7 +7,15 @@ import { linearPlan } from '../../bench/kernels/linear.js';
 import { parseOptions } from '../../bench/options.js';
 import { planCost } from '../../src/plan/cost.js';
 
-const KERNELS = ['linear', 'calibratedLinear', 'calibratedMlp', 'attention', 'layerNormModulate'];
+const KERNELS = [
+  'linear',
+  'calibratedLinear',
+  'calibratedMlp',
+  'attention',
+  'layerNormModulate',
+  'convolution',
+  'norm',
+];
 
 describe('cases', () => {
   const all = kernelCases();

@@ -1,6 +1,6 @@
 /** From a model to its factors: every method and source, and what is refused. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type CalibrateOptions, calibrate } from '../../src/calibrate/calibrate.js';
 import { FACTOR_METHODS, type FactorMethod } from '../../src/calibrate/factors.js';
@@ -189,14 +189,13 @@ describe('calibrate', () => {
     await calibrate(model, { method: 'svd', rank: RANK });
   });
 
-  test('factors are refused for another model, with both hashes', async () => {
+  test('factors are refused for another model, with both names and hashes', async () => {
     const factors = await calibrate(other, { method: 'svd', rank: RANK });
     const cache = { policy: 'calibrated', factors } as const;
     await other.generate({ labels: [0], steps: 2, cache });
-    const refused = {
-      name: 'IncacheError',
-      message: new RegExp(`${other.checkpoint.hash}.*${model.checkpoint.hash}`),
-    };
+    const named = ({ checkpoint }: DiTPipeline) =>
+      `${basename(checkpoint.path)} \\(hash ${checkpoint.hash.slice(0, 12)}\\)`;
+    const refused = { name: 'IncacheError', message: new RegExp(`${named(other)}.*${named(model)}`) };
     await assert.rejects(model.generate({ labels: [0], steps: 2, cache }), refused);
     assert.throws(() => model.plan({ labels: [0], steps: 2, cache }), refused);
   });

@@ -103,7 +103,7 @@ describe('evaluate', { concurrency: 2 }, () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill('SIGINT');
     const { code, stdout, stderr } = await result;
-    assert.deepEqual([code, stdout, stderr], [130, '', '']);
+    assert.deepEqual([code, stdout, stderr], [130, '', 'incache: interrupted\n']);
     assert.deepEqual(place.files, ['run']);
   });
 });

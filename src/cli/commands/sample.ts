@@ -89,7 +89,7 @@ async function runSample(flags: SampleFlags): Promise<void> {
       `${flags.model} has no autoencoder: its latents are written as they are; --vae names one that makes pictures`,
     );
   const drawn = flags.single === true || !out.endsWith('.npz');
-  if (drawn && !pipeline.decoder.isIdentity) pipeline.decoder.checkpoint();
+  if (drawn) requireDecoder(pipeline, out);
   const options: SampleOptions = {
     labels: labelsOf(flags, pipeline.checkpoint.labels),
     ...sampling,
@@ -139,6 +139,17 @@ function macRatio(pipeline: DiTPipeline, options: SampleOptions, { report }: Sam
 function defaultOutput({ single }: SampleFlags, { decoder }: DiTPipeline): string {
   if (!decoder.isPresent) return 'samples.npz';
   return single ? 'samples' : 'samples.png';
+}
+
+/** A picture of latents needs an autoencoder, which is opened before the work. */
+function requireDecoder({ decoder, config }: DiTPipeline, out: string): void {
+  if (!decoder.isPresent)
+    throw new ArgumentError(
+      'out',
+      out,
+      `a name that ends in .npz, for arrays: the model has ${config.inChannels} latent channels and no autoencoder in a folder 'vae' beside it; --vae names one that makes pictures`,
+    );
+  if (!decoder.isIdentity) decoder.checkpoint();
 }
 
 /** Fails before the work, not after it. */
