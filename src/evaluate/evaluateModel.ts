@@ -4,6 +4,7 @@ import type { SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject } from '../errors.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../pipeline/options.js';
+import { isPictureSpace } from '../pipeline/picture.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { planCost } from '../plan/cost.js';
 import { type EvaluateRunResult, evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
@@ -162,7 +163,7 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
   if (options.precisionRecall && !reference?.rows)
     throw new ArgumentError('reference', reference && 'statistics', 'images, for precision and recall');
   if (npz === undefined) return;
-  if (channels !== 1 && channels !== 3)
+  if (!isPictureSpace(channels))
     throw new ArgumentError('npz', npz, `no file: the model's ${channels} latent channels need a decoder`);
 }
 

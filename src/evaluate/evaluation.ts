@@ -1,5 +1,6 @@
 /** All metrics of one set of samples, gathered image by image in constant memory. */
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
+import { isPictureSpace } from '../pipeline/picture.js';
 import { type Accumulator, restoreState } from './accumulator.js';
 import type { ExtractedFeatures, FeatureExtractor } from './featureExtractor.js';
 import { frechetDistanceOnThread } from './frechetThread.js';
@@ -218,7 +219,7 @@ export class Evaluation {
       const [sample, whole] = [samples.subarray(first, first + size), uncached.subarray(first, first + size)];
       this.#relativeL2.add(sample, whole);
       // Latents are not bounded by a peak.
-      if (channels !== 1 && channels !== 3) continue;
+      if (!isPictureSpace(channels)) continue;
       const decibels = psnr(sample, whole);
       const same = decibels === Number.POSITIVE_INFINITY;
       this.#identical.add(same ? 1 : 0);

@@ -217,7 +217,7 @@ function previewBeside(out: string): string {
   return out === '-' ? 'preview.png' : `${out.replace(/(\.npz|\/+)$/, '')}.preview.png`;
 }
 
-/** What was asked for, beside what the engine reports. */
+/** The options of the run, beside what the engine reports. */
 function describeRun(flags: SampleFlags, options: SampleOptions): Record<string, unknown> {
   const { weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
