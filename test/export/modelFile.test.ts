@@ -10,16 +10,14 @@ import type { ModelHeader } from '../../src/export/format.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
 import { type SampleFileOptions, sampleModelFile } from '../../src/export/sampleModelFile.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { sharedPipeline, withTinyPipeline } from '../pipeline/tinyPipeline.js';
-import { type AnyHeader, changeHeader, rename } from '../support/changeHeader.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
-import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
-import { TINY, type TinyModelOptions, writeTinyModel } from '../support/tinyModel.js';
+import { TINY, type TinyModelOptions } from '../support/tinyModel.js';
 
 const folder = temporaryFolder();
 const path = (name: string) => join(folder, name);
@@ -246,111 +244,6 @@ describe('the file', () => {
     };
     assert.deepEqual(await typesOf('f32'), new Set(['f32', 'i32']));
     assert.deepEqual(await typesOf('bf16'), new Set(['f32', 'i32', 'bf16']));
-  });
-});
-
-const DAMAGED: readonly [change: (header: AnyHeader) => void, message: RegExp][] = [
-  [(header) => (header.version = 3), /version is not one that this incache reads: 1 or 2$/],
-  [(header) => delete header.decoder, /decoder is not an object$/],
-  [({ decoder }) => decoder.width++, /plan 'decoder': buffer 'image' is not output, f32, 1 x 816$/],
-  [({ decoder }) => (decoder.channels = 2), /decoder\.channels is not 1 or 3$/],
-  [({ decoder }) => (decoder.plan.ops = 1), /not a plan: ops is not a list$/],
-  [
-    ({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.weight', 'final_layer.linear.weight'),
-    /tensor 'final_layer\.linear\.weight' is not of 8 x 36 elements$/,
-  ],
-  [(header) => (header.steps[0].plan = 1), /steps\[0\]\.plan is not the place of a plan$/],
-  [(header) => (header.steps[0] = null), /steps\[0\] is not the numbers of a step$/],
-  [(header) => (header.images = 2), /labelRows is not a row an image, and one more when guided$/],
-  [(header) => (header.plans = [null]), /plans\[0\] is not a plan$/],
-];
-
-describe('the decoder of a latent model', () => {
-  const vae = writeTinyAutoencoder(path('vae'));
-  const latent = () =>
-    DiTPipeline.load(writeTinyModel(path('latent.safetensors'), { config: { inChannels: 4 } }), {
-      backend: 'reference',
-      vae,
-    });
-
-  test('is in the file, as a plan for one image with its weights', async () => {
-    await using pipeline = await latent();
-    const { version, decoder } = exportModel(pipeline, path('latent.incache'), { labels: [0, 1], steps: 2 });
-    assert.equal(version, 2);
-    const { plan, ...rest } = decoder!;
-    assert.deepEqual(rest, { scalingFactor: 0.5, shiftFactor: 0.25, channels: 3, height: 16, width: 16 });
-    validatePlan(plan);
-    using file = SafetensorsFile.open(path('latent.incache'));
-    assert.deepEqual(headerOf(file).decoder, decoder);
-    const autoencoder = pipeline.decoder.checkpoint();
-    const weights = plan.buffers.filter(({ role }) => role === 'weight');
-    assert.ok(weights.length > 10);
-    for (const { name } of weights)
-      assert.deepEqual(file.read(name), autoencoder.read(name.replace(/^vae\./, '')), name);
-  });
-
-  test('gives the pictures of the pipeline, in batches that the labels do not fill', async () => {
-    await using pipeline = await latent();
-    exportModel(pipeline, path('drawn.incache'), { labels: [0, 0], steps: 2 });
-    const request = { labels: [2, 0, 1], seed: 5, firstImage: 4 };
-    const { images } = await pipeline.generate({ ...request, steps: 2 });
-    const drawn = await sampleModelFile(path('drawn.incache'), { ...request, backend: 'reference' });
-    assert.deepEqual(drawn.shape, [3, 4, 8, 8]);
-    assert.equal(images.length, 3);
-    for (const [place, { data, width, height, channels }] of drawn.images.entries()) {
-      assert.deepEqual([width, height, channels], [16, 16, 3]);
-      assert.ok(
-        data.every((byte, i) => Math.abs(byte - images[place]!.data[i]!) <= 1),
-        `image ${place}`,
-      );
-    }
-  });
-
-  test('damaged headers and options that the file has fixed are refused', async () => {
-    await using pipeline = await latent();
-    const file = path('sound.incache');
-    exportModel(pipeline, file, { labels: [0], steps: 1 });
-    const sample = (from: string, options: object = {}) =>
-      sampleModelFile(from, { labels: [0], backend: 'reference', ...options });
-    for (const [change, message] of DAMAGED) {
-      changeHeader(file, path('damaged.incache'), change);
-      await assert.rejects(sample(path('damaged.incache')), { name: 'FormatError', message });
-    }
-    await assert.rejects(sample(pipeline.checkpoint.path), {
-      name: 'FormatError',
-      message: /is no model file/,
-    });
-    const refused = (options: object, message: RegExp) =>
-      assert.rejects(sample(file, options), { name: 'ArgumentError', message });
-    await refused({ steps: 20 }, /^steps is 20; expected no steps: \S+ was exported with its own$/);
-    await refused({ guidanceScale: 2 }, /^guidanceScale is 2; expected no guidanceScale/);
-    await refused({ labels: [] }, /^labels is \[\]; expected/);
-    await refused({ labels: [4] }, /^label is 4; expected/);
-    await refused({ sed: 1 }, /'sed'; expected seed/);
-  });
-
-  test('stays out where it is not wanted, and the file is then as before', async () => {
-    await using pipeline = await latent();
-    const options = { labels: [0, 1], steps: 2, decoder: false };
-    const header = exportModel(pipeline, path('without.incache'), options);
-    assert.equal(header.version, 1);
-    assert.equal('decoder' in header, false);
-    using file = SafetensorsFile.open(path('without.incache'));
-    assert.ok(file.names.every((name) => !name.startsWith('vae.')));
-  });
-
-  test('a model without an autoencoder has none to give', async () => {
-    await withTinyPipeline('reference', {}, async (pipeline) => {
-      const options = { labels: [0], steps: 1, decoder: true };
-      assert.throws(
-        () => exportModel(pipeline, path('none.incache'), options),
-        /^ArgumentError: decoder is true; expected false: \S+ has no autoencoder$/,
-      );
-      assert.throws(
-        () => exportModel(pipeline, path('none.incache'), { ...options, decoder: 1 as never }),
-        /^ArgumentError: decoder is 1; expected true or false$/,
-      );
-    });
   });
 });
 
