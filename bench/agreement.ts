@@ -1,5 +1,5 @@
 /** Nobody is timed before the output is right. */
-import { relativeL2 } from '../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../src/evaluate/metrics/relativeL2.js';
 
 /** Something that computes, in full or as what `replaces` a full one. */
 interface Computing {

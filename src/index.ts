@@ -12,7 +12,9 @@ export type {
 } from './backend/backend.js';
 export { backends, openDevice } from './backend/choose.js';
 export { CACHE_POLICIES, type CachePolicyName } from './cache/cachePolicy.js';
-export { loadRouterTable, type RouterTable } from './cache/routerTable.js';
+export { ErrorTable, type ErrorTableInfo, type KindErrors } from './cache/data/errorTable.js';
+export { FactorSet, type FactorSetInfo, type LayerFactors } from './cache/data/factorSet.js';
+export { loadRouterTable, type RouterTable } from './cache/data/routerTable.js';
 export {
   type BinaryMatrix,
   GRANULARITIES,
@@ -22,8 +24,6 @@ export {
 } from './cache/schedule.js';
 export { type CalibrateOptions, calibrate, type RankChoice, type RankSpread } from './calibrate/calibrate.js';
 export { type EncodeImagesOptions, encodeCalibrationImages } from './calibrate/encodedImages.js';
-export { ErrorTable, type ErrorTableInfo, type KindErrors } from './calibrate/errorTable.js';
-export { FactorSet, type FactorSetInfo, type LayerFactors } from './calibrate/factorSet.js';
 export { FACTOR_METHODS, type FactorMethod } from './calibrate/factors.js';
 export { type CalibrationImages, loadCalibrationImages } from './calibrate/images.js';
 export {
@@ -66,42 +66,50 @@ export {
   OutOfMemoryError,
   PlanError,
 } from './errors.js';
-export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './evaluate/digitsClassifier.js';
-export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './evaluate/evaluateModel.js';
-export {
-  Evaluation,
-  type EvaluationBatch,
-  type EvaluationOptions,
-  type EvaluationResult,
-} from './evaluate/evaluation.js';
+export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './evaluate/features/digitsClassifier.js';
 export {
   type ExtractedFeatures,
   type FeatureExtractor,
   type FeatureMaps,
   spatialFeatures,
-} from './evaluate/featureExtractor.js';
-export { frechetDistance } from './evaluate/frechet.js';
-export { type Gaussian, GaussianAccumulator } from './evaluate/gaussian.js';
-export { encodeImages, writeImagesNpz } from './evaluate/imagesNpz.js';
+} from './evaluate/features/featureExtractor.js';
+export { OnnxExtractor, type OnnxExtractorOptions } from './evaluate/features/onnxExtractor.js';
+export type { OnnxRuntime } from './evaluate/features/onnxRuntime.js';
+export { frechetDistance } from './evaluate/metrics/frechet.js';
+export { type Gaussian, GaussianAccumulator } from './evaluate/metrics/gaussian.js';
 export {
   InceptionScore,
   type InceptionScoreOptions,
   type InceptionScoreResult,
   softmax,
-} from './evaluate/inceptionScore.js';
-export { type MeasureErrorsOptions, measureErrors } from './evaluate/measureErrors.js';
-export { type MeasureLayersOptions, measureLayers } from './evaluate/measureLayers.js';
-export { OnnxExtractor, type OnnxExtractorOptions } from './evaluate/onnxExtractor.js';
-export type { OnnxRuntime } from './evaluate/onnxRuntime.js';
-export type { Pictures } from './evaluate/pictures.js';
-export { type FeatureRows, type PrecisionRecall, precisionRecall } from './evaluate/precisionRecall.js';
-export { meanPsnr, psnr } from './evaluate/psnr.js';
-export { loadReference, measureReference, type Reference } from './evaluate/reference.js';
-export { RelativeL2, relativeL2 } from './evaluate/relativeL2.js';
-export { type PictureSize, ssim } from './evaluate/ssim.js';
-export { readStatistics, type SetStatistics, writeStatistics } from './evaluate/statisticsFile.js';
-export { type TrajectoryOptions, type TrajectoryStepError, trajectoryError } from './evaluate/trajectory.js';
-export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './evaluate/tryRanks.js';
+} from './evaluate/metrics/inceptionScore.js';
+export type { Pictures } from './evaluate/metrics/pictures.js';
+export {
+  type FeatureRows,
+  type PrecisionRecall,
+  precisionRecall,
+} from './evaluate/metrics/precisionRecall.js';
+export { meanPsnr, psnr } from './evaluate/metrics/psnr.js';
+export { loadReference, measureReference, type Reference } from './evaluate/metrics/reference.js';
+export { RelativeL2, relativeL2 } from './evaluate/metrics/relativeL2.js';
+export { type PictureSize, ssim } from './evaluate/metrics/ssim.js';
+export { readStatistics, type SetStatistics, writeStatistics } from './evaluate/metrics/statisticsFile.js';
+export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './evaluate/runs/evaluateModel.js';
+export {
+  Evaluation,
+  type EvaluationBatch,
+  type EvaluationOptions,
+  type EvaluationResult,
+} from './evaluate/runs/evaluation.js';
+export { encodeImages, writeImagesNpz } from './evaluate/runs/imagesNpz.js';
+export { type MeasureErrorsOptions, measureErrors } from './evaluate/runs/measureErrors.js';
+export { type MeasureLayersOptions, measureLayers } from './evaluate/runs/measureLayers.js';
+export {
+  type TrajectoryOptions,
+  type TrajectoryStepError,
+  trajectoryError,
+} from './evaluate/runs/trajectory.js';
+export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './evaluate/runs/tryRanks.js';
 export type { Cell, Judge, Row, Tables } from './experiment/experiment.js';
 export type { ExperimentProgress } from './experiment/progressEstimate.js';
 export {
@@ -119,9 +127,9 @@ export {
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export { type SampledFile, type SampleFileOptions, sampleModelFile } from './export/sampleModelFile.js';
-export type { CacheForm } from './models/actions.js';
-export { type DiTConfig, namedConfig, tensorShapes } from './models/config.js';
+export { type DiTConfig, namedConfig, tensorShapes } from './models/dit/config.js';
 export { type Label, LabelTable } from './models/labelTable.js';
+export type { CacheForm } from './models/layers/actions.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';

@@ -1,7 +1,7 @@
 /** The command line of the block's benchmark; `main.ts` hands it on to a process for each number of threads. */
 import { parseArgs } from 'node:util';
 import { ArgumentError } from '../../src/errors.js';
-import { namedConfig } from '../../src/models/config.js';
+import { namedConfig } from '../../src/models/dit/config.js';
 import { CHECK_FLAGS, CHECK_USAGE, type CheckOptions, checkOptions } from '../benchmark.js';
 
 export interface BlockOptions extends CheckOptions {

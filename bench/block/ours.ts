@@ -2,7 +2,7 @@
 import type { DeviceOptions, DeviceTensor, Executable } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { blocksPlan } from '../../src/bench/blocksPlan.js';
-import type { LinearAction } from '../../src/models/actions.js';
+import type { LinearAction } from '../../src/models/layers/actions.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import type { Absent } from '../peer.js';

@@ -1,7 +1,7 @@
 /** What every contender computes: one block of a DiT on given weights, tokens and modulation. */
 import { normals } from '../../src/diffusion/philox.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
-import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/config.js';
+import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/dit/config.js';
+import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { Tensor } from '../tensor.js';
 
 export interface BlockProblem {

@@ -2,7 +2,7 @@
  * What no kernel can be faster than: of each layer the larger of its arithmetic and its bytes, every tensor moved once, in
  * 16 bits. A block is its linears and its attention, without layer norms; a run is its blocks.
  */
-import { namedConfig } from '../../src/models/config.js';
+import { namedConfig } from '../../src/models/dit/config.js';
 import type { CudaCase } from './row.js';
 
 /** A second. */

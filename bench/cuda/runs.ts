@@ -4,7 +4,7 @@ import { openDevice } from '../../src/backend/choose.js';
 import { median } from '../../src/bench/measure.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { OutOfMemoryError } from '../../src/errors.js';
-import { type DiTConfig, labelsInTurn, namedConfig, tokensOf } from '../../src/models/config.js';
+import { type DiTConfig, labelsInTurn, namedConfig, tokensOf } from '../../src/models/dit/config.js';
 import { openSession, takeSteps } from '../ddim50/ours.js';
 import { type Policy, type RunProblem, runProblem, STEPS } from '../ddim50/problem.js';
 import type { CudaCase } from './row.js';

@@ -1,4 +1,4 @@
-import { type DiTConfig, namedConfig } from '../../src/models/config.js';
+import { type DiTConfig, namedConfig } from '../../src/models/dit/config.js';
 import { type Absent, present } from '../peer.js';
 import type { Opened } from './contender.js';
 import { measureRuns, type RunTurns } from './measure.js';

@@ -1,4 +1,4 @@
-import { modulationWidth, outChannels } from '../../src/models/index.js';
+import { modulationWidth, outChannels } from '../../src/models/dit/index.js';
 import { DiTGraph } from '../onnx/ditGraph.js';
 import { OnnxGraph } from '../onnx/graph.js';
 import type { RunProblem, StepInputs } from './problem.js';

@@ -3,7 +3,7 @@ import type { Device, DeviceOptions, DeviceWeights } from '../../src/backend/bac
 import { openDevice } from '../../src/backend/choose.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { DenoisingSession } from '../../src/engine/session.js';
-import { modulationWidth } from '../../src/models/index.js';
+import { modulationWidth } from '../../src/models/dit/index.js';
 import { denoiseBatch } from '../../src/pipeline/batch.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
 import type { Absent } from '../peer.js';

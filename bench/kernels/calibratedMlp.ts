@@ -1,4 +1,4 @@
-import type { CacheForm } from '../../src/models/actions.js';
+import type { CacheForm } from '../../src/models/layers/actions.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import { FORMS, RANKS, USUAL_RANK } from './calibratedLinear.js';

@@ -2,7 +2,7 @@
 import type { Device } from '../../src/backend/backend.js';
 import { blocksPlan } from '../../src/bench/blocksPlan.js';
 import { type Compiled, compileOnRandom } from '../../src/bench/compile.js';
-import { namedConfig } from '../../src/models/config.js';
+import { namedConfig } from '../../src/models/dit/config.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 

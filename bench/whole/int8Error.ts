@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import { DiTCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
-import { computeAll } from '../../src/models/actions.js';
+import { computeAll } from '../../src/models/layers/actions.js';
 
 const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
 

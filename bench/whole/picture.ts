@@ -10,7 +10,7 @@ import {
   tensorShapes,
   writeSafetensors,
 } from '../../src/index.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
+import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { CONFIG, decoderProblem } from '../decoder/problem.js';
 import { type Columns, markdownTable } from '../table.js';

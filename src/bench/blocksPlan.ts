@@ -1,6 +1,6 @@
-import { type LinearAction, uniformActions } from '../models/actions.js';
-import { emitBlock } from '../models/block.js';
-import { type DiTConfig, tokensOf } from '../models/config.js';
+import { emitBlock } from '../models/dit/block.js';
+import { type DiTConfig, tokensOf } from '../models/dit/config.js';
+import { type LinearAction, uniformActions } from '../models/layers/actions.js';
 import { PlanBuilder } from '../plan/builder.js';
 import type { FloatType, Plan } from '../plan/types.js';
 

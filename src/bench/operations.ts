@@ -1,6 +1,6 @@
 /** The operations of a block, each as a contender of its own. */
 import type { Device } from '../backend/backend.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { opCost } from '../plan/cost.js';
 import type { Plan, PlanStep } from '../plan/types.js';
 import { blocksPlan } from './blocksPlan.js';

@@ -1,6 +1,6 @@
 /** What the policies that choose by measured errors under a budget of MACs have in common. */
 import { ArgumentError, requireNumber } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import type { CacheDecision, CachedRun, CachePolicy, CachePolicyName } from './cachePolicy.js';
 import { type CacheKind, type MeasuredErrors, requireErrors, requireKind } from './measuredErrors.js';
 import { mix } from './mixture.js';

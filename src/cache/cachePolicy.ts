@@ -2,7 +2,7 @@
  * What a cache policy is: parameters from which, before the first step, everything that is cached is decided. Those of
  * `GATED_POLICIES` decide while they run instead (gatedPolicy.ts).
  */
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { withLines } from './line.js';
 import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';

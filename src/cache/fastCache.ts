@@ -9,7 +9,7 @@
  * squares on the embedded model it is up to seven times as wrong (docs/policies.md). The paper's second half, which
  * leaves out tokens that do not move, is not done.
  */
-import type { StepCut } from '../models/gatedStep.js';
+import type { StepCut } from '../models/stepPlans.js';
 import {
   type Gate,
   type GatedPolicy,

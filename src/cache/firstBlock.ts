@@ -4,7 +4,7 @@
  * add: it is added again. The last blocks always run, and no more than so many steps in a row are cached.
  */
 import { requireInteger } from '../errors.js';
-import type { StepCut } from '../models/gatedStep.js';
+import type { StepCut } from '../models/stepPlans.js';
 import {
   type Gate,
   type GatedPolicy,

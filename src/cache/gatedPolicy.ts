@@ -3,7 +3,7 @@
  * how much has changed. All sequences of a batch, both branches of guidance among them, share a decision.
  */
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
-import type { StepCut } from '../models/gatedStep.js';
+import type { StepCut } from '../models/stepPlans.js';
 
 export interface GatedRun {
   readonly steps: number;

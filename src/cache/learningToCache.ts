@@ -5,7 +5,7 @@
  */
 import { ArgumentError, requireNumber, requireObject } from '../errors.js';
 import type { CacheDecision, CachedRun, CachePolicy } from './cachePolicy.js';
-import type { RouterTable } from './routerTable.js';
+import type { RouterTable } from './data/routerTable.js';
 import { Schedule, scheduleLayers } from './schedule.js';
 
 /** The authors' threshold for DiT. */

@@ -4,7 +4,7 @@ import {
   type BlockActions,
   type CalibrateLineAction,
   type LinearAction,
-} from '../models/actions.js';
+} from '../models/layers/actions.js';
 import type { StepActions } from './policy.js';
 
 /**

@@ -5,7 +5,7 @@ import {
   type BlockLinear,
   type LinearAction,
   layerName,
-} from '../models/actions.js';
+} from '../models/layers/actions.js';
 import type { Schedule } from './schedule.js';
 
 /**

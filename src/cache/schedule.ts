@@ -3,7 +3,7 @@
  * matrices G and S of increment-calibrated caching (METHOD: Cache and schedule; paper, section 3.2).
  */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
-import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/actions.js';
+import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/layers/actions.js';
 
 /** What one column of G and S stands for: one linear, a sublayer (attention or MLP), or a whole block. */
 export const GRANULARITIES = ['linear', 'sublayer', 'block'] as const;

@@ -1,5 +1,5 @@
 /** From reuse to extrapolation: what is stored and returned of a sublayer becomes a Taylor series over the steps. */
-import type { BlockActions, BlockLinear, LinearAction, SeriesAction } from '../models/actions.js';
+import type { BlockActions, BlockLinear, LinearAction, SeriesAction } from '../models/layers/actions.js';
 import type { StepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
 

@@ -1,6 +1,7 @@
 /** Multiply-accumulates of a step's sublayers for one sequence, as `planCost` counts them in a plan. */
-import { type BlockLinear, layerName, linearShape } from '../models/actions.js';
-import { type DiTConfig, outChannels, tokensOf } from '../models/config.js';
+
+import { type DiTConfig, outChannels, tokensOf } from '../models/dit/config.js';
+import { type BlockLinear, layerName, linearShape } from '../models/layers/actions.js';
 
 /** Of a sublayer, or of several as one part, at a step. Reuse takes none. */
 export interface PartMacs {

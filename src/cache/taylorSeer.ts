@@ -4,7 +4,7 @@
  * itself, for which no input is needed: increments need those of the linears (line.ts).
  */
 import { requireInteger } from '../errors.js';
-import { MOST_ORDER } from '../models/actions.js';
+import { MOST_ORDER } from '../models/layers/actions.js';
 import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import { Schedule, scheduleLayers } from './schedule.js';
 

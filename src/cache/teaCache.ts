@@ -5,7 +5,7 @@
  * computed, as in the authors' code.
  */
 import { ArgumentError } from '../errors.js';
-import type { StepCut } from '../models/gatedStep.js';
+import type { StepCut } from '../models/stepPlans.js';
 import {
   type Gate,
   type GatedPolicy,

@@ -2,12 +2,18 @@
 import { basename } from 'node:path';
 
 import { requireFinite } from '../backend/finite.js';
+import { FactorSet, type LayerFactors, truncatedLayer } from '../cache/data/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject, requireOneOf } from '../errors.js';
-import { BLOCK_LINEARS, type BlockLinear, type DiTConfig, layerName, linearShape } from '../models/index.js';
+import {
+  BLOCK_LINEARS,
+  type BlockLinear,
+  type DiTConfig,
+  layerName,
+  linearShape,
+} from '../models/dit/index.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { VERSION } from '../version.js';
-import { FactorSet, type LayerFactors, truncatedLayer } from './factorSet.js';
 import {
   FACTOR_METHODS,
   type FactorMethod,

@@ -2,7 +2,7 @@
 import { normals } from '../diffusion/philox.js';
 import type { Autoencoder } from '../engine/autoencoder.js';
 import { FormatError, requireInteger } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { scaleOf } from '../models/vae/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { NpzFile } from '../weights/npz.js';

@@ -1,6 +1,6 @@
 /** Calibration images from a file. */
 import { ArgumentError, FormatError } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { type Dtype, widenToFloat32 } from '../weights/dtypes.js';
 import { NpzFile } from '../weights/npz.js';
 import { SafetensorsFile } from '../weights/safetensors.js';

@@ -1,5 +1,6 @@
 /** What the makers of factors are given, checked, and widened to float64. */
-import { ArgumentError, IncacheError, requireInteger } from '../errors.js';
+import { requireFiniteValues, requireLength } from '../cache/data/checks.js';
+import { ArgumentError, requireInteger } from '../errors.js';
 import { type DenseMatrix, zeros } from './matrix.js';
 
 /** Added to a sensitivity wherever it is used, so that it can be divided by (METHOD: step 4). */
@@ -23,19 +24,6 @@ export function requireShape({ weight, rows, columns, rank }: LayerWeight): void
   requireInteger('columns', columns, 1);
   requireLength('weight', weight, rows * columns);
   requireInteger('rank', rank, 1, Math.min(rows, columns));
-}
-
-export function requireLength(name: string, values: ArrayLike<number>, length: number): void {
-  if (values.length !== length) throw new ArgumentError(`${name}.length`, values.length, String(length));
-}
-
-/** @throws IncacheError naming `name` and the place of the first NaN or infinite value. */
-export function requireFiniteValues(name: string, values: Float32Array | Float64Array): void {
-  // A loop, not findIndex: the factors of a large model are 10^8 numbers.
-  for (let place = 0; place < values.length; place++) {
-    if (!Number.isFinite(values[place]))
-      throw new IncacheError(`${name} holds ${values[place]} at element ${place}; expected finite numbers`);
-  }
 }
 
 /** The sensitivities as they are used: plus 1e-6; ones where none are given. */

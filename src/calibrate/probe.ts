@@ -10,7 +10,7 @@ import {
   layerName,
   linearShape,
   uniformActions,
-} from '../models/index.js';
+} from '../models/dit/index.js';
 import { sliceColumns } from '../plan/builder.js';
 import { SensitivityAccumulator } from './sensitivity.js';
 

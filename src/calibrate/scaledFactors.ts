@@ -1,11 +1,6 @@
+import { requireFiniteValues } from '../cache/data/checks.js';
 import type { Factors } from './factors.js';
-import {
-  type LayerWeight,
-  requireFiniteValues,
-  requireShape,
-  scaledWeight,
-  usableScale,
-} from './layerWeight.js';
+import { type LayerWeight, requireShape, scaledWeight, usableScale } from './layerWeight.js';
 import { truncatedSvd } from './svd.js';
 
 export interface ScaledFactorsRequest extends LayerWeight {

@@ -1,6 +1,7 @@
 /** Sensitivities of channels (METHOD: Sensitivity of one channel). */
+
+import { requireLength } from '../cache/data/checks.js';
 import { ArgumentError, IncacheError, requireInteger } from '../errors.js';
-import { requireLength } from './layerWeight.js';
 
 const EPSILON = 1e-6;
 const POWER = 0.5;

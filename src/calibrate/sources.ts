@@ -7,7 +7,7 @@ import { type PredictionGeometry, splitPrediction } from '../diffusion/predictio
 import { createSampler } from '../diffusion/sampler.js';
 import type { Condition } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
-import { type DiTConfig, labelsInTurn } from '../models/config.js';
+import { type DiTConfig, labelsInTurn } from '../models/dit/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 
 /** How a source shows its data to the model: for increments stored evaluations and measured ones, else measured ones alone. */

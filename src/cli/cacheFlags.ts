@@ -8,11 +8,11 @@ import {
   parametersOf,
   policiesWith,
 } from '../cache/cachePolicy.js';
+import { ErrorTable } from '../cache/data/errorTable.js';
+import { FactorSet } from '../cache/data/factorSet.js';
+import { loadRouterTable } from '../cache/data/routerTable.js';
 import { DEFAULT_THETA } from '../cache/learningToCache.js';
-import { loadRouterTable } from '../cache/routerTable.js';
 import { Schedule } from '../cache/schedule.js';
-import { ErrorTable } from '../calibrate/errorTable.js';
-import { FactorSet } from '../calibrate/factorSet.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';

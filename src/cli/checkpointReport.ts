@@ -2,7 +2,7 @@
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { IncacheError } from '../errors.js';
-import { tensorShapes } from '../models/config.js';
+import { tensorShapes } from '../models/dit/config.js';
 import { scaleOf } from '../models/vae/config.js';
 import { isPictureSpace } from '../pipeline/picture.js';
 import { typesText } from './typesText.js';

@@ -1,7 +1,7 @@
 /** The options that say who judges images, and against what. */
 import type { Command } from 'commander';
 import { ArgumentError, requireOneOf } from '../errors.js';
-import type { OnnxExtractorOptions } from '../evaluate/onnxExtractor.js';
+import type { OnnxExtractorOptions } from '../evaluate/features/onnxExtractor.js';
 
 export interface FeatureFlags {
   readonly features?: string;

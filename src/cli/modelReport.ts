@@ -1,7 +1,7 @@
 /** What `incache info` says of a model: what it is, what a run takes, and what the cache leaves of that. */
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { formatBytes } from '../errors.js';
-import { type DiTConfig, tensorShapes } from '../models/config.js';
+import { type DiTConfig, tensorShapes } from '../models/dit/config.js';
 import { costByLayer, costByOp, planCost } from '../plan/cost.js';
 import type { Plan } from '../plan/types.js';
 import { printable } from '../printable.js';

@@ -1,7 +1,7 @@
 /** What `incache info` says of a file of incache's own: factors, measured errors, an exported model. */
 import { statSync } from 'node:fs';
-import { ErrorTable } from '../calibrate/errorTable.js';
-import { FactorSet } from '../calibrate/factorSet.js';
+import { ErrorTable } from '../cache/data/errorTable.js';
+import { FactorSet } from '../cache/data/factorSet.js';
 import { type OwnFile, ownFile } from '../engine/ownFiles.js';
 import { formatBytes, IncacheError } from '../errors.js';
 import { HEADER_KEY } from '../export/format.js';

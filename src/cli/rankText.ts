@@ -1,4 +1,4 @@
-import type { FactorSet } from '../calibrate/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 
 /** `32`, or `1 to 73 (mean 31.5)` where layers have ranks of their own. */
 export function rankText({ layers }: FactorSet): string {

@@ -1,6 +1,6 @@
 /** `--against`, with a bar while its images are measured. */
-import type { FeatureExtractor } from '../evaluate/featureExtractor.js';
-import { loadReference, type Reference } from '../evaluate/reference.js';
+import type { FeatureExtractor } from '../evaluate/features/featureExtractor.js';
+import { loadReference, type Reference } from '../evaluate/metrics/reference.js';
 import { note } from './note.js';
 import { type Progress, startProgress } from './progress.js';
 

@@ -1,14 +1,14 @@
 /** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
-import type { ConfigHints, DiTConfig } from '../models/index.js';
+import type { ConfigHints, DiTConfig } from '../models/dit/index.js';
+import { type DitLayout, openDit } from '../models/dit/layout.js';
 import { LabelTable } from '../models/labelTable.js';
+import type { CanonicalSource } from '../weights/canonicalSource.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
-import type { CanonicalSource } from './canonicalSource.js';
-import { type DitLayout, openDit } from './ditLayout.js';
 import { locateModel, type ModelFiles } from './modelFiles.js';
 import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
 import { requireCheckpoint } from './ownFiles.js';

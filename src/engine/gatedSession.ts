@@ -8,7 +8,7 @@ import {
   gatedStepPlans,
   type SectionActions,
   tokensOf,
-} from '../models/index.js';
+} from '../models/dit/index.js';
 import { planCost } from '../plan/cost.js';
 import type { Plan } from '../plan/types.js';
 import {

@@ -1,7 +1,8 @@
 /** What a file or folder of weights is, before it is opened as that. */
+
+import { hasDit } from '../models/dit/layout.js';
 import { namesOf } from '../models/vae/names.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
-import { hasDit } from './ditLayout.js';
 import { locateModel, vaeFolder } from './modelFiles.js';
 
 /** Whether the tensors at `path` are those of an autoencoder, and no DiT is among them. Reads headers. */

@@ -9,7 +9,7 @@ import {
   type LinearTap,
   modulationWidth,
   stepPlan,
-} from '../models/index.js';
+} from '../models/dit/index.js';
 import { planCost } from '../plan/cost.js';
 import { layoutTemporaries } from '../plan/layout.js';
 import { bufferBytes, elementBytes, type FloatType, type Plan, type RowScaledType } from '../plan/types.js';

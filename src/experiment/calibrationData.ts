@@ -3,7 +3,7 @@ import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { ArgumentError } from '../errors.js';
-import { labelsInTurn } from '../models/config.js';
+import { labelsInTurn } from '../models/dit/config.js';
 import type { ExperimentContext } from './experiment.js';
 
 /**

@@ -1,7 +1,7 @@
 /** How much calibration data is needed, and whether it must look like what is sampled. */
 
 import type { FactorMethod } from '../calibrate/factors.js';
-import { frechetName } from '../evaluate/frechet.js';
+import { frechetName } from '../evaluate/metrics/frechet.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';

@@ -1,7 +1,7 @@
 /** Configurations that experiments compare, as data. */
 import type { FactorMethod } from '../calibrate/factors.js';
 import { ArgumentError } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import type { AnyCacheOptions } from '../pipeline/options.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';

@@ -1,9 +1,9 @@
 /** What caching costs in error, for the policies that choose by it: measured once and kept in the experiment's folder. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ErrorTable } from '../calibrate/errorTable.js';
-import type { FactorSet } from '../calibrate/factorSet.js';
-import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../evaluate/measureErrors.js';
+import { ErrorTable } from '../cache/data/errorTable.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
+import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../evaluate/runs/measureErrors.js';
 import { calibrationSeed } from './calibrationData.js';
 import type { FactorChoice } from './configuration.js';
 import type { Advance, ExperimentContext, SamplingChoice } from './experiment.js';

@@ -1,6 +1,6 @@
 /** Measures the quality and the cost of configurations, all against the same uncached images. */
 import { join } from 'node:path';
-import { type EvaluationReport, evaluateModel } from '../evaluate/evaluateModel.js';
+import { type EvaluationReport, evaluateModel } from '../evaluate/runs/evaluateModel.js';
 import type { CacheOptions } from '../pipeline/options.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { Advance, ExperimentContext, Measurement, Row } from './experiment.js';

@@ -1,8 +1,8 @@
 /** What an experiment is: measurements that are taken one at a time and kept, and what is made of them in the end. */
 import type { CalibrationImages } from '../calibrate/images.js';
-import type { FeatureExtractor } from '../evaluate/featureExtractor.js';
-import type { Reference } from '../evaluate/reference.js';
-import type { RunKey } from '../evaluate/savedRun.js';
+import type { FeatureExtractor } from '../evaluate/features/featureExtractor.js';
+import type { Reference } from '../evaluate/metrics/reference.js';
+import type { RunKey } from '../evaluate/runs/savedRun.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 

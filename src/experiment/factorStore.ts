@@ -1,9 +1,9 @@
 /** The factors of an experiment: made once for all ranks, kept in its folder, and on the device only while they are used. */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { FactorSet } from '../cache/data/factorSet.js';
 import { calibrate } from '../calibrate/calibrate.js';
-import { FactorSet } from '../calibrate/factorSet.js';
-import { layersWork, measureLayers } from '../evaluate/measureLayers.js';
+import { layersWork, measureLayers } from '../evaluate/runs/measureLayers.js';
 import {
   calibrationSeed,
   calibrationSource,

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatError, IncacheError } from '../errors.js';
-import { type RunKey, requireSameRun } from '../evaluate/savedRun.js';
+import { type RunKey, requireSameRun } from '../evaluate/runs/savedRun.js';
 import { writeFileAtomic } from '../weights/atomicFile.js';
 import { FolderLock } from '../weights/folderLock.js';
 import type { Measurement, Row } from './experiment.js';

@@ -2,7 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
 import { ArgumentError } from '../errors.js';
-import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/actions.js';
+import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/layers/actions.js';
 import {
   calibrationSeed,
   calibrationSource,

@@ -1,5 +1,5 @@
 /** Every cache policy against fewer steps: the paper's tables 1 and 2 in shape. */
-import { frechetName } from '../evaluate/frechet.js';
+import { frechetName } from '../evaluate/metrics/frechet.js';
 import { withinBudgets } from './budgets.js';
 import { type Panel, type Point, scatter } from './chart/scatter.js';
 import {

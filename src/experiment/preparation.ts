@@ -1,5 +1,5 @@
 /** What a configuration needs before it can be sampled. */
-import type { FactorSet } from '../calibrate/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import type { Configuration } from './configuration.js';
 import { ErrorStore } from './errorStore.js';

@@ -1,5 +1,5 @@
 /** Evaluations as a table for people: a line a configuration, mean and spread over seeds. */
-import { frechetName } from '../evaluate/frechet.js';
+import { frechetName } from '../evaluate/metrics/frechet.js';
 import type { ExperimentContext, Row, Section } from './experiment.js';
 import { common, type Group, groupBy, spread, spreadText } from './summary.js';
 

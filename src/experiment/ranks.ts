@@ -1,7 +1,7 @@
 /** The rank and the method of the factors: the paper's tables 4 and 5 and figure 7. */
 
 import { FACTOR_METHODS } from '../calibrate/factors.js';
-import { frechetName } from '../evaluate/frechet.js';
+import { frechetName } from '../evaluate/metrics/frechet.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';

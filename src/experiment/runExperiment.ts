@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { requireInteger, requireOneOf } from '../errors.js';
-import type { RunKey } from '../evaluate/savedRun.js';
+import type { RunKey } from '../evaluate/runs/savedRun.js';
 import type { DiTPipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';

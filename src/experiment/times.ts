@@ -1,7 +1,7 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
-import { labelsInTurn } from '../models/config.js';
+import { labelsInTurn } from '../models/dit/config.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { ExperimentContext, Measurement, Row } from './experiment.js';
 import { Preparation } from './preparation.js';

@@ -1,9 +1,9 @@
 /** Where along the steps and the layers a cached run leaves the uncached one on the same noise. */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { sublayers } from '../evaluate/exposeResidual.js';
-import { trajectoryError } from '../evaluate/trajectory.js';
-import { labelsInTurn } from '../models/config.js';
+import { sublayers } from '../evaluate/runs/exposeResidual.js';
+import { trajectoryError } from '../evaluate/runs/trajectory.js';
+import { labelsInTurn } from '../models/dit/config.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';

@@ -1,7 +1,7 @@
 /** The decoder in a model file: its plan for one image, and its tensors under names of their own. */
 import type { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { scaleOf } from '../models/vae/config.js';
 import { decoderPlan } from '../models/vae/graph.js';
 import { isPictureSpace } from '../pipeline/picture.js';

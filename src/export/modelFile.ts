@@ -1,11 +1,11 @@
 /** Models as one file: the plans, weights, factors and sampler of a run, for programs that know nothing of them. */
 import { DEFAULT_PERIODS } from '../cache/cachePolicy.js';
-import type { FactorSet } from '../calibrate/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import type { Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { requireInteger, requireObject, requireOneOf } from '../errors.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';

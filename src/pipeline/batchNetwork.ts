@@ -3,7 +3,7 @@ import { bothBranches, guide } from '../diffusion/guidance.js';
 import { splitPrediction } from '../diffusion/prediction.js';
 import type { Prediction } from '../diffusion/sampler.js';
 import type { DenoisingSession } from '../engine/session.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import { isGuided, type Sequences, sequencesOf } from './sequences.js';
 
 export interface BatchNetworkOptions {

@@ -9,6 +9,8 @@ import {
   policiesWith,
   policyActions,
 } from '../cache/cachePolicy.js';
+import { ErrorTable } from '../cache/data/errorTable.js';
+import { FactorSet } from '../cache/data/factorSet.js';
 import { FastCache } from '../cache/fastCache.js';
 import { FirstBlock } from '../cache/firstBlock.js';
 import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
@@ -20,11 +22,9 @@ import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
 import { TaylorSeer } from '../cache/taylorSeer.js';
 import { TeaCache } from '../cache/teaCache.js';
-import { ErrorTable } from '../calibrate/errorTable.js';
-import { FactorSet } from '../calibrate/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
-import { BLOCK_LINEARS, layerName } from '../models/actions.js';
+import { BLOCK_LINEARS, layerName } from '../models/layers/actions.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { type AnyCacheOptions, CACHE_OPTION_NAMES } from './options.js';

@@ -1,6 +1,6 @@
 /** Factors on the device: the same numbers once, however many objects hold them, and not for ever. */
 import type { DeviceWeights } from '../backend/backend.js';
-import type { FactorSet } from '../calibrate/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import { IncacheError } from '../errors.js';
 
 /** Sets that no run uses and that stay on the device all the same, so that the next request finds them. */

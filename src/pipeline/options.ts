@@ -1,18 +1,18 @@
 /** What a caller may ask of a sampling run, checked and with its defaults filled in. */
 
 import type { CachePolicyName, POLICY_PARAMETERS } from '../cache/cachePolicy.js';
+import type { ErrorTable } from '../cache/data/errorTable.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
+import type { RouterTable } from '../cache/data/routerTable.js';
 import type { Kept } from '../cache/gatedPolicy.js';
-import type { RouterTable } from '../cache/routerTable.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
-import type { ErrorTable } from '../calibrate/errorTable.js';
-import type { FactorSet } from '../calibrate/factorSet.js';
 import { RESPACINGS } from '../diffusion/noiseSchedule.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
 import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
-import type { CacheForm } from '../models/actions.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
+import type { CacheForm } from '../models/layers/actions.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
 

@@ -1,10 +1,10 @@
 /** From what a caller asked for to the plans of one batch and the sampler that goes with them. */
-import type { FactorSet } from '../calibrate/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import { createSampler, type Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { planGatedSession } from '../engine/gatedSession.js';
 import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
-import type { DiTConfig } from '../models/config.js';
+import type { DiTConfig } from '../models/dit/config.js';
 import type { FloatType } from '../plan/types.js';
 import { cachedSteps } from './cachePolicy.js';
 import type { ResolvedOptions } from './options.js';

@@ -10,7 +10,7 @@ import { timeRuns } from '../../bench/cuda/runs.js';
 import { sectionOf } from '../../bench/report/sections.js';
 import { parseResult } from '../../bench/schema/read.js';
 import { openDevice } from '../../src/backend/choose.js';
-import { namedConfig } from '../../src/models/config.js';
+import { namedConfig } from '../../src/models/dit/config.js';
 import { resultFile } from './samples.js';
 
 const LINEARS = ['qkv', 'proj', 'fc1', 'fc2'];

@@ -13,7 +13,7 @@ import { wholeRun } from '../../bench/ddim50/wholeRun.js';
 import type { Absent } from '../../bench/peer.js';
 import { sectionOf } from '../../bench/report/sections.js';
 import { parseResult } from '../../bench/schema/read.js';
-import { namedConfig } from '../../src/models/config.js';
+import { namedConfig } from '../../src/models/dit/config.js';
 import { kernelRow, resultFile } from './samples.js';
 
 const { times } = kernelRow();

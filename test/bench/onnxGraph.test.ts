@@ -9,7 +9,7 @@ import { MODULATION } from '../../bench/onnx/ditGraph.js';
 import { OnnxGraph } from '../../bench/onnx/graph.js';
 import { bytes, float, integer, message, text } from '../../bench/onnx/protobuf.js';
 import { columns } from '../../bench/tensor.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 
 test('protobuf fields', () => {
   assert.deepEqual([...integer(1, 150)], [0x08, 0x96, 0x01]);

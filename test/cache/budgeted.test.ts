@@ -8,7 +8,7 @@ import { Scheduled } from '../../src/cache/scheduled.js';
 import { Searched } from '../../src/cache/searched.js';
 import { fixedMacs, sublayerMacs } from '../../src/cache/sublayerMacs.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { uniformActions } from '../../src/models/actions.js';
+import { uniformActions } from '../../src/models/layers/actions.js';
 import { TINY } from '../support/tinyModel.js';
 
 describe('the MACs of sublayers', () => {

@@ -5,7 +5,7 @@ import type { FactorMethod } from '../../src/calibrate/factors.js';
 import { splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import type { CacheForm } from '../../src/models/actions.js';
+import type { CacheForm } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { openDenoiser, periodic } from '../support/denoiser.js';

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { withLines } from '../../src/cache/line.js';
 import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import type { BlockLinear, LinearAction } from '../../src/models/actions.js';
+import type { BlockLinear, LinearAction } from '../../src/models/layers/actions.js';
 
 const LAYERS = scheduleLayers(2, 'linear');
 

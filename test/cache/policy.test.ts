@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { fusedMlp, splitQkv, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import { BLOCK_LINEARS, uniformActions } from '../../src/models/actions.js';
+import { BLOCK_LINEARS, uniformActions } from '../../src/models/layers/actions.js';
 
 const LAYERS = scheduleLayers(2, 'linear');
 const periodic = (steps: number, period: number) => Schedule.fromPeriod(LAYERS, steps, period);

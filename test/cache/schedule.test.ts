@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { ArgumentError } from '../../src/errors.js';
-import { BLOCK_LINEARS } from '../../src/models/actions.js';
+import { BLOCK_LINEARS } from '../../src/models/layers/actions.js';
 
 const LAYERS = scheduleLayers(2, 'sublayer');
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { stepActions } from '../../src/cache/policy.js';
 import { Schedule } from '../../src/cache/schedule.js';
 import { withSeries } from '../../src/cache/series.js';
-import type { LinearAction } from '../../src/models/actions.js';
+import type { LinearAction } from '../../src/models/layers/actions.js';
 
 const STEPS = 9;
 

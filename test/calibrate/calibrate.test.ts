@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { type CalibrateOptions, calibrate } from '../../src/calibrate/calibrate.js';
 import { FACTOR_METHODS, type FactorMethod } from '../../src/calibrate/factors.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../src/calibrate/sources.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
+import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { FactorSet, type FactorSetInfo, type LayerFactors } from '../../src/calibrate/factorSet.js';
+import { FactorSet, type FactorSetInfo, type LayerFactors } from '../../src/cache/data/factorSet.js';
 import { FormatError, IncacheError } from '../../src/errors.js';
 import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
 import { Random } from '../support/random.js';

@@ -5,8 +5,8 @@ import { measureStatistics, type Statistics } from '../../src/calibrate/measureS
 import { trajectorySource } from '../../src/calibrate/sources.js';
 import { type Condition, DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { computeAll } from '../../src/models/actions.js';
-import type { LinearTap } from '../../src/models/index.js';
+import type { LinearTap } from '../../src/models/dit/index.js';
+import { computeAll } from '../../src/models/layers/actions.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';

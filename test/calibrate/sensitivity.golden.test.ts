@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { Probe } from '../../src/calibrate/probe.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { layerName } from '../../src/models/actions.js';
+import { layerName } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';

@@ -5,16 +5,16 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { FactorSet, LayerFactors } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { FactorSet, LayerFactors } from '../../src/calibrate/factorSet.js';
 import type { FactorMethod } from '../../src/calibrate/factors.js';
 import { loadCalibrationImages } from '../../src/calibrate/images.js';
 import { type CalibrationSource, imageSource } from '../../src/calibrate/sources.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
 import { type Condition, DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { computeAll, uniformActions } from '../../src/models/actions.js';
-import type { LinearTap } from '../../src/models/index.js';
+import type { LinearTap } from '../../src/models/dit/index.js';
+import { computeAll, uniformActions } from '../../src/models/layers/actions.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 
 const IMAGES = 16;

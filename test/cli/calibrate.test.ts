@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { FACTOR_METHODS } from '../../src/calibrate/factors.js';
 import { EMBEDDED_CALIBRATION_IMAGES } from '../../src/embedded.js';
 import { writeNpz } from '../../src/weights/npz.js';

@@ -1,8 +1,8 @@
 /** `incache choose-rank`: tries ranks on images of another seed and writes the factors cut down to the chosen one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
-import { chosenTrial, type RankTrial } from '../../src/evaluate/tryRanks.js';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
+import { chosenTrial, type RankTrial } from '../../src/evaluate/runs/tryRanks.js';
 import { incache, Workplace } from './run.js';
 
 const place = new Workplace();

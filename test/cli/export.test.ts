@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { exportModel } from '../../src/export/modelFile.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
-import { ErrorTable } from '../../src/calibrate/errorTable.js';
+import { ErrorTable } from '../../src/cache/data/errorTable.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { incache, Workplace } from './run.js';
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Device, DeviceTensor } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { roundE4m3, roundRowE4m3 } from '../../src/backend/e4m3.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { Plan, PlanBuffer } from '../../src/plan/types.js';
 import { Random } from '../support/random.js';

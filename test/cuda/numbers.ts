@@ -6,7 +6,7 @@ import type { Device, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { rounding } from '../../src/backend/half.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import type { DiTConfig } from '../../src/models/config.js';
+import type { DiTConfig } from '../../src/models/dit/config.js';
 import type { OpName } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { CASES, type ConformanceCase } from '../conformance/cases.js';

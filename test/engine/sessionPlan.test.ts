@@ -6,9 +6,14 @@ import { backends } from '../../src/backend/choose.js';
 import type { StepActions } from '../../src/cache/policy.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../../src/engine/sessionPlan.js';
-import { type BlockActions, type CacheForm, computeAll, uniformActions } from '../../src/models/actions.js';
-import { namedConfig, tokensOf } from '../../src/models/config.js';
-import { modulationWidth } from '../../src/models/dit.js';
+import { namedConfig, tokensOf } from '../../src/models/dit/config.js';
+import { modulationWidth } from '../../src/models/dit/graph.js';
+import {
+  type BlockActions,
+  type CacheForm,
+  computeAll,
+  uniformActions,
+} from '../../src/models/layers/actions.js';
 import type { FloatType } from '../../src/plan/types.js';
 import { assertClose } from '../support/compare.js';
 import { type DenoiserOptions, openDenoiser, periodic } from '../support/denoiser.js';

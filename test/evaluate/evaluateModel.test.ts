@@ -3,15 +3,15 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import type { FeatureExtractor } from '../../src/evaluate/features/featureExtractor.js';
+import { meanPsnr } from '../../src/evaluate/metrics/psnr.js';
+import { measureReference } from '../../src/evaluate/metrics/reference.js';
 import {
   type EvaluateOptions,
   type EvaluationReport,
   evaluateModel,
-} from '../../src/evaluate/evaluateModel.js';
-import type { FeatureExtractor } from '../../src/evaluate/featureExtractor.js';
-import { meanPsnr } from '../../src/evaluate/psnr.js';
-import { measureReference } from '../../src/evaluate/reference.js';
-import { trajectoryError } from '../../src/evaluate/trajectory.js';
+} from '../../src/evaluate/runs/evaluateModel.js';
+import { trajectoryError } from '../../src/evaluate/runs/trajectory.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { relativeL2 } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';

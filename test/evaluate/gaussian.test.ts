@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { restoreState } from '../../src/evaluate/accumulator.js';
-import { frechetDistance } from '../../src/evaluate/frechet.js';
-import { frechetDistanceOnThread } from '../../src/evaluate/frechetThread.js';
-import { GaussianAccumulator } from '../../src/evaluate/gaussian.js';
+import { restoreState } from '../../src/evaluate/metrics/accumulator.js';
+import { frechetDistance } from '../../src/evaluate/metrics/frechet.js';
+import { frechetDistanceOnThread } from '../../src/evaluate/metrics/frechetThread.js';
+import { GaussianAccumulator } from '../../src/evaluate/metrics/gaussian.js';
 import { assertClose } from '../support/compare.js';
 import { readNpz } from '../support/npz.js';
 import { Random } from '../support/random.js';

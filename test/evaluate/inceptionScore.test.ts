@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { InceptionScore, softmax } from '../../src/evaluate/inceptionScore.js';
+import { InceptionScore, softmax } from '../../src/evaluate/metrics/inceptionScore.js';
 import { Random } from '../support/random.js';
 
 const oneHot = (classes: number, label: number) =>

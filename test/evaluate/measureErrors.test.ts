@@ -3,12 +3,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, mock, test } from 'node:test';
+import { ErrorTable } from '../../src/cache/data/errorTable.js';
+import type { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import { ErrorTable } from '../../src/calibrate/errorTable.js';
-import type { FactorSet } from '../../src/calibrate/factorSet.js';
-import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../../src/evaluate/measureErrors.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
-import { StepNetwork, Trajectory } from '../../src/evaluate/stepwise.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
+import {
+  type MeasureErrorsOptions,
+  measureErrors,
+  measuringWork,
+} from '../../src/evaluate/runs/measureErrors.js';
+import { StepNetwork, Trajectory } from '../../src/evaluate/runs/stepwise.js';
 import type { CacheOptions, CacheParameters, SampleOptions } from '../../src/pipeline/options.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';

@@ -1,10 +1,10 @@
 /** What a layer alone does to the image, against a run in which the others have increments of full rank. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
-import { layersWork, measureLayers } from '../../src/evaluate/measureLayers.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
+import { layersWork, measureLayers } from '../../src/evaluate/runs/measureLayers.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { TINY } from '../support/tinyModel.js';
 

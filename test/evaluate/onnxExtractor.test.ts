@@ -6,10 +6,14 @@ import { describe, test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { OnnxGraph } from '../../bench/onnx/graph.js';
 import { fromByte } from '../../src/calibrate/pictureValues.js';
-import { OnnxExtractor, type OnnxExtractorOptions } from '../../src/evaluate/onnxExtractor.js';
-import { onnxInput, preparePictures } from '../../src/evaluate/onnxInput.js';
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxSession } from '../../src/evaluate/onnxRuntime.js';
-import { resize } from '../../src/evaluate/resize.js';
+import { OnnxExtractor, type OnnxExtractorOptions } from '../../src/evaluate/features/onnxExtractor.js';
+import { onnxInput, preparePictures } from '../../src/evaluate/features/onnxInput.js';
+import {
+  loadOnnxRuntime,
+  type OnnxRuntime,
+  type OnnxSession,
+} from '../../src/evaluate/features/onnxRuntime.js';
+import { resize } from '../../src/evaluate/features/resize.js';
 import { toByte } from '../../src/pipeline/picture.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';

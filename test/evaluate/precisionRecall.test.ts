@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type FeatureRows, precisionRecall } from '../../src/evaluate/precisionRecall.js';
+import { type FeatureRows, precisionRecall } from '../../src/evaluate/metrics/precisionRecall.js';
 import { Random } from '../support/random.js';
 
 const rows = (...vectors: number[][]): FeatureRows => ({

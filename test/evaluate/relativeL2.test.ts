@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Mean } from '../../src/evaluate/mean.js';
-import { RelativeL2, relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { Mean } from '../../src/evaluate/metrics/mean.js';
+import { RelativeL2, relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 
 test('relative L2: of a pair, and of many as one long vector', () => {
   assert.equal(relativeL2([1, 2], [1, 2]), 0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ArgumentError } from '../../src/errors.js';
-import { ssim } from '../../src/evaluate/ssim.js';
+import { ssim } from '../../src/evaluate/metrics/ssim.js';
 import { Random } from '../support/random.js';
 
 const size = { channels: 2, height: 17, width: 14 };

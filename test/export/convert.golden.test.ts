@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { DiTCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
 import { VaeCheckpoint } from '../../src/engine/vaeCheckpoint.js';
 import { convertModel } from '../../src/export/convert.js';
-import { tensorShapes } from '../../src/models/config.js';
+import { tensorShapes } from '../../src/models/dit/config.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { metaHeads } from '../support/checkpoints.js';

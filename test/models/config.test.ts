@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ArgumentError, FormatError } from '../../src/errors.js';
-import { type DiTConfig, namedConfig, tensorShapes } from '../../src/models/config.js';
-import { inferConfig } from '../../src/models/inferConfig.js';
+import { type DiTConfig, namedConfig, tensorShapes } from '../../src/models/dit/config.js';
+import { inferConfig } from '../../src/models/dit/inferConfig.js';
 
 const headers = (config: DiTConfig) =>
   new Map([...tensorShapes(config)].map(([name, shape]) => [name, { shape }]));

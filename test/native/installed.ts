@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { CLI } from '../cli/run.js';

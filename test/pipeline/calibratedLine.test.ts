@@ -1,9 +1,9 @@
 /** Calibration against the line through two stored steps, in the cases in which it is something else. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { assertClose } from '../support/compare.js';
 import { TINY } from '../support/tinyModel.js';

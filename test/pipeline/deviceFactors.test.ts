@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import { FactorSet } from '../../src/calibrate/factorSet.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { assertSame, PRESENT, sharedPipeline, withTinyPipeline } from './tinyPipeline.js';

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import { backends } from '../../src/backend/choose.js';
 import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { StepNetwork, Trajectory } from '../../src/evaluate/stepwise.js';
+import { StepNetwork, Trajectory } from '../../src/evaluate/runs/stepwise.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';

@@ -1,8 +1,8 @@
 /** Policies that decide while they run: what they decide, what they then do, and that they leave nothing behind. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import type { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { FactorSet } from '../../src/calibrate/factorSet.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';

@@ -1,9 +1,9 @@
 /** What must be the same whatever the way: each case compares two trajectories of a random model. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import type { FactorSet } from '../../src/cache/data/factorSet.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { FactorSet } from '../../src/calibrate/factorSet.js';
 import type { CacheOptions, CacheParameters } from '../../src/pipeline/options.js';
 import { assertClose, relativeL2 } from '../support/compare.js';
 import { TINY } from '../support/tinyModel.js';

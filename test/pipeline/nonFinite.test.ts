@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { WEIGHT_PRECISIONS, type WeightPrecision } from '../../src/backend/backend.js';
+import { FactorSet, type LayerFactors } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import { FactorSet, type LayerFactors } from '../../src/calibrate/factorSet.js';
 import { trajectorySource } from '../../src/calibrate/sources.js';
 import { NonFiniteError } from '../../src/errors.js';
-import { evaluateModel } from '../../src/evaluate/evaluateModel.js';
-import { measureErrors } from '../../src/evaluate/measureErrors.js';
-import { trajectoryError } from '../../src/evaluate/trajectory.js';
+import { evaluateModel } from '../../src/evaluate/runs/evaluateModel.js';
+import { measureErrors } from '../../src/evaluate/runs/measureErrors.js';
+import { trajectoryError } from '../../src/evaluate/runs/trajectory.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { type TinyModelOptions, writeTinyModel } from '../support/tinyModel.js';

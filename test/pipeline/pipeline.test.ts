@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IncacheError } from '../../src/errors.js';
-import { tensorShapes } from '../../src/models/config.js';
+import { tensorShapes } from '../../src/models/dit/config.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';

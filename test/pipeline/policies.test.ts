@@ -1,11 +1,11 @@
 /** Policies that make their own schedule, against the same schedule given by hand. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import type { RouterTable } from '../../src/cache/routerTable.js';
+import type { FactorSet } from '../../src/cache/data/factorSet.js';
+import type { RouterTable } from '../../src/cache/data/routerTable.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { FactorSet } from '../../src/calibrate/factorSet.js';
-import { measureErrors } from '../../src/evaluate/measureErrors.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
+import { measureErrors } from '../../src/evaluate/runs/measureErrors.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { TINY } from '../support/tinyModel.js';
 import { assertDiffer, assertSame, PRESENT, sharedPipeline } from './tinyPipeline.js';

@@ -1,9 +1,9 @@
 /** Caches in e4m3: what they cost in exactness and save in memory, under every policy that keeps linears. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import type { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { FactorSet } from '../../src/calibrate/factorSet.js';
-import { relativeL2 } from '../../src/evaluate/relativeL2.js';
+import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { PRESENT, sharedPipeline } from './tinyPipeline.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { computeAll } from '../../src/models/actions.js';
+import { computeAll } from '../../src/models/layers/actions.js';
 import { planCost } from '../../src/plan/cost.js';
 import { periodic } from '../support/denoiser.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind } from '../support/golden.js';

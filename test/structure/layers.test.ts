@@ -12,7 +12,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   weights: [],
   diffusion: [],
   evaluate: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
-  models: ['plan'],
+  models: ['plan', 'weights'],
   backend: ['plan'],
   bench: ['backend', 'models', 'plan'],
   cache: ['models', 'weights'],

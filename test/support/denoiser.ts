@@ -4,8 +4,8 @@ import { type StepActions, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { type CacheForm, computeAll } from '../../src/models/actions.js';
-import type { DiTConfig } from '../../src/models/config.js';
+import type { DiTConfig } from '../../src/models/dit/config.js';
+import { type CacheForm, computeAll } from '../../src/models/layers/actions.js';
 import type { FloatType } from '../../src/plan/types.js';
 
 /** A network evaluated with explicit timesteps and labels, for comparison with recorded evaluations. */

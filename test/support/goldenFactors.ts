@@ -1,6 +1,6 @@
 import { type FactorMethod, scaledFactors } from '../../src/calibrate/factors.js';
 import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/actions.js';
+import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 
 /** Which recorded sensitivities scale the inputs (rwtv) and the outputs (lwtv) of each method. */

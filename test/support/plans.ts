@@ -1,8 +1,8 @@
 import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import type { CacheForm } from '../../src/models/actions.js';
-import type { DiTConfig } from '../../src/models/config.js';
-import { conditioningPlan, stepPlan } from '../../src/models/dit.js';
+import type { DiTConfig } from '../../src/models/dit/config.js';
+import { conditioningPlan, stepPlan } from '../../src/models/dit/graph.js';
+import type { CacheForm } from '../../src/models/layers/actions.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 
 /** A DiT small enough to look at. */

@@ -1,5 +1,5 @@
 /** A DiT of random weights, small enough for hundreds of steps a second. */
-import { type DiTConfig, tensorShapes } from '../../src/models/config.js';
+import { type DiTConfig, tensorShapes } from '../../src/models/dit/config.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
 import { Random } from './random.js';
 

@@ -7,7 +7,7 @@ import { type Contender, interleave, median } from '../../bench/measure.js';
 import { type Operation, openOperations } from '../../bench/operations.js';
 import { peakLoopOf } from '../../bench/peak.js';
 import { requireInteger, requireOneOf } from '../../errors.js';
-import { namedConfig } from '../../models/config.js';
+import { namedConfig } from '../../models/dit/config.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { integer } from '../parse.js';

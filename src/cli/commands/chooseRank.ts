@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { FactorSet } from '../../calibrate/factorSet.js';
+import { FactorSet } from '../../cache/data/factorSet.js';
 import { ArgumentError } from '../../errors.js';
-import { chosenTrial, type RankTrial, tryRanks } from '../../evaluate/tryRanks.js';
+import { chosenTrial, type RankTrial, tryRanks } from '../../evaluate/runs/tryRanks.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, integerList, MOST_ITEMS } from '../parse.js';

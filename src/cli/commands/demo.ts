@@ -4,7 +4,7 @@ import { loadCalibrationImages } from '../../calibrate/images.js';
 import { imageSource } from '../../calibrate/sources.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError } from '../../errors.js';
-import { meanPsnr } from '../../evaluate/psnr.js';
+import { meanPsnr } from '../../evaluate/metrics/psnr.js';
 import type { CacheOptions } from '../../pipeline/options.js';
 import { grid } from '../../pipeline/picture.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';

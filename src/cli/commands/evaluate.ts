@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
 import { ArgumentError } from '../../errors.js';
-import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
-import { type EvaluateOptions, type EvaluationReport, evaluateModel } from '../../evaluate/evaluateModel.js';
-import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
-import { frechetName } from '../../evaluate/frechet.js';
-import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
-import { DEFAULT_SPLITS } from '../../evaluate/inceptionScore.js';
-import { openExtractor } from '../../evaluate/openExtractor.js';
-import type { Reference } from '../../evaluate/reference.js';
+import { DigitsClassifier } from '../../evaluate/features/digitsClassifier.js';
+import type { FeatureExtractor } from '../../evaluate/features/featureExtractor.js';
+import { openExtractor } from '../../evaluate/features/openExtractor.js';
+import { frechetName } from '../../evaluate/metrics/frechet.js';
+import { imagesForCovariance, requireImages } from '../../evaluate/metrics/gaussian.js';
+import { DEFAULT_SPLITS } from '../../evaluate/metrics/inceptionScore.js';
+import type { Reference } from '../../evaluate/metrics/reference.js';
+import {
+  type EvaluateOptions,
+  type EvaluationReport,
+  evaluateModel,
+} from '../../evaluate/runs/evaluateModel.js';
 import type { Label } from '../../models/labelTable.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';

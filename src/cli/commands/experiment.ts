@@ -3,11 +3,11 @@ import { type Command, Option } from 'commander';
 import type { CalibrationImages } from '../../calibrate/images.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
-import { DigitsClassifier } from '../../evaluate/digitsClassifier.js';
-import type { FeatureExtractor } from '../../evaluate/featureExtractor.js';
-import { imagesForCovariance, requireImages } from '../../evaluate/gaussian.js';
-import { openExtractor } from '../../evaluate/openExtractor.js';
-import { measureReference, type Reference } from '../../evaluate/reference.js';
+import { DigitsClassifier } from '../../evaluate/features/digitsClassifier.js';
+import type { FeatureExtractor } from '../../evaluate/features/featureExtractor.js';
+import { openExtractor } from '../../evaluate/features/openExtractor.js';
+import { imagesForCovariance, requireImages } from '../../evaluate/metrics/gaussian.js';
+import { measureReference, type Reference } from '../../evaluate/metrics/reference.js';
 import {
   EXPERIMENT_NAMES,
   EXPERIMENTS,

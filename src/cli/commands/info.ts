@@ -7,7 +7,7 @@ import { isAutoencoder } from '../../engine/modelKind.js';
 import { planSession } from '../../engine/sessionPlan.js';
 import { VaeCheckpoint } from '../../engine/vaeCheckpoint.js';
 import { ArgumentError, requireInteger, requireOneOf } from '../../errors.js';
-import { namedConfig } from '../../models/config.js';
+import { namedConfig } from '../../models/dit/config.js';
 import { planText } from '../../plan/text.js';
 import { ROW_SCALED_TYPES } from '../../plan/types.js';
 import { checkpointFacts } from '../checkpointReport.js';

@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
-import { MOST_MEASURED_ORDER } from '../../calibrate/errorTable.js';
-import { FactorSet } from '../../calibrate/factorSet.js';
-import { type MeasureErrorsOptions, measureErrors, measuringWork } from '../../evaluate/measureErrors.js';
+import { MOST_MEASURED_ORDER } from '../../cache/data/errorTable.js';
+import { FactorSet } from '../../cache/data/factorSet.js';
+import {
+  type MeasureErrorsOptions,
+  measureErrors,
+  measuringWork,
+} from '../../evaluate/runs/measureErrors.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';

@@ -1,0 +1,264 @@
+/** From a model and a cache policy to what its images are worth and what they cost. */
+
+import type { SessionPlan } from '../../engine/sessionPlan.js';
+import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
+import { type OptionNames, pickOptions, requireOptions } from '../../optionNames.js';
+import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
+import { isPictureSpace } from '../../pipeline/picture.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { planCost } from '../../plan/cost.js';
+import type { FeatureExtractor } from '../features/featureExtractor.js';
+import { requireImages } from '../metrics/gaussian.js';
+import { type PrecisionRecall, precisionRecall } from '../metrics/precisionRecall.js';
+import type { Reference } from '../metrics/reference.js';
+import type { PictureSize } from '../metrics/ssim.js';
+import { writeStatistics } from '../metrics/statisticsFile.js';
+import { type EvaluateRunResult, evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
+import { Evaluation, type EvaluationResult } from './evaluation.js';
+import { writeImagesNpz } from './imagesNpz.js';
+import type { RowFile } from './rowFile.js';
+import { runKey } from './runKey.js';
+import { RunOutputs } from './runOutputs.js';
+import { readSamples } from './samplesFile.js';
+import { type RunKey, SavedRun } from './savedRun.js';
+
+export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'firstImage'> {
+  readonly images: number;
+  /** Image i gets label i modulo their number. Default: every class in turn. */
+  readonly labels?: readonly number[];
+  /**
+   * Measure the difference to uncached images: sample every image without a cache too, or read those of an earlier
+   * run from its `samples`, which must be of the same seed and labels but may have more steps.
+   */
+  readonly compare?: boolean | string;
+  readonly extractor?: FeatureExtractor;
+  /** What the Frechet distances are to; needs an extractor, and more images than it has features. */
+  readonly reference?: Reference;
+  /** Needs a reference of images, see `loadReference`. */
+  readonly precisionRecall?: boolean;
+  /** Splits of the inception score. Default 10. */
+  readonly splits?: number;
+  /** Where to write the samples as they are, as `compare` reads them. */
+  readonly samples?: string;
+  /** Where to write the images for ADM's evaluator. */
+  readonly npz?: string;
+  /** Where to write the statistics of the images. */
+  readonly statistics?: string;
+  /** Keeps the run; where there is one already, goes on with it. */
+  readonly folder?: string;
+  /** What else must be the same to go on, such as the precision of the weights. */
+  readonly key?: RunKey;
+  /** Called after every step of every batch, those without a cache included. */
+  readonly onStep?: () => void;
+}
+
+export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRecall> {
+  /** Multiply-accumulates of an image: all steps, conditioning and guidance. */
+  readonly macsPerImage: number;
+  /**
+   * Bytes that the operations of an image move when every operand moves once, in a full batch. Absent where gates
+   * decide, step by step, what is run.
+   */
+  readonly bytesPerImage?: number;
+  /** Measured, without set-up and without the uncached run. */
+  readonly millisecondsPerImage: number;
+  /** As the two above, of the uncached run that was made for the comparison. */
+  readonly uncachedMacsPerImage?: number;
+  readonly uncachedMillisecondsPerImage?: number;
+}
+
+const { noise: _noise, firstImage: _firstImage, ...SAMPLING_NAMES } = SAMPLE_OPTION_NAMES;
+const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
+  ...SAMPLING_NAMES,
+  images: true,
+  compare: true,
+  extractor: true,
+  reference: true,
+  precisionRecall: true,
+  splits: true,
+  samples: true,
+  npz: true,
+  statistics: true,
+  folder: true,
+  key: true,
+  onStep: true,
+};
+
+const DEFAULT_BATCH = 16;
+/** Images copied at a time. */
+const CHUNK = 64;
+
+/**
+ * Samples `images` images in batches and evaluates them in constant memory. Image i depends on the seed and on i
+ * alone, so a run that is killed and taken up again reports the same, times apart. Throws an `ArgumentError`
+ * before any work for options that do not fit each other or the model.
+ */
+export async function evaluateModel(
+  pipeline: DiTPipeline,
+  options: EvaluateOptions,
+): Promise<EvaluationReport> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireOptions('options', options, EVALUATE_OPTION_NAMES);
+  const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
+  const sampling = (first: number, count: number): NumberedOptions => ({
+    ...pickOptions(options, SAMPLE_OPTION_NAMES),
+    labels: labelsOf(options, pipeline.config.classes, first, count),
+    firstImage: first,
+    batch: count,
+  });
+  const size = sizeOf(pipeline);
+  requireInteger('images', options.images, 1);
+  requireFitting(options, size);
+  await pipeline.checkpoint.loadHash(options.signal);
+  const plan = pipeline.plan(sampling(0, batch));
+  const { extractor, compare = false, splits, folder, reference, samples } = options;
+  const evaluation = new Evaluation({
+    images: options.images,
+    ...size,
+    ...(extractor && { extractor }),
+    ...(splits !== undefined && { splits }),
+  });
+  const key = runKey(pipeline, sampling(0, batch), extractor, ownKey(pipeline, options));
+  using saved = folder === undefined ? undefined : await SavedRun.open(folder, key);
+  const keptFeatures = options.precisionRecall ? extractor!.features : 0;
+  using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
+  const { files, ...totals } = await evaluateRun({
+    evaluation,
+    images: options.images,
+    batch,
+    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), compare, options.onStep),
+    outputs: outputs.all,
+    ...(saved && { saved }),
+  });
+  try {
+    const fileOf = (output: RowOutput | undefined) => files[outputs.all.indexOf(output!)];
+    writeResults(options, size, evaluation, fileOf(outputs.images));
+    return {
+      ...(await evaluation.result(reference, options.signal)),
+      ...(await manifolds(options, fileOf(outputs.features))),
+      ...costs(totals, options.images),
+      ...(!plan.gated && { bytesPerImage: bytesOf(plan) / batch }),
+    };
+  } finally {
+    for (const file of files) file[Symbol.dispose]();
+  }
+}
+
+function requireFitting(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
+  const { images, extractor, reference, npz } = options;
+  extractor?.requireSize(channels, height, width);
+  if (!extractor && (reference || options.statistics !== undefined || options.precisionRecall))
+    throw new ArgumentError(
+      'extractor',
+      extractor,
+      'a feature model, since features are to be compared or written',
+    );
+  if (extractor && (reference || options.statistics !== undefined)) requireImages(images, extractor.features);
+  if (reference && extractor && reference.features.mean.length !== extractor.features)
+    throw new ArgumentError(
+      'reference',
+      `of ${reference.features.mean.length} features`,
+      `${extractor.features}, as ${extractor.name} has`,
+    );
+  if (options.precisionRecall && !reference?.rows)
+    throw new ArgumentError('reference', reference && 'statistics', 'images, for precision and recall');
+  if (npz === undefined) return;
+  if (!isPictureSpace(channels))
+    throw new ArgumentError('npz', npz, `no file: the model's ${channels} latent channels need a decoder`);
+}
+
+function sizeOf({ config }: DiTPipeline): PictureSize {
+  return { channels: config.inChannels, height: config.inputSize, width: config.inputSize };
+}
+
+function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, count: number): number[] {
+  const given = labels ?? Array.from({ length: classes }, (_, label) => label);
+  if (given.length === 0) throw new ArgumentError('labels', given, 'at least one label');
+  return Array.from({ length: count }, (_, i) => given[(first + i) % given.length]!);
+}
+
+/** What beside the sampling decides what is in a saved run. */
+function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
+  return {
+    images: options.images,
+    labels: labelsOf(options, pipeline.config.classes, 0, options.labels?.length ?? pipeline.config.classes),
+    compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
+    samples: options.samples !== undefined,
+    splits: options.splits,
+    npz: options.npz !== undefined,
+    precisionRecall: options.precisionRecall === true,
+    ...options.key,
+  };
+}
+
+/** Sample options whose classes are numbers. */
+type NumberedOptions = SampleOptions & { readonly labels: readonly number[] };
+
+async function sampleBatch(
+  pipeline: DiTPipeline,
+  sampling: NumberedOptions,
+  compare: boolean | string,
+  onStep: (() => void) | undefined,
+): Promise<SampledBatch> {
+  const { latents, report } = await pipeline.generateLatents(sampling, onStep);
+  const { macs, milliseconds } = report;
+  const sampled = { samples: latents, labels: sampling.labels, macs, milliseconds };
+  if (compare === false) return sampled;
+  if (typeof compare === 'string') {
+    const { labels, firstImage = 0 } = sampling;
+    return {
+      ...sampled,
+      uncached: readSamples(compare, latents.length / labels.length, firstImage, labels.length),
+    };
+  }
+  const uncached = await pipeline.generateLatents({ ...sampling, cache: { policy: 'none' } }, onStep);
+  const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };
+  return { ...sampled, uncached: uncached.latents, uncachedCost: cost };
+}
+
+function costs(
+  { macs, milliseconds, uncachedMacs, uncachedMilliseconds }: Omit<EvaluateRunResult, 'files'>,
+  images: number,
+) {
+  return {
+    macsPerImage: macs / images,
+    millisecondsPerImage: milliseconds / images,
+    ...(uncachedMacs > 0 && {
+      uncachedMacsPerImage: uncachedMacs / images,
+      uncachedMillisecondsPerImage: uncachedMilliseconds / images,
+    }),
+  };
+}
+
+function bytesOf({ conditioning, plans, planOfStep, chunkSteps }: SessionPlan): number {
+  const chunks = Math.ceil(planOfStep.length / chunkSteps);
+  return planOfStep.reduce(
+    (sum, place) => sum + planCost(plans[place]!).bytes,
+    chunks * planCost(conditioning).bytes,
+  );
+}
+
+function writeResults(
+  { images, npz, statistics }: EvaluateOptions,
+  { height, width }: PictureSize,
+  evaluation: Evaluation,
+  pixels: RowFile | undefined,
+): void {
+  if (statistics !== undefined) writeStatistics(statistics, evaluation.statistics());
+  if (npz !== undefined) writeImagesNpz(npz, images, height, width, chunksOf(pixels!));
+}
+
+function* chunksOf(file: RowFile): Generator<Uint8Array> {
+  for (let first = 0; first < file.rows; first += CHUNK)
+    yield file.read(first, Math.min(CHUNK, file.rows - first));
+}
+
+async function manifolds(
+  { extractor, reference, signal }: EvaluateOptions,
+  features: RowFile | undefined,
+): Promise<Partial<PrecisionRecall>> {
+  if (!features) return {};
+  const data = new Float32Array(features.read(0, features.rows).buffer);
+  const generated = { rows: features.rows, columns: extractor!.features, data };
+  return precisionRecall(reference!.rows!, generated, { ...(signal && { signal }) });
+}

@@ -1,0 +1,92 @@
+/** Measures what each linear layer does to the image when its increments alone are left out. */
+import { FactorSet, type LayerFactors } from '../../cache/data/factorSet.js';
+import { requireInteger, requireObject } from '../../errors.js';
+import {
+  BLOCK_LINEARS,
+  type DiTConfig,
+  labelsInTurn,
+  layerName,
+  linearShape,
+} from '../../models/dit/index.js';
+import type { SampleOptions } from '../../pipeline/options.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { VERSION } from '../../version.js';
+import { relativeL2 } from '../metrics/relativeL2.js';
+
+export interface MeasureLayersOptions
+  extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
+  /** Images that are sampled together, labels in turn. Default 8. */
+  readonly images?: number;
+  /** Of policy `calibrated`, as in its options. Default 2 and 0. */
+  readonly period?: number;
+  readonly order?: number;
+  /** Called after every layer, and after the run without a cache. */
+  readonly onLayer?: () => void;
+}
+
+const DEFAULT_IMAGES = 8;
+
+/** Times that `measureLayers` calls `onLayer`: runs of all steps. */
+export function layersWork({ depth }: DiTConfig): number {
+  return 1 + depth * BLOCK_LINEARS.length;
+}
+
+/**
+ * By layer, the relative L2 of the final latents to those without a cache when all other layers are computed in full, and
+ * this one is calibrated with factors of zero at the steps that are scattered. Takes a run of all steps a layer.
+ */
+export async function measureLayers(
+  pipeline: DiTPipeline,
+  options: MeasureLayersOptions = {},
+): Promise<Map<string, number>> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('options', options, 'an object of options');
+  const { images = DEFAULT_IMAGES, period = 2, order = 0, onLayer, ...sampling } = options;
+  requireInteger('images', images, 1);
+  requireInteger('period', period, 2);
+  const labels = labelsInTurn(pipeline.config, images);
+  const run = { ...sampling, labels, batch: images };
+  const { latents } = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } });
+  onLayer?.();
+  await pipeline.checkpoint.loadHash(options.signal);
+  const factors = zeroFactors(pipeline);
+  const errors = new Map<string, number>();
+  try {
+    for (const layer of factors.layers.keys()) {
+      const rule = (step: number, name: string) => name !== layer || step % period === 0;
+      const cached = await pipeline.generateLatents({
+        ...run,
+        cache: { policy: 'calibrated', rule, order, factors },
+      });
+      errors.set(layer, relativeL2(cached.latents, latents));
+      onLayer?.();
+    }
+  } finally {
+    pipeline.releaseFactors(factors);
+  }
+  return errors;
+}
+
+/** Of rank 1: rank 0 would be reuse, which leaves out the whole sublayer. */
+function zeroFactors({ config, checkpoint }: DiTPipeline): FactorSet {
+  const layers = new Map<string, LayerFactors>();
+  for (let block = 0; block < config.depth; block++)
+    for (const linear of BLOCK_LINEARS) {
+      const { inputs: columns, outputs: rows } = linearShape(linear, config);
+      const [up, down] = [new Float32Array(rows), new Float32Array(columns)];
+      layers.set(layerName(block, linear), { rank: 1, rows, columns, up, down });
+    }
+  return new FactorSet(
+    {
+      method: 'svd',
+      modelHash: checkpoint.hash,
+      source: 'zeros',
+      seed: 0,
+      images: 0,
+      sampler: 'none',
+      steps: 0,
+      createdBy: `incache ${VERSION}`,
+    },
+    layers,
+  );
+}

@@ -1,0 +1,61 @@
+/** What decides the numbers of an evaluation, by name: a saved run is gone on with only where all of it is the same. */
+import { createHash } from 'node:crypto';
+import { cachedSteps } from '../../pipeline/cachePolicy.js';
+import { type AnySampleOptions, resolveOptions } from '../../pipeline/options.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { VERSION } from '../../version.js';
+import type { FeatureExtractor } from '../features/featureExtractor.js';
+import type { RunKey } from './savedRun.js';
+
+/** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
+export function runKey(
+  pipeline: DiTPipeline,
+  options: AnySampleOptions,
+  extractor: FeatureExtractor | undefined,
+  others: RunKey,
+): RunKey {
+  const resolved = resolveOptions(options, pipeline.checkpoint);
+  const {
+    steps,
+    sampler,
+    spacing,
+    scheduler,
+    eta,
+    variance,
+    guidanceScale,
+    guidanceChannels,
+    seed,
+    batch,
+    cache,
+  } = resolved;
+  const policy = cache.policy ?? 'none';
+  const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
+  return {
+    incache: VERSION,
+    model: pipeline.checkpoint.hash,
+    backend: pipeline.device.backend,
+    arithmetic: pipeline.device.arithmetic,
+    steps,
+    sampler,
+    spacing,
+    ...(scheduler && { scheduler: sha256(JSON.stringify(scheduler)) }),
+    eta,
+    variance,
+    guidanceScale,
+    guidanceChannels,
+    seed,
+    policy,
+    // Gates decide for a batch as a whole.
+    ...(gated
+      ? { gated: JSON.stringify({ ...gated, keep: cache.keep }), batch }
+      : { schedule: sha256(JSON.stringify(actions)) }),
+    ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
+    ...(cache.type && { cacheType: cache.type }),
+    features: extractor?.fingerprint ?? 'none',
+    ...others,
+  };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,174 @@
+/**
+ * DiT as diffusers writes it: `Transformer2DModel` (to 0.27) and `DiTTransformer2DModel`. The configuration stands in
+ * `config.json`; the tensors have other names than Meta's, and each block has embedders of its own.
+ */
+import { FormatError } from '../../errors.js';
+import type { DiTConfig } from './config.js';
+import { embedderPrefixes } from './config.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What the classes take where the file is silent. */
+const DEFAULTS: Readonly<Record<string, Fields>> = {
+  DiTTransformer2DModel: {
+    num_attention_heads: 16,
+    attention_head_dim: 72,
+    in_channels: 4,
+    out_channels: null,
+    num_layers: 28,
+    attention_bias: true,
+    sample_size: 32,
+    patch_size: 2,
+    activation_fn: 'gelu-approximate',
+    num_embeds_ada_norm: 1000,
+    norm_type: 'ada_norm_zero',
+    norm_elementwise_affine: false,
+    norm_eps: 1e-5,
+  },
+  Transformer2DModel: {
+    num_attention_heads: 16,
+    attention_head_dim: 88,
+    in_channels: null,
+    out_channels: null,
+    num_layers: 1,
+    attention_bias: false,
+    sample_size: null,
+    patch_size: null,
+    activation_fn: 'geglu',
+    num_embeds_ada_norm: null,
+    norm_type: 'layer_norm',
+    norm_elementwise_affine: true,
+    norm_eps: 1e-5,
+  },
+};
+
+/** A DiT is a transformer with exactly these. */
+const REQUIRED: Fields = {
+  norm_type: 'ada_norm_zero',
+  attention_bias: true,
+  activation_fn: 'gelu-approximate',
+  norm_elementwise_affine: false,
+};
+
+/** `Timesteps(num_channels=256, downscale_freq_shift=1)` in every version of diffusers. */
+const FREQUENCY_SHIFT = 1;
+
+export interface DiffusersDit {
+  readonly config: DiTConfig;
+  /** Places of the position table are divided by it. */
+  readonly positionScale: number;
+}
+
+/**
+ * The configuration that `config.json` gives. Throws a `FormatError` that starts with `path` and names the field that is
+ * not what a DiT has.
+ */
+export function diffusersConfig(path: string, file: Fields): DiffusersDit {
+  const className = file._class_name ?? 'DiTTransformer2DModel';
+  if (typeof className !== 'string' || !Object.hasOwn(DEFAULTS, className))
+    throw new FormatError(
+      `${path} is the configuration of ${JSON.stringify(className)}; expected ${Object.keys(DEFAULTS).join(' or ')}`,
+    );
+  const fields: Fields = { ...DEFAULTS[className], ...file };
+  const refuse = (field: string, expected: string): never => {
+    throw new FormatError(`${path}: ${field} is ${JSON.stringify(fields[field])}; expected ${expected}`);
+  };
+  for (const [field, value] of Object.entries(REQUIRED))
+    if (fields[field] !== value) refuse(field, `${JSON.stringify(value)}, as a DiT has`);
+  const count = (field: string, most = MOST): number => {
+    const value = fields[field];
+    if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most)
+      return value as number;
+    return refuse(field, `a whole number from 1 to ${most}`);
+  };
+  const [inChannels, patchSize, inputSize] = [
+    count('in_channels'),
+    count('patch_size'),
+    count('sample_size'),
+  ];
+  const outChannels = fields.out_channels === null ? inChannels : count('out_channels');
+  if (outChannels !== inChannels && outChannels !== 2 * inChannels)
+    refuse('out_channels', `in_channels (${inChannels}) or twice as many`);
+  if (inputSize % patchSize !== 0) refuse('sample_size', `a multiple of patch_size (${patchSize})`);
+  const heads = count('num_attention_heads');
+  const hiddenSize = heads * count('attention_head_dim');
+  if (hiddenSize % 4 !== 0) refuse('attention_head_dim', 'a width that four divides');
+  const epsilon = fields.norm_eps;
+  if (typeof epsilon !== 'number' || !(epsilon > 0 && epsilon < 1))
+    return refuse('norm_eps', 'a number between 0 and 1');
+  return {
+    config: {
+      inputSize,
+      patchSize,
+      inChannels,
+      hiddenSize,
+      depth: count('num_layers', MOST_LAYERS),
+      heads,
+      mlpSize: 4 * hiddenSize,
+      classes: count('num_embeds_ada_norm'),
+      learnSigma: outChannels === 2 * inChannels,
+      frequencyShift: FREQUENCY_SHIFT,
+      mlpNormEpsilon: epsilon,
+      guidanceChannels: inChannels,
+    },
+    // `interpolation_scale` of Transformer2DModel; the newer class has none.
+    positionScale: className === 'Transformer2DModel' ? Math.max(Math.floor(inputSize / 64), 1) : 1,
+  };
+}
+
+/** Above any model's sizes, and small enough that no product of a few overflows. */
+const MOST = 2 ** 20;
+const MOST_LAYERS = 10_000;
+
+/** Tensors outside the blocks: diffusers' name, Meta's name. */
+const OUTSIDE = [
+  ['pos_embed.proj', 'x_embedder.proj'],
+  ['proj_out_1', 'final_layer.adaLN_modulation.1'],
+  ['proj_out_2', 'final_layer.linear'],
+] as const;
+
+/** Within a block, behind `transformer_blocks.i.` and `blocks.i.`; several are joined by rows, in this order. */
+const IN_BLOCK = [
+  [['norm1.linear'], 'adaLN_modulation.1'],
+  [['attn1.to_q', 'attn1.to_k', 'attn1.to_v'], 'attn.qkv'],
+  [['attn1.to_out.0'], 'attn.proj'],
+  [['ff.net.0.proj'], 'mlp.fc1'],
+  [['ff.net.2'], 'mlp.fc2'],
+] as const;
+
+/** Behind `transformer_blocks.i.norm1.emb.`; Meta has them once. */
+const EMBEDDERS = [
+  ['timestep_embedder.linear_1.weight', 't_embedder.mlp.0.weight'],
+  ['timestep_embedder.linear_1.bias', 't_embedder.mlp.0.bias'],
+  ['timestep_embedder.linear_2.weight', 't_embedder.mlp.2.weight'],
+  ['timestep_embedder.linear_2.bias', 't_embedder.mlp.2.bias'],
+  ['class_embedder.embedding_table.weight', 'y_embedder.embedding_table.weight'],
+] as const;
+
+/** The tensors of the embedders of a block, in the order of Meta's names. */
+export function diffusersEmbedders(block: number): string[] {
+  return EMBEDDERS.map(([name]) => `transformer_blocks.${block}.norm1.emb.${name}`);
+}
+
+/** For every tensor of Meta's names but `pos_embed`, which is computed, those of diffusers that it is joined from. */
+export function diffusersOrigins(config: DiTConfig): Map<string, readonly string[]> {
+  const origins = new Map<string, readonly string[]>();
+  const linear = (from: readonly string[], to: string): void => {
+    for (const kind of ['weight', 'bias'])
+      origins.set(
+        `${to}.${kind}`,
+        from.map((name) => `${name}.${kind}`),
+      );
+  };
+  for (const [from, to] of OUTSIDE) linear([from], to);
+  for (let block = 0; block < config.depth; block++)
+    for (const [from, to] of IN_BLOCK)
+      linear(
+        from.map((name) => `transformer_blocks.${block}.${name}`),
+        `blocks.${block}.${to}`,
+      );
+  for (const [block, prefix] of embedderPrefixes(config).entries())
+    for (const [i, name] of diffusersEmbedders(block).entries())
+      origins.set(`${prefix}${EMBEDDERS[i]![1]}`, [name]);
+  return origins;
+}

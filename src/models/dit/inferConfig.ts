@@ -1,0 +1,188 @@
+/** The configuration of a DiT from the tensors of a checkpoint with Meta's key names. */
+import { ArgumentError, FormatError, requireInteger } from '../../errors.js';
+import { type DiTConfig, SIZES, tensorShapes } from './config.js';
+
+export interface TensorHeader {
+  readonly shape: readonly number[];
+}
+
+/** What the shapes of a checkpoint leave open, or what its metadata may say. */
+export interface ConfigHints {
+  readonly heads?: number;
+  /** Instead of the one of the code that wrote the file: 0 is Meta's, with which the published DiTs were trained. */
+  readonly frequencyShift?: number;
+}
+
+/** `forward_with_cfg` of Meta's DiT guides the first three channels. */
+const META_GUIDED_CHANNELS = 3;
+
+/**
+ * The configuration that the shapes of a checkpoint determine. The number of heads is in no shape: it is
+ * taken from `hints`, else from the metadata's `config` (JSON, `num_heads`), else from the named size of
+ * the same width and depth.
+ *
+ * Throws a `FormatError` that names the first tensor that is missing or misshapen; others are not looked at.
+ */
+export function inferConfig(
+  tensors: ReadonlyMap<string, TensorHeader>,
+  metadata: Readonly<Record<string, string>>,
+  hints: ConfigHints = {},
+): DiTConfig {
+  const [hiddenSize, inChannels, patchSize] = shapeOf(tensors, 'x_embedder.proj.weight', 4);
+  const [, tokens] = shapeOf(tensors, 'pos_embed', 3);
+  const blockEmbedders = tensors.has('blocks.0.y_embedder.embedding_table.weight');
+  const table = `${blockEmbedders ? 'blocks.0.' : ''}y_embedder.embedding_table.weight`;
+  const [tableRows] = shapeOf(tensors, table, 2);
+  const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2);
+  const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2);
+  const depth = depthOf(tensors);
+  const side = Math.sqrt(tokens!);
+  if (!Number.isInteger(side))
+    throw new FormatError(`pos_embed has ${tokens} tokens; expected a square number`);
+  const config: DiTConfig = {
+    inputSize: side * patchSize!,
+    patchSize: patchSize!,
+    inChannels: inChannels!,
+    hiddenSize: hiddenSize!,
+    depth,
+    heads: headsOf(hiddenSize!, depth, metadata, hints),
+    mlpSize: mlpSize!,
+    classes: tableRows! - 1,
+    learnSigma: outputs === 2 * inChannels! * patchSize! ** 2,
+    guidanceChannels: Math.min(inChannels!, META_GUIDED_CHANNELS),
+    ...(blockEmbedders && { blockEmbedders }),
+    ...metadataNumerics(metadata, inChannels!),
+  };
+  requireInteger('classes', config.classes, 1);
+  checkTensors(tensors, tensorShapes(config));
+  checkMetadata(config, metadata);
+  return config;
+}
+
+/** Counts blocks instead of looking for the last one, so that a lost tensor is named and not what follows it. */
+function depthOf(tensors: ReadonlyMap<string, TensorHeader>): number {
+  const blocks = new Set<string>();
+  for (const name of tensors.keys()) {
+    const [, block] = /^blocks\.(\d+)\.(?:attn|mlp|adaLN_modulation)\./.exec(name) ?? [];
+    if (block !== undefined) blocks.add(block);
+  }
+  return blocks.size;
+}
+
+function shapeOf(
+  tensors: ReadonlyMap<string, TensorHeader>,
+  name: string,
+  dimensions: number,
+): readonly number[] {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new FormatError(`not a DiT checkpoint: tensor '${name}' is missing`);
+  if (tensor.shape.length !== dimensions || tensor.shape.some((size) => size < 1))
+    throw new FormatError(
+      `tensor '${name}' has shape [${tensor.shape}]; expected ${dimensions} positive dimensions`,
+    );
+  return tensor.shape;
+}
+
+function headsOf(
+  hiddenSize: number,
+  depth: number,
+  metadata: Readonly<Record<string, string>>,
+  hints: ConfigHints,
+): number {
+  const named = Object.values(SIZES).find((size) => size.hiddenSize === hiddenSize && size.depth === depth);
+  const heads = hints.heads ?? metadataConfig(metadata).num_heads ?? named?.heads;
+  if (heads === undefined)
+    throw new ArgumentError(
+      'heads',
+      heads,
+      `the number of attention heads: no shape tells it, the metadata has no num_heads and ${depth} blocks of ${hiddenSize} are no named size`,
+    );
+  requireInteger('heads', heads, 1);
+  if (hiddenSize % heads !== 0)
+    throw new ArgumentError('heads', heads, `a divisor of the hidden size ${hiddenSize}`);
+  return heads;
+}
+
+/** Throws a `FormatError` that names the first tensor which is missing or misshapen. */
+export function checkTensors(
+  tensors: ReadonlyMap<string, TensorHeader>,
+  expected: ReadonlyMap<string, readonly number[]>,
+): void {
+  for (const [name, shape] of expected) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new FormatError(`tensor '${name}' is missing; expected shape [${shape}]`);
+    if (tensor.shape.join() !== shape.join())
+      throw new FormatError(`tensor '${name}' has shape [${tensor.shape}]; expected [${shape}]`);
+  }
+}
+
+/** What the metadata say of a model that Meta's code would compute otherwise. */
+function metadataNumerics(
+  metadata: Readonly<Record<string, string>>,
+  inChannels: number,
+): Partial<DiTConfig> {
+  const said = metadataConfig(metadata);
+  const number = (field: string, maximum: number): number | undefined => {
+    const value = said[field];
+    if (value === undefined) return undefined;
+    if (typeof value === 'number' && value >= 0 && value <= maximum) return value;
+    throw new FormatError(`the metadata says ${field} ${JSON.stringify(value)}; expected 0 to ${maximum}`);
+  };
+  const frequencyShift = number('frequency_shift', 1);
+  const mlpNormEpsilon = number('mlp_norm_eps', 1);
+  const guidanceChannels = number('guidance_channels', inChannels);
+  return {
+    ...(frequencyShift !== undefined && { frequencyShift }),
+    ...(mlpNormEpsilon !== undefined && { mlpNormEpsilon }),
+    ...(guidanceChannels !== undefined && { guidanceChannels }),
+  };
+}
+
+/** The metadata may repeat what the shapes say, but not contradict it. */
+function checkMetadata(config: DiTConfig, metadata: Readonly<Record<string, string>>): void {
+  const said = metadataConfig(metadata);
+  for (const [field, value] of Object.entries(shapedFields(config)))
+    if (said[field] !== undefined && said[field] !== value)
+      throw new FormatError(
+        `the metadata says ${field} ${JSON.stringify(said[field])}, the shapes say ${value}`,
+      );
+}
+
+/** The metadata by which `inferConfig` gives this configuration, whatever the shapes leave open. */
+export function configMetadata(config: DiTConfig): Record<string, string> {
+  return {
+    config: JSON.stringify({
+      ...shapedFields(config),
+      num_heads: config.heads,
+      frequency_shift: config.frequencyShift,
+      mlp_norm_eps: config.mlpNormEpsilon,
+      guidance_channels: config.guidanceChannels,
+    }),
+  };
+}
+
+/** What the metadata call the fields that the shapes determine. */
+function shapedFields(config: DiTConfig) {
+  return {
+    input_size: config.inputSize,
+    patch_size: config.patchSize,
+    in_channels: config.inChannels,
+    hidden_size: config.hiddenSize,
+    depth: config.depth,
+    num_classes: config.classes,
+    learn_sigma: config.learnSigma,
+  };
+}
+
+function metadataConfig(
+  metadata: Readonly<Record<string, string>>,
+): Record<string, unknown> & { num_heads?: number } {
+  if (metadata.config === undefined) return {};
+  try {
+    const parsed: unknown = JSON.parse(metadata.config);
+    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+  } catch {
+    // Falls through to the one message for everything that is not an object.
+  }
+  throw new FormatError(`the metadata's 'config' is not a JSON object`);
+}
