@@ -10,6 +10,7 @@ const source = fileURLToPath(new URL('../../../src/', import.meta.url));
 const ALLOWED: Record<string, readonly string[]> = {
   plan: [],
   weights: [],
+  text: ['weights'],
   diffusion: [],
   evaluate: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   models: ['plan', 'weights'],
@@ -20,7 +21,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   calibrate: ['backend', 'cache', 'diffusion', 'engine', 'models', 'plan', 'weights'],
   experiment: ['cache', 'calibrate', 'diffusion', 'evaluate', 'models', 'pipeline', 'weights'],
   export: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
-  pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan', 'weights'],
+  pipeline: ['backend', 'cache', 'calibrate', 'diffusion', 'engine', 'models', 'plan', 'text', 'weights'],
 };
 
 test('every folder but cli, which may import all, is listed', () => {
