@@ -72,7 +72,9 @@ function decideWithin(
       (step, layer) => choiceOf(layers.indexOf(layer), step) === 'compute',
     ),
     scatter: (layer, step) => (choiceOf(sublayerOf(layer), step) === 'calibrate' ? 'calibrate' : 'reuse'),
-    ...(errors.order > 0 && (calibrates ? { line: true } : { order: errors.order })),
+    // In the published form, which is what was measured.
+    ...(errors.order > 0 &&
+      (calibrates ? { line: true } : { series: { order: errors.order, basis: 'taylor' } })),
   };
 }
 

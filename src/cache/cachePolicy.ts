@@ -6,7 +6,7 @@ import type { DiTConfig } from '../models/dit/config.js';
 import { withLines } from './line.js';
 import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
-import { withSeries } from './series.js';
+import { type SeriesBasis, withSeries } from './series.js';
 
 export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache'] as const;
 
@@ -37,7 +37,7 @@ export const POLICY_PARAMETERS = {
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
-  taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'warmup'] },
+  taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'basis', 'warmup'] },
   teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],
@@ -85,8 +85,8 @@ export interface CacheDecision {
   readonly schedule: Schedule;
   /** For the layers that do not gather. A layer without an increment is reused, whatever is said here. */
   readonly scatter: ScatterAction;
-  /** Extrapolate what is reused as a Taylor series of this order over the steps. */
-  readonly order?: number;
+  /** Extrapolate what is reused by a polynomial of this order over the steps. */
+  readonly series?: { readonly order: number; readonly basis: SeriesBasis };
   /** Calibrate against the line through the last two stored steps instead of the last one. */
   readonly line?: boolean;
 }
@@ -100,10 +100,10 @@ export interface CachePolicy {
 
 /** What every step does with every linear under a policy. */
 export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
-  const { schedule, scatter, order, line } = policy.decide(run);
+  const { schedule, scatter, series, line } = policy.decide(run);
   const actions = stepActions(schedule, run.config.depth, (layer, step) =>
     run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
   );
   if (line) return withLines(actions);
-  return order === undefined ? actions : withSeries(actions, schedule, order);
+  return series ? withSeries(actions, schedule, series.order, series.basis) : actions;
 }

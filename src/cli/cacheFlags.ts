@@ -88,6 +88,7 @@ const OPTION_OF: Readonly<Record<FlagParameter, string>> = {
   errors: 'errors',
   budget: 'budget',
   order: 'order',
+  basis: 'basis',
   threshold: 'threshold',
   warmup: 'warmup',
   polynomial: 'polynomial',

@@ -1,12 +1,14 @@
 /** The options of the command line for policies that extrapolate and such that decide while they run. */
 import type { Command } from 'commander';
 import { KEPT } from '../cache/gatedPolicy.js';
+import { SERIES_BASES } from '../cache/series.js';
 import { requireOneOf } from '../errors.js';
 import type { AnyCacheOptions } from '../pipeline/options.js';
 import { decimal, decimalList, integer } from './parse.js';
 
 export interface GateFlags {
   readonly order?: number;
+  readonly basis?: string;
   readonly threshold?: number;
   readonly warmup?: number;
   readonly polynomial?: number[];
@@ -20,8 +22,12 @@ export function addGateFlags(command: Command): Command {
   return command
     .option(
       '--order <m>',
-      'of the series of policy taylorseer, 0 to 3 (default: 1); of calibrated, 1 to go by the last two stored steps (default: 0)',
+      'of the polynomial of policy taylorseer, 0 to 3 (default: 1); of calibrated, 1 to go by the last two stored steps (default: 0)',
       integer('order', 0, 3),
+    )
+    .option(
+      '--basis <name>',
+      'of policy taylorseer: the polynomial through the computed steps (newton) or the published series (taylor) (default: newton)',
     )
     .option(
       '--threshold <x>',
@@ -61,8 +67,9 @@ export function addGateFlags(command: Command): Command {
 
 /** Those that are given. */
 export function gateOptions(flags: GateFlags): AnyCacheOptions {
-  const { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep } = flags;
+  const { order, basis, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep } = flags;
   if (keep !== undefined) requireOneOf('keep', keep, KEPT);
-  const all = { order, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep };
+  if (basis !== undefined) requireOneOf('basis', basis, SERIES_BASES);
+  const all = { order, basis, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

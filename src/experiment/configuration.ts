@@ -1,4 +1,5 @@
 /** Configurations that experiments compare, as data. */
+import type { SeriesBasis } from '../cache/series.js';
 import type { FactorMethod } from '../calibrate/factors.js';
 import { ArgumentError } from '../errors.js';
 import type { DiTConfig } from '../models/dit/config.js';
@@ -117,11 +118,12 @@ export function budgeted(
   };
 }
 
-export function taylorSeer(order: number, period: number): Configuration {
+export function taylorSeer(order: number, period: number, basis: SeriesBasis = 'taylor'): Configuration {
+  const family = `${basis === 'taylor' ? 'taylorseer' : basis} m=${order}`;
   return {
-    name: `taylorseer m=${order} p=${period}`,
-    family: `taylorseer m=${order}`,
-    cache: { policy: 'taylorseer', order, period },
+    name: `${family} p=${period}`,
+    family,
+    cache: { policy: 'taylorseer', order, period, basis },
   };
 }
 

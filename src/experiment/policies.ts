@@ -63,6 +63,7 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...BUDGETS.map((budget) => budgeted('mixed', budget, { method: 'cd', rank: low })),
     ...PERIODS.map((period) => taylorSeer(1, period)),
     ...PERIODS.map((period) => taylorSeer(2, period)),
+    ...PERIODS.map((period) => taylorSeer(2, period, 'newton')),
     ...THRESHOLDS.map((threshold) => gated('teacache', threshold)),
     ...THRESHOLDS.map((threshold) => gated('first-block', threshold)),
     ...THRESHOLDS.map((threshold) => gated('fastcache', threshold)),

@@ -6,6 +6,7 @@ import type { FactorSet } from '../cache/data/factorSet.js';
 import type { RouterTable } from '../cache/data/routerTable.js';
 import type { Kept } from '../cache/gatedPolicy.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
+import type { SeriesBasis } from '../cache/series.js';
 import { RESPACINGS } from '../diffusion/noiseSchedule.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
 import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler.js';
@@ -39,10 +40,12 @@ export interface CacheParameters {
   /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
   /**
-   * Of `taylorseer`: of the series, from 0 to 3. Default 1. Of `calibrated`: 1 to calibrate against the line through the
+   * Of `taylorseer`: of the polynomial, from 0 to 3. Default 1. Of `calibrated`: 1 to calibrate against the line through the
    * last two stored steps, 0 (the default) against the last one.
    */
   readonly order?: number;
+  /** Of `taylorseer`: `newton` (the default), the polynomial through the computed steps, or `taylor`, the published form. */
+  readonly basis?: SeriesBasis;
   /**
    * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
    * nothing.
@@ -107,6 +110,7 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   errors: true,
   budget: true,
   order: true,
+  basis: true,
   threshold: true,
   warmup: true,
   polynomial: true,

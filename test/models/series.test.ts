@@ -1,11 +1,11 @@
-/** The Taylor series of a sublayer's output, operation by operation, against the definition in float64. */
+/** The polynomials of a sublayer's output, operation by operation, against their definitions in float64. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { DeviceTensor } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import { withSeries } from '../../src/cache/series.js';
+import { SERIES_BASES, withSeries } from '../../src/cache/series.js';
 import type { LinearAction } from '../../src/models/layers/actions.js';
 import { LinearEmitter } from '../../src/models/layers/linearEmitter.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
@@ -18,8 +18,37 @@ const [ROWS, WIDTH] = [7, TINY.hiddenSize];
 const COMPUTED = [0, 1, 4, 6, 7, 10];
 const STEPS = 14;
 
+const CASES = SERIES_BASES.flatMap((basis) => [0, 1, 2, 3].map((order) => [basis, order] as const));
+
+interface Continued {
+  compute(step: number, output: Float64Array): void;
+  extrapolate(step: number): Float64Array;
+}
+
+/** The polynomial through the last computed steps, as Lagrange writes it. */
+class Polynomial implements Continued {
+  #past: (readonly [number, Float64Array])[] = [];
+
+  constructor(readonly order: number) {}
+
+  compute(step: number, output: Float64Array): void {
+    this.#past = [[step, output] as const, ...this.#past].slice(0, this.order + 1);
+  }
+
+  extrapolate(step: number): Float64Array {
+    return this.#past.reduce(
+      (sum, [own, output]) => {
+        const others = this.#past.filter(([other]) => other !== own);
+        const weight = others.reduce((product, [other]) => (product * (step - other)) / (own - other), 1);
+        return sum.map((value, j) => value + weight * output[j]!);
+      },
+      new Float64Array(ROWS * WIDTH),
+    );
+  }
+}
+
 /** D0, D1, ... as the paper defines them (TaylorSeer, equation 3), in float64. */
-class Series {
+class Series implements Continued {
   #differences: Float64Array[] = [];
   #step = 0;
 
@@ -62,8 +91,8 @@ function projection(action: LinearAction): Plan {
 
 for (const { name: backend, available, detail } of backends())
   describe(`series on ${backend}`, { skip: !available && detail }, () => {
-    for (const order of [0, 1, 2, 3])
-      test(`order ${order}`, async () => {
+    for (const [basis, order] of CASES)
+      test(`${basis}, order ${order}`, async () => {
         const random = new Random(3);
         const [weight, bias] = [random.normals(WIDTH * WIDTH, 0.2), random.normals(WIDTH)];
         const schedule = Schedule.fromSteps(scheduleLayers(1, 'sublayer'), STEPS, COMPUTED);
@@ -71,8 +100,9 @@ for (const { name: backend, available, detail } of backends())
           stepActions(schedule, 1, () => 'reuse'),
           schedule,
           order,
+          basis,
         );
-        const expected = new Series(order);
+        const expected: Continued = basis === 'taylor' ? new Series(order) : new Polynomial(order);
         const device = await openDevice(backend, { threads: 2, weights: 'f32' });
         const weights = device.loadWeights({ read: (name) => (name.endsWith('bias') ? bias : weight) });
         const tensors = new Map<string, DeviceTensor>();
@@ -105,7 +135,7 @@ test('a series is for the last linear of a sublayer alone', () => {
   const builder = new PlanBuilder('fc1');
   const cache = { form: 'input', splitQkv: [], fusedMlp: [], rank: () => 0, factorPrefix: '' } as const;
   const emitter = new LinearEmitter({ builder, config: TINY, cache }, ROWS);
-  const action = { kind: 'extrapolate', order: 1, distance: 1 } as const;
+  const action = { kind: 'extrapolate', coefficients: [1, 1] } as const;
   const x = builder.input('x', ROWS, WIDTH);
   assert.throws(
     () =>

@@ -124,7 +124,7 @@ function resolve(options: MeasureErrorsOptions): Resolved {
 function measurementsOf({ depth }: DiTConfig, { order, steps, gaps, factors }: Resolved): KindMeasurement[] {
   const calibrated = factors && ({ policy: 'calibrated', factors } as const);
   if (order > 0) {
-    const cache = { ...(calibrated ?? ({ policy: 'taylorseer' } as const)), order };
+    const cache = { ...(calibrated ?? ({ policy: 'taylorseer', basis: 'taylor' } as const)), order };
     const kind = calibrated ? 'calibrate' : 'reuse';
     return [measurement(kind, new ExtrapolationErrors({ cache, order, steps, gaps }))];
   }

@@ -30,17 +30,14 @@ export interface CalibrateLineAction {
 }
 
 /**
- * Of a sublayer's last linear, whose output F is kept as a Taylor series over the steps (TaylorSeer):
+ * Of a sublayer's last linear, whose output F is kept with its differences over the computed steps (TaylorSeer):
  *
- * - `differences`: in full; D0 = F and, up to D(order), D(i+1) = (D(i) - D(i) before) / distance go to the cache, distance
- *   being that from the step at which the cache was written, in steps
- * - `extrapolate`: sum of D(i) distance^i / i! up to D(order), distance being that from the same step
+ * - `differences`: in full; D0 = F and, for every distance, D(i+1) = (D(i) - D(i) before) / distances[i] go to the cache
+ * - `extrapolate`: sum of coefficients[i] D(i)
  */
-export interface SeriesAction {
-  readonly kind: 'differences' | 'extrapolate';
-  readonly order: number;
-  readonly distance: number;
-}
+export type SeriesAction =
+  | { readonly kind: 'differences'; readonly distances: readonly number[] }
+  | { readonly kind: 'extrapolate'; readonly coefficients: readonly number[] };
 
 /** Differences are linear combinations of the output and of all lower ones: as many as an operation takes. */
 export const MOST_ORDER = 3;

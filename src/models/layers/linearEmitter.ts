@@ -122,7 +122,7 @@ export class LinearEmitter {
 
   #series(
     group: LinearGroup,
-    { kind, order, distance }: SeriesAction,
+    action: SeriesAction,
     x: View,
     out: View | undefined,
     epilogue: EpilogueOperands,
@@ -131,28 +131,32 @@ export class LinearEmitter {
     if (epilogue.epilogue !== 'gateResidual' || !out)
       throw new PlanError(`${group.name} has a series; only the last linear of a sublayer may have one`);
     const y = this.#tensors.result(group);
-    if (kind === 'differences') {
+    if (action.kind === 'differences') {
       this.#linear(group, x, out, epilogue, y);
-      this.#storeDifferences(group, y, order, distance);
+      this.#storeDifferences(group, y, action.distances);
       return out;
     }
-    const terms = upTo(order).map((i) => ({
+    const terms = action.coefficients.map((coefficient, i) => ({
       x: this.#tensors.difference(group, i),
-      coefficient: distance ** i / factorial(i),
+      coefficient,
     }));
     this.builder.append({ op: 'linearCombination', terms, out: y });
     this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
     return out;
   }
 
-  /** The highest first: each reads the lower ones as they were, D(i) = y / d^i - sum over j < i of D(j) / d^(i - j). */
-  #storeDifferences(group: LinearGroup, y: View, order: number, distance: number): void {
-    for (let i = order; i >= 0; i--) {
-      const lower = upTo(i - 1).map((j) => ({
+  /**
+   * The highest first: each reads the lower ones as they were. With d the distances,
+   * D(i) = y / (d(0) ... d(i-1)) - sum over j < i of D(j) / (d(j) ... d(i-1)).
+   */
+  #storeDifferences(group: LinearGroup, y: View, distances: readonly number[]): void {
+    for (let i = distances.length; i >= 0; i--) {
+      const over = (first: number) => 1 / product(distances.slice(first, i));
+      const lower = Array.from({ length: i }, (_, j) => ({
         x: this.#tensors.difference(group, j),
-        coefficient: -(distance ** (j - i)),
+        coefficient: -over(j),
       }));
-      const terms = [{ x: y, coefficient: distance ** -i }, ...lower];
+      const terms = [{ x: y, coefficient: over(0) }, ...lower];
       this.builder.append({ op: 'linearCombination', terms, out: this.#tensors.difference(group, i) });
     }
   }
@@ -255,13 +259,8 @@ export class LinearEmitter {
   }
 }
 
-/** 0, 1, ..., last. */
-function upTo(last: number): number[] {
-  return Array.from({ length: last + 1 }, (_, i) => i);
-}
-
-function factorial(n: number): number {
-  return n < 2 ? 1 : n * factorial(n - 1);
+function product(values: readonly number[]): number {
+  return values.reduce((a, b) => a * b, 1);
 }
 
 function isStored({ action }: LinearGroup): boolean {
