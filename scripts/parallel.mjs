@@ -1,5 +1,5 @@
 /**
- * How many jobs a build may run at once: what a device would have as threads (src/backend/machineLimits.ts). In a checkout the first
+ * How many jobs a build may run at once: what a device would have as threads (src/platform/node/machineLimits.ts). In a checkout the first
  * build comes before that file is compiled; its types are then taken off here.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 export async function parallelJobs() {
-  const compiled = new URL('../dist/src/backend/machineLimits.js', import.meta.url);
+  const compiled = new URL('../dist/src/platform/node/machineLimits.js', import.meta.url);
   try {
     const { usableProcessors } = await import(existsSync(compiled) ? compiled : await stripped());
     return usableProcessors().count;
@@ -20,7 +20,7 @@ export async function parallelJobs() {
 /** The source without its types, as a module to import. */
 async function stripped() {
   const { default: ts } = await import('typescript');
-  const source = fileURLToPath(new URL('../src/backend/machineLimits.ts', import.meta.url));
+  const source = fileURLToPath(new URL('../src/platform/node/machineLimits.ts', import.meta.url));
   const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
   const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), { compilerOptions: options });
   return `data:text/javascript,${encodeURIComponent(outputText)}`;

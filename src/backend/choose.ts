@@ -1,14 +1,8 @@
 /** Which backends exist, which are present here, and the choice among them. */
+import { BACKENDS } from '#platform/backends';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import type { Backend, BackendStatus, Device, DeviceOptions, WeightPrecision } from './backend.js';
-import { cudaBackend } from './cuda/index.js';
-import { nativeBackend } from './native/index.js';
-import { referenceBackend } from './reference/index.js';
-import { wasmBackend } from './wasm/index.js';
-
-/** In order of preference. The reference backend is the oracle: it serves only when asked for by name. */
-const BACKENDS: readonly Backend[] = [cudaBackend, nativeBackend, wasmBackend, referenceBackend];
 
 export const DEVICE_OPTION_NAMES: OptionNames<DeviceOptions> = {
   threads: true,
@@ -31,7 +25,7 @@ export async function openDevice(name?: string, options: DeviceOptions = {}): Pr
   const [, backend, index] = /^(cuda):(\d{1,3})$/.exec(name ?? '') ?? [];
   if (index !== undefined) return findBackend(backend).open({ ...options, deviceIndex: Number(index) });
   const found = findBackend(name, options.weights);
-  if (options.deviceIndex && found !== cudaBackend)
+  if (options.deviceIndex && found.name !== 'cuda')
     throw new ArgumentError('deviceIndex', options.deviceIndex, `0, the one device of ${found.name}`);
   return found.open(options);
 }

@@ -1,8 +1,10 @@
 /**
  * How backends that compute on the calling thread share it with the event loop: they compute for a while, give the loop a turn, in
- * which signals, timers and other work of the program are served, and go on. There is one event loop for each thread of Node.js,
+ * which signals, timers and other work of the program are served, and go on. There is one event loop for each thread,
  * so this state is that of the module; devices that run at once take turns.
  */
+
+import { afterTurn, pause } from '#platform/eventLoop';
 
 /** Milliseconds of computing between two turns of the event loop. Operations that cannot be interrupted may exceed it. */
 const SLICE = 15;
@@ -15,7 +17,7 @@ let lastTurn: Promise<void> = Promise.resolve();
 export function sliceEnd(): number {
   if (since === undefined) {
     since = performance.now();
-    setImmediate(() => {
+    afterTurn(() => {
       since = undefined;
     });
   }
@@ -29,6 +31,6 @@ export function isSliceOver(): boolean {
 
 /** Gives the event loop a turn. Of several callers, each resumes after a turn of its own, in the order of the calls. */
 export function turn(): Promise<void> {
-  lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+  lastTurn = lastTurn.then(() => pause());
   return lastTurn;
 }

@@ -1,6 +1,6 @@
 /** How many threads a device has, and what is said when the system does not give them. */
+import { usableProcessors } from '#platform/machineLimits';
 import { IncacheError } from '../errors.js';
-import { usableProcessors } from './machineLimits.js';
 
 /** Threads of a device when none are asked for: one for each processor that this process may use, up to `most`. */
 export function defaultThreads(most: number): number {

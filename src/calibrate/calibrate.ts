@@ -1,5 +1,6 @@
 /** From a model to the factors of its linears. */
-import { basename } from 'node:path';
+import { pause } from '#platform/eventLoop';
+import { basename } from '#platform/paths';
 
 import { requireFinite } from '../backend/finite.js';
 import { FactorSet, type LayerFactors, truncatedLayer } from '../cache/data/factorSet.js';
@@ -127,7 +128,7 @@ async function factorLayers(
   const total = calibrationWork(config, options.source);
   for (let block = 0; block < config.depth; block++)
     for (const linear of BLOCK_LINEARS) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await pause();
       options.signal?.throwIfAborted();
       const layer = layerName(block, linear);
       const weight = readLinear(checkpoint, block, linear);

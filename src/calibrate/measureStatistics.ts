@@ -1,4 +1,5 @@
 /** From calibration data to what is known of the channels of every linear. */
+import { pause } from '#platform/eventLoop';
 import type { Device, DeviceWeights } from '../backend/backend.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { type LayerStatistics, Probe } from './probe.js';
@@ -52,19 +53,19 @@ function watched(
   signal: AbortSignal | undefined,
   onEvaluation: (() => void) | undefined,
 ): Pick<Probe, 'store' | 'measure'> {
-  const pause = async () => {
-    await new Promise((resolve) => setImmediate(resolve));
+  const giveWay = async () => {
+    await pause();
     signal?.throwIfAborted();
   };
   return {
     store: async (...args) => {
-      await pause();
+      await giveWay();
       const output = await probe.store(...args);
       onEvaluation?.();
       return output;
     },
     measure: async (...args) => {
-      await pause();
+      await giveWay();
       const output = await probe.measure(...args);
       onEvaluation?.();
       return output;

@@ -1,9 +1,8 @@
 /** Where the parts of a model lie: diffusers keeps each in a folder of its own, with `model_index.json` beside them. */
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { fileExists, isFolder } from '#platform/files';
+import { dirname, join, resolve } from '#platform/paths';
 import { IncacheError } from '../errors.js';
 import { readJsonObject } from '../weights/jsonFile.js';
-import { isFolder } from '../weights/weightsFolder.js';
 
 /** The folders that diffusers gives the parts of a pipeline. */
 const PARTS = ['scheduler', 'vae', 'text_encoder', 'tokenizer'] as const;
@@ -26,21 +25,21 @@ const INDEX = 'model_index.json';
 
 /** path: a pipeline's folder, the folder of its network (`transformer`), or a file of weights. Looks at names only. */
 export function locateModel(path: string): ModelFiles {
-  const isPipeline = isFolder(path) && (existsSync(join(path, INDEX)) || isFolder(join(path, 'transformer')));
+  const isPipeline = isFolder(path) && (fileExists(join(path, INDEX)) || isFolder(join(path, 'transformer')));
   const weights = isPipeline ? networkOf(path) : path;
   const home = isFolder(weights) ? weights : dirname(weights);
   const config = join(home, 'config.json');
   const root = isPipeline
     ? path
-    : [home, dirname(resolve(home))].find((folder) => existsSync(join(folder, INDEX)));
+    : [home, dirname(resolve(home))].find((folder) => fileExists(join(folder, INDEX)));
   const index = join(root ?? home, INDEX);
   const parts = PARTS.map((part) => [part, join(root ?? home, part)] as const);
   return {
     weights,
-    config: existsSync(config) ? config : undefined,
+    config: fileExists(config) ? config : undefined,
     root,
     parts: root === undefined ? {} : Object.fromEntries(parts.filter(([, folder]) => isFolder(folder))),
-    index: existsSync(index) ? readJsonObject(index) : {},
+    index: fileExists(index) ? readJsonObject(index) : {},
   };
 }
 
@@ -59,7 +58,7 @@ export function settingsFiles(files: ModelFiles): string[] {
 /** `scheduler_config.json`, where the model has one. */
 export function schedulerFile({ parts: { scheduler } }: ModelFiles): string | undefined {
   const path = scheduler === undefined ? '' : join(scheduler, 'scheduler_config.json');
-  return existsSync(path) ? path : undefined;
+  return fileExists(path) ? path : undefined;
 }
 
 function networkOf(pipeline: string): string {

@@ -1,6 +1,6 @@
 /** The file of an autoencoder: its configuration, and its tensors under canonical names when they are asked for. */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { fileExists, isFolder } from '#platform/files';
+import { dirname, join } from '#platform/paths';
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
 import {
@@ -17,7 +17,6 @@ import { parseJsonObject, readJsonObject } from '../weights/jsonFile.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
-import { isFolder } from '../weights/weightsFolder.js';
 
 /** A linear in diffusers, a 1 x 1 convolution in CompVis' files. */
 const ATTENTION_WEIGHT = /\.attentions\.0\.to_[\w.]+\.weight$/;
@@ -137,7 +136,7 @@ export class VaeCheckpoint implements WeightSource, Disposable {
 /** The config.json in a folder, or beside a file of its own folder. */
 function configFile(path: string): string | undefined {
   const file = join(isFolder(path) ? path : dirname(path), 'config.json');
-  if (!existsSync(file)) return undefined;
+  if (!fileExists(file)) return undefined;
   // Beside a loose file may lie the config of something else.
   const isOurs = isFolder(path) || readJsonObject(file)._class_name === 'AutoencoderKL';
   return isOurs ? file : undefined;

@@ -1,4 +1,5 @@
 /** Denoises one batch: the loop over steps between the sampler on the host and the network on the device. */
+import { pause } from '#platform/eventLoop';
 import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import type { Sampler, StepNoise } from '../diffusion/sampler.js';
 import { IncacheError } from '../errors.js';
@@ -57,7 +58,7 @@ export async function* denoiseBatch(
       },
     };
     // The network runs on this thread too: let signals, timers and the caller's own work through.
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
   }
 }
 

@@ -1,6 +1,5 @@
 /** The way in: a model on a device, from which images are sampled. */
-import { basename } from 'node:path';
-import { inspect } from 'node:util';
+import { basename } from '#platform/paths';
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
@@ -231,7 +230,7 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   /** One line for `console.log`. */
-  [inspect.custom](): string {
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
     const { backend, threads } = this.device;
     const { hiddenSize, depth } = this.config;
     const state = this.#disposed ? 'disposed' : `${backend}, ${threads} threads`;

@@ -1,24 +1,11 @@
 /** Files that are there whole or not at all. */
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { pause } from '#platform/eventLoop';
+import { createFile } from '#platform/files';
 import { IncacheError } from '../errors.js';
+import type { NewFile } from '../platform/types.js';
 
 /** Writes chunks of a file in order. */
 export type ChunkWriter = (chunk: Uint8Array) => void;
-
-/** A system call takes at most 2^31 - 1 bytes. */
-const MAX_WRITE = 2 ** 30;
 
 /**
  * Writes `path` through a temporary name in the same folder, then renames it. If anything fails, nothing
@@ -49,7 +36,7 @@ export async function writeChunksAtomicAsync(
   try {
     for (const chunk of chunks) {
       file.write(chunk);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pause();
       signal?.throwIfAborted();
     }
     file.finish();
@@ -64,65 +51,31 @@ export function requireWritable(path: string): void {
   new PartialFile(path).abandon();
 }
 
-/** A file under a temporary name, which becomes that at `path` when it is finished. */
+/** A file that becomes that at `path` when it is finished, with errors that name it. */
 class PartialFile {
-  readonly #target: string;
-  readonly #temporary: string;
-  readonly #file: number;
-  #open = true;
+  readonly #file: NewFile;
 
   constructor(readonly path: string) {
-    this.#target = attempt(path, () => targetOf(path));
-    // Short whatever the file is called, since the name of the file may be as long as names can be.
-    const unique = `.incache-${process.pid}-${Math.random().toString(36).slice(2, 8)}.partial`;
-    this.#temporary = join(dirname(this.#target), unique);
-    this.#file = attempt(path, () => openSync(this.#temporary, 'wx'));
+    this.#file = attempt(path, () => createFile(path));
   }
 
   write(chunk: Uint8Array): void {
-    attempt(this.path, () => writeWhole(this.#file, chunk));
+    attempt(this.path, () => this.#file.write(chunk));
   }
 
   finish(): void {
-    attempt(this.path, () => fsyncSync(this.#file));
-    this.#close();
-    attempt(this.path, () => renameSync(this.#temporary, this.#target));
+    attempt(this.path, () => this.#file.finish());
   }
 
   abandon(): void {
-    this.#close();
-    rmSync(this.#temporary, { force: true });
-  }
-
-  #close(): void {
-    if (this.#open) closeSync(this.#file);
-    this.#open = false;
+    this.#file.abandon();
   }
 }
 
 /** As `writeChunksAtomic`, for data that is there whole; text is written as UTF-8. */
 export function writeFileAtomic(path: string, data: Uint8Array | string): void {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   writeChunksAtomic(path, (write) => write(bytes));
-}
-
-function targetOf(path: string): string {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (!status) return unwrittenTarget(path);
-  if (status.isDirectory()) throw new Error('it is a folder');
-  if (!status.isFile()) throw new Error('it is not a regular file');
-  return realpathSync(path);
-}
-
-/** Where a link leads whose file is not there yet. Links that lead nowhere else have failed before. */
-function unwrittenTarget(path: string): string {
-  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
-  return isLink ? unwrittenTarget(resolve(dirname(path), readlinkSync(path))) : path;
-}
-
-function writeWhole(file: number, chunk: Uint8Array): void {
-  for (let done = 0; done < chunk.length; )
-    done += writeSync(file, chunk, done, Math.min(chunk.length - done, MAX_WRITE));
 }
 
 function attempt<T>(path: string, action: () => T): T {

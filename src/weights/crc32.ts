@@ -1,5 +1,5 @@
 /** The checksum of zip entries: CRC-32 of ISO 3309, polynomial 0xedb88320 (reflected). */
-import * as zlib from 'node:zlib';
+import { systemCrc32 } from '#platform/crc32';
 
 /** Checksums of single bytes. */
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -8,7 +8,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-const checksum = (zlib as { crc32?: typeof crc32JavaScript }).crc32 ?? crc32JavaScript;
+const checksum = systemCrc32 ?? crc32JavaScript;
 
 /** Of `bytes`, or of what had the checksum `before` with `bytes` appended. */
 export function crc32(bytes: Uint8Array, before = 0): number {

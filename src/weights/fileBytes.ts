@@ -1,30 +1,25 @@
 /** Reading a file at any place, with errors that name it. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { openFile } from '#platform/files';
 import { FormatError, IncacheError } from '../errors.js';
-
-/** A system call takes at most 2^31 - 1 bytes. */
-const MAX_READ = 2 ** 30;
+import type { OpenFile } from '../platform/types.js';
 
 export class FileBytes implements Disposable {
-  #file: number | undefined;
+  readonly size: number;
+  #file: OpenFile | undefined;
 
   private constructor(
     readonly path: string,
-    file: number,
-    readonly size: number,
+    file: OpenFile,
   ) {
+    this.size = file.size;
     this.#file = file;
   }
 
   /** Throws an `IncacheError` when there is no file that can be read, or something that is not a regular file. */
   static open(path: string): FileBytes {
-    // Before it is opened, since opening a pipe waits for its writer.
-    const status = attempt(path, () => statSync(path));
-    if (!status.isFile()) throw new IncacheError(`cannot read ${path}: it is not a file`);
     return new FileBytes(
       path,
-      attempt(path, () => openSync(path, 'r')),
-      status.size,
+      attempt(path, () => openFile(path)),
     );
   }
 
@@ -36,8 +31,7 @@ export class FileBytes implements Disposable {
     const file = this.#file;
     if (file === undefined) throw new IncacheError(`${this.path} has been closed`);
     for (let done = 0; done < target.length; ) {
-      const length = Math.min(target.length - done, MAX_READ);
-      const count = attempt(this.path, () => readSync(file, target, done, length, position + done));
+      const count = attempt(this.path, () => file.read(target.subarray(done), position + done));
       if (count === 0)
         throw new FormatError(
           `${this.path} ends at byte ${position + done}; ${target.length - done} more were expected`,
@@ -48,7 +42,7 @@ export class FileBytes implements Disposable {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file?.close();
     this.#file = undefined;
   }
 

@@ -1,5 +1,6 @@
 /** What a file is, by its first bytes and never by its name. */
 import { FormatError } from '../errors.js';
+import { equalBytes, latin1 } from './binary.js';
 import { FileBytes } from './fileBytes.js';
 import { LEGACY_START } from './pytorch/torchLegacy.js';
 
@@ -11,13 +12,12 @@ const HEAD_BYTES = 512;
 interface Signature {
   readonly is: string;
   readonly remedy?: string;
-  readonly matches: (head: Buffer) => boolean;
+  readonly matches: (head: Uint8Array) => boolean;
 }
 
-const startsWith = (text: string) => (head: Buffer) =>
-  head.subarray(0, text.length).toString('latin1') === text;
+const startsWith = (text: string) => (head: Uint8Array) => latin1(head.subarray(0, text.length)) === text;
 
-const matches = (pattern: RegExp) => (head: Buffer) => pattern.test(head.toString('latin1'));
+const matches = (pattern: RegExp) => (head: Uint8Array) => pattern.test(latin1(head));
 
 /** What people take for a model. */
 const FOREIGN: readonly Signature[] = [
@@ -41,7 +41,7 @@ const FOREIGN: readonly Signature[] = [
   {
     is: 'a tar archive',
     remedy: 'unpack it',
-    matches: (head) => head.subarray(257, 262).toString('latin1') === 'ustar',
+    matches: (head) => latin1(head.subarray(257, 262)) === 'ustar',
   },
   { is: 'a picture', matches: matches(/^(?:\x89PNG|\xff\xd8\xff|GIF8)/) },
   {
@@ -58,7 +58,7 @@ export function kindOfFile(path: string): FileKind {
   using file = FileBytes.open(path);
   const head = headOf(file);
   if (startsWith('PK\x03\x04')(head) || startsWith('PK\x05\x06')(head)) return 'torchZip';
-  if (head.subarray(0, LEGACY_START.length).equals(LEGACY_START)) return 'torchLegacy';
+  if (equalBytes(head.subarray(0, LEGACY_START.length), LEGACY_START)) return 'torchLegacy';
   if (isJson(head)) return 'index';
   if (!isSafetensors(head)) refuseForeign(path, head, 'a checkpoint (safetensors or PyTorch)');
   return 'safetensors';
@@ -71,32 +71,32 @@ export function refuseUnlessSafetensors(file: FileBytes): void {
   const expected = 'a safetensors file';
   const other = [
     { is: 'a zip archive, as PyTorch and numpy write them', matches: startsWith('PK\x03\x04') },
-    { is: 'a PyTorch checkpoint of the older format', matches: startsWith(LEGACY_START.toString('latin1')) },
+    { is: 'a PyTorch checkpoint of the older format', matches: startsWith(latin1(LEGACY_START)) },
     { is: 'JSON', matches: isJson },
   ].find(({ matches: match }) => match(head));
   if (other) throw new FormatError(`${file.path} is ${other.is}; expected ${expected}`);
   refuseForeign(file.path, head, expected);
 }
 
-function refuseForeign(path: string, head: Buffer, expected: string): void {
+function refuseForeign(path: string, head: Uint8Array, expected: string): void {
   const found = FOREIGN.find(({ matches: match }) => match(head));
   if (found) throw new FormatError(`${path} is ${found.is}; ${found.remedy ?? `expected ${expected}`}`);
 }
 
-function headOf(file: FileBytes): Buffer {
-  return Buffer.from(file.read(new Uint8Array(Math.min(HEAD_BYTES, file.size)), 0));
+function headOf(file: FileBytes): Uint8Array {
+  return file.read(new Uint8Array(Math.min(HEAD_BYTES, file.size)), 0);
 }
 
 /** The first field of an ONNX model is its version (field 1); the producer's name (2) or the graph (7) follows. */
-function isOnnx(head: Buffer): boolean {
+function isOnnx(head: Uint8Array): boolean {
   return head[0] === 0x08 && head[1]! >= 3 && head[1]! <= 0x20 && (head[2] === 0x12 || head[2] === 0x3a);
 }
 
 /** A header of JSON follows its length. */
-function isSafetensors(head: Buffer): boolean {
+function isSafetensors(head: Uint8Array): boolean {
   return head.length > 8 && head[8] === 0x7b && head[7] === 0 && head[6] === 0;
 }
 
-function isJson(head: Buffer): boolean {
-  return !isSafetensors(head) && /^(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}|$)/.test(head.toString('latin1'));
+function isJson(head: Uint8Array): boolean {
+  return !isSafetensors(head) && /^(?:\xef\xbb\xbf)?\s*\{\s*(?:"|\}|$)/.test(latin1(head));
 }

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { pause } from '#platform/eventLoop';
+import { sha256 } from '#platform/hash';
 import type { TensorSource } from './tensorSource.js';
 
 /** Hashed in some 10 ms. */
@@ -22,13 +23,13 @@ export async function hashTensorsAsync(source: Hashable, signal?: AbortSignal): 
     signal?.throwIfAborted();
     const { done, value } = steps.next();
     if (done) return value;
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
   }
 }
 
 /** Yields after every tensor and within large ones. */
 function* hashing(source: Hashable): Generator<void, string> {
-  const hash = createHash('sha256');
+  const hash = sha256();
   for (const name of [...source.names].sort()) {
     const { dtype, shape } = source.entry(name);
     hash.update(JSON.stringify([name, dtype, shape]));
@@ -38,5 +39,5 @@ function* hashing(source: Hashable): Generator<void, string> {
       yield;
     }
   }
-  return hash.digest('hex');
+  return hash.digest();
 }

@@ -1,5 +1,6 @@
 /** The header of numpy's .npy format (numpy.lib.format, versions 1 and 2), and the order of its elements. */
 import { FormatError } from '../errors.js';
+import { latin1, viewOf } from './binary.js';
 import { DTYPE_BYTES, type Dtype, tensorBytes } from './dtypes.js';
 
 export interface NpyHeader {
@@ -36,24 +37,22 @@ export function npyHeader(descr: string, shape: readonly number[]): Uint8Array {
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const size = Math.ceil((MAGIC.length + 4 + text.length + 1) / 64) * 64;
-  const header = Buffer.alloc(size, ' ');
-  header.write(MAGIC, 'latin1');
-  header.set([1, 0], MAGIC.length);
-  header.writeUInt16LE(size - 10, 8);
-  header.write(text, 10, 'latin1');
-  header.write('\n', size - 1);
+  const header = Uint8Array.from(`${MAGIC}\x01\x00  ${text}`.padEnd(size - 1).concat('\n'), (character) =>
+    character.charCodeAt(0),
+  );
+  viewOf(header).setUint16(8, size - 10, true);
   return header;
 }
 
 /** Where the text of the header lies, from the first `NPY_PREFIX_BYTES` of the file. `what` begins error messages. */
 export function npyHeaderSpan(what: string, prefix: Uint8Array): { start: number; end: number } {
-  const bytes = Buffer.from(prefix);
-  if (bytes.length < NPY_PREFIX_BYTES || bytes.toString('latin1', 0, 6) !== MAGIC)
+  if (prefix.length < NPY_PREFIX_BYTES || latin1(prefix.subarray(0, 6)) !== MAGIC)
     throw new FormatError(`${what} is not a .npy array`);
-  const version = bytes[6]!;
+  const version = prefix[6]!;
   if (version < 1 || version > 2)
     throw new FormatError(`${what} is of version ${version} of the .npy format; expected 1 or 2`);
-  const [start, length] = version === 1 ? [10, bytes.readUInt16LE(8)] : [12, bytes.readUInt32LE(8)];
+  const view = viewOf(prefix);
+  const [start, length] = version === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
   if (length > MAX_HEADER_BYTES)
     throw new FormatError(`${what} has a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
   return { start, end: start + length };
@@ -82,15 +81,6 @@ export function parseNpyHeader(what: string, text: string): NpyHeader {
 /** Bytes of all elements; infinite beyond 2^53. */
 export function npyBytes({ dtype, shape }: NpyHeader): number {
   return tensorBytes(dtype, shape);
-}
-
-/** Puts the bytes of elements in the other byte order, in place. */
-export function swapBytes(bytes: Uint8Array, dtype: Dtype): void {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = DTYPE_BYTES[dtype];
-  if (size === 2) buffer.swap16();
-  if (size === 4) buffer.swap32();
-  if (size === 8) buffer.swap64();
 }
 
 /** Rows first to first + count - 1 of an array in Fortran order, the bytes of their elements in C order. */

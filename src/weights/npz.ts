@@ -1,7 +1,9 @@
 /** numpy's .npz: a zip of .npy arrays. Headers are read first, then the arrays that are asked for, whole or in rows. */
+
 import { ArgumentError, FormatError } from '../errors.js';
 import { writeChunksAtomic } from './atomicFile.js';
-import { widenToFloat32, widenToFloat64 } from './dtypes.js';
+import { concatBytes, latin1, swapBytes } from './binary.js';
+import { DTYPE_BYTES, widenToFloat32, widenToFloat64 } from './dtypes.js';
 import {
   fortranRows,
   NPY_PREFIX_BYTES,
@@ -10,7 +12,6 @@ import {
   npyHeader,
   npyHeaderSpan,
   parseNpyHeader,
-  swapBytes,
 } from './npy.js';
 import { type ZipEntry, ZipFile } from './zip.js';
 import { ZipWriter } from './zipWriter.js';
@@ -129,7 +130,7 @@ export class NpzFile implements Disposable {
     for (let first = 0; first < rows; first += count) {
       const here = Math.min(count, rows - first);
       const piece = whole ? fortranRows(whole, array, first, here) : reader.take((bytes / rows) * here);
-      if (bigEndian) swapBytes(piece, dtype);
+      if (bigEndian) swapBytes(piece, DTYPE_BYTES[dtype]);
       yield piece;
     }
     reader.finish();
@@ -163,7 +164,7 @@ export class NpzFile implements Disposable {
     if (end > entry.size) throw new FormatError(`${what} ends inside its header`);
     const rest = reader.take(Math.max(0, end - prefix.length));
     reader.pieces.return(undefined);
-    const text = Buffer.concat([prefix, rest]).toString('latin1', start, end);
+    const text = latin1(concatBytes(prefix, rest).subarray(start, end));
     const header = parseNpyHeader(what, text);
     const bytes = npyBytes(header);
     if (bytes !== entry.size - end)

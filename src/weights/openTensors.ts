@@ -1,4 +1,5 @@
 /** Opening the weights of a model, whatever form they have. */
+import { isFolder } from '#platform/files';
 import { ArgumentError } from '../errors.js';
 import { type FileKind, kindOfFile } from './fileKind.js';
 import { openTorchLegacy } from './pytorch/torchLegacy.js';
@@ -6,7 +7,7 @@ import { openTorchZip } from './pytorch/torchZip.js';
 import { SafetensorsFile } from './safetensors.js';
 import { openSharded } from './shardedSource.js';
 import type { TensorSource } from './tensorSource.js';
-import { findWeights, isFolder } from './weightsFolder.js';
+import { findWeights } from './weightsFolder.js';
 
 export interface OpenOptions {
   /**

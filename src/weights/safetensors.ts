@@ -1,6 +1,7 @@
 /** Reading safetensors files lazily, tensor by tensor, and writing them whole. */
 import { ArgumentError, FormatError, IncacheError, requireInteger } from '../errors.js';
 import { writeChunksAtomic, writeChunksAtomicAsync } from './atomicFile.js';
+import { viewOf } from './binary.js';
 import { tensorBytes, widenToFloat64 } from './dtypes.js';
 import { FileBytes } from './fileBytes.js';
 import { refuseUnlessSafetensors } from './fileKind.js';
@@ -165,9 +166,7 @@ function readHeader(file: FileBytes): SafetensorsHeader {
   refuseUnlessSafetensors(file);
   if (size < PREFIX_BYTES)
     throw new FormatError(`${path} is not a valid safetensors file: it has only ${size} bytes`);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  file.read(prefix, 0);
-  const length = prefix.readBigUInt64LE();
+  const length = viewOf(file.read(new Uint8Array(PREFIX_BYTES), 0)).getBigUint64(0, true);
   const limit = Math.min(size - PREFIX_BYTES, MAX_HEADER_BYTES);
   if (length > BigInt(limit))
     throw new FormatError(

@@ -1,7 +1,11 @@
 /** The header of a safetensors file to be written. */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
+import { utf8, viewOf } from './binary.js';
 import { DTYPES, type Dtype, tensorBytes } from './dtypes.js';
 import { METADATA_KEY, PREFIX_BYTES } from './safetensorsHeader.js';
+
+/** Of ASCII. */
+const SPACE = 0x20;
 
 export interface TensorShape {
   readonly name: string;
@@ -27,11 +31,11 @@ export function encodeHeader(
     entries.set(name, { dtype, shape, data_offsets: [offset, end] });
     offset = end;
   }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const json = utf8(JSON.stringify(Object.fromEntries(entries)));
   const length = Math.ceil(json.length / 8) * 8;
-  const header = Buffer.alloc(PREFIX_BYTES + length, ' ');
-  header.writeBigUInt64LE(BigInt(length));
-  json.copy(header, PREFIX_BYTES);
+  const header = new Uint8Array(PREFIX_BYTES + length).fill(SPACE);
+  viewOf(header).setBigUint64(0, BigInt(length), true);
+  header.set(json, PREFIX_BYTES);
   return header;
 }
 

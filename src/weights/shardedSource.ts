@@ -1,6 +1,6 @@
 /** A model in several files, with an index that says which tensor lies in which. */
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { fileExists, realPath } from '#platform/files';
+import { basename, dirname, join } from '#platform/paths';
 import { FormatError, IncacheError } from '../errors.js';
 import { readJsonOfDistinctKeys } from './jsonFile.js';
 import type { TensorInfo, TensorSource } from './tensorSource.js';
@@ -96,9 +96,9 @@ function readIndex(path: string): Map<string, string> {
  */
 function openShard(index: string, file: string, open: OpenShard): TensorSource {
   const path = join(dirname(index), file);
-  if (!existsSync(path)) throw new IncacheError(`${index} lists ${file}, which is not there`);
-  const folder = dirname(realpathSync(path));
-  if (folder !== realpathSync(dirname(index)) && folder !== dirname(realpathSync(index)))
+  if (!fileExists(path)) throw new IncacheError(`${index} lists ${file}, which is not there`);
+  const folder = dirname(realPath(path));
+  if (folder !== realPath(dirname(index)) && folder !== dirname(realPath(index)))
     throw new FormatError(`${index} lists ${file}, a link that leads out of its folder`);
   return open(path);
 }

@@ -1,5 +1,5 @@
 /** What every kind of checkpoint file is read through. */
-import { totalmem } from 'node:os';
+import { totalMemory } from '#platform/machineLimits';
 import { formatBytes, IncacheError } from '../errors.js';
 import { type Dtype, widenToFloat32 } from './dtypes.js';
 
@@ -51,7 +51,7 @@ export function allocateFor(path: string, name: string, bytes: number): Uint8Arr
     );
   };
   // Beyond it the system may grant the memory, and end the process when it is filled.
-  if (bytes > totalmem()) refuse();
+  if (bytes > totalMemory()) refuse();
   try {
     return new Uint8Array(bytes);
   } catch (error) {

@@ -1,16 +1,7 @@
 /** The file of weights in a folder, by the names that diffusers and transformers give. */
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { listFolder } from '#platform/files';
+import { join } from '#platform/paths';
 import { ArgumentError, FormatError, IncacheError } from '../errors.js';
-
-/** Nothing that cannot be looked at is one, as a link to itself; who opens it then says why. */
-export function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
 
 interface WeightsName {
   readonly file: string;
@@ -30,7 +21,7 @@ const SINGLE = /\.(?:safetensors|pt|pth|bin|ckpt)$/;
  * `ArgumentError` for a variant that is not there, a `FormatError` for a folder without weights or with several.
  */
 export function findWeights(folder: string, variant?: string): string {
-  const files = listFolder(folder);
+  const files = filesIn(folder);
   const named = files.flatMap(parseName);
   const variants = [...new Set(named.map((name) => name.variant))];
   if (variant !== undefined && !variants.includes(variant))
@@ -61,9 +52,9 @@ function variantList(variants: readonly (string | undefined)[]): string {
   return named.length === 0 ? 'none' : named.join(', ');
 }
 
-function listFolder(folder: string): string[] {
+function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).sort();
+    return listFolder(folder);
   } catch (error) {
     throw new IncacheError(`cannot read ${folder}: ${(error as Error).message}`, { cause: error });
   }

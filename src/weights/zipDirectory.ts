@@ -3,6 +3,7 @@
  * inside the file without overlap, have names that cannot lead out of a folder, and be there once.
  */
 import { FormatError } from '../errors.js';
+import { viewOf } from './binary.js';
 import type { FileBytes } from './fileBytes.js';
 
 export interface ZipEntry {
@@ -70,7 +71,7 @@ export function readZipDirectory(file: FileBytes, kind: string): Map<string, Zip
   if (entries > MAX_ENTRIES || size > MAX_DIRECTORY_BYTES)
     refuse(`its directory has ${entries} entries in ${size} bytes; at most ${MAX_ENTRIES} are read`);
   if (offset + size > file.size) refuse('its directory lies outside the file');
-  const listed = parseDirectory(Buffer.from(file.read(new Uint8Array(size), offset)), entries, refuse);
+  const listed = parseDirectory(file.read(new Uint8Array(size), offset), entries, refuse);
   listed.sort((a, b) => a.offset - b.offset);
   const found = new Map<string, ZipEntry>();
   for (const [i, entry] of listed.entries()) {
@@ -85,16 +86,16 @@ type Refuse = (problem: string) => never;
 function findDirectory(file: FileBytes, refuse: Refuse): Place {
   const length = Math.min(file.size, END_BYTES + LONGEST_COMMENT);
   const start = file.size - length;
-  const tail = Buffer.from(file.read(new Uint8Array(length), start));
+  const tail = viewOf(file.read(new Uint8Array(length), start));
   for (let at = length - END_BYTES; at >= 0; at--) {
-    if (tail.readUInt32LE(at) !== SIGNATURES.end) continue;
-    if (at + END_BYTES + tail.readUInt16LE(at + 20) !== length) continue;
-    if (tail.readUInt16LE(at + 4) !== 0) refuse('it is a part of several');
+    if (tail.getUint32(at, true) !== SIGNATURES.end) continue;
+    if (at + END_BYTES + tail.getUint16(at + 20, true) !== length) continue;
+    if (tail.getUint16(at + 4, true) !== 0) refuse('it is a part of several');
     return (
       findDirectory64(file, start + at, refuse) ?? {
-        entries: tail.readUInt16LE(at + 10),
-        size: tail.readUInt32LE(at + 12),
-        offset: tail.readUInt32LE(at + 16),
+        entries: tail.getUint16(at + 10, true),
+        size: tail.getUint32(at + 12, true),
+        offset: tail.getUint32(at + 16, true),
       }
     );
   }
@@ -104,12 +105,12 @@ function findDirectory(file: FileBytes, refuse: Refuse): Place {
 /** Where a zip64 archive keeps it; `end` is the place of the plain record. */
 function findDirectory64(file: FileBytes, end: number, refuse: Refuse): Place | undefined {
   if (end < LOCATOR_BYTES) return undefined;
-  const locator = Buffer.from(file.read(new Uint8Array(LOCATOR_BYTES), end - LOCATOR_BYTES));
-  if (locator.readUInt32LE(0) !== SIGNATURES.locator64) return undefined;
+  const locator = viewOf(file.read(new Uint8Array(LOCATOR_BYTES), end - LOCATOR_BYTES));
+  if (locator.getUint32(0, true) !== SIGNATURES.locator64) return undefined;
   const at = number64(locator, 8, refuse);
   if (at + END64_BYTES > end) refuse('its directory lies outside the file');
-  const record = Buffer.from(file.read(new Uint8Array(END64_BYTES), at));
-  if (record.readUInt32LE(0) !== SIGNATURES.end64) refuse('its zip64 directory is not where it should be');
+  const record = viewOf(file.read(new Uint8Array(END64_BYTES), at));
+  if (record.getUint32(0, true) !== SIGNATURES.end64) refuse('its zip64 directory is not where it should be');
   return {
     entries: number64(record, 32, refuse),
     size: number64(record, 40, refuse),
@@ -117,12 +118,13 @@ function findDirectory64(file: FileBytes, end: number, refuse: Refuse): Place | 
   };
 }
 
-function parseDirectory(bytes: Buffer, entries: number, refuse: Refuse): Listed[] {
+function parseDirectory(bytes: Uint8Array, entries: number, refuse: Refuse): Listed[] {
+  const view = viewOf(bytes);
   const listed: Listed[] = [];
   for (let at = 0; listed.length < entries; ) {
-    if (at + CENTRAL_BYTES > bytes.length || bytes.readUInt32LE(at) !== SIGNATURES.central)
+    if (at + CENTRAL_BYTES > bytes.length || view.getUint32(at, true) !== SIGNATURES.central)
       refuse(`entry ${listed.length} of its directory is damaged`);
-    const [name, extra, comment] = [28, 30, 32].map((field) => bytes.readUInt16LE(at + field)) as [
+    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true)) as [
       number,
       number,
       number,
@@ -133,10 +135,10 @@ function parseDirectory(bytes: Buffer, entries: number, refuse: Refuse): Listed[
     const extras = bytes.subarray(nameStart + name, nameStart + name + extra);
     listed.push({
       name: nameOf(bytes.subarray(nameStart, nameStart + name), refuse),
-      flags: bytes.readUInt16LE(at + 8),
-      method: bytes.readUInt16LE(at + 10),
-      crc: bytes.readUInt32LE(at + 16),
-      ...sizesOf(bytes.subarray(at, nameStart), extras, refuse),
+      flags: view.getUint16(at + 8, true),
+      method: view.getUint16(at + 10, true),
+      crc: view.getUint32(at + 16, true),
+      ...sizesOf(viewOf(bytes.subarray(at, nameStart)), viewOf(extras), refuse),
     });
     at = next;
   }
@@ -144,31 +146,32 @@ function parseDirectory(bytes: Buffer, entries: number, refuse: Refuse): Listed[
 }
 
 /** The three numbers that a zip64 field may hold, in its order. */
-function sizesOf(header: Buffer, extras: Buffer, refuse: Refuse) {
+function sizesOf(header: DataView, extras: DataView, refuse: Refuse) {
   const field = zip64Field(extras);
   let read = 0;
   const sizeAt = (at: number): number => {
-    const size = header.readUInt32LE(at);
+    const size = header.getUint32(at, true);
     if (size !== ELSEWHERE_32 || !field) return size;
-    if (read + 8 > field.length) refuse('a zip64 field of its directory is too short');
+    if (read + 8 > field.byteLength) refuse('a zip64 field of its directory is too short');
     read += 8;
     return number64(field, read - 8, refuse);
   };
   return { size: sizeAt(24), compressedSize: sizeAt(20), offset: sizeAt(42) };
 }
 
-function zip64Field(extras: Buffer): Buffer | undefined {
-  for (let at = 0; at + 4 <= extras.length; ) {
+function zip64Field(extras: DataView): DataView | undefined {
+  for (let at = 0; at + 4 <= extras.byteLength; ) {
     const start = at + 4;
-    const end = start + extras.readUInt16LE(at + 2);
-    if (extras.readUInt16LE(at) === ZIP64_FIELD && end <= extras.length) return extras.subarray(start, end);
+    const end = start + extras.getUint16(at + 2, true);
+    if (extras.getUint16(at, true) === ZIP64_FIELD && end <= extras.byteLength)
+      return new DataView(extras.buffer, extras.byteOffset + start, end - start);
     at = end;
   }
   return undefined;
 }
 
 /** UTF-8, since readers of today write nothing else; a name is also part of error messages. */
-function nameOf(bytes: Buffer, refuse: Refuse): string {
+function nameOf(bytes: Uint8Array, refuse: Refuse): string {
   let name = '';
   try {
     name = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -188,9 +191,9 @@ function locate(file: FileBytes, { flags, ...entry }: Listed, limit: number, ref
   const { name, offset, compressedSize, size, method } = entry;
   if (flags & ENCRYPTED) refuse(`'${name}' is encrypted`);
   if (offset + LOCAL_BYTES > limit) refuse(`'${name}' overlaps what follows it, or lies outside the file`);
-  const header = Buffer.from(file.read(new Uint8Array(LOCAL_BYTES), offset));
-  if (header.readUInt32LE(0) !== SIGNATURES.local) refuse(`'${name}' is not where its directory says`);
-  const start = offset + LOCAL_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
+  const header = viewOf(file.read(new Uint8Array(LOCAL_BYTES), offset));
+  if (header.getUint32(0, true) !== SIGNATURES.local) refuse(`'${name}' is not where its directory says`);
+  const start = offset + LOCAL_BYTES + header.getUint16(26, true) + header.getUint16(28, true);
   if (start + compressedSize > limit) refuse(`'${name}' overlaps what follows it, or lies outside the file`);
   if (method === STORED && size !== compressedSize)
     refuse(`'${name}' is stored in ${compressedSize} bytes, but has ${size}`);
@@ -199,8 +202,8 @@ function locate(file: FileBytes, { flags, ...entry }: Listed, limit: number, ref
   return { ...entry, offset: start };
 }
 
-function number64(bytes: Buffer, at: number, refuse: Refuse): number {
-  const value = bytes.readBigUInt64LE(at);
+function number64(bytes: DataView, at: number, refuse: Refuse): number {
+  const value = bytes.getBigUint64(at, true);
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) refuse('a size in its directory is beyond 2^53');
   return Number(value);
 }

@@ -1,5 +1,6 @@
 /** Zip archives of stored entries, written in one pass and of any size: beyond 4 GiB the zip64 fields are used. */
 import type { ChunkWriter } from './atomicFile.js';
+import { concatBytes, utf8, viewOf } from './binary.js';
 import { crc32 } from './crc32.js';
 import {
   CENTRAL_BYTES,
@@ -15,7 +16,7 @@ import {
 } from './zipDirectory.js';
 
 interface Written {
-  readonly name: Buffer;
+  readonly name: Uint8Array;
   readonly size: number;
   readonly crc: number;
   readonly offset: number;
@@ -40,7 +41,7 @@ export class ZipWriter {
   /** Writes an entry that is given in pieces. */
   add(name: string, chunks: Iterable<Uint8Array>): void {
     const offset = this.#position;
-    const bytes = Buffer.from(name);
+    const bytes = utf8(name);
     this.#put(localHeader(bytes));
     const start = this.#position;
     let crc = 0;
@@ -67,81 +68,88 @@ export class ZipWriter {
 }
 
 /** Sizes of 0 since they follow the data. The zip64 field says that they are 8 bytes wide there, whatever they are. */
-function localHeader(name: Buffer): Buffer {
-  const header = Buffer.alloc(LOCAL_BYTES);
-  header.writeUInt32LE(SIGNATURES.local, 0);
-  header.writeUInt16LE(VERSION, 4);
-  header.writeUInt16LE(FLAGS, 6);
-  header.writeUInt16LE(STORED, 8);
-  header.writeUInt16LE(DATE, 12);
-  header.writeUInt32LE(ELSEWHERE_32, 18);
-  header.writeUInt32LE(ELSEWHERE_32, 22);
+function localHeader(name: Uint8Array): Uint8Array {
+  const header = new Uint8Array(LOCAL_BYTES);
+  const view = viewOf(header);
+  view.setUint32(0, SIGNATURES.local, true);
+  view.setUint16(4, VERSION, true);
+  view.setUint16(6, FLAGS, true);
+  view.setUint16(8, STORED, true);
+  view.setUint16(12, DATE, true);
+  view.setUint32(18, ELSEWHERE_32, true);
+  view.setUint32(22, ELSEWHERE_32, true);
   const extra = zip64Field([0, 0]);
-  header.writeUInt16LE(name.length, 26);
-  header.writeUInt16LE(extra.length, 28);
-  return Buffer.concat([header, name, extra]);
+  view.setUint16(26, name.length, true);
+  view.setUint16(28, extra.length, true);
+  return concatBytes(header, name, extra);
 }
 
-function descriptor({ crc, size }: Written): Buffer {
-  const bytes = Buffer.alloc(24);
-  bytes.writeUInt32LE(SIGNATURES.descriptor, 0);
-  bytes.writeUInt32LE(crc, 4);
-  bytes.writeBigUInt64LE(BigInt(size), 8);
-  bytes.writeBigUInt64LE(BigInt(size), 16);
+function descriptor({ crc, size }: Written): Uint8Array {
+  const bytes = new Uint8Array(24);
+  const view = viewOf(bytes);
+  view.setUint32(0, SIGNATURES.descriptor, true);
+  view.setUint32(4, crc, true);
+  view.setBigUint64(8, BigInt(size), true);
+  view.setBigUint64(16, BigInt(size), true);
   return bytes;
 }
 
-function centralHeader({ name, size, crc, offset }: Written): Buffer {
+function centralHeader({ name, size, crc, offset }: Written): Uint8Array {
   const far = size >= ELSEWHERE_32 || offset >= ELSEWHERE_32;
-  const header = Buffer.alloc(CENTRAL_BYTES);
-  header.writeUInt32LE(SIGNATURES.central, 0);
-  header.writeUInt16LE(VERSION, 4);
-  header.writeUInt16LE(VERSION, 6);
-  header.writeUInt16LE(FLAGS, 8);
-  header.writeUInt16LE(STORED, 10);
-  header.writeUInt16LE(DATE, 14);
-  header.writeUInt32LE(crc, 16);
-  header.writeUInt32LE(far ? ELSEWHERE_32 : size, 20);
-  header.writeUInt32LE(far ? ELSEWHERE_32 : size, 24);
-  header.writeUInt16LE(name.length, 28);
-  header.writeUInt32LE(far ? ELSEWHERE_32 : offset, 42);
-  const extra = far ? zip64Field([size, size, offset]) : Buffer.alloc(0);
-  header.writeUInt16LE(extra.length, 30);
-  return Buffer.concat([header, name, extra]);
+  const header = new Uint8Array(CENTRAL_BYTES);
+  const view = viewOf(header);
+  view.setUint32(0, SIGNATURES.central, true);
+  view.setUint16(4, VERSION, true);
+  view.setUint16(6, VERSION, true);
+  view.setUint16(8, FLAGS, true);
+  view.setUint16(10, STORED, true);
+  view.setUint16(14, DATE, true);
+  view.setUint32(16, crc, true);
+  view.setUint32(20, far ? ELSEWHERE_32 : size, true);
+  view.setUint32(24, far ? ELSEWHERE_32 : size, true);
+  view.setUint16(28, name.length, true);
+  view.setUint32(42, far ? ELSEWHERE_32 : offset, true);
+  const extra = far ? zip64Field([size, size, offset]) : new Uint8Array(0);
+  view.setUint16(30, extra.length, true);
+  return concatBytes(header, name, extra);
 }
 
-function zip64Field(values: readonly number[]): Buffer {
-  const field = Buffer.alloc(4 + 8 * values.length);
-  field.writeUInt16LE(ZIP64_FIELD, 0);
-  field.writeUInt16LE(8 * values.length, 2);
-  for (const [i, value] of values.entries()) field.writeBigUInt64LE(BigInt(value), 4 + 8 * i);
+function zip64Field(values: readonly number[]): Uint8Array {
+  const field = new Uint8Array(4 + 8 * values.length);
+  const view = viewOf(field);
+  view.setUint16(0, ZIP64_FIELD, true);
+  view.setUint16(2, 8 * values.length, true);
+  for (const [i, value] of values.entries()) view.setBigUint64(4 + 8 * i, BigInt(value), true);
   return field;
 }
 
-function endOfDirectory(entries: number, size: number, offset: number): Buffer {
+function endOfDirectory(entries: number, size: number, offset: number): Uint8Array {
   const far = entries >= ELSEWHERE_16 || size >= ELSEWHERE_32 || offset >= ELSEWHERE_32;
-  const end = Buffer.alloc(END_BYTES);
-  end.writeUInt32LE(SIGNATURES.end, 0);
-  end.writeUInt16LE(far ? ELSEWHERE_16 : entries, 8);
-  end.writeUInt16LE(far ? ELSEWHERE_16 : entries, 10);
-  end.writeUInt32LE(far ? ELSEWHERE_32 : size, 12);
-  end.writeUInt32LE(far ? ELSEWHERE_32 : offset, 16);
-  return far ? Buffer.concat([endOfDirectory64(entries, size, offset), end]) : end;
+  const end = new Uint8Array(END_BYTES);
+  const view = viewOf(end);
+  view.setUint32(0, SIGNATURES.end, true);
+  view.setUint16(8, far ? ELSEWHERE_16 : entries, true);
+  view.setUint16(10, far ? ELSEWHERE_16 : entries, true);
+  view.setUint32(12, far ? ELSEWHERE_32 : size, true);
+  view.setUint32(16, far ? ELSEWHERE_32 : offset, true);
+  return far ? concatBytes(endOfDirectory64(entries, size, offset), end) : end;
 }
 
 /** The zip64 record, and the locator that says where it is. */
-function endOfDirectory64(entries: number, size: number, offset: number): Buffer {
-  const record = Buffer.alloc(END64_BYTES);
-  record.writeUInt32LE(SIGNATURES.end64, 0);
+function endOfDirectory64(entries: number, size: number, offset: number): Uint8Array {
+  const record = new Uint8Array(END64_BYTES);
+  const recordView = viewOf(record);
+  recordView.setUint32(0, SIGNATURES.end64, true);
   // Of what follows this number.
-  record.writeBigUInt64LE(BigInt(END64_BYTES - 12), 4);
-  record.writeUInt16LE(VERSION, 12);
-  record.writeUInt16LE(VERSION, 14);
+  recordView.setBigUint64(4, BigInt(END64_BYTES - 12), true);
+  recordView.setUint16(12, VERSION, true);
+  recordView.setUint16(14, VERSION, true);
   for (const [i, value] of [entries, entries, size, offset].entries())
-    record.writeBigUInt64LE(BigInt(value), 24 + 8 * i);
-  const locator = Buffer.alloc(LOCATOR_BYTES);
-  locator.writeUInt32LE(SIGNATURES.locator64, 0);
-  locator.writeBigUInt64LE(BigInt(offset + size), 8);
-  locator.writeUInt32LE(1, 16);
-  return Buffer.concat([record, locator]);
+    recordView.setBigUint64(24 + 8 * i, BigInt(value), true);
+  const locator = new Uint8Array(LOCATOR_BYTES);
+  const locatorView = viewOf(locator);
+  locatorView.setUint32(0, SIGNATURES.locator64, true);
+  locatorView.setBigUint64(8, BigInt(offset + size), true);
+  locatorView.setUint32(16, 1, true);
+  return concatBytes(record, locator);
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { totalmem } from 'node:os';
 import { test } from 'node:test';
-import { usableMemory, usableProcessors } from '../../src/backend/machineLimits.js';
+import { usableMemory, usableProcessors } from '../../src/platform/node/machineLimits.js';
 import { temporaryFolder } from '../support/folder.js';
 import { systemFiles, version1, version2 } from '../support/systemFiles.js';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { usableProcessors } from '../../src/backend/machineLimits.js';
+import { usableProcessors } from '../../src/platform/node/machineLimits.js';
 import { temporaryFolder } from '../support/folder.js';
 import { systemFiles, version1, version2 } from '../support/systemFiles.js';
 import { cannotBuild, ROOT, run } from './tools.js';

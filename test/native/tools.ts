@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { usableProcessors } from '../../src/backend/machineLimits.js';
+import { usableProcessors } from '../../src/platform/node/machineLimits.js';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** As `incache export` wrote it for a network of random weights: two kinds of steps, DPM-Solver++ 2M, rank 2. */

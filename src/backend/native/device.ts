@@ -1,4 +1,6 @@
 /** A device of libincache: the processor (backend `native`) or a GPU (`cuda`). */
+
+import { usableMemory } from '#platform/machineLimits';
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import { serializePlan } from '../../plan/file.js';
 import { type BufferType, type FloatType, type Plan, ROW_SCALED_TYPES } from '../../plan/types.js';
@@ -12,7 +14,6 @@ import type {
   WeightSource,
 } from '../backend.js';
 import { bindTensors } from '../bindings.js';
-import { usableMemory } from '../machineLimits.js';
 import { RunQueue } from '../runQueue.js';
 import type { Binding, DeviceHandle } from './binding.js';
 import { native } from './errors.js';

@@ -1,4 +1,6 @@
 /** The reference backend: every operation in float64 TypeScript, written to be read. The oracle, not for use. */
+
+import { usableMemory } from '#platform/machineLimits';
 import { IncacheError, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan, PlanBuffer } from '../../plan/types.js';
 import { validatePlan } from '../../plan/validate.js';
@@ -16,7 +18,6 @@ import { roundRowE4m3 } from '../e4m3.js';
 import { isSliceOver, turn } from '../eventLoop.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
-import { usableMemory } from '../machineLimits.js';
 import { RunQueue } from '../runQueue.js';
 import { runOp } from './dispatch.js';
 import { type BufferData, matrixOf } from './matrix.js';

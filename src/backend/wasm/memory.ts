@@ -1,6 +1,6 @@
 /** A WebAssembly memory with its allocator. Views are made when asked for: growing leaves old ones behind. */
-import { formatBytes, IncacheError, OutOfMemoryError } from '../../errors.js';
-import { addressSpace, usableMemory } from '../machineLimits.js';
+import { usableMemory, whyNoAddressSpace } from '#platform/machineLimits';
+import { IncacheError, OutOfMemoryError } from '../../errors.js';
 import { Allocator } from './allocator.js';
 import { HEAP_START } from './control.js';
 
@@ -21,7 +21,7 @@ export class DeviceMemory {
   /** Throws an `IncacheError` where the system has no address space for the least of memories. */
   constructor(shared: boolean, maximumPages = MAXIMUM_PAGES) {
     const reserved = reserve(shared, maximumPages);
-    if (!reserved) throw new IncacheError(noAddressSpace());
+    if (!reserved) throw new IncacheError(whyNoAddressSpace());
     this.memory = reserved.memory;
     this.limit = Math.min(reserved.pages, Math.floor(usableMemory() / PAGE)) * PAGE;
     this.#allocator = new Allocator(HEAP_START, (end) => this.#reach(end + MARGIN));
@@ -105,13 +105,7 @@ let wasReserved = false;
 /** Why no memory can be made here, or undefined. Once one could be made it is not tried again. */
 export function whyNoMemory(shared: boolean): string | undefined {
   wasReserved ||= reserve(shared, LEAST_PAGES) !== undefined;
-  return wasReserved ? undefined : noAddressSpace();
-}
-
-function noAddressSpace(): string {
-  const limit = addressSpace();
-  const given = Number.isFinite(limit) ? ` of ${formatBytes(limit)}` : '';
-  return `the address space${given} is too small for a WebAssembly memory; raise it (ulimit -v) or start node with --disable-wasm-trap-handler, which reserves less`;
+  return wasReserved ? undefined : whyNoAddressSpace();
 }
 
 /** What tensors and weights need of the device that they belong to. */

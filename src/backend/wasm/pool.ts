@@ -2,8 +2,8 @@
  * The workers of a device. Each instantiates the device's module on the device's memory and then waits
  * inside it for runs; it is never asked anything by message. They never keep the process alive.
  */
-import { Worker } from 'node:worker_threads';
-import { packageFile } from '../../packageFile.js';
+import { startKernelThread } from '#platform/threads';
+import type { KernelThread } from '../../platform/types.js';
 import { threadsRefused } from '../threads.js';
 import { CONTROL } from './control.js';
 
@@ -14,7 +14,7 @@ export interface WorkerStart {
 }
 
 export class Pool {
-  readonly workers: Worker[] = [];
+  readonly workers: KernelThread[] = [];
   readonly #memory: WebAssembly.Memory;
   readonly #required: boolean;
   /** Workers that have ended before they could take part in a run. */
@@ -61,21 +61,17 @@ export class Pool {
     await Promise.all(this.workers.map((worker) => worker.terminate()));
   }
 
-  #start(workerData: WorkerStart): Worker {
-    // The flags of the process are not for the worker: it has one file to load, and `--input-type` would break it.
-    const worker = new Worker(packageFile('dist/src/backend/wasm/worker.js'), { workerData, execArgv: [] });
+  #start(start: WorkerStart): KernelThread {
     let [joins, ended] = [false, false];
-    const end = (reason: string) => {
-      if (!ended) this.#end(joins, reason);
-      ended = true;
-    };
-    worker.unref();
-    worker.once('message', () => {
-      joins = true;
+    return startKernelThread(start, {
+      joined: () => {
+        joins = true;
+      },
+      ended: (reason) => {
+        if (!ended) this.#end(joins, reason);
+        ended = true;
+      },
     });
-    worker.on('error', (error) => end(error.message));
-    worker.on('exit', () => end('it exited'));
-    return worker;
   }
 
   /** A worker has ended. Without one that never joined, runs have a thread less. */

@@ -2,8 +2,8 @@
 import { IncacheError } from '../../errors.js';
 import { sliceEnd, turn } from '../eventLoop.js';
 import { CONTROL } from './control.js';
+import type { KernelExports } from './instantiate.js';
 import type { DeviceMemory } from './memory.js';
-import type { KernelExports } from './modules.js';
 import type { Pool } from './pool.js';
 import type { Program } from './program.js';
 

@@ -2,8 +2,9 @@
  * The choice of the micro-kernel's rows. Which of them is fastest depends on how the engine allots
  * registers; which is chosen changes no bit of any result.
  */
+
+import type { KernelExports } from './instantiate.js';
 import type { DeviceMemory } from './memory.js';
-import type { KernelExports } from './modules.js';
 
 const CHOICES = [4, 5, 6] as const;
 const DEPTH = 256;

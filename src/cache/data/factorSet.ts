@@ -1,6 +1,6 @@
 /** The factors of all layers of one model, with where they come from. */
-import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
+import { sha256 } from '#platform/hash';
+import { basename } from '#platform/paths';
 import { ArgumentError, IncacheError, requireInteger, requireObject, requireOneOf } from '../../errors.js';
 import { requireFiniteValues, requireLength } from './checks.js';
 import { readFactorFile, writeFactorFile } from './factorFile.js';
@@ -123,14 +123,14 @@ export function truncatedLayer(name: string, layer: LayerFactors, rank: number):
 }
 
 function hashLayers(layers: ReadonlyMap<string, LayerFactors>): string {
-  const hash = createHash('sha256');
+  const hash = sha256();
   for (const name of [...layers.keys()].sort()) {
     const { rank, up, down } = layers.get(name)!;
     hash.update(JSON.stringify([name, rank]));
     for (const { buffer, byteOffset, byteLength } of [up, down])
       hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   }
-  return hash.digest('hex');
+  return hash.digest();
 }
 
 function requireInfo(info: FactorSetInfo): void {

@@ -1,4 +1,5 @@
 /** The uncached trajectory of one batch, single steps of which can be taken in another way. */
+import { pause } from '#platform/eventLoop';
 import { requireFiniteLatents } from '../../diffusion/finiteLatents.js';
 import { batchNormals } from '../../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../../diffusion/sampler.js';
@@ -44,7 +45,7 @@ export class StepNetwork implements Disposable {
     this.#conditioned = step;
     const prediction = await this.#network.predict(place, 0, latents);
     // The network runs on this thread too: let signals and timers through.
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
     this.trajectory.requireFinite(step, prediction.noise);
     return prediction;
   }

@@ -1,5 +1,6 @@
 /** A DiT in any of its layouts, seen under Meta's names. */
 import { ArgumentError, FormatError, requireNumber } from '../../errors.js';
+import { equalBytes } from '../../weights/binary.js';
 import { CanonicalSource, type TensorOrigin } from '../../weights/canonicalSource.js';
 import { FLOAT8_SCALES, scaleOf } from '../../weights/float8Scales.js';
 import { readJsonObject } from '../../weights/jsonFile.js';
@@ -146,7 +147,7 @@ function areEqual(source: TensorSource, embedders: readonly (readonly string[])[
   const [first, ...others] = embedders as [readonly string[], ...(readonly string[])[]];
   return first.every((name, i) => {
     const expected = source.bytes(name);
-    return others.every((names) => Buffer.compare(source.bytes(names[i]!), expected) === 0);
+    return others.every((names) => equalBytes(source.bytes(names[i]!), expected));
   });
 }
 

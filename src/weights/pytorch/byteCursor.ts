@@ -1,5 +1,6 @@
 /** Reading forward through bytes that lie in memory or in a file. */
 import { FormatError } from '../../errors.js';
+import { fromUtf8 } from '../binary.js';
 
 export interface ByteRange {
   readonly size: number;
@@ -48,10 +49,10 @@ export class ByteCursor {
   }
 
   /** The next `length` bytes, a copy. Throws before it takes memory when there are not so many. */
-  take(length: number): Buffer {
+  take(length: number): Uint8Array {
     if (length > this.source.size - this.position)
       this.refuse(`it ends ${length - (this.source.size - this.position)} bytes too early`);
-    const bytes = Buffer.alloc(length);
+    const bytes = new Uint8Array(length);
     const held = this.#window.subarray(this.position - this.#windowStart);
     const ready = Math.min(held.length, length);
     bytes.set(held.subarray(0, ready));
@@ -67,7 +68,7 @@ export class ByteCursor {
       if (bytes.length === LONGEST_LINE) this.refuse(`a line is longer than ${LONGEST_LINE} bytes`);
       bytes.push(byte);
     }
-    return Buffer.from(bytes).toString('utf8');
+    return fromUtf8(Uint8Array.from(bytes));
   }
 
   refuse(problem: string): never {

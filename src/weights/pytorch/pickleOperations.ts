@@ -1,4 +1,5 @@
 /** The operations of pickles by their code, as `pickletools.py` of Python describes them. */
+import { fromUtf8, latin1, viewOf } from '../binary.js';
 import type { PickleMachine } from './pickleMachine.js';
 import { PickledObject } from './pickleValues.js';
 
@@ -14,12 +15,12 @@ const KEYED: Record<string, Operation> = {
   '2': (m) => m.push(m.top()),
   // Numbers.
   F: (m) => m.push(Number(m.cursor.line())),
-  G: (m) => m.push(m.cursor.take(8).readDoubleBE()),
+  G: (m) => m.push(viewOf(m.cursor.take(8)).getFloat64(0)),
   I: (m) => m.push(integerOfLine(m)),
-  J: (m) => m.push(m.cursor.take(4).readInt32LE()),
+  J: (m) => m.push(viewOf(m.cursor.take(4)).getInt32(0, true)),
   K: (m) => m.push(m.cursor.byte()),
   L: (m) => m.push(integerOfLine(m)),
-  M: (m) => m.push(m.cursor.take(2).readUInt16LE()),
+  M: (m) => m.push(viewOf(m.cursor.take(2)).getUint16(0, true)),
   N: (m) => m.push(null),
   '\x88': (m) => m.push(true),
   '\x89': (m) => m.push(false),
@@ -27,8 +28,8 @@ const KEYED: Record<string, Operation> = {
   '\x8b': (m) => m.push(integerOfBytes(m, length32(m))),
   // Texts and bytes.
   S: (m) => m.pushNew(m.cursor.line().replace(/^(['"])(.*)\1$/, '$2')),
-  T: (m) => m.pushNew(m.cursor.take(length32(m)).toString('latin1')),
-  U: (m) => m.pushNew(m.cursor.take(m.cursor.byte()).toString('latin1')),
+  T: (m) => m.pushNew(latin1(m.cursor.take(length32(m)))),
+  U: (m) => m.pushNew(latin1(m.cursor.take(m.cursor.byte()))),
   V: (m) => m.pushNew(m.cursor.line()),
   X: (m) => m.pushNew(text(m, length32(m))),
   '\x8c': (m) => m.pushNew(text(m, m.cursor.byte())),
@@ -137,15 +138,15 @@ function setItems(machine: PickleMachine, items: readonly unknown[]): void {
 }
 
 function text(machine: PickleMachine, length: number): string {
-  return machine.cursor.take(length).toString('utf8');
+  return fromUtf8(machine.cursor.take(length));
 }
 
 function length32(machine: PickleMachine): number {
-  return machine.cursor.take(4).readUInt32LE();
+  return viewOf(machine.cursor.take(4)).getUint32(0, true);
 }
 
 function length64(machine: PickleMachine): number {
-  return Number(machine.cursor.take(8).readBigUInt64LE());
+  return Number(viewOf(machine.cursor.take(8)).getBigUint64(0, true));
 }
 
 function integerOfLine(machine: PickleMachine): number {
@@ -161,7 +162,8 @@ function integerOfLine(machine: PickleMachine): number {
 function integerOfBytes(machine: PickleMachine, length: number): number | bigint {
   if (length > LONGEST_INTEGER) machine.cursor.refuse(`its pickle has a whole number of ${length} bytes`);
   if (length === 0) return 0;
-  const digits = machine.cursor.take(length).reverse().toString('hex');
-  const value = BigInt.asIntN(8 * length, BigInt(`0x${digits}`));
+  const bytes = machine.cursor.take(length);
+  const digits = Array.from(bytes.reverse(), (byte) => byte.toString(16).padStart(2, '0'));
+  const value = BigInt.asIntN(8 * length, BigInt(`0x${digits.join('')}`));
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }

@@ -1,10 +1,12 @@
 /** The tensors of a PyTorch file, read from its storages one at a time and in place. */
+
 import { FormatError } from '../../errors.js';
+import { swapBytes } from '../binary.js';
 import { DTYPE_BYTES, type Dtype, tensorBytes } from '../dtypes.js';
 import { allocateFor, readAsFloat32, type TensorInfo, type TensorSource } from '../tensorSource.js';
 import type { StateDict } from './stateDict.js';
 import type { StorageReader } from './storage.js';
-import { copyStrided, extentOf, isContiguous, swapBytes } from './stridedCopy.js';
+import { copyStrided, extentOf, isContiguous } from './stridedCopy.js';
 import type { PickledTensor } from './torchPickle.js';
 
 interface StoredTensor extends TensorInfo {

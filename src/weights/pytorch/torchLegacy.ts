@@ -3,6 +3,7 @@
  * the object, the keys of its storages), then for every key the number of elements and the elements.
  */
 import { FormatError } from '../../errors.js';
+import { viewOf } from '../binary.js';
 import { DTYPE_BYTES } from '../dtypes.js';
 import { FileBytes } from '../fileBytes.js';
 import { ByteCursor } from './byteCursor.js';
@@ -13,7 +14,9 @@ import { TorchFile } from './torchFile.js';
 import { type NamedStorages, unpickleTorch } from './torchPickle.js';
 
 /** How such a file begins: a pickle of the magic number 0x1950a86a20f9469cfc6c. */
-export const LEGACY_START = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
+export const LEGACY_START = Uint8Array.of(
+  ...[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
+);
 
 const PROTOCOL = 1001;
 
@@ -59,7 +62,7 @@ function placesOf(cursor: ByteCursor, keys: readonly unknown[], storages: NamedS
     if (storage.dtype === undefined)
       return cursor.refuse(`storage '${storage.key}' is of type ${storage.typeName}, which is not read`);
     const header = new ByteCursor(cursor.what, cursor.source, at).take(8);
-    const size = Number(header.readBigInt64LE()) * DTYPE_BYTES[storage.dtype];
+    const size = Number(viewOf(header).getBigInt64(0, true)) * DTYPE_BYTES[storage.dtype];
     at += 8;
     if (!(size >= 0 && at + size <= cursor.source.size))
       return cursor.refuse(`storage '${storage.key}' of ${size} bytes reaches beyond the end of the file`);

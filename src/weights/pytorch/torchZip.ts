@@ -2,7 +2,9 @@
  * The format that `torch.save` has written since PyTorch 1.6: a zip archive with `<folder>/data.pkl` and a record
  * `<folder>/data/<key>` for each storage. A record is checked against its CRC-32 when it is first read.
  */
+
 import { FormatError } from '../../errors.js';
+import { latin1 } from '../binary.js';
 import { crc32 } from '../crc32.js';
 import { ZipFile } from '../zip.js';
 import { STORED, type ZipEntry } from '../zipDirectory.js';
@@ -131,7 +133,7 @@ class ZipStorages implements StorageReader {
 function byteOrder(zip: ZipFile, folder: string): 'little' | 'big' {
   const entry = zip.entries.get(`${folder}byteorder`);
   if (!entry) return 'little';
-  const order = entry.size <= 16 ? Buffer.from(zip.read(entry)).toString('latin1').trim() : '';
+  const order = entry.size <= 16 ? latin1(zip.read(entry)).trim() : '';
   if (order === 'little' || order === 'big') return order;
   throw new FormatError(`${zip.path}: its byteorder is neither little nor big`);
 }

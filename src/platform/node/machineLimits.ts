@@ -1,18 +1,12 @@
 /**
  * What the system lets this process have: processors and memory, with what its container takes away.
- * `cpp/core/processors.cpp` is the counterpart for programs that use the C library. Imports nothing of ours, so that
+ * `cpp/core/processors.cpp` is the counterpart for programs that use the C library. Imports nothing of ours but types, so that
  * `scripts/parallel.mjs` can use it before anything is built.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join, posix } from 'node:path';
-
-/** How many threads a device gets when none are asked for, and why it is not the number of processors. */
-export interface Processors {
-  readonly count: number;
-  /** Such as `a quota of 1.5 of 64 processors`; undefined where nothing limits them. */
-  readonly reason: string | undefined;
-}
+import type { Processors } from '../types.js';
 
 /** A folder of the cgroup file system that this process is in, directly or through one of its parents. */
 interface Group {
@@ -41,6 +35,18 @@ export function usableMemory(root = '/'): number {
 export function addressSpace(root = '/'): number {
   const [, bytes] = /^Max address space +(\d+)/m.exec(textOf(join(root, 'proc/self/limits'))) ?? [];
   return bytes === undefined ? Number.POSITIVE_INFINITY : Number(bytes);
+}
+
+/** Bytes of memory of the machine. */
+export function totalMemory(): number {
+  return totalmem();
+}
+
+/** What a process without address space for the least of WebAssembly memories is told. */
+export function whyNoAddressSpace(): string {
+  const limit = addressSpace();
+  const given = Number.isFinite(limit) ? ` of ${(limit / 2 ** 30).toFixed(1)} GiB` : '';
+  return `the address space${given} is too small for a WebAssembly memory; raise it (ulimit -v) or start node with --disable-wasm-trap-handler, which reserves less`;
 }
 
 /** Processors that a group may use, Infinity without a quota. */
