@@ -1,6 +1,6 @@
 /** From a prompt to the token ids of a T5 encoder, as `T5Tokenizer` of transformers makes them. */
-import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { fileExists, isFolder } from '#platform/files';
+import { dirname, join } from '#platform/paths';
 import { ArgumentError, FormatError, requireInteger } from '../errors.js';
 import { FileBytes } from '../weights/fileBytes.js';
 import { readJsonObject } from '../weights/jsonFile.js';
@@ -108,10 +108,8 @@ export class T5Tokenizer {
 }
 
 function tokenizerFile(path: string): string {
-  const candidates = statSync(path, { throwIfNoEntry: false })?.isDirectory()
-    ? [join(path, 'spiece.model'), join(path, 'tokenizer.json')]
-    : [path];
-  const file = candidates.find((candidate) => existsSync(candidate));
+  const candidates = isFolder(path) ? [join(path, 'spiece.model'), join(path, 'tokenizer.json')] : [path];
+  const file = candidates.find((candidate) => fileExists(candidate));
   if (!file)
     throw new ArgumentError(
       'tokenizer',
@@ -144,7 +142,7 @@ function readWhole(path: string): Uint8Array {
 /** As `tokenizer_config.json` beside the model says. */
 function extraIds(path: string): number {
   const config = join(dirname(path), 'tokenizer_config.json');
-  const count = existsSync(config) ? (readJsonObject(config).extra_ids ?? EXTRA_IDS) : EXTRA_IDS;
+  const count = fileExists(config) ? (readJsonObject(config).extra_ids ?? EXTRA_IDS) : EXTRA_IDS;
   requireInteger(`extra_ids in ${config}`, count, 0, 10_000);
   return count;
 }
