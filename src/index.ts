@@ -124,12 +124,18 @@ export {
   type ConvertReport,
   convertModel,
 } from './export/convert.js';
+export {
+  ExportedPipeline,
+  type ExportedPipelineOptions,
+  type ExportedSampleOptions,
+} from './export/exportedPipeline.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
-export { type SampledFile, type SampleFileOptions, sampleModelFile } from './export/sampleModelFile.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/dit/config.js';
 export { type Label, LabelTable } from './models/labelTable.js';
 export type { CacheForm } from './models/layers/actions.js';
+export { type DecodeLatentsOptions, decodeLatents } from './pipeline/decodeLatents.js';
+export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';

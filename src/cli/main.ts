@@ -7,6 +7,7 @@ import { registerBench } from './commands/bench.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerChooseRank } from './commands/chooseRank.js';
 import { registerConvert } from './commands/convert.js';
+import { registerDecode } from './commands/decode.js';
 import { registerDemo } from './commands/demo.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerExperiment } from './commands/experiment.js';
@@ -26,6 +27,7 @@ const program = speakAsIncache(
     .addHelpText('after', '\nExit codes: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted.'),
 );
 registerSample(program);
+registerDecode(program);
 registerCalibrate(program);
 registerChooseRank(program);
 registerMeasure(program);

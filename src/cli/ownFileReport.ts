@@ -2,12 +2,11 @@
 import { statSync } from 'node:fs';
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
-import { type OwnFile, ownFile } from '../engine/ownFiles.js';
-import { formatBytes, IncacheError } from '../errors.js';
+import { metadataOf, type OwnFile, ownFile } from '../engine/ownFiles.js';
+import { formatBytes } from '../errors.js';
 import { HEADER_KEY } from '../export/format.js';
 import { printable } from '../printable.js';
 import { parseJsonObject } from '../weights/jsonFile.js';
-import { SafetensorsFile } from '../weights/safetensors.js';
 import { rankText } from './rankText.js';
 import { table } from './table.js';
 
@@ -30,16 +29,6 @@ export function ownFileText({ kind, facts }: OwnFileReport): string {
     [kind, ''],
     rows.map(([name, value]) => [name, printable(String(value))]),
   );
-}
-
-function metadataOf(path: string): Readonly<Record<string, string>> | undefined {
-  try {
-    using file = SafetensorsFile.open(path);
-    return file.metadata;
-  } catch (error) {
-    if (error instanceof IncacheError) return undefined;
-    throw error;
-  }
 }
 
 function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, string>>) {

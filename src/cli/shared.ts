@@ -1,11 +1,11 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
-import { WEIGHT_PRECISIONS } from '../backend/backend.js';
+import { type DeviceOptions, WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
 import { oneLine } from './exit.js';
-import { integer } from './parse.js';
+import { decimal, integer } from './parse.js';
 
 export interface CheckpointFlags {
   readonly model: string;
@@ -14,12 +14,20 @@ export interface CheckpointFlags {
   readonly variant?: string;
 }
 
-export interface ModelFlags extends CheckpointFlags {
+/** Of what makes pictures of latents. */
+export interface VaeFlags {
   readonly vae?: string;
+  readonly scalingFactor?: number;
+  readonly shiftFactor?: number;
+}
+
+export interface DeviceFlags {
   readonly backend?: string;
   readonly threads?: number;
   readonly weights?: string;
 }
+
+export interface ModelFlags extends CheckpointFlags, VaeFlags, DeviceFlags {}
 
 export interface OutputFlags {
   readonly json?: boolean;
@@ -42,10 +50,29 @@ export const MODEL = 'DiT checkpoint: a file of safetensors or PyTorch, or a fol
 export const WEIGHTS_KEY = 'the weights in a training checkpoint, as in model (default: averaged ones, ema)';
 export const VARIANT = 'files of this variant in a folder, as in fp16';
 
-export const VAE = "autoencoder of a model of latents: a file or folder (default: the model's folder vae)";
+const VAE = "autoencoder of a model of latents: a file or folder (default: the model's folder vae)";
 
 /** Of options that take the number of attention heads. */
 export const HEADS = 'attention heads, for a checkpoint whose metadata and size do not tell';
+
+export function addVaeFlags(command: Command): Command {
+  return addFactorFlags(command.option('--vae <path>', VAE));
+}
+
+/** For an autoencoder without a config.json; they come before what one says. */
+export function addFactorFlags(command: Command): Command {
+  return command
+    .option(
+      '--scaling-factor <x>',
+      'scaling factor of the latents (default: of the config.json, else 0.18215 for 4 channels)',
+      decimal('scaling-factor', Number.MIN_VALUE),
+    )
+    .option(
+      '--shift-factor <x>',
+      'shift factor of the latents (default: of the config.json, else 0)',
+      decimal('shift-factor', Number.NEGATIVE_INFINITY),
+    );
+}
 
 export function addDeviceFlags(command: Command): Command {
   return command
@@ -64,14 +91,24 @@ export function addOutputFlags(command: Command): Command {
     .helpOption('-h, --help', 'print this help');
 }
 
+export function deviceOptions({ backend, threads, weights }: DeviceFlags): DeviceOptions & {
+  readonly backend?: string;
+} {
+  if (weights !== undefined) requireOneOf('weights', weights, WEIGHT_PRECISIONS);
+  return {
+    ...(weights !== undefined && { weights }),
+    ...(backend !== undefined && { backend }),
+    ...(threads !== undefined && { threads }),
+  };
+}
+
 export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
-  if (flags.weights !== undefined) requireOneOf('weights', flags.weights, WEIGHT_PRECISIONS);
   const pipeline = await DiTPipeline.load(flags.model, {
-    ...(flags.weights !== undefined && { weights: flags.weights }),
+    ...deviceOptions(flags),
     ...(flags.heads !== undefined && { heads: flags.heads }),
     ...(flags.vae !== undefined && { vae: flags.vae }),
-    ...(flags.backend !== undefined && { backend: flags.backend }),
-    ...(flags.threads !== undefined && { threads: flags.threads }),
+    scalingFactor: flags.scalingFactor,
+    shiftFactor: flags.shiftFactor,
     ...(flags.weightsKey !== undefined && { weightsKey: flags.weightsKey }),
     ...(flags.variant !== undefined && { variant: flags.variant }),
   });

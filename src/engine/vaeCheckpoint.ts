@@ -6,9 +6,11 @@ import { FormatError } from '../errors.js';
 import {
   inferVaeConfig,
   parseVaeConfig,
+  requireHints,
   scaleOf,
   type VaeConfig,
   type VaeHints,
+  withHints,
 } from '../models/vae/config.js';
 import { decoderPlan, encoderPlan } from '../models/vae/graph.js';
 import { namesOf, type VaeLayout, type VaeNames } from '../models/vae/names.js';
@@ -52,7 +54,8 @@ export class VaeCheckpoint implements WeightSource, Disposable {
       this.#names = names.named;
       const file = configFile(path);
       this.files = file ? [...this.#source.files, file] : this.#source.files;
-      this.config = this.#readConfig(file, options);
+      requireHints(options);
+      this.config = withHints(this.#readConfig(file, options), options);
       const { channels, groups } = this.config;
       const odd = channels.find((width) => width % groups !== 0);
       if (odd !== undefined)

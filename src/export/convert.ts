@@ -10,6 +10,7 @@ import { tensorShapes } from '../models/dit/config.js';
 import { configMetadata } from '../models/dit/inferConfig.js';
 import { vaeConfigFields } from '../models/vae/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
+import type { LatentFactors } from '../pipeline/decoder.js';
 import { requireWritable } from '../weights/atomicFile.js';
 import { DTYPE_BYTES, type Dtype, tensorBytes } from '../weights/dtypes.js';
 import { type NarrowType, narrowFloat32 } from '../weights/narrow.js';
@@ -20,7 +21,7 @@ const CONVERTED = { f32: 'F32', bf16: 'BF16', f16: 'F16' } as const satisfies Re
 export type ConvertedType = keyof typeof CONVERTED;
 export const CONVERTED_TYPES = Object.keys(CONVERTED) as ConvertedType[];
 
-export interface ConvertOptions extends OpenModelOptions {
+export interface ConvertOptions extends OpenModelOptions, LatentFactors {
   /** The autoencoder of the model (its folder `vae`, or the one in its file) instead of its network. */
   readonly vae?: boolean;
   /** Type of every tensor. Default: the type that each has. */
@@ -36,6 +37,8 @@ const OPTION_NAMES: OptionNames<ConvertOptions> = {
   frequencyShift: true,
   weightsKey: true,
   variant: true,
+  scalingFactor: true,
+  shiftFactor: true,
   vae: true,
   type: true,
   signal: true,

@@ -3,6 +3,7 @@ import { DEFAULT_PERIODS } from '../cache/cachePolicy.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import { settingsMetadata } from '../engine/modelSettings.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { requireInteger, requireObject, requireOneOf } from '../errors.js';
 import type { DiTConfig } from '../models/dit/config.js';
@@ -97,7 +98,9 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
     if (autoencoder && name.startsWith(DECODER_PREFIX)) return decoderTensor(name, autoencoder);
     return tensorOf(name, checkpoint, resolved.cache.factors);
   });
-  writeSafetensors(path, tensors, { [HEADER_KEY]: JSON.stringify(header) });
+  const { id2label } = checkpoint.settings;
+  const names = settingsMetadata({ ...(id2label && { id2label }) });
+  writeSafetensors(path, tensors, { [HEADER_KEY]: JSON.stringify(header), ...names });
   return header;
 }
 

@@ -5,7 +5,11 @@ import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
+import { requireHints, type VaeHints } from '../models/vae/config.js';
 import { isPictureSpace, type Picture, picturesOf } from './picture.js';
+
+/** A latent of the diffusion model is (z - shiftFactor) * scalingFactor. Default: as the autoencoder's files say. */
+export type LatentFactors = Pick<VaeHints, 'scalingFactor' | 'shiftFactor'>;
 
 export class PipelineDecoder implements Disposable {
   readonly #path: string | undefined;
@@ -13,11 +17,14 @@ export class PipelineDecoder implements Disposable {
   readonly #channels: number;
   #checkpoint: VaeCheckpoint | undefined;
   #autoencoder: Autoencoder | undefined;
+  readonly #factors: LatentFactors;
 
   /** vae: a file, a folder or a pipeline's folder, opened at once; default: the folder `vae` of the model, opened when it is needed. */
-  constructor({ path, config, files }: DiTCheckpoint, vae?: string) {
+  constructor({ path, config, files }: DiTCheckpoint, vae?: string, factors: LatentFactors = {}) {
     this.#model = path;
     this.#channels = config.inChannels;
+    requireHints(factors);
+    this.#factors = { scalingFactor: factors.scalingFactor, shiftFactor: factors.shiftFactor };
     this.#path = vae === undefined ? files.parts.vae : (vaeFolder(vae) ?? vae);
     if (vae !== undefined) this.#open();
   }
@@ -83,7 +90,7 @@ export class PipelineDecoder implements Disposable {
   }
 
   #open(): VaeCheckpoint {
-    const checkpoint = new VaeCheckpoint(this.#path!);
+    const checkpoint = new VaeCheckpoint(this.#path!, this.#factors);
     const { latentChannels } = checkpoint.config;
     if (latentChannels !== this.#channels) {
       checkpoint.dispose();

@@ -13,15 +13,16 @@ import { IncacheError } from '../errors.js';
 import type { DiTConfig } from '../models/dit/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
-import { PipelineDecoder } from './decoder.js';
+import { type LatentFactors, PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
+import { takeSteps, withPictures } from './generate.js';
 import { type ResolvedOptions, resolveOptions, SAMPLE_OPTION_NAMES, type SampleOptions } from './options.js';
 import type { Picture } from './picture.js';
 import { planBatch, samplerOf } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { isGuided, sequencesOf } from './sequences.js';
 
-export interface LoadOptions extends DeviceOptions, OpenModelOptions {
+export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
   /** The autoencoder that makes pictures of latents: a file or folder. Default: the folder `vae` of the model, if it has one. */
@@ -32,6 +33,8 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   ...DEVICE_OPTION_NAMES,
   backend: true,
   vae: true,
+  scalingFactor: true,
+  shiftFactor: true,
   heads: true,
   frequencyShift: true,
   weightsKey: true,
@@ -68,7 +71,7 @@ export class DiTPipeline implements AsyncDisposable {
     const checkpoint = new DiTCheckpoint(path, options);
     let decoder: PipelineDecoder | undefined;
     try {
-      decoder = new PipelineDecoder(checkpoint, options.vae);
+      decoder = new PipelineDecoder(checkpoint, options.vae, options);
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
       return new DiTPipeline(checkpoint, decoder, device);
     } catch (error) {
@@ -177,13 +180,18 @@ export class DiTPipeline implements AsyncDisposable {
     };
   }
 
-  /** Samples to the end and decodes the latents. `onStep` is called after every step. */
+  /**
+   * Samples to the end and decodes the latents. `onStep` is called after every step. Rejects with a `DecodeError`, which has the
+   * latents in its field `sampled`, when the decoder fails; an autoencoder that cannot be opened is refused before the first step.
+   */
   async generate(options: SampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
-    const result = await this.generateLatents(options, onStep);
-    const images = this.decoder.isPresent
-      ? await this.decode(result.latents, result.shape, { signal: options.signal })
-      : [];
-    return { ...result, images };
+    const { decoder } = this;
+    if (!decoder.isPresent) return { ...(await this.generateLatents(options, onStep)), images: [] };
+    this.#requireOpen();
+    if (decoder.hasAutoencoder) decoder.checkpoint();
+    const sampled = await this.generateLatents(options, onStep);
+    const { signal } = options;
+    return withPictures(sampled, ({ latents, shape }) => this.decode(latents, shape, { signal }), signal);
   }
 
   /** As `generate`, without decoding. */
@@ -191,12 +199,7 @@ export class DiTPipeline implements AsyncDisposable {
     options: SampleOptions,
     onStep?: (step: SampleStep) => void,
   ): Promise<SampledLatents> {
-    const run = this.sample(options);
-    for (;;) {
-      const { done, value } = await run.next();
-      if (done) return value;
-      onStep?.(value);
-    }
+    return takeSteps(this.sample(options), onStep);
   }
 
   /**

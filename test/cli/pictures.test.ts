@@ -1,13 +1,14 @@
 /** `incache sample` on a model of latents: pictures by its autoencoder, previews, and latents that are never lost. */
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';
 import { DiTPipeline } from '../../src/index.js';
-import { SafetensorsFile, writeSafetensors } from '../../src/weights/safetensors.js';
+import { writeNpz } from '../../src/weights/npz.js';
 import { readNpz } from '../support/npz.js';
+import { spoiltAutoencoder } from '../support/spoiltAutoencoder.js';
 import { incache, Workplace } from './run.js';
 
 const GOLDEN = fileURLToPath(new URL('../../../test/golden/checkpoints', import.meta.url));
@@ -79,25 +80,72 @@ describe('pictures of latents', { concurrency: 2 }, () => {
     assert.deepEqual(place.files, ['samples.npz']);
   });
 
-  test('latents that cannot be decoded are kept, and the sentence says where', async () => {
+  test('latents that cannot be decoded are kept; the sentence says where, and the command that makes pictures of them', async () => {
     using place = new Workplace();
-    const vae = place.path('vae');
-    cpSync(join(GOLDEN, 'vae/small'), vae, { recursive: true });
-    const file = 'diffusion_pytorch_model.safetensors';
-    using source = SafetensorsFile.open(join(GOLDEN, 'vae/small', file));
-    const spoilt = source.names.map((name) => {
-      const data = source.read(name);
-      if (name === 'decoder.conv_out.weight') data[0] = Number.NaN;
-      return { name, dtype: 'F32' as const, shape: source.entry(name).shape, data };
-    });
-    writeSafetensors(join(vae, file), spoilt);
-    const args = ['sample', '--model', ALONE, '--heads', '4', '--vae', vae, ...RUN, '-o', 'a.png'];
-    const { code, stderr } = await incache(args, place.folder);
-    assert.equal(code, 2, stderr);
+    const vae = spoiltAutoencoder(join(GOLDEN, 'vae/small'), place.path('vae'));
+    const args = ['sample', '--model', ALONE, '--heads', '4', ...RUN];
+    const failed = await incache([...args, '--vae', vae, '-o', 'a.png'], place.folder);
+    assert.equal(failed.code, 2, failed.stderr);
     assert.match(
-      stderr,
-      /^incache: the latents could not be decoded and are in a\.latents\.npz: .*decoder\.conv_out\.weight/,
+      failed.stderr,
+      /^incache: the latents could not be decoded and are in a\.latents\.npz: .*decoder\.conv_out\.weight.*`incache decode a\.latents\.npz --vae \S+vae` tries again$/m,
     );
     assert.deepEqual(readNpz(place.path('a.latents.npz')).get('samples')?.shape, [2, 4, SIDE / 2, SIDE / 2]);
+    const sound = join(GOLDEN, 'vae/small');
+    const decoded = await incache(['decode', 'a.latents.npz', '--vae', sound], place.folder);
+    assert.equal(decoded.code, 0, decoded.stderr);
+    assert.match(decoded.stdout, /^a\.png: 2 images of 16 x 16, decoded in/);
+    assert.equal((await incache([...args, '--vae', sound, '-o', 'b.png'], place.folder)).code, 0);
+    assert.deepEqual(readFileSync(place.path('a.png')), readFileSync(place.path('b.png')));
+  });
+
+  test('decode: tiles, single pictures, pictures themselves, and refusals', async () => {
+    using place = new Workplace();
+    const vae = join(GOLDEN, 'vae/small');
+    const write = (name: string, shape: number[], value = 0.5) =>
+      writeNpz(place.path(name), {
+        z: { shape, data: new Float32Array(shape.reduce((a, b) => a * b)).fill(value) },
+      });
+    write('z.npz', [2, 4, 12, 10]);
+    write('grey.npz', [1, 1, 4, 4]);
+    write('flat.npz', [4, 12, 10]);
+    write('bad.npz', [1, 4, 4, 4], Number.NaN);
+    const run = (...args: string[]) => incache(['decode', ...args], place.folder);
+    const tiled = await run('z.npz', '--vae', vae, '--tiles', 'always', '--tile-size', '8', '--single');
+    assert.equal(tiled.code, 0, tiled.stderr);
+    const { width, height } = decode(readFileSync(place.path('z/0001.png')));
+    assert.deepEqual([width, height], [20, 24]);
+    const scaled = await run('z.npz', '--vae', vae, '--scaling-factor', '0.5', '--json', '-o', 's.png');
+    assert.equal(JSON.parse(scaled.stdout).images, 2);
+    assert.equal((await run('z.npz', '--vae', vae)).code, 0);
+    assert.notDeepEqual(readFileSync(place.path('s.png')), readFileSync(place.path('z.png')));
+    assert.equal((await run('grey.npz')).code, 0);
+    const refused = async (message: RegExp, ...args: string[]) => {
+      const { code, stderr } = await run(...args);
+      assert.deepEqual([code, stderr.split('\n').length], [2, 2], stderr);
+      assert.match(stderr, message);
+    };
+    await refused(/^incache: vae is missing; expected an autoencoder of 4 latent channels/, 'z.npz');
+    await refused(/array 'z' has shape \[4,12,10\]; expected latents/, 'flat.npz', '--vae', vae);
+    await refused(/values that are not finite/, 'bad.npz', '--vae', vae);
+    await refused(/expected 4 channels, as \S+small has/, 'grey.npz', '--vae', vae);
+    await refused(
+      /array is 'y'; expected one of the arrays of z\.npz: z/,
+      'z.npz',
+      '--vae',
+      vae,
+      '--array',
+      'y',
+    );
+    await refused(
+      /out is 'a\.jpg'; expected a name that ends in \.png,/,
+      'z.npz',
+      '--vae',
+      vae,
+      '-o',
+      'a.jpg',
+    );
+    await refused(/scaling-factor is 0; expected/, 'z.npz', '--vae', vae, '--scaling-factor', '0');
+    await refused(/none\.npz/, 'none.npz', '--vae', vae);
   });
 });

@@ -91,7 +91,8 @@ describe('files of autoencoders', () => {
     assert.deepEqual([vae.config.scalingFactor, vae.config.channels], [0.18215, [16, 32]]);
     const sixteen = join(folder, 'sixteen.safetensors');
     using source = SafetensorsFile.open(alone);
-    const widened = source.names.map((name) => {
+    const kept = source.names.filter((name) => !/^encoder\.|quant_conv/.test(name));
+    const widened = kept.map((name) => {
       const { dtype, shape } = source.entry(name);
       const sides = name === 'decoder.conv_in.weight' ? [32, 16, 3, 3] : shape;
       return { name, dtype, shape: sides, data: new Float32Array(sides.reduce((a, b) => a * b, 1)) };
@@ -99,8 +100,12 @@ describe('files of autoencoders', () => {
     writeSafetensors(sixteen, widened);
     assert.throws(
       () => new VaeCheckpoint(sixteen),
-      /scalingFactor is missing; expected a positive number: .* has 16 latent channels/,
+      /scalingFactor is missing; expected a positive number: .* has 16 latent channels.*--scaling-factor, --shift-factor/,
     );
+    using told = new VaeCheckpoint(sixteen, { groups: 8, scalingFactor: 1.5305, shiftFactor: 0.0609 });
+    assert.deepEqual([told.config.scalingFactor, told.config.shiftFactor], [1.5305, 0.0609]);
+    using other = new VaeCheckpoint(wide, { scalingFactor: 2 });
+    assert.equal(other.config.scalingFactor, 2, 'what is given comes before the config.json');
   });
 
   test('latents of other channels, pictures without an encoder, a decoder that was freed', async () => {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { ExportedPipeline, type ExportedSampleOptions } from '../../src/export/exportedPipeline.js';
 import type { ModelHeader } from '../../src/export/format.js';
 import { exportModel } from '../../src/export/modelFile.js';
-import { sampleModelFile } from '../../src/export/sampleModelFile.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
@@ -18,6 +18,11 @@ const folder = temporaryFolder();
 const path = (name: string) => join(folder, name);
 
 const headerOf = (file: SafetensorsFile): ModelHeader => JSON.parse(file.metadata.incache!);
+
+const sampleFile = async (from: string, options: ExportedSampleOptions) => {
+  await using exported = await ExportedPipeline.load(from, { backend: 'reference' });
+  return await exported.generate(options);
+};
 
 const DAMAGED: readonly [change: (header: AnyHeader) => void, message: RegExp][] = [
   [(header) => (header.version = 3), /version is not one that this incache reads: 1 or 2$/],
@@ -64,7 +69,7 @@ describe('the decoder of a latent model', () => {
     exportModel(pipeline, path('drawn.incache'), { labels: [0, 0], steps: 2 });
     const request = { labels: [2, 0, 1], seed: 5, firstImage: 4 };
     const { images } = await pipeline.generate({ ...request, steps: 2 });
-    const drawn = await sampleModelFile(path('drawn.incache'), { ...request, backend: 'reference' });
+    const drawn = await sampleFile(path('drawn.incache'), request);
     assert.deepEqual(drawn.shape, [3, 4, 8, 8]);
     assert.equal(images.length, 3);
     for (const [place, { data, width, height, channels }] of drawn.images.entries()) {
@@ -80,8 +85,7 @@ describe('the decoder of a latent model', () => {
     await using pipeline = await latent();
     const file = path('sound.incache');
     exportModel(pipeline, file, { labels: [0], steps: 1 });
-    const sample = (from: string, options: object = {}) =>
-      sampleModelFile(from, { labels: [0], backend: 'reference', ...options });
+    const sample = (from: string, options: object = {}) => sampleFile(from, { labels: [0], ...options });
     for (const [change, message] of DAMAGED) {
       changeHeader(file, path('damaged.incache'), change);
       await assert.rejects(sample(path('damaged.incache')), { name: 'FormatError', message });

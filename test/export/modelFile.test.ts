@@ -6,9 +6,9 @@ import { describe, test } from 'node:test';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { ArgumentError, IncacheError } from '../../src/errors.js';
+import { ExportedPipeline, type ExportedSampleOptions } from '../../src/export/exportedPipeline.js';
 import type { ModelHeader } from '../../src/export/format.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
-import { type SampleFileOptions, sampleModelFile } from '../../src/export/sampleModelFile.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
@@ -24,8 +24,10 @@ const path = (name: string) => join(folder, name);
 
 const headerOf = (file: SafetensorsFile): ModelHeader => JSON.parse(file.metadata.incache!);
 
-const sampleFile = async (file: string, options: SampleFileOptions): Promise<Float32Array> =>
-  (await sampleModelFile(file, { backend: 'wasm', threads: 2, ...options })).latents;
+const sampleFile = async (file: string, options: ExportedSampleOptions): Promise<Float32Array> => {
+  await using exported = await ExportedPipeline.load(file, { backend: 'wasm', threads: 2 });
+  return (await exported.generateLatents(options)).latents;
+};
 
 const lowRank = (pipeline: DiTPipeline) => calibrate(pipeline, { method: 'svd', rank: 4 });
 

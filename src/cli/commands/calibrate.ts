@@ -17,10 +17,10 @@ import { rankText } from '../rankText.js';
 import {
   addModelFlags,
   addOutputFlags,
+  addVaeFlags,
   loadPipeline,
   type ModelFlags,
   type OutputFlags,
-  VAE,
 } from '../shared.js';
 import { table } from '../table.js';
 
@@ -70,7 +70,6 @@ export function registerCalibrate(program: Command): void {
       '--images <file>',
       'calibration images (bytes or floats in [-1, 1], or latents) and labels, .safetensors or .npz; a model of latents encodes pictures (default: own trajectories)',
     )
-    .option('--vae <path>', VAE)
     .option(
       '-n, --count <n>',
       'number of images or trajectories (default: 256, or all images where there are fewer)',
@@ -96,7 +95,7 @@ export function registerCalibrate(program: Command): void {
       integer('batch', 1),
     )
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
-  addOutputFlags(addModelFlags(command)).action(runCalibrate);
+  addOutputFlags(addVaeFlags(addModelFlags(command))).action(runCalibrate);
 }
 
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {

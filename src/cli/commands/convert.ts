@@ -6,6 +6,7 @@ import { requireFilePath } from '../outputPath.js';
 import { integer } from '../parse.js';
 import { startEstimatedProgress } from '../progress.js';
 import {
+  addFactorFlags,
   addOutputFlags,
   HEADS,
   MODEL,
@@ -23,6 +24,8 @@ interface ConvertFlags extends OutputFlags {
   readonly vae?: boolean;
   readonly weightsKey?: string;
   readonly variant?: string;
+  readonly scalingFactor?: number;
+  readonly shiftFactor?: number;
 }
 
 export function registerConvert(program: Command): void {
@@ -36,11 +39,11 @@ export function registerConvert(program: Command): void {
     .option('--heads <n>', HEADS, integer('heads', 1))
     .option('--weights-key <key>', WEIGHTS_KEY)
     .option('--variant <name>', VARIANT);
-  addOutputFlags(command).action(runConvert);
+  addOutputFlags(addFactorFlags(command)).action(runConvert);
 }
 
 async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
-  const { out, type, heads, weightsKey, variant, vae, json } = flags;
+  const { out, type, heads, weightsKey, variant, vae, json, scalingFactor, shiftFactor } = flags;
   if (type !== undefined) requireOneOf('type', type, CONVERTED_TYPES);
   requireFilePath('out', out);
   const progress = startEstimatedProgress('writing', json === true);
@@ -52,6 +55,8 @@ async function runConvert(model: string, flags: ConvertFlags): Promise<void> {
       ...(weightsKey !== undefined && { weightsKey }),
       ...(variant !== undefined && { variant }),
       ...(vae !== undefined && { vae }),
+      scalingFactor,
+      shiftFactor,
       signal: interruptSignal(),
       onTensor: (bytes, total) => {
         const seconds = (performance.now() - started) / 1000;

@@ -27,10 +27,10 @@ import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../sampli
 import {
   addModelFlags,
   addOutputFlags,
+  addVaeFlags,
   loadPipeline,
   type ModelFlags,
   type OutputFlags,
-  VAE,
 } from '../shared.js';
 
 interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, FeatureFlags {
@@ -56,14 +56,12 @@ export function registerExperiment(program: Command): void {
     .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1)
     .option('--only <list>', 'only configurations whose names contain one of these, as in "DDIM,r=16 p=2"');
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
-  addFeatureFlags(addModelFlags(command))
-    .option('--vae <path>', VAE)
-    .addOption(
-      new Option(
-        '--calibration-images <file>',
-        'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
-      ),
-    );
+  addFeatureFlags(addVaeFlags(addModelFlags(command))).addOption(
+    new Option(
+      '--calibration-images <file>',
+      'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
+    ),
+  );
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 

@@ -11,16 +11,16 @@ import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../sampli
 import {
   addCheckpointFlags,
   addOutputFlags,
+  addVaeFlags,
   type CheckpointFlags,
   loadPipeline,
   type OutputFlags,
-  VAE,
+  type VaeFlags,
 } from '../shared.js';
 
-interface ExportFlags extends CheckpointFlags, OutputFlags, SamplingFlags, CacheFlags {
+interface ExportFlags extends CheckpointFlags, VaeFlags, OutputFlags, SamplingFlags, CacheFlags {
   readonly images: number;
   readonly activations: string;
-  readonly vae?: string;
   readonly decoder: boolean;
   readonly out: string;
 }
@@ -32,9 +32,8 @@ export function registerExport(program: Command): void {
     .requiredOption('-o, --out <file>', 'model file, as in digits.incache')
     .option('-n, --images <n>', 'images in a batch', integer('images', 1, MOST_IMAGES), 1)
     .option('--activations <type>', 'large activations and caches: f32, bf16 or, for GPUs, f16', 'f32')
-    .option('--vae <path>', VAE)
     .option('--no-decoder', 'leave the autoencoder out: programs get latents, not pictures');
-  addOutputFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command)))).action(runExport);
+  addOutputFlags(addVaeFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command))))).action(runExport);
 }
 
 async function runExport(flags: ExportFlags): Promise<void> {

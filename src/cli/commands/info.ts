@@ -15,6 +15,7 @@ import { describeModel, modelText, type PlannedModel, plansOf } from '../modelRe
 import { ownFileReport, ownFileText } from '../ownFileReport.js';
 import { integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import {
+  addFactorFlags,
   addOutputFlags,
   HEADS,
   MODEL,
@@ -32,6 +33,8 @@ interface InfoFlags extends OutputFlags {
   readonly heads?: number;
   readonly weightsKey?: string;
   readonly variant?: string;
+  readonly scalingFactor?: number;
+  readonly shiftFactor?: number;
   readonly sequences: number;
   readonly steps: number;
   readonly policy: string;
@@ -78,7 +81,7 @@ export function registerInfo(program: Command): void {
     )
     .option('--costs', 'also print the costs of a full step by operation and by layer')
     .option('--plan', 'print the operations of every plan instead');
-  addOutputFlags(command).action(runInfo);
+  addOutputFlags(addFactorFlags(command)).action(runInfo);
 }
 
 function runInfo(argument: string | undefined, options: InfoFlags): void {
@@ -107,8 +110,9 @@ function otherReport(path: string, flags: InfoFlags): { report: unknown; text: s
   const own = ownFileReport(path);
   if (own) return { report: { kind: own.kind, ...own.facts }, text: ownFileText(own) };
   const options = openOptions(flags);
+  const { scalingFactor, shiftFactor } = flags;
   if (!isAutoencoder(path, options)) return undefined;
-  using checkpoint = new VaeCheckpoint(path, options);
+  using checkpoint = new VaeCheckpoint(path, { ...options, scalingFactor, shiftFactor });
   tellNotes(checkpoint);
   const report = vaeReport(checkpoint);
   return { report, text: vaeText(report) };

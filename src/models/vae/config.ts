@@ -1,5 +1,5 @@
 /** What an autoencoder (diffusers' AutoencoderKL) is, from its config.json or, for CompVis' files, from its tensors. */
-import { ArgumentError, FormatError } from '../../errors.js';
+import { ArgumentError, FormatError, requireNumber } from '../../errors.js';
 
 export interface VaeConfig {
   /** Channels of the picture: 3. */
@@ -188,16 +188,32 @@ function isPositive(value: unknown): value is number {
   return Number.isFinite(value) && (value as number) > 0;
 }
 
-/** What the shapes of a file do not tell. */
+/** What the shapes of a file do not tell. It comes before what a config.json says. */
 export interface VaeHints {
-  /** Default: 0.18215 for 4 latent channels; asked for otherwise. */
-  readonly scalingFactor?: number;
-  /** Default: 0. */
-  readonly shiftFactor?: number;
+  /** Default: that of the config.json, else 0.18215 for 4 latent channels; asked for otherwise. */
+  readonly scalingFactor?: number | undefined;
+  /** Default: that of the config.json, else 0. */
+  readonly shiftFactor?: number | undefined;
   /** Default: 32, as in all of CompVis' files. */
   readonly groups?: number;
   /** Default: 256. */
   readonly sampleSize?: number;
+}
+
+/** Throws an `ArgumentError` for a hint that is not what it must be. */
+export function requireHints({ scalingFactor, shiftFactor }: VaeHints): void {
+  if (scalingFactor !== undefined && !isPositive(scalingFactor))
+    throw new ArgumentError('scalingFactor', scalingFactor, 'a positive number');
+  if (shiftFactor !== undefined) requireNumber('shiftFactor', shiftFactor);
+}
+
+/** The configuration with the factors that were given. */
+export function withHints(config: VaeConfig, { scalingFactor, shiftFactor }: VaeHints): VaeConfig {
+  return {
+    ...config,
+    ...(scalingFactor !== undefined && { scalingFactor }),
+    ...(shiftFactor !== undefined && { shiftFactor }),
+  };
 }
 
 /**
@@ -225,7 +241,9 @@ export function inferVaeConfig(
     throw new ArgumentError(
       'scalingFactor',
       scalingFactor,
-      `a positive number: ${where} has ${latentChannels} latent channels and no config.json that says it`,
+      `a positive number: ${where} has ${latentChannels} latent channels and no config.json that says it; give the options ` +
+        'scalingFactor and shiftFactor (--scaling-factor, --shift-factor), which are 1.5305 and 0.0609 for Stable Diffusion 3, ' +
+        '0.3611 and 0.1159 for Flux',
     );
   return {
     imageChannels,

@@ -1,0 +1,172 @@
+/** What `incache sample` draws with: a checkpoint, whose options are all open, or an exported file, which has fixed most of them. */
+import type { Command } from 'commander';
+import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../cache/cachePolicy.js';
+import { ArgumentError, requireOneOf } from '../errors.js';
+import { ExportedPipeline, fixedOption } from '../export/exportedPipeline.js';
+import type { Label, LabelTable } from '../models/labelTable.js';
+import type { SampleOptions } from '../pipeline/options.js';
+import type { Picture } from '../pipeline/picture.js';
+import type { SampledLatents, SampleStep } from '../pipeline/result.js';
+import { type CacheFlags, cacheOptions } from './cacheFlags.js';
+import { type SamplingFlags, samplingOptions } from './samplingFlags.js';
+import { deviceOptions, loadPipeline, type ModelFlags } from './shared.js';
+
+export interface SampleRunFlags extends ModelFlags, SamplingFlags, CacheFlags {
+  readonly labels?: Label[];
+  readonly count?: number;
+  readonly seed: number;
+  readonly batch?: number;
+}
+
+type DecodeOptions = { readonly signal: AbortSignal };
+
+export interface SampleRun extends AsyncDisposable {
+  readonly backend: string;
+  readonly threads: number;
+  readonly decoder: { readonly isPresent: boolean; readonly isIdentity: boolean };
+  /** What is said, and done, of a model that gives latents alone. */
+  readonly withoutDecoder: string;
+  /** Steps of all batches together. */
+  readonly steps: number;
+  /** Throws for pictures that cannot be made, before the work. */
+  requireDecoder(out: string): void;
+  generateLatents(onStep: (step: SampleStep) => void): Promise<SampledLatents>;
+  decode({ latents, shape }: SampledLatents, options: DecodeOptions): Promise<Picture[]>;
+  /** The options of the run, beside what the engine reports. */
+  describe(result: SampledLatents): Record<string, unknown>;
+}
+
+export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSignal): Promise<SampleRun> {
+  const sampling = samplingOptions(flags);
+  const cache = cacheOptions(flags);
+  const pipeline = await loadPipeline(flags);
+  const labels = await labelsOf(flags, pipeline.checkpoint.labels, pipeline);
+  const options: SampleOptions = {
+    labels,
+    ...sampling,
+    seed: flags.seed,
+    cache,
+    signal,
+    ...(flags.batch !== undefined && { batch: flags.batch }),
+  };
+  const { device, decoder, config } = pipeline;
+  return {
+    backend: device.backend,
+    threads: device.threads,
+    decoder,
+    withoutDecoder:
+      'has no autoencoder: its latents are written as they are; --vae names one that makes pictures',
+    steps: Math.ceil(labels.length / (flags.batch ?? Math.min(labels.length, 16))) * flags.steps,
+    requireDecoder: (out) => {
+      if (!decoder.isPresent)
+        throw noPictures(
+          out,
+          `the model has ${config.inChannels} latent channels and no autoencoder in a folder 'vae' beside it; --vae names one that makes pictures`,
+        );
+      if (!decoder.isIdentity) decoder.checkpoint();
+    },
+    generateLatents: (onStep) => pipeline.generateLatents(options, onStep),
+    decode: ({ latents, shape }, decoding) => pipeline.decode(latents, shape, decoding),
+    describe: (result) => ({
+      ...describeOptions(flags, options),
+      macRatio: macRatioOf(result, pipeline.plan({ ...options, cache: { policy: 'none' } })),
+    }),
+    [Symbol.asyncDispose]: () => pipeline.dispose(),
+  };
+}
+
+/** Options of the command line that an exported file leaves open. */
+const OPEN = new Set(
+  'model labels count seed backend threads weights out single columns preview report json debug'.split(' '),
+);
+
+export async function openExportedRun(
+  flags: SampleRunFlags,
+  signal: AbortSignal,
+  command: Command,
+): Promise<SampleRun> {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) === 'cli' && !OPEN.has(name))
+      throw fixedOption(option.long!.slice(2), command.getOptionValue(name), flags.model);
+  }
+  const pipeline = await ExportedPipeline.load(flags.model, deviceOptions(flags));
+  const { device, header, hasPictures } = pipeline;
+  const labels = await labelsOf(flags, pipeline.labels, pipeline);
+  const { name, guidanceScale, guidanceChannels } = header;
+  return {
+    backend: device.backend,
+    threads: device.threads,
+    decoder: { isPresent: hasPictures, isIdentity: hasPictures && !header.decoder },
+    withoutDecoder:
+      'has no decoder: its latents are written as they are; incache decode makes pictures of them',
+    steps: Math.ceil(labels.length / header.images) * header.steps.length,
+    requireDecoder: (out) => {
+      if (!hasPictures)
+        throw noPictures(
+          out,
+          `${flags.model} has ${header.channels} latent channels and was exported without a decoder`,
+        );
+    },
+    generateLatents: (onStep) => pipeline.generateLatents({ labels, seed: flags.seed, signal }, onStep),
+    decode: ({ latents, shape }, decoding) => pipeline.decode(latents, shape, decoding),
+    describe: () => ({ exported: name, labels, seed: flags.seed, guidanceScale, guidanceChannels }),
+    [Symbol.asyncDispose]: () => pipeline.dispose(),
+  };
+}
+
+function noPictures(out: string, why: string): ArgumentError {
+  return new ArgumentError('out', out, `a name that ends in .npz, for arrays: ${why}`);
+}
+
+/** The pipeline is closed where the labels are refused. */
+async function labelsOf(
+  { labels, count }: SampleRunFlags,
+  table: LabelTable,
+  pipeline: AsyncDisposable,
+): Promise<number[]> {
+  try {
+    const { classes } = table;
+    const given =
+      (labels && table.findAll(labels)) ?? Array.from({ length: Math.min(classes, 10) }, (_, label) => label);
+    return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
+  } catch (error) {
+    await pipeline[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** MACs over those of the same run without a cache. */
+function macRatioOf(
+  { report }: SampledLatents,
+  whole: { readonly stepMacs: number; readonly conditioningMacs: number },
+): number {
+  return report.macs / report.images / ((whole.stepMacs + whole.conditioningMacs) / report.batch);
+}
+
+function describeOptions(flags: SampleRunFlags, options: SampleOptions): Record<string, unknown> {
+  const { weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
+  requireOneOf('policy', policy, CACHE_POLICIES);
+  const { labels, spacing, eta, variance, seed, guidanceScale, guidanceChannels } = options;
+  const own = parametersOf(policy);
+  const parameters = Object.fromEntries(
+    Object.entries(flags).filter(([name]) => (own as readonly string[]).includes(name)),
+  );
+  // A list of steps or a schedule stands in place of a period.
+  const isPeriodic = own.includes('gatherSteps') && !gatherSteps && schedule === undefined;
+  return {
+    weights,
+    labels,
+    spacing,
+    eta,
+    variance,
+    seed,
+    guidanceScale,
+    guidanceChannels,
+    policy,
+    ...parameters,
+    ...(isPeriodic && { period: flags.period ?? DEFAULT_PERIODS[policy] }),
+    ...(factors !== undefined && { cacheForm }),
+    ...(cacheType !== undefined && { cacheType }),
+  };
+}

@@ -1,0 +1,279 @@
+/** A file of `exportModel` on a device, sampled as programs do that embed the C library. */
+import { basename } from 'node:path';
+import { inspect } from 'node:util';
+import type { Device, DeviceOptions, DeviceWeights } from '../backend/backend.js';
+import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
+import { batchNormals } from '../diffusion/philox.js';
+import { type Sampler, samplerOfTable } from '../diffusion/sampler.js';
+import type { BatchShape } from '../engine/autoencoder.js';
+import { BoundPlan } from '../engine/boundPlan.js';
+import { settingsWithin } from '../engine/modelSettings.js';
+import { requireMemory } from '../engine/requireMemory.js';
+import { DenoisingSession } from '../engine/session.js';
+import { memoryOf, type SessionPlan } from '../engine/sessionPlan.js';
+import { ArgumentError, IncacheError, requireInteger } from '../errors.js';
+import { type Label, LabelTable } from '../models/labelTable.js';
+import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
+import { denoiseBatch } from '../pipeline/batch.js';
+import { takeSteps, withPictures } from '../pipeline/generate.js';
+import { SAMPLE_OPTION_NAMES } from '../pipeline/options.js';
+import { isPictureSpace, type Picture, picturesOf } from '../pipeline/picture.js';
+import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../pipeline/result.js';
+import { planCost } from '../plan/cost.js';
+import { SafetensorsFile } from '../weights/safetensors.js';
+import type { ModelHeader } from './format.js';
+import { readHeader } from './readHeader.js';
+
+export interface ExportedPipelineOptions extends DeviceOptions {
+  /** Name of the backend; default: the fastest one present. */
+  readonly backend?: string;
+}
+
+/** What the file leaves open; all else was decided at the export. */
+export interface ExportedSampleOptions {
+  /** One class for each image, as many as there are to be; the file's batches are filled up. */
+  readonly labels: readonly Label[];
+  /** Default 0. */
+  readonly seed?: number;
+  /** Place of the first image in the seed's sequence of images. Default 0. */
+  readonly firstImage?: number;
+  readonly signal?: AbortSignal;
+}
+
+const LOAD_OPTION_NAMES: OptionNames<ExportedPipelineOptions> = { ...DEVICE_OPTION_NAMES, backend: true };
+
+const OPTION_NAMES: OptionNames<ExportedSampleOptions> = {
+  labels: true,
+  seed: true,
+  firstImage: true,
+  signal: true,
+};
+
+export class ExportedPipeline implements AsyncDisposable {
+  readonly header: ModelHeader;
+  readonly device: Device;
+  /** Names of the classes: the model's, else ImageNet's for 1000 of them. */
+  readonly labels: LabelTable;
+  readonly #file: SafetensorsFile;
+  readonly #weights: DeviceWeights;
+  readonly #plan: SessionPlan;
+  #disposed = false;
+
+  private constructor(file: SafetensorsFile, header: ModelHeader, device: Device) {
+    this.#file = file;
+    this.header = header;
+    this.device = device;
+    this.labels = LabelTable.of(header.classes, settingsWithin(file.metadata).id2label);
+    this.#plan = sessionPlanOf(header);
+    this.#weights = device.loadWeights(file);
+  }
+
+  /** Opens the file at `path` on a backend. Throws a `FormatError` for another file or a damaged one. */
+  static async load(path: string, options: ExportedPipelineOptions = {}): Promise<ExportedPipeline> {
+    requireOptions('options', options, LOAD_OPTION_NAMES);
+    const file = SafetensorsFile.open(path);
+    try {
+      const header = readHeader(file);
+      const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
+      return new ExportedPipeline(file, header, device);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Whether latents can become pictures: by the file's decoder, or because they are pictures. */
+  get hasPictures(): boolean {
+    return this.header.decoder !== undefined || isPictureSpace(this.header.channels);
+  }
+
+  /**
+   * Samples and yields every step; returns the result: the latents of `DiTPipeline.sample` for these labels and this seed with
+   * the options of the export. Throws an `ArgumentError` for an option that the file has fixed.
+   */
+  async *sample(options: ExportedSampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
+    this.#requireOpen();
+    this.#requireFree(options);
+    const { header } = this;
+    const { images, channels, height, width, steps } = header;
+    if (!Array.isArray(options.labels) || options.labels.length === 0)
+      throw new ArgumentError('labels', options.labels, 'a list of at least one label');
+    const labels = options.labels.map((label: Label) => this.labels.find(label));
+    const { seed = 0, firstImage = 0, signal } = options;
+    const batches = Math.ceil(labels.length / images);
+    requireInteger('seed', seed, 0);
+    requireInteger('firstImage', firstImage, 0, 2 ** 32 - batches * images);
+    signal?.throwIfAborted();
+    requireMemory(this.device, this.#plan);
+    const size = channels * height * width;
+    const latents = new Float32Array(batches * images * size);
+    const sampler = samplerOf(header);
+    let milliseconds = 0;
+    const started = performance.now();
+    using session = await DenoisingSession.create(this.device, this.#weights, this.#plan);
+    const setupMilliseconds = performance.now() - started;
+    for (let batch = 0; batch < batches; batch++) {
+      const first = batch * images;
+      const part = latents.subarray(first * size, (first + images) * size);
+      part.set(sampler.initialLatents(batchNormals(seed, 0, firstImage + first, images, size)));
+      const denoised = denoiseBatch({
+        config: {
+          inChannels: channels,
+          inputSize: height,
+          classes: header.classes,
+          learnSigma: header.learnSigma,
+        },
+        session,
+        sampler,
+        // What fills up the last batch is left out of the result.
+        labels: Array.from({ length: images }, (_, i) => labels[Math.min(first + i, labels.length - 1)]!),
+        guidanceScale: header.guidanceScale,
+        guidanceChannels: header.guidanceChannels,
+        latents: part,
+        noise: (step) => batchNormals(seed, 1 + step, firstImage + first, images, size),
+        firstImage: firstImage + first,
+        signal,
+      });
+      for await (const step of denoised) {
+        milliseconds += step.milliseconds;
+        yield {
+          ...step,
+          batch,
+          batches,
+          latents: () => step.latents().slice(0, size * (labels.length - first)),
+          preview: () => step.preview().slice(0, labels.length - first),
+        };
+      }
+    }
+    const report: SampleReport = {
+      images: labels.length,
+      batch: images,
+      steps: steps.length,
+      sampler: header.sampler,
+      macs: batches * (this.#plan.stepMacs + this.#plan.conditioningMacs),
+      milliseconds,
+      setupMilliseconds,
+      memory: this.#plan.memory,
+    };
+    return {
+      latents: latents.slice(0, labels.length * size),
+      shape: [labels.length, channels, height, width],
+      report,
+    };
+  }
+
+  /**
+   * Samples to the end and decodes the latents, where the file can. Rejects with a `DecodeError`, which has the latents in its
+   * field `sampled`, when the decoder fails.
+   */
+  async generate(options: ExportedSampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
+    const sampled = await this.generateLatents(options, onStep);
+    if (!this.hasPictures) return { ...sampled, images: [] };
+    const { signal } = options;
+    return withPictures(sampled, ({ latents, shape }) => this.decode(latents, shape, { signal }), signal);
+  }
+
+  /** As `generate`, without decoding. */
+  async generateLatents(
+    options: ExportedSampleOptions,
+    onStep?: (step: SampleStep) => void,
+  ): Promise<SampledLatents> {
+    return takeSteps(this.sample(options), onStep);
+  }
+
+  /** Pictures of latents (images x channels x height x width of the file), one after another. */
+  async decode(
+    latents: Float32Array,
+    shape: BatchShape,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Picture[]> {
+    this.#requireOpen();
+    const { decoder, channels, height, width } = this.header;
+    const fits = shape[1] === channels && shape[2] === height && shape[3] === width;
+    if (!fits || shape.reduce((product, side) => product * side, 1) !== latents.length)
+      throw new ArgumentError(
+        'latents',
+        `${latents.length} values of shape [${shape}]`,
+        `images x ${channels} x ${height} x ${width}, as ${this.path} has them`,
+      );
+    if (!decoder) {
+      if (isPictureSpace(channels)) return picturesOf(latents, shape);
+      throw new IncacheError(`${this.path} has no decoder: it was exported without the autoencoder`);
+    }
+    using plan = await BoundPlan.compile(this.device, this.#weights, decoder.plan);
+    const size = channels * height * width;
+    const pictures: Picture[] = [];
+    for (let image = 0; image < shape[0]; image++) {
+      signal?.throwIfAborted();
+      const z = latents
+        .subarray(image * size, (image + 1) * size)
+        .map((value) => value / decoder.scalingFactor + decoder.shiftFactor);
+      const planes = await plan.run('latents', z, 'image', signal);
+      pictures.push(...picturesOf(planes, [1, decoder.channels, decoder.height, decoder.width]));
+    }
+    return pictures;
+  }
+
+  /** Frees the model and the device. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    this.#weights.dispose();
+    this.#file.close();
+    await this.device.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  /** One line for `console.log`. */
+  [inspect.custom](): string {
+    return `ExportedPipeline { ${basename(this.path)}, ${this.header.name}, ${this.device.backend} }`;
+  }
+
+  #requireOpen(): void {
+    if (this.#disposed) throw new IncacheError('this pipeline has been disposed');
+  }
+
+  /** What was decided at the export is refused by its name. */
+  #requireFree(options: ExportedSampleOptions): void {
+    const fixed = Object.entries(options ?? {}).find(
+      ([name, value]) =>
+        value !== undefined && Object.hasOwn(SAMPLE_OPTION_NAMES, name) && !Object.hasOwn(OPTION_NAMES, name),
+    );
+    if (fixed) throw fixedOption(fixed[0], fixed[1], this.path);
+    requireOptions('options', options, OPTION_NAMES);
+  }
+}
+
+/** The error for an option that was decided when `path` was exported. */
+export function fixedOption(name: string, value: unknown, path: string): ArgumentError {
+  return new ArgumentError(name, value, `no ${name}: ${path} was exported with its own`);
+}
+
+function samplerOf({ sampler, steps, initialScale = 1 }: ModelHeader): Sampler {
+  return samplerOfTable(sampler, {
+    steps: [...steps],
+    initialScale,
+    needsVariance: steps.some(({ logDeviation }) => logDeviation && logDeviation[0] !== logDeviation[1]),
+  });
+}
+
+function sessionPlanOf(header: ModelHeader): SessionPlan {
+  const { conditioning, plans, steps, chunkSteps, images, guided, labelRows } = header;
+  return {
+    conditioning,
+    plans,
+    planOfStep: steps.map(({ plan }) => plan),
+    chunkSteps,
+    sequences: guided ? 2 * images : images,
+    labels: labelRows,
+    memory: memoryOf(conditioning, plans),
+    stepMacs: steps.reduce((macs, { plan }) => macs + planCost(plans[plan]!).macs, 0),
+    conditioningMacs: planCost(conditioning).macs * Math.ceil(steps.length / chunkSteps),
+  };
+}
