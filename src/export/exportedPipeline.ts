@@ -1,6 +1,5 @@
 /** A file of `exportModel` on a device, sampled as programs do that embed the C library. */
-import { basename } from 'node:path';
-import { inspect } from 'node:util';
+import { basename } from '#platform/paths';
 import type { Device, DeviceOptions, DeviceWeights } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import { batchNormals } from '../diffusion/philox.js';
@@ -231,7 +230,7 @@ export class ExportedPipeline implements AsyncDisposable {
   }
 
   /** One line for `console.log`. */
-  [inspect.custom](): string {
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
     return `ExportedPipeline { ${basename(this.path)}, ${this.header.name}, ${this.device.backend} }`;
   }
 
