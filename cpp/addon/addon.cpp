@@ -47,7 +47,7 @@ std::shared_ptr<char[]> copyOf(Napi::Env env, const Elements &elements) {
   const size_t bytes = elements.count * static_cast<uint64_t>(bytesOf(elements.type));
   std::shared_ptr<char[]> copy(new (std::nothrow) char[bytes]);
   if (!copy)
-    raise(env, Failure{INCACHE_OUT_OF_MEMORY, "the process is out of memory: asked for " + std::to_string(bytes) + " bytes", {"", bytes, 0, 0}});
+    raise(env, Failure{INCACHE_OUT_OF_MEMORY, "the process is out of memory: asked for " + std::to_string(bytes) + " bytes", {sizeof(incache_memory_error), "", bytes, 0, 0}});
   std::memcpy(copy.get(), elements.data, bytes);
   return copy;
 }
@@ -87,14 +87,14 @@ void dispose(const Napi::CallbackInfo &info) {
 // (threads, weights, name = cpu) -> device
 Napi::Value openDevice(const Napi::CallbackInfo &info) {
   incache_device *device = nullptr;
-  const incache_device_options options = {static_cast<uint32_t>(std::min<uint64_t>(count(info, 0), UINT32_MAX)), type(info, 1)};
+  const incache_device_options options = {sizeof options, static_cast<uint32_t>(std::min<uint64_t>(count(info, 0), UINT32_MAX)), type(info, 1)};
   const std::string name = info.Length() > 2 ? text(info, 2) : "cpu";
   check(info.Env(), incache_device_open(name.c_str(), &options, &device));
   return wrap(info.Env(), device);
 }
 // (name) -> what the device is, without opening it
 Napi::Value describeDevice(const Napi::CallbackInfo &info) {
-  incache_device_info facts;
+  incache_device_info facts = {sizeof facts, "", 0};
   check(info.Env(), incache_device_describe(text(info, 0).c_str(), &facts));
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("description", facts.description);
@@ -196,11 +196,11 @@ Napi::Value createExecutable(const Napi::CallbackInfo &info) {
     if (!names[i].IsString()) raise(env, INCACHE_BAD_ARGUMENT, "name " + std::to_string(i) + " is not a string");
     kept[i] = names[i].As<Napi::String>();
     held[i] = handleIn<incache_buffer>(env, buffers[i], "buffer " + std::to_string(i));
-    bindings[i] = {kept[i].c_str(), held[i].get()};
+    bindings[i] = {sizeof bindings[i], kept[i].c_str(), held[i].get()};
   }
   incache_executable *executable = nullptr;
   check(env, incache_executable_create(device.get(), plan.get(), weights.get(), bindings.data(), bindings.size(), &executable));
-  incache_cost cost{};
+  incache_cost cost = {sizeof cost, 0, 0, 0};
   incache_plan_cost(plan.get(), &cost);
   return wrap(env, executable, static_cast<int64_t>(cost.arena_bytes));
 }
@@ -216,7 +216,8 @@ Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   const auto cancellation = info[1].IsUndefined() ? nullptr : handle<incache_cancellation>(info, 1);
   // What runs on a GPU is waited for here, not where the script reads a buffer.
   const auto runToEnd = [=] {
-    const incache_status status = incache_executable_run_cancellable(executable.get(), cancellation.get());
+    const incache_run_options options = {sizeof options, cancellation.get(), nullptr, nullptr};
+    const incache_status status = incache_executable_run(executable.get(), &options);
     return status == INCACHE_OK ? incache_executable_wait(executable.get()) : status;
   };
   return runAsync(info.Env(), runToEnd);

@@ -46,7 +46,12 @@ struct Failure {
   std::string text;
   incache_memory_error memory{};
 
-  static Failure last(incache_status status) { return status == INCACHE_OK ? Failure{} : Failure{status, incache_last_error(), incache_last_memory_error()}; }
+  static Failure last(incache_status status) {
+    if (status == INCACHE_OK) return {};
+    Failure failure{status, incache_last_error(), {sizeof(incache_memory_error), "", 0, 0, 0}};
+    incache_last_memory_error(&failure.memory);
+    return failure;
+  }
   // An error of the script with the status, and with the numbers of memory where they are known. Null where the environment takes none.
   napi_value error(napi_env env) const;
 };

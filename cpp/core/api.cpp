@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <new>
 
-#include "error.h"
+#include "given.h"
 #include "plan_create.h"
 #include "sampler.h"
 
@@ -56,7 +56,7 @@ incache_status guarded(Body body) noexcept {
     body();
     return INCACHE_OK;
   } catch (const OutOfMemory &error) {
-    incache_memory_error memory{"", error.asked, error.inUse, error.limit};
+    incache_memory_error memory{sizeof memory, "", error.asked, error.inUse, error.limit};
     std::snprintf(memory.device, sizeof memory.device, "%s", error.device.c_str());
     return fail(error.status, error.what(), memory);
   } catch (const Error &error) {
@@ -70,22 +70,23 @@ incache_status guarded(Body body) noexcept {
   }
 }
 
-void requireGiven(const char *name, const void *value) {
-  if (!value) throw Error(INCACHE_BAD_ARGUMENT, std::string(name) + " is null");
-}
-
-void requirePlace(const Plan &plan, uint64_t place) {
-  if (place >= plan.buffers.size())
-    throw Error(INCACHE_BAD_ARGUMENT, "place is " + std::to_string(place) + "; the plan has " + std::to_string(plan.buffers.size()) + " buffers");
+void requirePlace(uint64_t place, uint64_t count, const char *what) {
+  if (place >= count)
+    throw Error(INCACHE_BAD_ARGUMENT, "place is " + std::to_string(place) + "; expected one below " + std::to_string(count) + ", the number of " + what);
 }
 
 // Sizes are signed inside; larger ones are refused there like any that are too large.
 int64_t side(uint64_t value) { return static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{1} << 40)); }
 
 SampleSettings settingsOf(const Model &model, const incache_sample_options *options) {
-  requireGiven("options", options);
-  requireGiven("options.labels", options->labels);
-  return {{options->labels, options->labels + model.images}, options->seed, options->first_image};
+  const incache_sample_options own = taken(options, "options");
+  return {takeInputs(model, taken(own.inputs, own.input_count, "options.inputs")), own.seed, own.first_image};
+}
+
+RunControl controlOf(const incache_run_options *options) {
+  if (!options) return {};
+  const incache_run_options own = taken(options, "options");
+  return {own.cancellation ? &own.cancellation->cancellation : nullptr, own.progress, own.user};
 }
 
 }  // namespace
@@ -95,7 +96,9 @@ extern "C" {
 uint32_t incache_abi_version(void) { return INCACHE_ABI_VERSION; }
 const char *incache_version(void) { return INCACHE_VERSION; }
 const char *incache_last_error(void) { return lastError.c_str(); }
-incache_memory_error incache_last_memory_error(void) { return lastMemoryError; }
+incache_status incache_last_memory_error(incache_memory_error *error) {
+  return guarded([&] { give(error, lastMemoryError, "error"); });
+}
 
 incache_status incache_cancellation_create(incache_cancellation **cancellation) {
   return guarded([&] {
@@ -111,7 +114,7 @@ void incache_cancellation_cancel(incache_cancellation *cancellation) {
 incache_status incache_device_open(const char *name, const incache_device_options *options, incache_device **device) {
   return guarded([&] {
     requireGiven("device", device);
-    *device = new incache_device{std::make_shared<Device>(name, options ? *options : incache_device_options{})};
+    *device = new incache_device{std::make_shared<Device>(name, options ? taken(options, "options") : incache_device_options{})};
   });
 }
 void incache_device_close(incache_device *device) { delete device; }
@@ -120,8 +123,9 @@ incache_status incache_device_describe(const char *name, incache_device_info *in
     requireGiven("name", name);
     requireGiven("info", info);
     const DeviceFacts facts = Device::describe(name);
-    std::snprintf(info->description, sizeof info->description, "%s", facts.description.c_str());
-    info->memory = facts.memory;
+    incache_device_info own{0, "", facts.memory};
+    std::snprintf(own.description, sizeof own.description, "%s", facts.description.c_str());
+    give(info, own, "info");
   });
 }
 uint32_t incache_device_threads(const incache_device *device) {
@@ -166,8 +170,6 @@ incache_status incache_plan_create(const char *name, const incache_buffer_info *
                                    uint64_t op_count, incache_plan **plan) {
   return guarded([&] {
     requireGiven("plan", plan);
-    if (buffer_count > 0) requireGiven("buffers", buffers);
-    if (op_count > 0) requireGiven("ops", ops);
     *plan = new incache_plan{createPlan(name, buffers, buffer_count, ops, op_count)};
   });
 }
@@ -183,17 +185,15 @@ uint64_t incache_plan_buffers(const incache_plan *plan) { return plan ? plan->pl
 incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info) {
   return guarded([&] {
     requireGiven("plan", plan);
-    requireGiven("info", info);
-    requirePlace(plan->plan, place);
+    requirePlace(place, plan->plan.buffers.size(), "buffers");
     const PlanBuffer &buffer = plan->plan.buffers[place];
-    *info = {buffer.name.c_str(), buffer.role, buffer.type, static_cast<uint64_t>(buffer.rows), static_cast<uint64_t>(buffer.columns)};
+    give(info, {0, buffer.name.c_str(), buffer.role, buffer.type, static_cast<uint64_t>(buffer.rows), static_cast<uint64_t>(buffer.columns)}, "info");
   });
 }
 incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost) {
   return guarded([&] {
     requireGiven("plan", plan);
-    requireGiven("cost", cost);
-    *cost = {planMacs(plan->plan), planBytes(plan->plan), static_cast<uint64_t>(layoutTemporaries(plan->plan).bytes)};
+    give(cost, {0, planMacs(plan->plan), planBytes(plan->plan), static_cast<uint64_t>(layoutTemporaries(plan->plan).bytes)}, "cost");
   });
 }
 
@@ -220,7 +220,7 @@ incache_status incache_weights_load(incache_weights *weights, const incache_plan
     requireGiven("weights", weights);
     requireGiven("plan", plan);
     requireGiven("data", data);
-    requirePlace(plan->plan, place);
+    requirePlace(place, plan->plan.buffers.size(), "buffers");
     weights->weights.load(plan->plan, place, {data, type, elements});
   });
 }
@@ -239,22 +239,22 @@ incache_status incache_executable_create(incache_device *device, const incache_p
     requireGiven("plan", plan);
     requireGiven("weights", weights);
     requireGiven("executable", executable);
-    if (count > 0) requireGiven("bindings", bindings);
     if (weights->weights.device() != device->device) throw Error(INCACHE_BAD_ARGUMENT, "the weights belong to another device");
     std::map<std::string, const Buffer *> bound;
-    for (uint64_t i = 0; i < count; i++) {
-      requireGiven("a binding's name", bindings[i].name);
-      requireGiven("a binding's buffer", bindings[i].buffer);
-      bound[bindings[i].name] = &bindings[i].buffer->buffer;
+    for (const incache_binding &binding : taken(bindings, count, "bindings")) {
+      requireGiven("a binding's name", binding.name);
+      requireGiven("a binding's buffer", binding.buffer);
+      bound[binding.name] = &binding.buffer->buffer;
     }
     *executable = new incache_executable{{device->device, plan->plan, weights->weights, bound}};
   });
 }
-incache_status incache_executable_run(incache_executable *executable) { return incache_executable_run_cancellable(executable, nullptr); }
-incache_status incache_executable_run_cancellable(incache_executable *executable, const incache_cancellation *cancellation) {
+incache_status incache_executable_run(incache_executable *executable, const incache_run_options *options) {
   return guarded([&] {
     requireGiven("executable", executable);
-    executable->executable.run(cancellation ? &cancellation->cancellation : nullptr);
+    RunControl control = controlOf(options);
+    control.expect(executable->executable.operations());
+    executable->executable.run(control);
   });
 }
 incache_status incache_executable_wait(incache_executable *executable) {
@@ -283,13 +283,26 @@ void incache_model_destroy(incache_model *model) { delete model; }
 incache_status incache_model_describe(const incache_model *model, incache_model_info *info) {
   return guarded([&] {
     requireGiven("model", model);
-    requireGiven("info", info);
     const Model &m = *model->model;
     const auto small = [](auto value) { return static_cast<uint32_t>(value); };
     const PictureSize picture = m.picture();
-    *info = {m.name.c_str(),        small(m.images),       small(m.channels),    small(m.height),  small(m.width),
-             small(m.classes),      small(m.steps.size()), m.guidanceScale,      m.macs(),         small(picture.channels),
-             small(picture.height), small(picture.width),  m.pictureMacs()};
+    give(info,
+         {0, m.name.c_str(), small(m.images), small(m.channels), small(m.height), small(m.width), small(m.steps.size()), m.guidanceScale, m.macs(),
+          small(picture.channels), small(picture.height), small(picture.width), m.pictureMacs()},
+         "info");
+  });
+}
+uint64_t incache_model_inputs(const incache_model *model) { return model ? model->model->inputs.size() : 0; }
+incache_status incache_model_input(const incache_model *model, uint64_t place, incache_input_info *info) {
+  return guarded([&] {
+    requireGiven("model", model);
+    requirePlace(place, model->model->inputs.size(), "inputs");
+    const ModelInput &input = model->model->inputs[place];
+    const auto small = [](int64_t value) { return static_cast<uint32_t>(value); };
+    give(info,
+         {0, input.name.c_str(), input.type, small(model->model->groups(input)), small(input.rows), small(input.columns),
+          static_cast<int32_t>(input.least), static_cast<int32_t>(input.most)},
+         "info");
   });
 }
 
@@ -310,14 +323,12 @@ incache_status incache_sampler_restart(incache_sampler *sampler, const incache_s
     sampler->sampler.restart(settingsOf(*sampler->model, options));
   });
 }
-incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining) {
-  return incache_sampler_step_cancellable(sampler, nullptr, remaining);
-}
-incache_status incache_sampler_step_cancellable(incache_sampler *sampler, const incache_cancellation *cancellation, uint32_t *remaining) {
+incache_status incache_sampler_step(incache_sampler *sampler, const incache_run_options *options, uint32_t *remaining) {
   return guarded([&] {
     requireGiven("sampler", sampler);
+    RunControl control = controlOf(options);
     std::lock_guard lock(sampler->mutex);
-    const size_t left = sampler->sampler.step(cancellation ? &cancellation->cancellation : nullptr);
+    const size_t left = sampler->sampler.step(control);
     if (remaining) *remaining = static_cast<uint32_t>(left);
   });
 }
@@ -333,19 +344,16 @@ incache_status incache_sampler_latents(const incache_sampler *sampler, float *la
   });
 }
 
-incache_status incache_sampler_images(incache_sampler *sampler, uint8_t *images, uint64_t bytes) {
-  return incache_sampler_images_cancellable(sampler, nullptr, images, bytes);
-}
-incache_status incache_sampler_images_cancellable(incache_sampler *sampler, const incache_cancellation *cancellation, uint8_t *images,
-                                                  uint64_t bytes) {
+incache_status incache_sampler_images(incache_sampler *sampler, const incache_run_options *options, uint8_t *images, uint64_t bytes) {
   return guarded([&] {
     requireGiven("sampler", sampler);
     requireGiven("images", images);
     const uint64_t expected = static_cast<uint64_t>(sampler->model->images * sampler->model->picture().bytes());
     if (expected > 0 && bytes != expected)
       throw Error(INCACHE_BAD_ARGUMENT, "bytes is " + std::to_string(bytes) + "; expected " + std::to_string(expected));
+    RunControl control = controlOf(options);
     std::lock_guard lock(sampler->mutex);
-    const std::vector<uint8_t> pictures = sampler->sampler.pictures(cancellation ? &cancellation->cancellation : nullptr);
+    const std::vector<uint8_t> pictures = sampler->sampler.pictures(control);
     std::copy(pictures.begin(), pictures.end(), images);
   });
 }

@@ -54,18 +54,20 @@ class GpuBlock : public Block {
 class CudaProgram : public Program {
  public:
   CudaProgram(const SharedGpu &gpu, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
-      : gpu_(gpu), scratch_(gpu, counter, gpu->plugin.scratch(gpu->device, ops.data(), ops.size()), false) {
+      : gpu_(gpu), operations_(ops.size()), scratch_(gpu, counter, gpu->plugin.scratch(gpu->device, ops.data(), ops.size()), false) {
     gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_.at()), &program_);
   }
   ~CudaProgram() override { gpu_->plugin.destroy(program_); }
-  void run(const Cancellation *cancellation) override {
-    requireNotCancelled(cancellation);
+  void run(RunControl &control) override {
+    control.requireNotCancelled();
     gpu_->call(gpu_->plugin.run, program_);
+    control.ended(operations_);
   }
   void wait() override { gpu_->call(gpu_->plugin.wait, gpu_->device); }
 
  private:
   SharedGpu gpu_;
+  uint64_t operations_;
   GpuBlock scratch_;
   GpuProgram *program_ = nullptr;
 };

@@ -15,18 +15,19 @@ Decoder::Decoder(std::shared_ptr<Device> device, std::shared_ptr<const Model> mo
   if (model_->decoder) plan_ = bound_.prepare(model_->decoder->plan, model_->file);
 }
 
-void Decoder::decode(const float *latents, uint8_t *picture, const Cancellation *cancellation) {
-  requireNotCancelled(cancellation);
+void Decoder::decode(const float *latents, uint8_t *picture, RunControl &control) {
+  control.requireNotCancelled();
   const PictureSize &size = model_->picture();
   if (plan_) {
     const double scale = model_->decoder->scalingFactor, shift = model_->decoder->shiftFactor;
     std::transform(latents, latents + latents_.size(), latents_.begin(),
                    [&](float value) { return static_cast<float>(static_cast<double>(value) / scale + shift); });
     bound_.buffer("latents").write(latents_.data(), INCACHE_F32, latents_.size());
-    plan_->run(cancellation);
+    plan_->run(control);
     bound_.buffer("image").read(planes_.data(), INCACHE_F32, planes_.size());
   } else {
     std::copy(latents, latents + planes_.size(), planes_.begin());
+    control.ended(1);
   }
   if (std::any_of(planes_.begin(), planes_.end(), [](float value) { return std::isnan(value); }))
     throw Error(INCACHE_NOT_FINITE, "a picture has values that are not numbers: they grew beyond what the device can hold");

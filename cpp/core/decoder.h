@@ -9,8 +9,9 @@ class Decoder {
  public:
   Decoder(std::shared_ptr<Device> device, std::shared_ptr<const Model> model);
   // The picture of one image's latents: height x width x channels bytes. Throws an Error, and writes nothing then.
-  // cancellation: null, or what may end it early.
-  void decode(const float *latents, uint8_t *picture, const Cancellation *cancellation);
+  void decode(const float *latents, uint8_t *picture, RunControl &control);
+  // Of a picture.
+  uint64_t operations() const { return plan_ ? plan_->operations() : 1; }
 
  private:
   std::shared_ptr<const Model> model_;

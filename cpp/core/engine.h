@@ -5,7 +5,7 @@
 
 #include "../cpu/kernels.h"
 #include "block.h"
-#include "cancellation.h"
+#include "run_control.h"
 
 namespace incache {
 
@@ -14,8 +14,8 @@ class Program {
  public:
   virtual ~Program() = default;
   // Runs them or has them run: `wait`, and the reading of a block, return when they have ended.
-  // Throws an Error (INCACHE_CANCELLED) when it has ended early. `cancellation` may be null.
-  virtual void run(const Cancellation *cancellation) = 0;
+  // Throws an Error (INCACHE_CANCELLED) when it has ended early.
+  virtual void run(RunControl &control) = 0;
   // Throws an Error when one has failed.
   virtual void wait() {}
 };

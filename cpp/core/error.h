@@ -1,5 +1,6 @@
 // The exceptions of the library: a status and a sentence. They are caught at the C interface.
 #pragma once
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -11,6 +12,13 @@ struct Error : std::runtime_error {
   incache_status status;
   Error(incache_status given, const std::string &text) : std::runtime_error(text), status(given) {}
 };
+
+// A number as sentences tell it.
+inline std::string numberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.15g", value);
+  return text;
+}
 
 // A device cannot give the memory asked for. Carries the numbers of its sentence, for incache_last_memory_error.
 struct OutOfMemory : Error {

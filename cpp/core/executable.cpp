@@ -140,11 +140,11 @@ void Executable::check(const IndexCheck &c) {
   }
 }
 
-void Executable::run(const Cancellation *cancellation) {
+void Executable::run(RunControl &control) {
   std::lock_guard lock(device_->mutex);
-  requireNotCancelled(cancellation);
+  control.requireNotCancelled();
   for (const IndexCheck &c : checks_) check(c);
-  program_->run(cancellation);
+  program_->run(control);
 }
 
 void Executable::wait() {

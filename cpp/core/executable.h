@@ -12,8 +12,9 @@ class Executable {
   Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
              const std::map<std::string, const Buffer *> &bindings);
   Executable(const Executable &) = delete;
-  // cancellation: null, or what may end the run early; what the plan writes is undefined then.
-  void run(const Cancellation *cancellation);
+  // Where it ends early, what the plan writes is undefined.
+  void run(RunControl &control);
+  uint64_t operations() const { return ops_.size(); }
   void wait();
 
  private:

@@ -1,5 +1,6 @@
 #include "json_fields.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "error.h"
@@ -19,6 +20,12 @@ const Json &typed(const Json &object, const char *name, const std::string &what,
 
 void fail(const std::string &problem) { throw Error(INCACHE_BAD_PLAN, "not a plan: " + problem); }
 
+void only(const Json &object, const std::vector<const char *> &known, const std::string &what, const char *owner) {
+  if (object.kind != Json::Kind::object) fail(what + " is not an object");
+  for (const auto &[name, value] : object.members)
+    if (std::find(known.begin(), known.end(), name) == known.end()) fail(what + "." + name + " is a field that " + owner + " does not have");
+}
+
 const Json &any(const Json &object, const char *name, const std::string &what) {
   if (object.kind != Json::Kind::object) fail(what + " is not an object");
   const Json *value = object.find(name);
@@ -37,7 +44,7 @@ double real(const Json &object, const char *name, const std::string &what) {
 int64_t whole(const Json &object, const char *name, const std::string &what) {
   const double value = real(object, name, what);
   if (value != std::floor(value) || value < 0 || value > kLargest)
-    fail(what + "." + name + " is " + std::to_string(value) + "; expected an integer from 0 to 2^30");
+    fail(what + "." + name + " is " + numberText(value) + "; expected an integer from 0 to 2^30");
   return static_cast<int64_t>(value);
 }
 

@@ -8,6 +8,8 @@ namespace incache::fields {
 
 // All throw an Error (INCACHE_BAD_PLAN) that names the field.
 [[noreturn]] void fail(const std::string &problem);
+// Refuses an object that has other fields than those known. owner: of whom the error says that it does not have them.
+void only(const Json &object, const std::vector<const char *> &known, const std::string &what, const char *owner);
 const Json &any(const Json &object, const char *name, const std::string &what);
 const std::string &text(const Json &object, const char *name, const std::string &what);
 double real(const Json &object, const char *name, const std::string &what);

@@ -1,5 +1,8 @@
 #include "model.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "error.h"
 #include "json_fields.h"
 
@@ -9,8 +12,10 @@ namespace {
 constexpr int64_t kMostSteps = 1000;
 constexpr int64_t kMostImages = 1 << 16;
 constexpr int64_t kLargestSide = 1 << 14;
-// The second has a decoder.
-constexpr int64_t kVersion = 1, kDecoderVersion = 2;
+constexpr int64_t kMostSide = 1 << 24;
+// Files of versions 1 and 2 have classes in place of inputs; those of 2 have a decoder, and those of 3 may have one.
+constexpr int64_t kDecoderVersion = 2, kVersion = 3;
+constexpr int64_t kMostInputs = 16;
 
 [[noreturn]] void fail(const std::string &problem) { throw Error(INCACHE_BAD_PLAN, "not a model file: " + problem); }
 
@@ -57,6 +62,36 @@ void require(const Plan &plan, const char *name, incache_role role, incache_type
 
 bool isPicture(int64_t channels) { return channels == 1 || channels == 3; }
 
+ModelInput parseInput(const Json &json, const std::string &what) {
+  ModelInput input;
+  input.name = fields::text(json, "name", what);
+  const std::string &type = fields::text(json, "type", what);
+  if (type != "i32" && type != "f32") fail(what + ".type is '" + type + "'; expected i32 or f32");
+  input.type = type == "i32" ? INCACHE_I32 : INCACHE_F32;
+  input.rows = within(json, "rows", 1, kMostSide, what.c_str());
+  input.columns = within(json, "columns", 1, kMostSide, what.c_str());
+  if (input.type == INCACHE_I32) {
+    input.least = fields::whole(json, "least", what);
+    input.most = within(json, "most", input.least, kMostSide, what.c_str());
+  }
+  if (json.find("unconditional")) {
+    input.unconditional = fields::real(json, "unconditional", what);
+    const double value = *input.unconditional;
+    const bool isInRange = value == std::floor(value) && value >= static_cast<double>(input.least) && value <= static_cast<double>(input.most);
+    if (input.type == INCACHE_I32 && !isInRange) fail(what + ".unconditional is " + numberText(value) + "; expected an integer of its range");
+  }
+  return input;
+}
+
+ModelInput labelsBelow(int64_t classes) {
+  ModelInput labels;
+  labels.name = "labels";
+  labels.type = INCACHE_I32;
+  labels.most = classes;
+  labels.unconditional = static_cast<double>(classes);
+  return labels;
+}
+
 ModelDecoder parseDecoder(const Json &json) {
   const char *what = "decoder";
   ModelDecoder decoder;
@@ -80,14 +115,17 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
   const std::string what = "the model";
   if (fields::text(json, "format", what) != "incache-model") fail("format is not 'incache-model'");
   const int64_t version = fields::whole(json, "version", what);
-  if (version != kVersion && version != kDecoderVersion)
-    fail("it is of version " + std::to_string(version) + "; this library reads versions 1 and 2");
+  if (version < 1 || version > kVersion)
+    fail("it is of version " + std::to_string(version) + "; this library reads versions 1 to " + std::to_string(kVersion) + ": export it anew");
   name = fields::text(json, "name", what);
   images = within(json, "images", 1, kMostImages);
   channels = within(json, "channels", 1, 1024);
   height = within(json, "height", 1, kLargestSide);
   width = within(json, "width", 1, kLargestSide);
-  classes = within(json, "classes", 1, 1 << 24);
+  if (version < kVersion)
+    inputs.push_back(labelsBelow(within(json, "classes", 1, kMostSide)));
+  else
+    for (const Json &input : fields::list(json, "inputs", what)) inputs.push_back(parseInput(input, "inputs[" + std::to_string(inputs.size()) + "]"));
   learnSigma = fields::boolean(json, "learnSigma", what);
   guided = fields::boolean(json, "guided", what);
   guidanceScale = fields::real(json, "guidanceScale", what);
@@ -99,11 +137,11 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
     steps.push_back(parseStep(step, "steps[" + std::to_string(steps.size()) + "]"));
   conditioning = planFrom(fields::any(json, "conditioning", what), "conditioning");
   for (const Json &plan : fields::list(json, "plans", what)) plans.push_back(planFrom(plan, "plans[" + std::to_string(plans.size()) + "]"));
-  if (version == kDecoderVersion) decoder = parseDecoder(fields::any(json, "decoder", what));
+  if (version == kDecoderVersion || (version > kDecoderVersion && json.find("decoder"))) decoder = parseDecoder(fields::any(json, "decoder", what));
   check();
 }
 
-void Model::check() const {
+void Model::check() {
   if (steps.empty() || static_cast<int64_t>(steps.size()) > kMostSteps) fail("it has " + std::to_string(steps.size()) + " steps; expected 1 to 1000");
   if (labelRows != images + (guided ? 1 : 0)) fail("labelRows is " + std::to_string(labelRows) + "; expected a row an image, and one more when guided");
   for (const SamplerStep &step : steps) {
@@ -112,18 +150,44 @@ void Model::check() const {
     if (learned && !learnSigma) fail("a step needs the variance that the model does not predict");
   }
   require(conditioning, "timesteps", INCACHE_INPUT, INCACHE_F32, chunkSteps * labelRows, 1);
-  require(conditioning, "labels", INCACHE_INPUT, INCACHE_I32, chunkSteps * labelRows, 1);
   for (const Plan &plan : plans) {
     require(plan, "latents", INCACHE_INPUT, INCACHE_F32, sequences(), latents());
     require(plan, "rows", INCACHE_INPUT, INCACHE_I32, sequences(), 1);
     require(plan, "prediction", INCACHE_OUTPUT, INCACHE_F32, sequences(), prediction());
   }
+  checkInputs();
   checkTensors(conditioning);
   for (const Plan &plan : plans) checkTensors(plan);
   if (!decoder) return;
   require(decoder->plan, "latents", INCACHE_INPUT, INCACHE_F32, 1, latents());
   require(decoder->plan, "image", INCACHE_OUTPUT, INCACHE_F32, 1, decoder->picture.bytes());
   checkTensors(decoder->plan);
+}
+
+// Every input of a plan is one that sampling fills: a group for each row of a step's table, of all steps', or for each sequence.
+void Model::checkInputs() {
+  if (static_cast<int64_t>(inputs.size()) > kMostInputs) fail("it has " + std::to_string(inputs.size()) + " inputs; expected at most 16");
+  const auto own = [&](const Plan &plan, const std::string &name) {
+    return &plan == &conditioning ? name == "timesteps" : name == "latents" || name == "rows";
+  };
+  const auto fill = [&](const Plan &plan, const PlanBuffer &buffer) {
+    const auto input = std::find_if(inputs.begin(), inputs.end(), [&](const ModelInput &each) { return each.name == buffer.name; });
+    if (input == inputs.end()) fail("plan '" + plan.name + "': nothing is given to its input '" + buffer.name + "'");
+    const int64_t groups = buffer.rows / input->rows;
+    const bool fits = buffer.rows == groups * input->rows && (groups == labelRows || groups == chunkSteps * labelRows || groups == sequences());
+    const bool isSame = input->bufferRows == 0 || input->bufferRows == buffer.rows;
+    if (!fits || !isSame || buffer.columns != input->columns || buffer.type != input->type)
+      fail("plan '" + plan.name + "': buffer '" + buffer.name + "' does not fit the input of this name");
+    input->bufferRows = buffer.rows;
+  };
+  const auto fillAll = [&](const Plan &plan) {
+    for (const PlanBuffer &buffer : plan.buffers)
+      if (buffer.role == INCACHE_INPUT && !own(plan, buffer.name)) fill(plan, buffer);
+  };
+  fillAll(conditioning);
+  for (const Plan &plan : plans) fillAll(plan);
+  for (const ModelInput &input : inputs)
+    if (input.bufferRows == 0) fail("no plan reads the input '" + input.name + "'");
 }
 
 void Model::checkTensors(const Plan &plan) const {

@@ -26,6 +26,21 @@ struct PictureSize {
   int64_t bytes() const { return channels * height * width; }
 };
 
+// What a program gives for a batch; plans read it from their inputs of this name.
+struct ModelInput {
+  std::string name;
+  incache_type type;
+  // Of one image's group.
+  int64_t rows = 1, columns = 1;
+  // Of integers.
+  int64_t least = 0, most = 0;
+  // What every element of the group for unconditional sequences is; where it is absent, the program gives that group too.
+  std::optional<double> unconditional;
+  // Rows of the plans' buffers.
+  int64_t bufferRows = 0;
+  int64_t group() const { return rows * columns; }
+};
+
 // Of one image: z = latents / scalingFactor + shiftFactor goes in, the planes of a picture come out.
 struct ModelDecoder {
   double scalingFactor, shiftFactor;
@@ -39,13 +54,14 @@ struct Model {
 
   Safetensors file;
   std::string name;
-  int64_t images, channels, height, width, classes;
+  int64_t images, channels, height, width;
   bool learnSigma, guided;
   double guidanceScale;
   // What the normal noise that sampling starts from is multiplied by.
   double initialScale = 1;
   int64_t guidanceChannels, labelRows, chunkSteps;
   std::vector<SamplerStep> steps;
+  std::vector<ModelInput> inputs;
   Plan conditioning;
   std::vector<Plan> plans;
   std::optional<ModelDecoder> decoder;
@@ -55,6 +71,8 @@ struct Model {
   // Elements of one image's latents, and of what the network gives for one sequence.
   int64_t latents() const { return channels * pixels(); }
   int64_t prediction() const { return latents() * (learnSigma ? 2 : 1); }
+  // Groups that a program gives of an input: one an image, and perhaps one for unconditional sequences after them.
+  int64_t groups(const ModelInput &input) const { return images + (guided && !input.unconditional ? 1 : 0); }
   double macs() const;
   // The latents themselves are a picture where they have its channels and nothing decodes them.
   PictureSize picture() const;
@@ -62,7 +80,8 @@ struct Model {
   double pictureMacs() const { return decoder ? planMacs(decoder->plan) * static_cast<double>(images) : 0; }
 
  private:
-  void check() const;
+  void check();
+  void checkInputs();
   void checkTensors(const Plan &plan) const;
 };
 

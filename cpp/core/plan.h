@@ -92,8 +92,9 @@ void requireDistinct(const Plan &plan, const std::vector<size_t> &owner);
 double planMacs(const Plan &plan);
 double planBytes(const Plan &plan);
 
-// Of plans, in the order of incache_type.
+// Of plans, in the order of incache_type and incache_role.
 constexpr const char *kTypeNames[] = {"f32", "i32", "bf16", "f16", "e4m3"};
+constexpr const char *kRoleNames[] = {"weight", "input", "output", "state", "temporary"};
 inline std::string nameOf(incache_type type) { return kTypeNames[type]; }
 
 inline bool is16Bit(incache_type type) { return type == INCACHE_BF16 || type == INCACHE_F16; }

@@ -1,133 +1,124 @@
-// A plan from the structures of the C interface.
-#include "error.h"
+// A plan from the structures of the C interface. They become the file form, so that both are read and refused by the same code.
 #include "plan_create.h"
-#include "plan_schema.h"
+
+#include <charconv>
+
+#include "given.h"
+#include "json_fields.h"
 
 namespace incache {
 namespace {
 
-constexpr uint64_t kLargest = 1 << 30;
-
-int64_t bounded(uint64_t value, const std::string &what) {
-  if (value > kLargest)
-    throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " is " + std::to_string(value) + "; expected at most 2^30");
-  return static_cast<int64_t>(value);
+Json numberOf(double value) {
+  Json json;
+  json.kind = Json::Kind::number;
+  json.number = value;
+  return json;
 }
 
-View view(const incache_view &given, const std::string &what) {
-  if (given.rows == 0) return {};
-  return {bounded(given.buffer, what + ".buffer"), bounded(given.row, what + ".row"), bounded(given.rows, what + ".rows"),
-          bounded(given.column, what + ".column"), bounded(given.columns, what + ".columns")};
+Json textOf(const char *value) {
+  Json json;
+  json.kind = Json::Kind::string;
+  json.string = value;
+  return json;
 }
 
-// What the members of incache_op are called in the schema. `at` gives the member, for one of a list that of its item.
-struct Member {
-  const char *name;
-  incache_view incache_op::*at;
-};
-constexpr Member kViews[] = {
-    {"x", &incache_op::x},
-    {"y", &incache_op::y},
-    {"weight", &incache_op::weight},
-    {"bias", &incache_op::bias},
-    {"store", &incache_op::store},
-    {"gate", &incache_op::gate},
-    {"residual", &incache_op::residual},
-    {"cachedInput", &incache_op::cached_input},
-    {"cachedHidden", &incache_op::cached_hidden},
-    {"cachedPreActivation", &incache_op::cached_pre_activation},
-    {"cachedOutput", &incache_op::cached_output},
-    {"q", &incache_op::q},
-    {"k", &incache_op::k},
-    {"v", &incache_op::v},
-    {"keyLengths", &incache_op::key_lengths},
-    {"shift", &incache_op::shift},
-    {"scale", &incache_op::scale},
-    {"table", &incache_op::table},
-    {"index", &incache_op::index},
-    {"previous", &incache_op::previous},
-    {"out", &incache_op::out},
-};
-struct Count {
-  const char *name;
-  uint64_t incache_op::*at;
-};
-constexpr Count kCounts[] = {
-    {"heads", &incache_op::heads},       {"queryLength", &incache_op::query_length}, {"keyLength", &incache_op::key_length},
-    {"channels", &incache_op::channels}, {"height", &incache_op::height},            {"width", &incache_op::width},
-    {"patch", &incache_op::patch},       {"norm", &incache_op::norm},
-};
-struct Real {
-  const char *name;
-  double incache_op::*at;
-};
-constexpr Real kReals[] = {
-    {"scale", &incache_op::attention_scale}, {"epsilon", &incache_op::epsilon}, {"maxPeriod", &incache_op::max_period}};
+Json objectOf(std::vector<std::pair<std::string, Json>> members) {
+  Json json;
+  json.kind = Json::Kind::object;
+  json.members = std::move(members);
+  return json;
+}
 
-// The field of this name, if the operation has one that is told by such a member; what it has not must not be given.
-template <class Fits>
-const Field *fieldNamed(const OpSchema &schema, const char *name, Fits fits, bool given, const std::string &what) {
-  for (const Field &field : schema.fields)
-    if (std::string(name) == field.name && fits(field)) return &field;
-  if (given) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + "." + name + " is a field that " + schema.name + " does not have");
+Json listOf(std::vector<Json> items) {
+  Json json;
+  json.kind = Json::Kind::list;
+  json.list = std::move(items);
+  return json;
+}
+
+// A caller in C may have put any number there, a negative one too.
+template <size_t N, class E>
+Json choiceOf(E value, const char *const (&names)[N], const std::string &what) {
+  if (static_cast<uint32_t>(value) >= N) fields::fail(what + " is " + std::to_string(static_cast<int>(value)) + ", which is unknown");
+  return textOf(names[static_cast<uint32_t>(value)]);
+}
+
+Json bufferOf(const incache_buffer_info &buffer, const std::string &what) {
+  requireGiven(what + ".name", buffer.name);
+  return objectOf({{"name", textOf(buffer.name)},
+                   {"role", choiceOf(buffer.role, kRoleNames, what + ".role")},
+                   {"type", choiceOf(buffer.type, kTypeNames, what + ".type")},
+                   {"rows", numberOf(static_cast<double>(buffer.rows))},
+                   {"columns", numberOf(static_cast<double>(buffer.columns))}});
+}
+
+Json viewOf(const incache_operand &operand) {
+  return objectOf({{"buffer", numberOf(static_cast<double>(operand.buffer))},
+                   {"row", numberOf(static_cast<double>(operand.row))},
+                   {"rows", numberOf(static_cast<double>(operand.rows))},
+                   {"column", numberOf(static_cast<double>(operand.column))},
+                   {"columns", numberOf(static_cast<double>(operand.columns))}});
+}
+
+Json *memberOf(Json &object, const std::string &name) {
+  for (auto &[key, value] : object.members)
+    if (key == name) return &value;
   return nullptr;
 }
 
-void takeLists(const incache_op &given, const std::string &what, const OpSchema &schema, Op &op) {
-  const auto isList = [](const Field &field) { return field.kind == Field::Kind::list; };
-  if (fieldNamed(schema, "factors", isList, given.factor_count > 0, what))
-    for (uint64_t i = 0; i < given.factor_count; i++) {
-      op.factors.push_back({view(given.factors[i].down, what + ".down"), view(given.factors[i].up, what + ".up")});
-      if (!op.factors.back().down.given() || !op.factors.back().up.given())
-        throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a factor of no rows");
-    }
-  if (fieldNamed(schema, "terms", isList, given.term_count > 0, what))
-    for (uint64_t i = 0; i < given.term_count; i++) {
-      op.terms.push_back({view(given.terms[i].x, what + ".terms"), given.terms[i].coefficient});
-      if (!op.terms.back().x.given()) throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has a term of no rows");
-    }
+void add(Json &object, const std::string &name, Json value, const std::string &what) {
+  if (memberOf(object, name)) fields::fail(what + "." + name + " is given twice");
+  object.members.emplace_back(name, std::move(value));
 }
 
-Op operation(const incache_op &given, const std::string &what) {
-  if (!given.op) throw Error(INCACHE_BAD_ARGUMENT, what + ".op is null");
-  if (given.term_count > 0 && !given.terms) throw Error(INCACHE_BAD_ARGUMENT, what + ".terms is null");
-  if (given.factor_count > 0 && !given.factors) throw Error(INCACHE_BAD_ARGUMENT, what + ".factors is null");
-  Op op;
-  const OpSchema &schema = requireSchema(given.op, what, op.kind);
-  op.layer = given.layer ? given.layer : "";
-  for (const auto &[name, at] : kViews)
-    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.isOperand(); }, (given.*at).rows != 0, what))
-      field->view(op, 0) = view(given.*at, what + "." + name);
-  for (const auto &[name, at] : kCounts)
-    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.count != nullptr; }, given.*at != 0, what))
-      field->count(op, 0) = bounded(given.*at, what + "." + name);
-  for (const auto &[name, at] : kReals)
-    if (const Field *field = fieldNamed(schema, name, [](const Field &f) { return f.real != nullptr; }, given.*at != 0, what))
-      field->real(op, 0) = given.*at;
-  const std::string epilogue = given.epilogue ? given.epilogue : "none";
-  if (const Field *field = fieldNamed(schema, "epilogue", [](const Field &f) { return !f.names.empty(); }, epilogue != "none", what))
-    choose(*field, epilogue, what, op, 0);
-  takeLists(given, what, schema, op);
-  return op;
+// Adds a field by its name, or by that of a list with a place in it and a field there, as "factors[0].down". most: of items.
+void addField(Json &op, const std::string &name, Json value, const std::string &what, uint64_t most) {
+  const size_t open = name.find('['), close = name.find("].");
+  if (open == std::string::npos) return add(op, name, std::move(value), what);
+  uint64_t place = 0;
+  const char *const end = name.data() + std::min(close, name.size());
+  const auto [at, error] = std::from_chars(name.data() + open + 1, std::max(end, name.data() + open + 1), place);
+  if (close == std::string::npos || at != end || error != std::errc() || place >= most)
+    fields::fail(what + "." + name + " is no name of a field; expected one such as x or factors[0].down, with lists that are whole");
+  const std::string list = name.substr(0, open);
+  if (const Json *known = memberOf(op, list); !known || known->kind != Json::Kind::list) add(op, list, listOf({}), what);
+  std::vector<Json> &items = memberOf(op, list)->list;
+  while (items.size() <= place) items.push_back(objectOf({}));
+  add(items[place], name.substr(close + 2), std::move(value), what + "." + name.substr(0, close + 1));
+}
+
+Json stepOf(const incache_op &given, const std::string &what) {
+  requireGiven(what + ".op", given.op);
+  const auto operands = taken(given.operands, given.operand_count, what + ".operands");
+  const auto attributes = taken(given.attributes, given.attribute_count, what + ".attributes");
+  const uint64_t most = operands.size() + attributes.size();
+  Json op = objectOf({{"op", textOf(given.op)}});
+  for (const incache_operand &operand : operands) {
+    requireGiven(what + ": the name of an operand", operand.name);
+    addField(op, operand.name, viewOf(operand), what, most);
+  }
+  for (const incache_attribute &attribute : attributes) {
+    requireGiven(what + ": the name of an attribute", attribute.name);
+    addField(op, attribute.name, attribute.text ? textOf(attribute.text) : numberOf(attribute.number), what, most);
+  }
+  return objectOf({{"layer", textOf(given.layer ? given.layer : "")}, {"op", std::move(op)}});
+}
+
+template <class T>
+Json listFrom(const T *first, uint64_t count, const std::string &name, Json (*one)(const T &, const std::string &)) {
+  std::vector<Json> items;
+  for (const T &each : taken(first, count, name)) items.push_back(one(each, name + "[" + std::to_string(items.size()) + "]"));
+  return listOf(std::move(items));
 }
 
 }  // namespace
 
 Plan createPlan(const char *name, const incache_buffer_info *buffers, uint64_t bufferCount, const incache_op *ops, uint64_t opCount) {
-  Plan plan;
-  plan.name = name ? name : "";
-  for (uint64_t i = 0; i < bufferCount; i++) {
-    const std::string what = "buffers[" + std::to_string(i) + "]";
-    if (!buffers[i].name) throw Error(INCACHE_BAD_ARGUMENT, what + ".name is null");
-    // A caller in C may have put any number there, a negative one too.
-    if (static_cast<uint32_t>(buffers[i].role) > INCACHE_TEMPORARY || static_cast<uint32_t>(buffers[i].type) > INCACHE_E4M3)
-      throw Error(INCACHE_BAD_PLAN, "not a plan: " + what + " has an unknown role or type");
-    plan.buffers.push_back({buffers[i].name, buffers[i].role, buffers[i].type, bounded(buffers[i].rows, what + ".rows"),
-                            bounded(buffers[i].columns, what + ".columns")});
-  }
-  for (uint64_t i = 0; i < opCount; i++) plan.ops.push_back(operation(ops[i], "ops[" + std::to_string(i) + "]"));
-  validatePlan(plan);
-  return plan;
+  return planFrom(objectOf({{"name", textOf(name ? name : "")},
+                            {"buffers", listFrom(buffers, bufferCount, "buffers", bufferOf)},
+                            {"ops", listFrom(ops, opCount, "ops", stepOf)}}),
+                  "the plan");
 }
 
 }  // namespace incache

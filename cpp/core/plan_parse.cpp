@@ -1,13 +1,9 @@
 // From JSON to a plan (src/plan/file.ts): unknown fields and missing ones are refused.
-#include <algorithm>
-
 #include "json_fields.h"
 #include "plan_schema.h"
 
 namespace incache {
 namespace {
-
-constexpr const char *kRoles[] = {"weight", "input", "output", "state", "temporary"};
 
 template <size_t N>
 int oneOf(const std::string &value, const char *const (&choices)[N], const std::string &what) {
@@ -20,9 +16,10 @@ int oneOf(const std::string &value, const char *const (&choices)[N], const std::
 }
 
 PlanBuffer buffer(const Json &json, const std::string &what) {
+  fields::only(json, {"name", "role", "type", "rows", "columns"}, what, "a buffer");
   PlanBuffer result;
   result.name = fields::text(json, "name", what);
-  result.role = static_cast<incache_role>(oneOf(fields::text(json, "role", what), kRoles, what + ".role"));
+  result.role = static_cast<incache_role>(oneOf(fields::text(json, "role", what), kRoleNames, what + ".role"));
   result.type = static_cast<incache_type>(oneOf(fields::text(json, "type", what), kTypeNames, what + ".type"));
   result.rows = fields::whole(json, "rows", what);
   result.columns = fields::whole(json, "columns", what);
@@ -32,6 +29,7 @@ PlanBuffer buffer(const Json &json, const std::string &what) {
 View view(const Json &json, const char *name, const std::string &object) {
   const std::string what = object + "." + name;
   const Json &value = fields::any(json, name, object);
+  fields::only(value, {"buffer", "row", "rows", "column", "columns"}, what, "a view");
   View result;
   result.buffer = fields::whole(value, "buffer", what);
   result.row = fields::whole(value, "row", what);
@@ -69,6 +67,9 @@ void fieldFrom(const Field &field, const Json &json, const std::string &what, Op
 }
 
 void fieldsFrom(const std::vector<Field> &known, const Json &json, const std::string &what, Op &op, size_t item) {
+  std::vector<const char *> names{"op"};
+  for (const Field &field : known) names.push_back(field.name);
+  fields::only(json, names, what, nameOf(op.kind));
   for (const Field &field : known)
     if (!field.rules.optional || json.find(field.name)) fieldFrom(field, json, what, op, item);
 }
@@ -76,10 +77,6 @@ void fieldsFrom(const std::vector<Field> &known, const Json &json, const std::st
 Op operation(const Json &json, const std::string &what) {
   Op op;
   const OpSchema &schema = requireSchema(fields::text(json, "op", what), what, op.kind);
-  for (const auto &[member, value] : json.members) {
-    const bool known = std::any_of(schema.fields.begin(), schema.fields.end(), [&name = member](const Field &field) { return name == field.name; });
-    if (member != "op" && !known) fields::fail(what + "." + member + " is a field that " + schema.name + " does not have");
-  }
   fieldsFrom(schema.fields, json, what, op, 0);
   return op;
 }
@@ -93,6 +90,7 @@ Plan planFrom(const Json &json, const std::string &what) {
     plan.buffers.push_back(buffer(value, "buffers[" + std::to_string(plan.buffers.size()) + "]"));
   for (const Json &value : fields::list(json, "ops", what)) {
     const std::string step = "ops[" + std::to_string(plan.ops.size()) + "]";
+    fields::only(value, {"layer", "op"}, step, "an operation");
     const std::string &layer = fields::text(value, "layer", step);
     Op op = operation(fields::any(value, "op", step), step);
     op.layer = layer;

@@ -107,9 +107,6 @@ std::string symbolsOf(int place) {
   return node.kind == 's' ? std::string(kSymbols[node.left]) + " " : symbolsOf(node.left) + symbolsOf(node.right);
 }
 
-// A product of sizes may be beyond 64 bits.
-std::string whole(double value) { return value < 1e15 ? std::to_string(static_cast<int64_t>(value)) : std::to_string(value); }
-
 std::string size(const std::string &rows, const std::string &columns) { return rows + " x " + columns; }
 
 }  // namespace
@@ -148,7 +145,7 @@ Shapes::Shapes(const Op &op, Misfit misfit) : op_(op), misfit_(std::move(misfit)
     if (field.count) values_[static_cast<size_t>(field.symbol)] = static_cast<double>(field.count(const_cast<Op &>(op_), 0));
   for (const auto &[symbol, expression] : schema.symbols) {
     const double size = values_[static_cast<size_t>(symbol)] = value(expression);
-    if (size < 1) misfit_(std::string(kSymbols[symbol]) + " is " + whole(size) + "; expected at least 1");
+    if (size < 1) misfit_(std::string(kSymbols[symbol]) + " is " + numberText(size) + "; expected at least 1");
   }
   for (const int place : schema.order) {
     const Field &field = schema.fields[static_cast<size_t>(place)];
@@ -181,7 +178,7 @@ void Shapes::view(const std::string &name, const Field &field, size_t item) {
     side(name, "columns", field.shape.columns, field.shape.columnsDivided, view.columns);
     side(name, "rows", field.shape.rows, field.shape.divided, view.rows);
   } else if (static_cast<double>(view.rows) != rows || static_cast<double>(view.columns) != columns) {
-    misfit_(name + " is " + size(std::to_string(view.rows), std::to_string(view.columns)) + "; expected " + size(whole(rows), whole(columns)));
+    misfit_(name + " is " + size(std::to_string(view.rows), std::to_string(view.columns)) + "; expected " + size(numberText(rows), numberText(columns)));
   }
 }
 
@@ -189,13 +186,13 @@ void Shapes::side(const std::string &name, const char *unit, int size, int divid
   const std::string what = name + " has " + std::to_string(actual) + " " + unit;
   const double wanted = value(size);
   if (!std::isnan(wanted)) {
-    if (wanted != static_cast<double>(actual)) misfit_(what + "; expected " + whole(wanted));
+    if (wanted != static_cast<double>(actual)) misfit_(what + "; expected " + numberText(wanted));
     return;
   }
   solve(size, static_cast<double>(actual), [&](const std::string &by) { misfit_(what + ", not a multiple of " + by); });
   const double all = divided < 0 ? std::nan("") : value(divided);
   if (!std::isnan(all) && std::fmod(all, static_cast<double>(actual)) != 0)
-    misfit_(what + ", which does not divide the " + whole(all) + " " + (unit == std::string("rows") ? "rows of tokens" : unit));
+    misfit_(what + ", which does not divide the " + numberText(all) + " " + (unit == std::string("rows") ? "rows of tokens" : unit));
 }
 
 // Finds the one symbol of a product that stands for nothing yet.
@@ -207,7 +204,7 @@ void Shapes::solve(int expression, double wanted, const Misfit &indivisible) {
   const int known = leftOpen ? node.right : node.left, open = leftOpen ? node.left : node.right;
   const double factor = value(known);
   if (std::isnan(factor)) return;
-  if (std::fmod(wanted, factor) != 0) indivisible(symbolsOf(known) + whole(factor));
+  if (std::fmod(wanted, factor) != 0) indivisible(symbolsOf(known) + numberText(factor));
   solve(open, std::floor(wanted / factor), indivisible);
 }
 

@@ -16,8 +16,6 @@ namespace {
 constexpr int64_t kMostElements = int64_t{1} << 36;
 constexpr int64_t kMost = 1 << 30;
 
-constexpr const char *kRoleNames[] = {"weight", "input", "output", "state", "temporary"};
-
 std::string size(int64_t rows, int64_t columns) { return std::to_string(rows) + " x " + std::to_string(columns); }
 
 std::string span(const char *unit, int64_t first, int64_t count) {
@@ -101,7 +99,7 @@ class OpCheck {
 
   void real(const std::string &name, const Field &field, double value) const {
     if (!std::isfinite(value) || (field.positive && value <= 0))
-      fail(name + " is " + std::to_string(value) + "; expected a " + (field.positive ? "positive" : "finite") + " number");
+      fail(name + " is " + numberText(value) + "; expected a " + (field.positive ? "positive" : "finite") + " number");
   }
 
   void number(const std::string &name, const Field &field, int64_t value) const {

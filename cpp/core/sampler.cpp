@@ -23,14 +23,10 @@ Sampler::Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> mo
 }
 
 void Sampler::requireSettings(const SampleSettings &settings) const {
-  for (size_t i = 0; i < settings.labels.size(); i++)
-    if (settings.labels[i] > static_cast<uint64_t>(model_->classes))
-      throw Error(INCACHE_BAD_ARGUMENT, "labels[" + std::to_string(i) + "] is " + std::to_string(settings.labels[i]) +
-                                            "; expected 0 to " + std::to_string(model_->classes));
   if (settings.seed >= uint64_t{1} << 53)
     throw Error(INCACHE_BAD_ARGUMENT, "seed is " + std::to_string(settings.seed) + "; expected one below 2^53");
   // A place beyond 2^32 would wrap round to the noise of the first images.
-  const int64_t lastFirst = (int64_t{1} << 32) - model_->images;
+  const uint64_t lastFirst = (uint64_t{1} << 32) - static_cast<uint64_t>(model_->images);
   if (settings.firstImage > lastFirst)
     throw Error(INCACHE_BAD_ARGUMENT, "first_image is " + std::to_string(settings.firstImage) + "; expected at most " + std::to_string(lastFirst) +
                                           " for a batch of " + std::to_string(model_->images));
@@ -40,23 +36,27 @@ void Sampler::restart(SampleSettings settings) {
   requireSettings(settings);
   settings_ = std::move(settings);
   next_ = 0;
+  for (size_t i = 0; i < model_->inputs.size(); i++)
+    writeInput(*model_, model_->inputs[i], settings_.inputs[i], bound_.buffer(model_->inputs[i].name.c_str()));
   broken_ = false;
   const int64_t size = model_->latents();
   latents_.resize(static_cast<size_t>(model_->images * size));
   prediction_.resize(static_cast<size_t>(model_->sequences() * model_->prediction()));
   x0Before_.assign(latents_.size(), 0);
   for (int64_t image = 0; image < model_->images; image++)
-    normals(settings_.seed, kInitialNoise, settings_.firstImage + static_cast<uint32_t>(image), size, latents_.data() + image * size);
+    normals(settings_.seed, kInitialNoise, placeOf(image), size, latents_.data() + image * size);
   for (float &value : latents_) value = static_cast<float>(model_->initialScale * static_cast<double>(value));
 }
 
-size_t Sampler::step(const Cancellation *cancellation) {
+size_t Sampler::step(RunControl &control) {
   if (next_ >= model_->steps.size())
     throw Error(INCACHE_BAD_ARGUMENT, "all " + std::to_string(model_->steps.size()) + " steps have been taken; expected a restart");
   if (broken_) throw Error(INCACHE_BAD_ARGUMENT, "step " + std::to_string(next_) + " has failed; expected a restart");
   broken_ = true;
-  if (next_ % static_cast<size_t>(model_->chunkSteps) == 0) condition(next_, cancellation);
-  evaluate(next_, cancellation);
+  const bool begins = next_ % static_cast<size_t>(model_->chunkSteps) == 0;
+  control.expect((begins ? conditioning_->operations() : 0) + plans_[model_->steps[next_].plan]->operations());
+  if (begins) condition(next_, control);
+  evaluate(next_, control);
   if (model_->guided) guide();
   advance(next_);
   requireFinite(next_);
@@ -65,23 +65,18 @@ size_t Sampler::step(const Cancellation *cancellation) {
 }
 
 // Fills the modulation table for as many steps as it holds; its last rows repeat the last step.
-void Sampler::condition(size_t firstStep, const Cancellation *cancellation) {
+void Sampler::condition(size_t firstStep, RunControl &control) {
   std::vector<float> timesteps;
-  std::vector<int32_t> labels;
   for (int64_t place = 0; place < model_->chunkSteps; place++) {
     const size_t step = std::min(firstStep + static_cast<size_t>(place), model_->steps.size() - 1);
-    for (int64_t row = 0; row < model_->labelRows; row++) {
-      timesteps.push_back(static_cast<float>(model_->steps[step].timestep));
-      labels.push_back(static_cast<int32_t>(row < model_->images ? settings_.labels[static_cast<size_t>(row)] : model_->classes));
-    }
+    timesteps.insert(timesteps.end(), static_cast<size_t>(model_->labelRows), static_cast<float>(model_->steps[step].timestep));
   }
   bound_.buffer("timesteps").write(timesteps.data(), INCACHE_F32, timesteps.size());
-  bound_.buffer("labels").write(labels.data(), INCACHE_I32, labels.size());
-  conditioning_->run(cancellation);
+  conditioning_->run(control);
 }
 
 // The network on conditional rows, then on unconditional ones under guidance.
-void Sampler::evaluate(size_t step, const Cancellation *cancellation) {
+void Sampler::evaluate(size_t step, RunControl &control) {
   const int64_t place = static_cast<int64_t>(step) % model_->chunkSteps;
   std::vector<int32_t> rows;
   std::vector<float> both = latents_;
@@ -90,7 +85,7 @@ void Sampler::evaluate(size_t step, const Cancellation *cancellation) {
   if (model_->guided) both.insert(both.end(), latents_.begin(), latents_.end());
   bound_.buffer("latents").write(both.data(), INCACHE_F32, both.size());
   bound_.buffer("rows").write(rows.data(), INCACHE_I32, rows.size());
-  plans_[model_->steps[step].plan]->run(cancellation);
+  plans_[model_->steps[step].plan]->run(control);
   bound_.buffer("prediction").read(prediction_.data(), INCACHE_F32, prediction_.size());
 }
 
@@ -114,7 +109,7 @@ void Sampler::advance(size_t place) {
     double *before = x0Before_.data() + image * size;
     const float *noise = prediction_.data() + image * model_->prediction(), *variance = noise + size;
     if (step.logDeviation)
-      normals(settings_.seed, 1 + static_cast<uint32_t>(place), settings_.firstImage + static_cast<uint32_t>(image), size, fresh.data());
+      normals(settings_.seed, 1 + static_cast<uint32_t>(place), placeOf(image), size, fresh.data());
     for (int64_t i = 0; i < size; i++) {
       const double now = static_cast<double>(x[i]), epsilon = static_cast<double>(noise[i]);
       const double clean = step.x0FromX * now + step.x0FromNoise * epsilon;
@@ -131,22 +126,23 @@ void Sampler::advance(size_t place) {
   }
 }
 
-std::vector<uint8_t> Sampler::pictures(const Cancellation *cancellation) {
+std::vector<uint8_t> Sampler::pictures(RunControl &control) {
   const int64_t bytes = model_->picture().bytes();
   if (bytes == 0)
     throw Error(INCACHE_BAD_ARGUMENT, "the model file has no decoder and latents of " + std::to_string(model_->channels) +
                                           " channels; expected one that was exported with its autoencoder");
   std::vector<uint8_t> pictures(static_cast<size_t>(model_->images * bytes));
   if (!decoder_) decoder_ = std::make_unique<Decoder>(device_, model_);
+  control.expect(static_cast<uint64_t>(model_->images) * decoder_->operations());
   for (int64_t image = 0; image < model_->images; image++)
-    decoder_->decode(latents_.data() + image * model_->latents(), pictures.data() + image * bytes, cancellation);
+    decoder_->decode(latents_.data() + image * model_->latents(), pictures.data() + image * bytes, control);
   return pictures;
 }
 
 void Sampler::requireFinite(size_t step) const {
   const auto bad = std::find_if(latents_.begin(), latents_.end(), [](float value) { return !std::isfinite(value); });
   if (bad == latents_.end()) return;
-  const int64_t image = settings_.firstImage + (bad - latents_.begin()) / model_->latents();
+  const uint32_t image = placeOf((bad - latents_.begin()) / model_->latents());
   throw Error(INCACHE_NOT_FINITE, "values stopped being finite at step " + std::to_string(step) + " of " + std::to_string(model_->steps.size()) +
                                       ", image " + std::to_string(image) + ": they grew beyond what the device can hold");
 }

@@ -3,13 +3,13 @@
 #include <memory>
 
 #include "decoder.h"
+#include "model_inputs.h"
 
 namespace incache {
 
 struct SampleSettings {
-  std::vector<uint32_t> labels;
-  uint64_t seed;
-  uint32_t firstImage;
+  InputValues inputs;
+  uint64_t seed, firstImage;
 };
 
 class Sampler {
@@ -17,11 +17,10 @@ class Sampler {
   Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> model, SampleSettings settings);
   void restart(SampleSettings settings);
   // Takes a step and returns how many remain. After one that has thrown, only a restart goes on.
-  // cancellation: null, or what may end the step early.
-  size_t step(const Cancellation *cancellation);
+  size_t step(RunControl &control);
   const std::vector<float> &latents() const { return latents_; }
   // What the latents look like: images x height x width x channels bytes. Throws an Error where the model gives no pictures.
-  std::vector<uint8_t> pictures(const Cancellation *cancellation);
+  std::vector<uint8_t> pictures(RunControl &control);
 
  private:
   std::shared_ptr<Device> device_;
@@ -38,9 +37,11 @@ class Sampler {
   // A step has failed: caches or latents are not what the next one would need.
   bool broken_ = false;
 
+  // Of an image of the batch, in the seed's sequence.
+  uint32_t placeOf(int64_t image) const { return static_cast<uint32_t>(settings_.firstImage) + static_cast<uint32_t>(image); }
   void requireSettings(const SampleSettings &settings) const;
-  void condition(size_t firstStep, const Cancellation *cancellation);
-  void evaluate(size_t step, const Cancellation *cancellation);
+  void condition(size_t firstStep, RunControl &control);
+  void evaluate(size_t step, RunControl &control);
   void guide();
   void advance(size_t step);
   // Throws an Error (INCACHE_NOT_FINITE).

@@ -13,16 +13,16 @@ class CpuProgram : public Program {
   CpuProgram(Host &host, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
       : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(counter, host.pages, scratchBytes_ * host.pool.threads()) {}
 
-  void run(const Cancellation *cancellation) override {
+  void run(RunControl &control) override {
     const int64_t threads = host_.pool.threads();
     for (const BoundOp &b : ops_) {
       const Kernel &kernel = host_.kernels.kernels[static_cast<int>(b.op->kind)];
       const int64_t tasks = kernel.tasks(b, threads);
       host_.pool.run(tasks, [&](int64_t task, int64_t thread) {
         // One operation can take many seconds, so every task looks.
-        if (!isCancelled(cancellation)) kernel.run(b, task, tasks, threads, scratch_.at() + thread * scratchBytes_);
+        if (!control.cancelled()) kernel.run(b, task, tasks, threads, scratch_.at() + thread * scratchBytes_);
       });
-      requireNotCancelled(cancellation);
+      control.ended(1);
     }
   }
 

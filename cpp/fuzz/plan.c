@@ -14,7 +14,7 @@ static const double MOST_MACS = 1e7, MOST_TRAFFIC = 1 << 26;
 enum { MOST_BUFFERS = 256 };
 
 static incache_buffer_info buffer_of(const incache_plan *plan, uint64_t place) {
-  incache_buffer_info info;
+  incache_buffer_info info = {.size = sizeof info};
   if (incache_plan_buffer(plan, place, &info) != INCACHE_OK) abort();
   return info;
 }
@@ -22,7 +22,7 @@ static incache_buffer_info buffer_of(const incache_plan *plan, uint64_t place) {
 static int is_small(const incache_plan *plan) {
   const uint64_t count = incache_plan_buffers(plan);
   uint64_t bytes = 0;
-  incache_cost cost;
+  incache_cost cost = {.size = sizeof cost};
   if (incache_plan_cost(plan, &cost) != INCACHE_OK) abort();
   for (uint64_t place = 0; place < count; place++) {
     const incache_buffer_info info = buffer_of(plan, place);
@@ -55,7 +55,7 @@ static uint64_t bind_all(const incache_plan *plan, incache_binding *bindings) {
     const incache_buffer_info info = buffer_of(plan, place);
     if (info.role == INCACHE_WEIGHT || info.role == INCACHE_TEMPORARY) continue;
     incache_binding *binding = &bindings[bound++];
-    binding->name = info.name;
+    *binding = (incache_binding){sizeof *binding, info.name, NULL};
     const incache_type type = info.type == INCACHE_F16 ? INCACHE_BF16 : info.type;
     if (incache_buffer_create(device(), info.rows, info.columns, type, &binding->buffer) != INCACHE_OK) abort();
   }
@@ -87,9 +87,9 @@ static void run(const incache_plan *plan) {
   const incache_status status = incache_executable_create(device(), plan, weights, bindings, count, &executable);
   if (status != (has_float16(plan) ? INCACHE_BAD_ARGUMENT : INCACHE_OK)) abort();
   if (executable) {
-    incache_executable_run(executable);
+    incache_executable_run(executable, NULL);
     write_ones(plan, bindings, count);
-    incache_executable_run(executable);
+    incache_executable_run(executable, NULL);
   }
   for (uint64_t i = 0; i < count; i++) incache_buffer_destroy(bindings[i].buffer);
   incache_executable_destroy(executable);

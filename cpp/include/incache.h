@@ -7,7 +7,17 @@
  *
  * Errors: every function that can fail returns an `incache_status`; `incache_last_error` then tells in one sentence what
  * was wrong: the argument, its value, and what was expected. What a failed call was to fill in is left as it was.
- * No exception and no signal leaves the library, whatever a file holds.
+ * INCACHE_BAD_ARGUMENT, INCACHE_OUT_OF_MEMORY and INCACHE_INTERNAL can come from each of them; other statuses are told
+ * where they belong. No exception and no signal leaves the library, whatever a file holds.
+ *
+ * Structs: each begins with its size, so that later versions can add fields at its end. The caller sets it to the sizeof of
+ * the struct, also of one that a call is to fill in; elements of an array all have the same. Fields that are left zero have
+ * their defaults, and so have those that a caller's older header lacks. A size that no version of the struct had is refused.
+ *
+ *     incache_cost cost = {.size = sizeof cost};
+ *
+ * Ownership: the library copies what it is given, texts and arrays too, and keeps none of the caller's pointers; the one
+ * exception is `incache_model_parse`. Texts are UTF-8 and end with 0. Those that it gives live as long as their handle.
  *
  * Threads: handles may be used from any thread. Calls that run plans, load weights or copy buffers of one device wait for
  * each other. The text of the last error belongs to the calling thread.
@@ -84,6 +94,7 @@ INCACHE_API const char *incache_version(void);
 INCACHE_API const char *incache_last_error(void);
 
 typedef struct incache_memory_error {
+  size_t size;
   char device[32];  /**< "cpu" or "cuda:0"; empty where it was the process that had no memory left */
   uint64_t asked;   /**< bytes; 0 where they are not known */
   uint64_t in_use;  /**< bytes of the device that were in use */
@@ -91,9 +102,9 @@ typedef struct incache_memory_error {
 } incache_memory_error;
 
 /** The numbers of the last error of this thread when its status was INCACHE_OUT_OF_MEMORY, otherwise all zero. */
-INCACHE_API incache_memory_error incache_last_memory_error(void);
+INCACHE_API incache_status incache_last_memory_error(incache_memory_error *error);
 
-/* ---- Cancellation ----------------------------------------------------------------------------------------------- */
+/* ---- Runs that can be watched and ended --------------------------------------------------------------------------- */
 
 /**
  * Ends a run or a step early, from any thread. It is given to the calls that it is to end, which may be many, at once or
@@ -108,9 +119,28 @@ INCACHE_API void incache_cancellation_destroy(incache_cancellation *cancellation
 /** Returns at once; the calls end soon after. Of a null handle it does nothing. */
 INCACHE_API void incache_cancellation_cancel(incache_cancellation *cancellation);
 
+/** How a call that computes is watched and ended; calls take NULL for neither. */
+typedef struct incache_run_options {
+  size_t size;
+  /**
+   * NULL, or what ends the call with INCACHE_CANCELLED: on the processor within a fraction of the operation under way, on a
+   * GPU only before operations have been enqueued. What was to be written then holds anything, caches in states too.
+   */
+  const incache_cancellation *cancellation;
+  /**
+   * NULL, or called on the calling thread whenever an operation has ended (on a GPU: when all of a plan have been enqueued):
+   * `done` of the `total` operations of the call. It returns 0 to go on; anything else ends the call with
+   * INCACHE_CANCELLED. The device is held meanwhile: of this library it may call incache_cancellation_cancel alone. It
+   * must not throw.
+   */
+  int (*progress)(void *user, uint64_t done, uint64_t total);
+  void *user; /**< what `progress` is given */
+} incache_run_options;
+
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
 typedef struct incache_device_options {
+  size_t size;
   /**
    * 0: one for each processor that the process may use (affinity, and on Linux the quota of its control groups), or fewer where the
    * system gives no more. Any other number is given or refused with INCACHE_BAD_ARGUMENT. On a GPU they only prepare weights.
@@ -140,6 +170,7 @@ INCACHE_API incache_status incache_device_open(const char *name, const incache_d
 INCACHE_API void incache_device_close(incache_device *device);
 
 typedef struct incache_device_info {
+  size_t size;
   char description[256]; /**< for people: "CPU, avx512bf16", or the name of the GPU */
   uint64_t memory;       /**< bytes of it in all; 0 for the processor */
 } incache_device_info;
@@ -178,68 +209,70 @@ INCACHE_API incache_status incache_buffer_read(incache_buffer *buffer, void *dat
 
 /* ---- Plans ------------------------------------------------------------------------------------------------------ */
 
+/** A buffer of a plan; its place in the plan's table is what operands name. */
 typedef struct incache_buffer_info {
-  const char *name; /**< what is asked of a plan lives as long as the plan */
+  size_t size;
+  const char *name; /**< one that no other buffer of the plan has; what is asked of a plan lives as long as the plan */
   incache_role role;
   incache_type type;
   uint64_t rows;
   uint64_t columns;
 } incache_buffer_info;
 
-/** rows x columns of a buffer, from (row, column). A view of no rows is an operand that is absent. */
-typedef struct incache_view {
-  uint64_t buffer, row, rows, column, columns;
-} incache_view;
+/** What an operation reads or writes under a name: rows x columns of a buffer, from (row, column) on. */
+typedef struct incache_operand {
+  size_t size;
+  const char *name; /**< as docs/plans.md has it: "x", "out"; in a list with its place there: "factors[0].down" */
+  uint64_t buffer;  /**< place in the table of buffers */
+  uint64_t row, rows, column, columns;
+} incache_operand;
 
-typedef struct incache_factors {
-  incache_view down; /**< Wb: rank x inputs */
-  incache_view up;   /**< Wa: outputs x rank */
-} incache_factors;
+/** A number or a choice that an operation is given under a name. */
+typedef struct incache_attribute {
+  size_t size;
+  const char *name; /**< as docs/plans.md has it: "heads", "epilogue"; in a list "terms[0].coefficient" */
+  const char *text; /**< a choice by its name, as "gelu"; NULL where `number` counts */
+  double number;
+} incache_attribute;
 
-typedef struct incache_term {
-  incache_view x;
-  double coefficient;
-} incache_term;
-
-/**
- * One operation; fields that it does not have stay zero. docs/plans.md says what each does, and which fields it has:
- * linear, calibratedLinear, calibratedMlp, attention, layerNormModulate, patchify, unpatchify, timestepEmbedding,
- * gatherRows, add, silu, gelu, gateResidual, channelStatistics, secondMoment, linearCombination,
- * relativeDistance.
- */
+/** An operation by its name, with its operands and attributes in any order. docs/plans.md lists all, and what they do. */
 typedef struct incache_op {
-  const char *op;
-  const char *layer;    /**< for messages; NULL for none */
-  const char *epilogue; /**< NULL or "none", "gelu", "silu", "gateResidual" */
-  incache_view x, y, weight, bias, store, gate, residual;
-  incache_view cached_input, cached_hidden, cached_pre_activation, cached_output;
-  incache_view q, k, v, key_lengths, shift, scale, table, index, previous, out;
-  const incache_factors *factors;
-  uint64_t factor_count;
-  double attention_scale, epsilon, max_period;
-  uint64_t heads, query_length, key_length;
-  uint64_t channels, height, width, patch;
-  const incache_term *terms;
-  uint64_t term_count;
-  uint64_t norm;
+  size_t size;
+  const char *op;    /**< as "linear" */
+  const char *layer; /**< for messages; NULL for none */
+  const incache_operand *operands;
+  uint64_t operand_count;
+  const incache_attribute *attributes;
+  uint64_t attribute_count;
 } incache_op;
 
-/** Makes a plan from a table of buffers, whose places views name, and operations. All that is given is copied. */
+/**
+ * Makes and checks a plan of a table of buffers and operations, which run in this order. name: for messages; may be NULL.
+ * INCACHE_BAD_PLAN: no such operation; an operand or attribute that it does not have, that it lacks, that is given twice or
+ * has a wrong type or size; operands that overlap, and values that are read before they are written. The sentence is the
+ * one that the same plan as text would have.
+ */
 INCACHE_API incache_status incache_plan_create(const char *name, const incache_buffer_info *buffers,
                                                uint64_t buffer_count, const incache_op *ops, uint64_t op_count,
                                                incache_plan **plan);
-/** Parses and checks a plan: `length` bytes of JSON (format incache-plan, version 1), which need no terminator. */
+/**
+ * Parses and checks a plan: `length` bytes of JSON (format incache-plan, version 1), which need no terminator.
+ * INCACHE_BAD_PLAN: it is none; the sentence names the operation and the operand.
+ */
 INCACHE_API incache_status incache_plan_parse(const char *text, uint64_t length, incache_plan **plan);
 INCACHE_API void incache_plan_destroy(incache_plan *plan);
 
 typedef struct incache_cost {
+  size_t size;
   double macs;          /**< multiply-accumulates of matrix products */
   double bytes;         /**< read and written when every operand moves once */
   uint64_t arena_bytes; /**< what the plan's temporaries take */
 } incache_cost;
 
+/** How many buffers the plan has; 0 of a null handle. */
 INCACHE_API uint64_t incache_plan_buffers(const incache_plan *plan);
 INCACHE_API incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info);
+/** What one run of the plan costs. */
 INCACHE_API incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost);
 
 /* ---- Weights ---------------------------------------------------------------------------------------------------- */
@@ -247,6 +280,7 @@ INCACHE_API incache_status incache_plan_cost(const incache_plan *plan, incache_c
 /** Weights on a device, packed for its kernels; shared by all executables made with them. */
 INCACHE_API incache_status incache_weights_create(incache_device *device, incache_weights **weights);
 INCACHE_API void incache_weights_destroy(incache_weights *weights);
+/** Bytes of the device that they take; 0 of a null handle. */
 INCACHE_API uint64_t incache_weights_bytes(const incache_weights *weights);
 /**
  * The place of the first buffer of the plan, from place `from` on, whose weight has yet to be loaded for the plan;
@@ -256,7 +290,8 @@ INCACHE_API incache_status incache_weights_missing(const incache_weights *weight
                                                    uint64_t from, uint64_t *place);
 /**
  * Packs the weight of buffer `place` in every form that the plan needs, on all threads. data: rows * columns elements of
- * type INCACHE_F32, INCACHE_BF16 or INCACHE_F16, which are not needed afterwards. All must be finite numbers.
+ * type INCACHE_F32, INCACHE_BF16 or INCACHE_F16, which are not needed afterwards. INCACHE_BAD_VALUE: one is no
+ * finite number.
  */
 INCACHE_API incache_status incache_weights_load(incache_weights *weights, const incache_plan *plan, uint64_t place,
                                                 const void *data, incache_type type, uint64_t elements);
@@ -267,6 +302,7 @@ INCACHE_API incache_status incache_weights_release(incache_weights *weights, con
 
 /** The buffer that an input, output or state buffer of the plan is bound to. */
 typedef struct incache_binding {
+  size_t size;
   const char *name;
   incache_buffer *buffer;
 } incache_binding;
@@ -278,16 +314,9 @@ INCACHE_API incache_status incache_executable_create(incache_device *device, con
 /**
  * Runs every operation once, in order. On the processor it returns when they have ended. On a GPU it returns when they have
  * been enqueued: incache_executable_wait and incache_buffer_read wait for them, and fail with INCACHE_INTERNAL when one
- * has failed.
+ * has failed. options: may be NULL. INCACHE_BAD_VALUE: an index or a length among the inputs is out of range.
  */
-INCACHE_API incache_status incache_executable_run(incache_executable *executable);
-/**
- * The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled: on the processor within a
- * fraction of the operation under way, on a GPU only before the run has been enqueued. What the plan was to write then holds
- * anything, the caches in its states too.
- */
-INCACHE_API incache_status incache_executable_run_cancellable(incache_executable *executable,
-                                                              const incache_cancellation *cancellation);
+INCACHE_API incache_status incache_executable_run(incache_executable *executable, const incache_run_options *options);
 /** Returns when the runs asked for so far have ended; on the processor at once. */
 INCACHE_API incache_status incache_executable_wait(incache_executable *executable);
 INCACHE_API void incache_executable_destroy(incache_executable *executable);
@@ -296,10 +325,10 @@ INCACHE_API void incache_executable_destroy(incache_executable *executable);
 
 /** What a model file holds: a network, its cache policy and a sampler, for a fixed number of images. */
 typedef struct incache_model_info {
+  size_t size;
   const char *name;         /**< lives as long as the model */
   uint32_t images;          /**< of a batch */
   uint32_t channels, height, width;
-  uint32_t classes;         /**< labels are 0 .. classes; the last is the null class */
   uint32_t steps;
   double guidance_scale;
   double macs;              /**< of a whole batch, pictures apart */
@@ -308,49 +337,77 @@ typedef struct incache_model_info {
   double picture_macs;      /**< of the pictures of a batch; 0 where the latents are the pictures */
 } incache_model_info;
 
-/** Opens a file that `incache export` wrote. Its tensors are read when a sampler needs them. */
+/** What a model is conditioned on, besides the timestep: labels, or the embeddings of a text and their lengths. */
+typedef struct incache_input_info {
+  size_t size;
+  const char *name;  /**< as "labels"; lives as long as the model */
+  incache_type type; /**< INCACHE_I32 or INCACHE_F32 */
+  /**
+   * A batch takes groups x rows x columns values. A group is of an image. Where there is one more than images, the last is
+   * what guidance leads away from, as of an empty or a negative prompt; without it the file has that.
+   */
+  uint32_t groups, rows, columns;
+  int32_t least, most; /**< of INCACHE_I32: the range of the values, both included */
+} incache_input_info;
+
+/**
+ * Opens a file that `incache export` wrote. Its tensors are read when a sampler needs them. INCACHE_ABSENT: there is no such
+ * file. INCACHE_BAD_PLAN: it is no model file, a damaged one, or of a version that this library does not read.
+ */
 INCACHE_API incache_status incache_model_open(const char *path, incache_model **model);
 /** The same of bytes in memory, which must outlive the model and its samplers. */
 INCACHE_API incache_status incache_model_parse(const void *bytes, uint64_t length, incache_model **model);
 INCACHE_API void incache_model_destroy(incache_model *model);
 INCACHE_API incache_status incache_model_describe(const incache_model *model, incache_model_info *info);
+/** How many inputs the model takes; 0 of a null handle. */
+INCACHE_API uint64_t incache_model_inputs(const incache_model *model);
+/** The input at `place`, below incache_model_inputs. */
+INCACHE_API incache_status incache_model_input(const incache_model *model, uint64_t place, incache_input_info *info);
+
+/** The values of an input of the model, by its name. */
+typedef struct incache_input {
+  size_t size;
+  const char *name;  /**< as "labels" */
+  incache_type type; /**< of `data`; that of the input */
+  const void *data;  /**< int32_t or float, group by group, row by row */
+  uint64_t elements; /**< groups * rows * columns of the input; of labels one an image */
+} incache_input;
 
 typedef struct incache_sample_options {
-  const uint32_t *labels; /**< one an image */
+  size_t size;
+  const incache_input *inputs; /**< each input of the model once, in any order */
+  uint64_t input_count;
   uint64_t seed;          /**< below 2^53 */
-  uint32_t first_image;   /**< place of the first image in the seed's sequence of images; the last image's is below 2^32 */
+  uint64_t first_image;   /**< place of the first image in the seed's sequence of images; the last image's is below 2^32 */
 } incache_sample_options;
 
-/** Prepares a batch. The same seed, labels and file give what the command line gives for them. */
+/**
+ * Prepares a batch. The same seed, inputs and file give what the command line gives for them. INCACHE_BAD_ARGUMENT: an input
+ * that is missing or unknown, or of another type or size. INCACHE_BAD_VALUE: a value of one is out of its range.
+ */
 INCACHE_API incache_status incache_sampler_create(incache_device *device, const incache_model *model,
                                                   const incache_sample_options *options, incache_sampler **sampler);
 INCACHE_API void incache_sampler_destroy(incache_sampler *sampler);
-/** Starts another batch with the weights, plans and memory of this one. */
+/** Starts another batch with the weights, plans and memory of this one. Fails as incache_sampler_create does. */
 INCACHE_API incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options);
 /**
- * Takes the next denoising step. remaining (may be NULL): steps still to take. After the last one it is an error.
- * INCACHE_NOT_FINITE: the latents are infinite or not numbers; the error names the step and the image. After a step that
- * failed only a restart goes on.
+ * Takes the next denoising step. options: may be NULL. remaining (may be NULL): steps still to take. After the last one it is
+ * an error. INCACHE_NOT_FINITE: the latents are infinite or not numbers; the error names the step and the image. After a step
+ * that failed or was cancelled only a restart goes on.
  */
-INCACHE_API incache_status incache_sampler_step(incache_sampler *sampler, uint32_t *remaining);
-/** The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled. */
-INCACHE_API incache_status incache_sampler_step_cancellable(incache_sampler *sampler,
-                                                            const incache_cancellation *cancellation,
-                                                            uint32_t *remaining);
+INCACHE_API incache_status incache_sampler_step(incache_sampler *sampler, const incache_run_options *options,
+                                                uint32_t *remaining);
 /** The latents so far, in [-1, 1] at the end: images x channels x height x width float32. */
 INCACHE_API incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements);
 /**
  * What the latents so far look like, decoded one image after another: images x picture_height x picture_width x
- * picture_channels bytes, 0 to 255, row by row from the top; of 3 channels red, green, blue. The latents of a model of 1 or 3
- * channels without a decoder are the picture. The decoder's weights and memory are taken at the first call and kept with the
- * sampler. A call that failed, for want of memory too, may be repeated: the latents stay.
+ * picture_channels bytes, 0 to 255, row by row from the top; of 3 channels red, green, blue. options: may be NULL. The latents
+ * of a model of 1 or 3 channels without a decoder are the picture. The decoder's weights and memory are taken at the first
+ * call and kept with the sampler. A call that failed, for want of memory too, may be repeated: the latents stay.
  * INCACHE_BAD_ARGUMENT: the model gives no pictures. INCACHE_NOT_FINITE: a picture has values that are no numbers.
  */
-INCACHE_API incache_status incache_sampler_images(incache_sampler *sampler, uint8_t *images, uint64_t bytes);
-/** The same, and ends with INCACHE_CANCELLED once `cancellation` (may be NULL) is cancelled. */
-INCACHE_API incache_status incache_sampler_images_cancellable(incache_sampler *sampler,
-                                                              const incache_cancellation *cancellation,
-                                                              uint8_t *images, uint64_t bytes);
+INCACHE_API incache_status incache_sampler_images(incache_sampler *sampler, const incache_run_options *options,
+                                                  uint8_t *images, uint64_t bytes);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 static atomic_int failures;
+char untouched_place;
 
 void expect(int holds, const char *what) {
   if (holds) return;
@@ -23,7 +24,7 @@ void expect_refused(incache_status got, incache_status wanted, const char *part)
 int outcome(void) { return failures ? EXIT_FAILURE : EXIT_SUCCESS; }
 
 incache_device *open_device(uint32_t threads, incache_type weights) {
-  const incache_device_options options = {threads, weights};
+  const incache_device_options options = {sizeof options, threads, weights};
   incache_device *device = NULL;
   if (incache_device_open("cpu", &options, &device) == INCACHE_OK) return device;
   fprintf(stderr, "no device: %s\n", incache_last_error());

@@ -12,6 +12,9 @@ void expect(int holds, const char *what);
 void expect_ok(incache_status got, const char *what);
 /** Expects the status, and a sentence that has `part` in it. */
 void expect_refused(incache_status got, incache_status wanted, const char *part);
+/** A value that no handle has: a failed call must not have touched it. */
+extern char untouched_place;
+#define UNTOUCHED ((void *)&untouched_place)
 /** EXIT_FAILURE when an expectation did not hold. */
 int outcome(void);
 

@@ -1,4 +1,4 @@
-/* What the tests of misuse share: a plan that is good, and a value that a failed call must not touch. */
+/* A plan that is good, which tests of misuse spoil. */
 #ifndef INCACHE_TEST_MISUSE_H
 #define INCACHE_TEST_MISUSE_H
 
@@ -13,9 +13,5 @@
   "\"out\":{\"buffer\":2,\"row\":0,\"rows\":3,\"column\":0,\"columns\":7}}}]"
 
 static const char *PLAN = "{\"format\":\"incache-plan\",\"version\":1,\"name\":\"one\"," BUFFERS "," OPS "}";
-
-/* A value that no handle has: a failed call must not have touched it. */
-static char untouched_place;
-#define UNTOUCHED ((void *)&untouched_place)
 
 #endif

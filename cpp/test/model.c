@@ -12,7 +12,8 @@ typedef struct subject {
   incache_device *device;
   incache_model *model;
   incache_model_info info;
-  uint32_t *labels;
+  int32_t *labels, most;
+  incache_input input;
   uint64_t elements;
 } subject;
 
@@ -20,13 +21,23 @@ static subject open_subject(const char *path) {
   subject s = {.device = open_device(2, INCACHE_F32)};
   expect_ok(incache_model_open(path, &s.model), path);
   if (!s.model) exit(outcome());
+  incache_input_info info = {.size = sizeof info};
+  s.info.size = sizeof s.info;
   expect_ok(incache_model_describe(s.model, &s.info), "describe");
+  expect(incache_model_inputs(s.model) == 1, "a model of labels alone");
+  expect_ok(incache_model_input(s.model, 0, &info), "its input");
+  expect(strcmp(info.name, "labels") == 0 && info.type == INCACHE_I32 && info.least == 0 && info.most > 0, "labels");
+  expect(info.groups == s.info.images && info.rows == 1 && info.columns == 1, "one an image");
+  s.most = info.most;
   s.labels = allocate(s.info.images * sizeof *s.labels);
-  for (uint32_t i = 0; i < s.info.images; i++) s.labels[i] = i % (s.info.classes + 1);
+  for (uint32_t i = 0; i < s.info.images; i++) s.labels[i] = (int32_t)i % (s.most + 1);
+  s.input = (incache_input){sizeof s.input, "labels", INCACHE_I32, s.labels, s.info.images};
   s.elements = (uint64_t)s.info.images * s.info.channels * s.info.height * s.info.width;
   expect(s.info.name && s.info.steps > 0 && s.elements > 0 && s.info.macs > 0, "a model that is described");
   return s;
 }
+
+static incache_sample_options options_of(const subject *s) { return (incache_sample_options){sizeof(incache_sample_options), &s->input, 1, 7, 0}; }
 
 static void close_subject(subject *s) {
   incache_model_destroy(s->model);
@@ -45,7 +56,7 @@ static float *latents_of(const subject *s, const incache_sampler *sampler) {
 static float *finish(const subject *s, incache_sampler *sampler) {
   uint32_t remaining = s->info.steps;
   for (uint32_t taken = 1; remaining > 0; taken++) {
-    expect_ok(incache_sampler_step(sampler, &remaining), "step");
+    expect_ok(incache_sampler_step(sampler, NULL, &remaining), "step");
     expect(remaining == s->info.steps - taken, "a step less remains");
     if (remaining != s->info.steps - taken) break;
   }
@@ -60,13 +71,13 @@ static int are_finite(const float *values, uint64_t count) {
 
 static void test_samples(subject *s) {
   const size_t bytes = s->elements * sizeof(float), image = bytes / s->info.images;
-  incache_sample_options options = {s->labels, 7, 0};
+  incache_sample_options options = options_of(s);
   incache_sampler *sampler = NULL;
   expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
   float *noise = latents_of(s, sampler), *first = finish(s, sampler);
   expect(are_finite(noise, s->elements) && are_finite(first, s->elements), "latents are numbers");
   expect(memcmp(noise, first, bytes) != 0, "steps change the latents");
-  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "steps have been taken; expected a restart");
+  expect_refused(incache_sampler_step(sampler, NULL, NULL), INCACHE_BAD_ARGUMENT, "steps have been taken; expected a restart");
 
   expect_ok(incache_sampler_restart(sampler, &options), "restart");
   float *again = finish(s, sampler);
@@ -88,7 +99,7 @@ static void test_samples(subject *s) {
   incache_sampler *second = NULL;
   options.first_image = 0;
   expect_ok(incache_sampler_create(s->device, s->model, &options, &second), "create");
-  expect_ok(incache_sampler_step(sampler, NULL), "step");
+  expect_ok(incache_sampler_step(sampler, NULL, NULL), "step");
   float *beside = finish(s, second);
   expect(memcmp(first, beside, bytes) == 0, "samplers of one model do not disturb each other");
   incache_sampler_destroy(second);
@@ -102,7 +113,7 @@ static uint64_t picture_bytes(const subject *s) {
 
 /* Latents of one channel are the picture: each byte is the nearest one. */
 static void test_pictures(subject *s) {
-  const incache_sample_options options = {s->labels, 7, 0};
+  const incache_sample_options options = options_of(s);
   const uint64_t bytes = picture_bytes(s);
   incache_sampler *sampler = NULL;
   incache_cancellation *cancellation = NULL;
@@ -112,13 +123,14 @@ static void test_pictures(subject *s) {
   float *latents = finish(s, sampler);
   uint8_t *pictures = allocate(bytes);
   memset(pictures, 77, bytes);
-  expect_refused(incache_sampler_images(NULL, pictures, bytes), INCACHE_BAD_ARGUMENT, "sampler is null");
-  expect_refused(incache_sampler_images(sampler, NULL, bytes), INCACHE_BAD_ARGUMENT, "images is null");
-  expect_refused(incache_sampler_images(sampler, pictures, bytes + 1), INCACHE_BAD_ARGUMENT, "bytes is ");
+  expect_refused(incache_sampler_images(NULL, NULL, pictures, bytes), INCACHE_BAD_ARGUMENT, "sampler is null");
+  expect_refused(incache_sampler_images(sampler, NULL, NULL, bytes), INCACHE_BAD_ARGUMENT, "images is null");
+  expect_refused(incache_sampler_images(sampler, NULL, pictures, bytes + 1), INCACHE_BAD_ARGUMENT, "bytes is ");
   incache_cancellation_cancel(cancellation);
-  expect_refused(incache_sampler_images_cancellable(sampler, cancellation, pictures, bytes), INCACHE_CANCELLED, "the run was cancelled");
+  const incache_run_options cancelled = {.size = sizeof cancelled, .cancellation = cancellation};
+  expect_refused(incache_sampler_images(sampler, &cancelled, pictures, bytes), INCACHE_CANCELLED, "the run was cancelled");
   for (uint64_t i = 0; i < bytes; i++) expect(pictures[i] == 77, "a failed call fills nothing in");
-  expect_ok(incache_sampler_images(sampler, pictures, bytes), "and may be repeated");
+  expect_ok(incache_sampler_images(sampler, NULL, pictures, bytes), "and may be repeated");
   for (uint64_t i = 0; i < bytes; i++) {
     const double wanted = (fmin(fmax((double)latents[i], -1), 1) + 1) * 127.5;
     expect(fabs(pictures[i] - wanted) <= 0.5, "the nearest byte");
@@ -130,69 +142,103 @@ static void test_pictures(subject *s) {
 
 static void test_lifetimes(const char *path) {
   subject s = open_subject(path);
-  const incache_sample_options options = {s.labels, 7, 0};
+  const incache_sample_options options = options_of(&s);
   incache_sampler *sampler = NULL;
   expect_ok(incache_sampler_create(s.device, s.model, &options, &sampler), "create");
   incache_model_destroy(s.model);
   incache_device_close(s.device);
-  expect_ok(incache_sampler_step(sampler, NULL), "a sampler keeps its model and its device");
+  expect_ok(incache_sampler_step(sampler, NULL, NULL), "a sampler keeps its model and its device");
   incache_sampler_destroy(sampler);
   free(s.labels);
 }
 
 static void test_options(subject *s) {
-  incache_sample_options options = {s->labels, 7, 0};
+  incache_sample_options options = options_of(s);
   incache_sampler *sampler = NULL;
   float value;
   char part[64];
   expect_refused(incache_sampler_create(NULL, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "device is null");
   expect_refused(incache_sampler_create(s->device, s->model, NULL, &sampler), INCACHE_BAD_ARGUMENT, "options is null");
   expect_refused(incache_sampler_create(s->device, s->model, &options, NULL), INCACHE_BAD_ARGUMENT, "sampler is null");
-  options.labels = NULL;
-  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "options.labels is null");
-  options.labels = s->labels, options.seed = (uint64_t)1 << 53;
+  options.inputs = NULL;
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "options.inputs is null");
+  options.inputs = &s->input, options.seed = (uint64_t)1 << 53;
   expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, "expected one below 2^53");
   options.seed = 7, options.first_image = UINT32_MAX - s->info.images + 1;
   expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "the last places that there are");
   incache_sampler_destroy(sampler);
   sampler = NULL, options.first_image = 0;
-  const uint32_t last = s->info.images - 1, kept = s->labels[last];
-  s->labels[last] = s->info.classes + 1;
-  snprintf(part, sizeof part, "labels[%u] is %u; expected 0 to %u", last, s->info.classes + 1, s->info.classes);
-  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_ARGUMENT, part);
+  const uint32_t last = s->info.images - 1;
+  const int32_t kept = s->labels[last];
+  s->labels[last] = s->most + 1;
+  snprintf(part, sizeof part, "labels[%u] is %d; expected 0 to %d", last, s->most + 1, s->most);
+  expect_refused(incache_sampler_create(s->device, s->model, &options, &sampler), INCACHE_BAD_VALUE, part);
   expect(!sampler, "a sampler that is refused fills nothing in");
   s->labels[last] = kept;
   expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
-  s->labels[last] = UINT32_MAX;
-  expect_refused(incache_sampler_restart(sampler, &options), INCACHE_BAD_ARGUMENT, "is 4294967295; expected 0 to");
+  s->labels[last] = -1;
+  expect_refused(incache_sampler_restart(sampler, &options), INCACHE_BAD_VALUE, "is -1; expected 0 to");
   s->labels[last] = kept;
   expect_refused(incache_sampler_latents(sampler, NULL, s->elements), INCACHE_BAD_ARGUMENT, "latents is null");
   expect_refused(incache_sampler_latents(sampler, &value, 1 + s->elements), INCACHE_BAD_ARGUMENT, "elements is ");
   expect_refused(incache_model_describe(s->model, NULL), INCACHE_BAD_ARGUMENT, "info is null");
-  expect_ok(incache_sampler_step(sampler, NULL), "what was refused has changed nothing");
+  expect_ok(incache_sampler_step(sampler, NULL, NULL), "what was refused has changed nothing");
   incache_sampler_destroy(sampler);
 }
 
 /* A step that was ended early cannot be taken again: only a restart goes on. */
 static void test_cancellation(subject *s) {
-  const incache_sample_options options = {s->labels, 7, 0};
+  const incache_sample_options options = options_of(s);
   incache_cancellation *cancellation = NULL;
   incache_sampler *sampler = NULL;
   uint32_t remaining = 99;
   expect_ok(incache_cancellation_create(&cancellation), "cancellation");
+  const incache_run_options run = {.size = sizeof run, .cancellation = cancellation};
   expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
-  expect_ok(incache_sampler_step_cancellable(sampler, cancellation, &remaining), "a step that nobody cancels");
+  expect_ok(incache_sampler_step(sampler, &run, &remaining), "a step that nobody cancels");
   expect(remaining == s->info.steps - 1, "a step less remains");
   incache_cancellation_cancel(cancellation);
-  expect_refused(incache_sampler_step_cancellable(sampler, cancellation, &remaining), INCACHE_CANCELLED, "the run was cancelled");
+  expect_refused(incache_sampler_step(sampler, &run, &remaining), INCACHE_CANCELLED, "the run was cancelled");
   expect(remaining == s->info.steps - 1, "a failed step fills nothing in");
-  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "step 1 has failed; expected a restart");
+  expect_refused(incache_sampler_step(sampler, NULL, NULL), INCACHE_BAD_ARGUMENT, "step 1 has failed; expected a restart");
   expect_ok(incache_sampler_restart(sampler, &options), "restart");
-  expect_refused(incache_sampler_step_cancellable(sampler, cancellation, NULL), INCACHE_CANCELLED, "the run was cancelled");
+  expect_refused(incache_sampler_step(sampler, &run, NULL), INCACHE_CANCELLED, "the run was cancelled");
   expect_ok(incache_sampler_restart(sampler, &options), "restart");
   free(finish(s, sampler));
   incache_sampler_destroy(sampler);
   incache_cancellation_destroy(cancellation);
+}
+
+typedef struct watched {
+  uint64_t calls, last, total, stop_at;
+} watched;
+
+static int watch(void *user, uint64_t done, uint64_t total) {
+  watched *w = user;
+  expect(done > w->last && done <= total && (w->total == 0 || w->total == total), "progress grows up to a total that stays");
+  w->calls++, w->last = done, w->total = total;
+  return done == w->stop_at;
+}
+
+/* The caller hears of every operation, and may end the call then. */
+static void test_progress(subject *s) {
+  const incache_sample_options options = options_of(s);
+  watched all = {0}, some = {.stop_at = 3}, pictures = {0};
+  const incache_run_options run = {.size = sizeof run, .progress = watch, .user = &all};
+  const incache_run_options stopped = {.size = sizeof stopped, .progress = watch, .user = &some};
+  const incache_run_options drawn = {.size = sizeof drawn, .progress = watch, .user = &pictures};
+  incache_sampler *sampler = NULL;
+  expect_ok(incache_sampler_create(s->device, s->model, &options, &sampler), "create");
+  expect_ok(incache_sampler_step(sampler, &run, NULL), "step");
+  expect(all.calls == all.total && all.last == all.total && all.total > 3, "a call an operation");
+  uint8_t *bytes = allocate(picture_bytes(s));
+  expect_ok(incache_sampler_images(sampler, &drawn, bytes, picture_bytes(s)), "pictures");
+  expect(pictures.calls == pictures.total && pictures.total == s->info.images, "a call an image");
+  expect_refused(incache_sampler_step(sampler, &stopped, NULL), INCACHE_CANCELLED, "the run was cancelled by its progress");
+  expect(some.calls == 3, "and none after it has said so");
+  expect_refused(incache_sampler_step(sampler, NULL, NULL), INCACHE_BAD_ARGUMENT, "expected a restart");
+  incache_sampler_destroy(sampler);
+  free(bytes);
 }
 
 /* The coefficient of x in the second step of test/data/tiny.incache. */
@@ -209,14 +255,15 @@ static void test_overflow(subject *s, const char *path) {
     return;
   }
   memcpy(at, OVERFLOWING, sizeof OVERFLOWING - 1);
-  const incache_sample_options options = {s->labels, 7, 5};
+  incache_sample_options options = options_of(s);
+  options.first_image = 5;
   incache_model *model = NULL;
   incache_sampler *sampler = NULL;
   expect_ok(incache_model_parse(bytes, length, &model), "the changed file");
   expect_ok(incache_sampler_create(s->device, model, &options, &sampler), "create");
-  expect_ok(incache_sampler_step(sampler, NULL), "the first step");
-  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_NOT_FINITE, "values stopped being finite at step 1 of 3, image 5");
-  expect_refused(incache_sampler_step(sampler, NULL), INCACHE_BAD_ARGUMENT, "expected a restart");
+  expect_ok(incache_sampler_step(sampler, NULL, NULL), "the first step");
+  expect_refused(incache_sampler_step(sampler, NULL, NULL), INCACHE_NOT_FINITE, "values stopped being finite at step 1 of 3, image 5");
+  expect_refused(incache_sampler_step(sampler, NULL, NULL), INCACHE_BAD_ARGUMENT, "expected a restart");
   incache_sampler_destroy(sampler);
   incache_model_destroy(model);
   free(bytes);
@@ -237,18 +284,18 @@ static void test_truncations(const char *bytes, size_t length, size_t header) {
 
 /* One byte of the header changed: refused, or a model that samples or is refused. */
 static void test_changes(subject *s, char *bytes, size_t length, size_t header) {
-  const incache_sample_options options = {s->labels, 7, 0};
+  const incache_sample_options options = options_of(s);
   for (int i = 0; i < CHANGES; i++) {
     char *const at = bytes + random_below((uint32_t)header), kept = *at;
     incache_model *model = NULL;
-    incache_model_info info;
+    incache_model_info info = {.size = sizeof info};
     incache_sampler *sampler = NULL;
     *at = (char)random_below(256);
     const incache_status status = incache_model_parse(bytes, length, &model);
     expect(status == INCACHE_OK || (!model && *incache_last_error()), "a changed file is refused or is one");
     if (model && incache_model_describe(model, &info) == INCACHE_OK && info.images == s->info.images &&
         incache_sampler_create(s->device, model, &options, &sampler) == INCACHE_OK)
-      incache_sampler_step(sampler, NULL);
+      incache_sampler_step(sampler, NULL, NULL);
     incache_sampler_destroy(sampler);
     incache_model_destroy(model);
     *at = kept;
@@ -280,6 +327,7 @@ int main(int count, char **arguments) {
   test_pictures(&s);
   test_options(&s);
   test_cancellation(&s);
+  test_progress(&s);
   test_overflow(&s, arguments[1]);
   test_damage(&s, arguments[1]);
   close_subject(&s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "expect.h"
+#include "operation.h"
 #include "tensors.h"
 
 /* Fits no panel, no strip and no vector. */
@@ -27,11 +28,16 @@ static incache_plan *parsed_linear(void) {
 
 static incache_plan *created_linear(void) {
   const incache_buffer_info buffers[] = {
-      {"x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS},
-      {"w", INCACHE_WEIGHT, INCACHE_F32, OUTPUTS, INPUTS},
-      {"y", INCACHE_OUTPUT, INCACHE_F32, ROWS, OUTPUTS},
+      BUFFER("x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS),
+      BUFFER("w", INCACHE_WEIGHT, INCACHE_F32, OUTPUTS, INPUTS),
+      BUFFER("y", INCACHE_OUTPUT, INCACHE_F32, ROWS, OUTPUTS),
   };
-  const incache_op op = {.op = "linear", .layer = "l", .x = whole(0, ROWS, INPUTS), .weight = whole(1, OUTPUTS, INPUTS), .out = whole(2, ROWS, OUTPUTS)};
+  operation o = {.op = "linear", .layer = "l"};
+  set_text(&o, "epilogue", "none");
+  operand(&o, "x", 0, ROWS, INPUTS);
+  operand(&o, "weight", 1, OUTPUTS, INPUTS);
+  operand(&o, "out", 2, ROWS, OUTPUTS);
+  const incache_op op = as_op(&o);
   incache_plan *plan = NULL;
   expect_ok(incache_plan_create("one", buffers, 3, &op, 1, &plan), "create");
   return plan;
@@ -74,7 +80,7 @@ static linear make_linear(incache_device *device, incache_plan *plan, incache_ty
   expect_ok(incache_buffer_create(device, ROWS, OUTPUTS, INCACHE_F32, &l.y), "y");
   fill(l.x, ROWS * INPUTS, 0);
   poison(l.y, ROWS * OUTPUTS);
-  const incache_binding bindings[] = {{"x", l.x}, {"y", l.y}};
+  const incache_binding bindings[] = {BINDING("x", l.x), BINDING("y", l.y)};
   expect_ok(incache_executable_create(device, plan, l.weights, bindings, 2, &l.executable), "bind");
   return l;
 }
@@ -98,7 +104,7 @@ static void destroy(linear *l, int which) {
 
 static void run_and_check(linear *l) {
   float y[ROWS * OUTPUTS];
-  expect_ok(incache_executable_run(l->executable), "run");
+  expect_ok(incache_executable_run(l->executable, NULL), "run");
   expect_ok(incache_buffer_read(l->y, y, INCACHE_F32, ROWS * OUTPUTS), "read");
   check_product(y);
 }
@@ -137,8 +143,8 @@ static void test_lifetimes(void) {
 
 static void test_description(void) {
   incache_plan *plan = created_linear();
-  incache_buffer_info info;
-  incache_cost cost;
+  incache_buffer_info info = {.size = sizeof info};
+  incache_cost cost = {.size = sizeof cost};
   expect(incache_plan_buffers(plan) == 3, "three buffers");
   expect_ok(incache_plan_buffer(plan, 2, &info), "buffer");
   expect(strcmp(info.name, "y") == 0 && info.role == INCACHE_OUTPUT && info.type == INCACHE_F32, "y is an output of float32");
@@ -153,10 +159,14 @@ static void test_description(void) {
 /* Of a table only the rows that are asked for move. */
 static void test_table_cost(void) {
   const incache_buffer_info buffers[] = {
-      {"table", INCACHE_STATE, INCACHE_F32, 100, 7}, {"index", INCACHE_INPUT, INCACHE_I32, 3, 1}, {"out", INCACHE_OUTPUT, INCACHE_F32, 3, 7}};
-  const incache_op op = {.op = "gatherRows", .table = whole(0, 100, 7), .index = whole(1, 3, 1), .out = whole(2, 3, 7)};
+      BUFFER("table", INCACHE_STATE, INCACHE_F32, 100, 7), BUFFER("index", INCACHE_INPUT, INCACHE_I32, 3, 1), BUFFER("out", INCACHE_OUTPUT, INCACHE_F32, 3, 7)};
+  operation o = {.op = "gatherRows"};
+  operand(&o, "table", 0, 100, 7);
+  operand(&o, "index", 1, 3, 1);
+  operand(&o, "out", 2, 3, 7);
+  const incache_op op = as_op(&o);
   incache_plan *plan = NULL;
-  incache_cost cost;
+  incache_cost cost = {.size = sizeof cost};
   expect_ok(incache_plan_create("gather", buffers, 3, &op, 1, &plan), "create");
   expect_ok(incache_plan_cost(plan, &cost), "cost");
   expect(cost.bytes == 4 * (3 * 7 + 3 + 3 * 7), "three rows of the table are read");
@@ -166,15 +176,20 @@ static void test_table_cost(void) {
 /* Three SiLUs through two temporaries, of which each is alive beside the other. */
 static void test_arena(void) {
   const incache_buffer_info buffers[] = {
-      {"x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS},
-      {"a", INCACHE_TEMPORARY, INCACHE_F32, ROWS, INPUTS},
-      {"b", INCACHE_TEMPORARY, INCACHE_BF16, ROWS, INPUTS},
-      {"y", INCACHE_OUTPUT, INCACHE_F32, ROWS, INPUTS},
+      BUFFER("x", INCACHE_INPUT, INCACHE_F32, ROWS, INPUTS),
+      BUFFER("a", INCACHE_TEMPORARY, INCACHE_F32, ROWS, INPUTS),
+      BUFFER("b", INCACHE_TEMPORARY, INCACHE_BF16, ROWS, INPUTS),
+      BUFFER("y", INCACHE_OUTPUT, INCACHE_F32, ROWS, INPUTS),
   };
+  operation silus[3] = {{.op = "silu"}, {.op = "silu"}, {.op = "silu"}};
   incache_op ops[3];
-  for (uint64_t i = 0; i < 3; i++) ops[i] = (incache_op){.op = "silu", .x = whole(i, ROWS, INPUTS), .out = whole(i + 1, ROWS, INPUTS)};
+  for (uint64_t i = 0; i < 3; i++) {
+    operand(&silus[i], "x", i, ROWS, INPUTS);
+    operand(&silus[i], "out", i + 1, ROWS, INPUTS);
+    ops[i] = as_op(&silus[i]);
+  }
   incache_plan *plan = NULL;
-  incache_cost cost;
+  incache_cost cost = {.size = sizeof cost};
   expect_ok(incache_plan_create(NULL, buffers, 4, ops, 3, &plan), "create");
   expect_ok(incache_plan_cost(plan, &cost), "cost");
   const uint64_t a = (ROWS * INPUTS * 4 + 63) / 64 * 64, b = (ROWS * INPUTS * 2 + 63) / 64 * 64;
@@ -187,12 +202,18 @@ static void test_arena(void) {
 
 static incache_plan *biased_linear(uint64_t inputs, uint64_t outputs) {
   const incache_buffer_info buffers[] = {
-      {"x", INCACHE_INPUT, INCACHE_F32, 1, inputs},
-      {"w", INCACHE_WEIGHT, INCACHE_F32, outputs, inputs},
-      {"bias", INCACHE_WEIGHT, INCACHE_F32, 1, outputs},
-      {"y", INCACHE_OUTPUT, INCACHE_F32, 1, outputs},
+      BUFFER("x", INCACHE_INPUT, INCACHE_F32, 1, inputs),
+      BUFFER("w", INCACHE_WEIGHT, INCACHE_F32, outputs, inputs),
+      BUFFER("bias", INCACHE_WEIGHT, INCACHE_F32, 1, outputs),
+      BUFFER("y", INCACHE_OUTPUT, INCACHE_F32, 1, outputs),
   };
-  const incache_op op = {.op = "linear", .x = whole(0, 1, inputs), .weight = whole(1, outputs, inputs), .bias = whole(2, 1, outputs), .out = whole(3, 1, outputs)};
+  operation o = {.op = "linear"};
+  set_text(&o, "epilogue", "none");
+  operand(&o, "x", 0, 1, inputs);
+  operand(&o, "weight", 1, outputs, inputs);
+  operand(&o, "bias", 2, 1, outputs);
+  operand(&o, "out", 3, 1, outputs);
+  const incache_op op = as_op(&o);
   incache_plan *plan = NULL;
   expect_ok(incache_plan_create("biased", buffers, 4, &op, 1, &plan), "create");
   return plan;
@@ -216,7 +237,7 @@ static void test_shared_names(void) {
   expect(place == 2, "the larger bias is missing");
   expect_ok(incache_buffer_create(device, 1, 3, INCACHE_F32, &x), "x");
   expect_ok(incache_buffer_create(device, 1, 5000, INCACHE_F32, &y), "y");
-  const incache_binding bindings[] = {{"x", x}, {"y", y}};
+  const incache_binding bindings[] = {BINDING("x", x), BINDING("y", y)};
   expect_refused(incache_executable_create(device, large, weights, bindings, 2, &executable), INCACHE_BAD_ARGUMENT,
                  "weight 'bias' of 1 x 5000 has not been loaded");
   expect_ok(incache_weights_release(weights, "bia"), "release");

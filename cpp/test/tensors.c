@@ -5,11 +5,6 @@
 
 #include "expect.h"
 
-incache_view whole(uint64_t buffer, uint64_t rows, uint64_t columns) {
-  const incache_view view = {buffer, 0, rows, 0, columns};
-  return view;
-}
-
 /* number(first), number(first + 1), ... as elements of the type; each is exact in all of them. */
 static void *numbers(uint64_t count, uint64_t first, incache_type type) {
   void *memory = allocate(count * 4);
@@ -28,7 +23,7 @@ static void *numbers(uint64_t count, uint64_t first, incache_type type) {
 }
 
 void load_weight(incache_weights *weights, const incache_plan *plan, uint64_t place, incache_type type) {
-  incache_buffer_info info;
+  incache_buffer_info info = {.size = sizeof info};
   expect_ok(incache_plan_buffer(plan, place, &info), "buffer");
   void *data = numbers(info.rows * info.columns, 3 + 11 * place, type);
   expect_ok(incache_weights_load(weights, plan, place, data, type, info.rows * info.columns), "load");

@@ -1,11 +1,12 @@
-/* The tensors of a test: views, numbers of a tensor's own, and NaN where an output is to be written. */
+/* The tensors of a test: buffers, numbers of a tensor's own, and NaN where an output is to be written. */
 #ifndef INCACHE_TEST_TENSORS_H
 #define INCACHE_TEST_TENSORS_H
 
 #include "incache.h"
 
-/** The whole of a buffer. */
-incache_view whole(uint64_t buffer, uint64_t rows, uint64_t columns);
+#define BUFFER(name, role, type, rows, columns) ((incache_buffer_info){sizeof(incache_buffer_info), name, role, type, rows, columns})
+#define BINDING(name, buffer) ((incache_binding){sizeof(incache_binding), name, buffer})
+
 /** Loads the weight at this place of the plan with number(3 + 11 * place) and those that follow, given as elements of the type. */
 void load_weight(incache_weights *weights, const incache_plan *plan, uint64_t place, incache_type type);
 /** Writes number(first), number(first + 1), ... to a buffer of float32. */

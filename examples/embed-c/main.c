@@ -52,28 +52,36 @@ static uint64_t parse_seed(const char *text) {
   return seed;
 }
 
+/* How far the step under way is, in percent. */
+static int tell(void *remaining, uint64_t done, uint64_t total) {
+  fprintf(stderr, "\r%u steps left, this one %3u %%", *(uint32_t *)remaining, (unsigned)(100 * done / total));
+  return 0;
+}
+
 /* A batch, one class after the other: its latents and its pictures. */
-static void sample(const incache_model *model, const incache_model_info *info, uint64_t seed, float *latents, size_t elements,
+static void sample(const incache_model *model, const incache_model_info *info, const incache_input_info *labels, uint64_t seed, float *latents, size_t elements,
                    uint8_t *pictures, size_t bytes) {
   incache_device *device = NULL;
   incache_sampler *sampler = NULL;
-  uint32_t *labels = allocate(info->images * sizeof *labels), remaining = info->steps;
-  for (uint32_t i = 0; i < info->images; i++) labels[i] = i % info->classes;
-  const incache_sample_options options = {.labels = labels, .seed = seed};
+  uint32_t remaining = info->steps;
+  int32_t *values = allocate(info->images * sizeof *values);
+  for (uint32_t i = 0; i < info->images; i++) values[i] = (int32_t)i % labels->most;
+  const incache_input input = {.size = sizeof input, .name = labels->name, .type = labels->type, .data = values, .elements = info->images};
+  const incache_sample_options options = {.size = sizeof options, .inputs = &input, .input_count = 1, .seed = seed};
+  const incache_run_options run = {.size = sizeof run, .progress = tell, .user = &remaining};
 
   require(incache_device_open(NULL, NULL, &device), "device");
   require(incache_sampler_create(device, model, &options, &sampler), "sampler");
   while (remaining > 0) {
-    require(incache_sampler_step(sampler, &remaining), "step");
-    fprintf(stderr, "\r%u of %u steps", info->steps - remaining, info->steps);
+    require(incache_sampler_step(sampler, &run, &remaining), "step");
   }
-  fprintf(stderr, " on %u threads, %s\n", incache_device_threads(device), incache_device_instruction_set(device));
+  fprintf(stderr, "\n%u steps on %u threads, %s\n", info->steps, incache_device_threads(device), incache_device_instruction_set(device));
   require(incache_sampler_latents(sampler, latents, elements), "latents");
-  require(incache_sampler_images(sampler, pictures, bytes), "pictures");
+  require(incache_sampler_images(sampler, NULL, pictures, bytes), "pictures");
 
   incache_sampler_destroy(sampler);
   incache_device_close(device);
-  free(labels);
+  free(values);
 }
 
 int main(int count, char **arguments) {
@@ -83,9 +91,12 @@ int main(int count, char **arguments) {
   if (incache_abi_version() != INCACHE_ABI_VERSION) fail("libincache", "it is of another version than incache.h");
 
   incache_model *model = NULL;
-  incache_model_info info;
+  incache_model_info info = {.size = sizeof info};
+  incache_input_info labels = {.size = sizeof labels};
   require(incache_model_open(arguments[1], &model), "model");
   require(incache_model_describe(model, &info), "model");
+  require(incache_model_input(model, 0, &labels), "model");
+  if (incache_model_inputs(model) != 1 || strcmp(labels.name, "labels") != 0) fail(arguments[1], "expected a model of labels");
   if (info.picture_channels == 0) fail(arguments[1], "expected a model of pictures; export it with its autoencoder");
   if (mkdir(folder, 0777) != 0 && errno != EEXIST) fail(folder, strerror(errno));
 
@@ -93,7 +104,7 @@ int main(int count, char **arguments) {
   const size_t image = (size_t)info.picture_channels * info.picture_height * info.picture_width;
   float *latents = allocate(elements * sizeof *latents);
   uint8_t *pictures = allocate(info.images * image);
-  sample(model, &info, seed, latents, elements, pictures, info.images * image);
+  sample(model, &info, &labels, seed, latents, elements, pictures, info.images * image);
   for (uint32_t i = 0; i < info.images; i++) write_image(folder, i, pictures + i * image, &info);
   write_file(folder, "latents.f32", "", latents, elements * sizeof *latents);
   printf("%u images of %u x %u: %s\n", info.images, info.picture_width, info.picture_height, info.name);

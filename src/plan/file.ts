@@ -1,7 +1,7 @@
 /** The file form of a plan: JSON with a version, which loads back to the identical plan or is refused. */
 import { FormatError, type IncacheError, PlanError } from '../errors.js';
 import { type Field, isOptional } from './fields.js';
-import { OP_NAMES, type Op, schemaOf } from './schema.js';
+import { OP_NAMES, type Op, type OpName, schemaOf } from './schema.js';
 import {
   FLOAT_TYPES,
   type Plan,
@@ -52,10 +52,13 @@ function parseJson(text: string): unknown {
 
 const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
 const TYPES = [...FLOAT_TYPES, ...ROW_SCALED_TYPES, 'i32'] as const;
+const BUFFER_FIELDS = ['name', 'role', 'type', 'rows', 'columns'];
+const STEP_FIELDS = ['layer', 'op'];
+const VIEW_FIELDS = ['buffer', 'row', 'rows', 'column', 'columns'];
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;
-  const { name, role, type, rows, columns } = record(value, what);
+  const { name, role, type, rows, columns } = only(record(value, what), BUFFER_FIELDS, what, 'a buffer');
   return {
     name: string(name, `${what}.name`),
     role: oneOf(role, ROLES, `${what}.role`),
@@ -67,27 +70,25 @@ function parseBuffer(value: unknown, id: number): PlanBuffer {
 
 function parseStep(value: unknown, place: number): PlanStep {
   const what = `ops[${place}]`;
-  const { layer, op } = record(value, what);
+  const { layer, op } = only(record(value, what), STEP_FIELDS, what, 'an operation');
   return { layer: string(layer, `${what}.layer`), op: parseOp(record(op, `${what}.op`), what) };
 }
 
 function parseOp(value: Record<string, unknown>, where: string): Op {
   const name = oneOf(value.op, OP_NAMES, `${where}.op`);
   const { fields } = schemaOf(name);
-  for (const field of Object.keys(value))
-    if (field !== 'op' && !Object.hasOwn(fields, field))
-      throw new FormatError(`${where}: unknown field '${field}'`);
+  only(value, ['op', ...Object.keys(fields)], where, name);
   const op: Record<string, unknown> = { op: name };
   // In the order of the file, so that a plan and its copy print and serialise alike.
   for (const [field, given] of Object.entries(value))
-    if (field !== 'op') op[field] = parseField(given, fields[field]!, `${where}.${field}`);
+    if (field !== 'op') op[field] = parseField(given, fields[field]!, `${where}.${field}`, name);
   for (const [field, kind] of Object.entries(fields))
     if (!isOptional(kind) && !Object.hasOwn(op, field))
-      throw new FormatError(`${where}: '${field}' is missing`);
+      throw new FormatError(`not a plan: ${where}.${field} is missing`);
   return op as unknown as Op;
 }
 
-function parseField(value: unknown, field: Field, what: string): unknown {
+function parseField(value: unknown, field: Field, what: string, op: OpName): unknown {
   switch (field.kind) {
     case 'read':
     case 'write':
@@ -99,17 +100,21 @@ function parseField(value: unknown, field: Field, what: string): unknown {
       return typeof field.choices[0] === 'string' ? string(value, what) : number(value, what);
     case 'list':
       return list(value, what).map((given, i) => {
-        const item = record(given, `${what}[${i}]`);
-        const fields = Object.entries(field.items[i] ?? field.items.at(-1)!);
+        const where = `${what}[${i}]`;
+        const kinds = field.items[i] ?? field.items.at(-1)!;
+        const item = only(record(given, where), Object.keys(kinds), where, op);
         return Object.fromEntries(
-          fields.map(([name, kind]) => [name, parseField(item[name], kind, `${what}[${i}].${name}`)]),
+          Object.entries(kinds).map(([name, kind]) => [
+            name,
+            parseField(item[name], kind, `${where}.${name}`, op),
+          ]),
         );
       });
   }
 }
 
 function parseView(value: unknown, what: string): View {
-  const view = record(value, what);
+  const view = only(record(value, what), VIEW_FIELDS, what, 'a view');
   const field = (name: string) => number(view[name], `${what}.${name}`);
   return {
     buffer: field('buffer'),
@@ -123,6 +128,19 @@ function parseView(value: unknown, what: string): View {
 function record(value: unknown, what: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(what, 'an object');
   return value as Record<string, unknown>;
+}
+
+/** Refuses an object with other fields than those known, in the words of `incache_plan_parse`. */
+function only(
+  object: Record<string, unknown>,
+  known: readonly string[],
+  what: string,
+  owner: string,
+): Record<string, unknown> {
+  const other = Object.keys(object).find((name) => !known.includes(name));
+  if (other !== undefined)
+    throw new FormatError(`not a plan: ${what}.${other} is a field that ${owner} does not have`);
+  return object;
 }
 
 function list(value: unknown, what: string): unknown[] {

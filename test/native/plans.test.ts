@@ -57,13 +57,12 @@ function mutate(file: { buffers: unknown[]; ops: unknown[] }, random: Random): v
 /** What a refusal is about: the operation, the buffer, and the operand or attribute of it. */
 function subject(message: string): string {
   const [, place, name = ''] =
-    /: (op \d+) \(.*?\): (?:'.*' is |expected exactly |unknown )?([\w[\]]+(?:\.\w+)?)/.exec(message) ??
+    /: (op \d+) \(.*?\): (?:'.*' is |expected exactly )?([\w[\]]+(?:\.\w+)?)/.exec(message) ??
     /: (buffer \d+) \(/.exec(message) ??
     /((?:ops|buffers)\[\d+\])(?:\.op)?(?:\.((?:\w+\[\d+\]\.)?\w+(?:\[\d+\])?))?/.exec(message) ??
     [];
-  const missing = /unknown field '(.*)'|: '(\w+)' is missing/.exec(message);
   if (place?.startsWith('buffer')) return place.replace(/\W+/g, ' ').replace('buffers', 'buffer').trim();
-  return `${(place ?? message).replace(/(op|buffer)s?[ [](\d+)\]?/, '$1 $2')} ${missing?.[1] ?? missing?.[2] ?? name}`;
+  return `${(place ?? message).replace(/(op|buffer)s?[ [](\d+)\]?/, '$1 $2')} ${name}`;
 }
 
 const refusal = (read: () => unknown): string | undefined => {

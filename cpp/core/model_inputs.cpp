@@ -1,0 +1,89 @@
+#include "model_inputs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "given.h"
+
+namespace incache {
+namespace {
+
+template <class T>
+uint32_t wordOf(T value) {
+  uint32_t word;
+  static_assert(sizeof word == sizeof value, "elements of 32 bits");
+  std::memcpy(&word, &value, sizeof word);
+  return word;
+}
+
+// Throws an Error that names the first value that is not good.
+template <class T, class Good>
+void requireValues(const std::string &name, const T *values, uint64_t count, const std::string &expected, Good isGood) {
+  const T *const bad = std::find_if_not(values, values + count, isGood);
+  if (bad != values + count)
+    throw Error(INCACHE_BAD_VALUE, name + "[" + std::to_string(bad - values) + "] is " + numberText(static_cast<double>(*bad)) + "; expected " + expected);
+}
+
+std::vector<uint32_t> take(const Model &model, const ModelInput &input, const incache_input &given) {
+  const uint64_t groups = static_cast<uint64_t>(model.groups(input)), group = static_cast<uint64_t>(input.group());
+  requireGiven(input.name + ".data", given.data);
+  if (given.type != input.type)
+    throw Error(INCACHE_BAD_ARGUMENT, input.name + ".type is " + std::to_string(given.type) + "; expected " +
+                                          (input.type == INCACHE_I32 ? "INCACHE_I32" : "INCACHE_F32"));
+  if (given.elements != groups * group)
+    throw Error(INCACHE_BAD_ARGUMENT, input.name + ".elements is " + std::to_string(given.elements) + "; expected " + std::to_string(groups * group) +
+                                          ", " + std::to_string(groups) + " x " + std::to_string(input.rows) + " x " + std::to_string(input.columns));
+  if (input.type == INCACHE_I32)
+    requireValues(input.name, static_cast<const int32_t *>(given.data), given.elements,
+                  std::to_string(input.least) + " to " + std::to_string(input.most),
+                  [&](int32_t value) { return value >= input.least && value <= input.most; });
+  else
+    requireValues(input.name, static_cast<const float *>(given.data), given.elements, "finite numbers", [](float value) { return std::isfinite(value); });
+  std::vector<uint32_t> values(given.elements);
+  std::memcpy(values.data(), given.data, values.size() * sizeof values[0]);
+  if (model.guided && input.unconditional) {
+    const double value = *input.unconditional;
+    values.resize(values.size() + group, input.type == INCACHE_I32 ? wordOf(static_cast<int32_t>(value)) : wordOf(static_cast<float>(value)));
+  }
+  return values;
+}
+
+std::string namesOf(const Model &model) {
+  std::string names;
+  for (const ModelInput &input : model.inputs) names += (names.empty() ? "" : ", ") + input.name;
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+InputValues takeInputs(const Model &model, const std::vector<incache_input> &given) {
+  InputValues values(model.inputs.size());
+  for (const incache_input &each : given) {
+    requireGiven("the name of an input", each.name);
+    const auto input = std::find_if(model.inputs.begin(), model.inputs.end(), [&](const ModelInput &known) { return known.name == each.name; });
+    if (input == model.inputs.end())
+      throw Error(INCACHE_BAD_ARGUMENT, std::string("the model has no input '") + each.name + "'; it has " + namesOf(model));
+    std::vector<uint32_t> &place = values[static_cast<size_t>(input - model.inputs.begin())];
+    if (!place.empty()) throw Error(INCACHE_BAD_ARGUMENT, std::string("the input '") + each.name + "' is given twice");
+    place = take(model, *input, each);
+  }
+  for (size_t i = 0; i < values.size(); i++)
+    if (values[i].empty()) throw Error(INCACHE_BAD_ARGUMENT, "the input '" + model.inputs[i].name + "' is missing");
+  return values;
+}
+
+void writeInput(const Model &model, const ModelInput &input, const std::vector<uint32_t> &values, Buffer &buffer) {
+  const int64_t group = input.group(), groups = buffer.rows / input.rows;
+  // Sequences have the unconditional group once an image, the table of modulations once a step.
+  const int64_t period = groups == model.sequences() ? groups : model.labelRows;
+  std::vector<uint32_t> all;
+  all.reserve(static_cast<size_t>(groups * group));
+  for (int64_t place = 0; place < groups; place++) {
+    const auto from = values.begin() + std::min(place % period, model.images) * group;
+    all.insert(all.end(), from, from + group);
+  }
+  buffer.write(all.data(), input.type, all.size());
+}
+
+}  // namespace incache
