@@ -1,5 +1,5 @@
 /**
- * out = softmax(scale q k^T) v for each image and head, in one pass over blocks of keys with a running
+ * out = softmax(scale q k^T + bias + keyBias) v for each image and head, in one pass over blocks of keys with a running
  * maximum and sum. A tile of work is a block of queries of one head.
  *
  * Everything is transposed, so that nothing has to be: scores are K Q^T, eight queries a panel, which is
@@ -14,6 +14,7 @@
  *
  * The blocks of keys start at key 0 whatever the block of queries: the same bits for any tiling.
  */
+import { addBias, addKeyBias, maskLater } from './attentionBias';
 import { STRIP } from './control';
 import { exp } from './exp';
 import { fail } from './failure';
@@ -46,6 +47,14 @@ export class AttentionArguments {
   /** 0 when every key counts. */
   keyLengths: usize;
   keyLengthsStride: usize;
+  /** A row a head and query, 0 when there is none. */
+  bias: usize;
+  biasStride: usize;
+  /** A row an image, 0 when there is none. */
+  keyBias: usize;
+  keyBiasStride: usize;
+  /** Whether a query attends to no key after it. */
+  causal: i32;
   /** Queries of a tile of work, a multiple of a panel. */
   queryBlock: i32;
   queryBlocks: i32;
@@ -55,10 +64,11 @@ export function attention(a: AttentionArguments, tile: i32, scratch: usize): voi
   const block = tile % a.queryBlocks;
   const head = (tile / a.queryBlocks) % a.heads;
   const image = tile / (a.queryBlocks * a.heads);
-  const keys = keysOf(a, image);
+  let keys = keysOf(a, image);
   if (keys == 0) return;
   const first = block * a.queryBlock;
   const queries = min(a.queryBlock, a.queryLength - first);
+  if (a.causal != 0) keys = min(keys, first + queries);
   const queryRow = image * a.queryLength + first;
   const headOffset = (<usize>(head * a.headDim)) << 2;
 
@@ -73,7 +83,23 @@ export function attention(a: AttentionArguments, tile: i32, scratch: usize): voi
     const row = <usize>(image * a.keyLength + key);
     const k = a.k + row * a.kStride + headOffset;
     const v = a.v + row * a.vStride + headOffset;
-    attendBlock(a, k, v, min(KEY_BLOCK, keys - key), queries, q, o, state, keyStrips);
+    const place = (<usize>key) << 2;
+    const bias = a.bias == 0 ? 0 : a.bias + <usize>(head * a.queryLength + first) * a.biasStride + place;
+    const keyBias = a.keyBias == 0 ? 0 : a.keyBias + <usize>image * a.keyBiasStride + place;
+    attendBlock(
+      a,
+      k,
+      v,
+      min(KEY_BLOCK, keys - key),
+      bias,
+      keyBias,
+      first - key,
+      queries,
+      q,
+      o,
+      state,
+      keyStrips,
+    );
   }
   writeQueries(a, a.out + <usize>queryRow * a.outStride + headOffset, queries, o, state);
 }
@@ -122,12 +148,15 @@ function scalePanel(panel: usize, depth: i32, scale: f32): void {
   }
 }
 
-/** All queries against one block of keys. */
+/** All queries against one block of keys, the first of which comes `lead` places before the first query. */
 function attendBlock(
   a: AttentionArguments,
   k: usize,
   v: usize,
   keys: i32,
+  bias: usize,
+  keyBias: usize,
+  lead: i32,
   queries: i32,
   q: usize,
   o: usize,
@@ -141,9 +170,16 @@ function attendBlock(
   packStrips(k, a.kStride, 0, 0, keys, a.headDim, strip, keyStrips);
   packValues(v, a.vStride, keys, a.headDim, strip, valueStrips);
   for (let first = 0; first < queries; first += PANEL) {
-    multiplyStrips(keyStrips, keys, a.headDim, strip, q, scores, false);
-    softmaxStep(scores, keys, state, o, a.headDim);
-    multiplyStrips(valueStrips, a.headDim, keys, strip, scores, o, true);
+    // None of these queries attends to any of the keys where all of them come later.
+    if (a.causal == 0 || lead + first > -PANEL) {
+      multiplyStrips(keyStrips, keys, a.headDim, strip, q, scores, false);
+      if (bias != 0) addBias(scores, bias, a.biasStride, min(PANEL, queries - first), keys);
+      if (keyBias != 0) addKeyBias(scores, keyBias, keys);
+      if (a.causal != 0) maskLater(scores, keys, lead + first);
+      softmaxStep(scores, keys, state, o, a.headDim);
+      multiplyStrips(valueStrips, a.headDim, keys, strip, scores, o, true);
+    }
+    if (bias != 0) bias += <usize>PANEL * a.biasStride;
     q += (<usize>a.headDim) << 5;
     o += (<usize>a.headDim) << 5;
     state += STATE_BYTES;

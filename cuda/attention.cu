@@ -1,4 +1,4 @@
-// out = softmax(scale q k^T) v, for each image and head.
+// out = softmax(scale q k^T + bias + keyBias) v, for each image and head.
 #include "attention/exact.cuh"
 #include "attention/tensorCores.cuh"
 #include "attentionHopper.h"
@@ -13,18 +13,20 @@ bool copied(const BoundOp &b) {
   return inPieces(b.q, width) && inPieces(b.k, width) && inPieces(b.v, width);
 }
 
-template <class Shape, bool Copied>
+template <class Shape, bool Copied, bool Biased = false>
 void launchShape(const BoundOp &b, const LaunchContext &context) {
   const AttentionArguments a = attentionArguments(b, Shape::kQueries);
-  launch(attendOnTensorCores<Shape, Copied>, dim3(static_cast<unsigned>(attentionBlocks(b, Shape::kQueries))), dim3(kAttentionThreads),
+  launch(attendOnTensorCores<Shape, Copied, Biased>, dim3(static_cast<unsigned>(attentionBlocks(b, Shape::kQueries))), dim3(kAttentionThreads),
          Shape::kSharedBytes, context, a);
 }
 
 // Large: 32 queries a warp instead of 16, so that each fragment of keys and values is read for twice as many. Worth it once
-// every multiprocessor has its share of such blocks.
+// every multiprocessor has its share of such blocks. Biases leave no registers for that.
 template <class Large, class Small>
 void launchShapes(const BoundOp &b, const LaunchContext &context) {
-  if (!copied(b))
+  if (isBiased(b))
+    copied(b) ? launchShape<Small, true, true>(b, context) : launchShape<Small, false, true>(b, context);
+  else if (!copied(b))
     launchShape<Small, false>(b, context);
   else if (attentionBlocks(b, Large::kQueries) >= int64_t{Large::kBlocks} * context.chip.multiprocessors)
     launchShape<Large, true>(b, context);
@@ -43,7 +45,7 @@ void launchOnTensorCores(const BoundOp &b, const LaunchContext &context) {
 
 void launchExactly(const BoundOp &b, const LaunchContext &context) {
   const dim3 grid(static_cast<unsigned>(attentionBlocks(b, ExactAttention::kTile)), static_cast<unsigned>(divideUp(headWidthOf(b), ExactAttention::kColumns)));
-  launch(attendExactly, grid, dim3(ExactAttention::kThreads), ExactAttention::kSharedBytes, context, attentionArguments(b, ExactAttention::kTile));
+  launch(isBiased(b) ? attendExactly<true> : attendExactly<false>, grid, dim3(ExactAttention::kThreads), ExactAttention::kSharedBytes, context, attentionArguments(b, ExactAttention::kTile));
 }
 
 void launchAttention(const BoundOp &b, const LaunchContext &context) {

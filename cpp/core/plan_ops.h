@@ -28,6 +28,8 @@ constexpr int kOpKinds = 19;
 
 enum class Epilogue { none, gelu, silu, gateResidual, residual };
 
+enum class Mask { none, causal };
+
 enum class NormKind { layer, rms };
 
 constexpr int kMostTerms = 4;
@@ -35,7 +37,7 @@ constexpr int kMostTerms = 4;
 // Operands, those of them that are weights of products, attributes, and lists with the types of their items.
 #define INCACHE_OPERANDS(X) \
   X(x) X(bias) X(gate) X(residual) X(store) X(out) X(cachedInput) X(cachedHidden) X(cachedOutput) X(cachedPreActivation) \
-  X(q) X(k) X(v) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous) X(gain)
+  X(q) X(k) X(v) X(keyBias) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous) X(gain)
 
 #define INCACHE_WEIGHTS(X) \
   X(weight)
@@ -48,7 +50,7 @@ constexpr int kMostTerms = 4;
   X(attentionScale) X(epsilon) X(maxPeriod)
 
 #define INCACHE_CHOICES(X) \
-  X(Epilogue, epilogue) X(NormKind, normKind)
+  X(Epilogue, epilogue) X(Mask, mask) X(NormKind, normKind)
 
 #define INCACHE_LISTS(X) \
   X(FactorPair, factors) X(Term, terms)

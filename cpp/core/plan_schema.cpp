@@ -41,6 +41,11 @@ Field choice(const char *name, int64_t (*chosen)(const Op &, size_t), void (*cho
   return field;
 }
 
+Field optional(Field field) {
+  field.rules.optional = true;
+  return field;
+}
+
 Field number(const char *name, int64_t &(*at)(Op &, size_t), std::vector<int64_t> numbers, int symbol) {
   Field field(name, Field::Kind::choice);
   field.count = at;

@@ -31,11 +31,13 @@ struct Field {
   struct Shape {
     int rows = -1, divided = -1, columns = -1, columnsDivided = -1, moved = -1;
   } shape;
-  // Of an operand. `when`: the place of the choice that decides whether it is given, and the choice with which it is.
+  // Of an operand; of a choice by name `optional` alone, which is the first of its names where it is not given. `when`: the place of the
+  // choice that decides whether an operand is given, and a bit for each choice with which it is.
   struct Rules {
     Types types = Types::floats;
     bool optional = false, weight = false, inPlace = false;
-    int when = -1, choice = -1;
+    int when = -1;
+    uint32_t choices = 0;
   } rules;
 
   // Of a count, or of the items of a list; most is -1 where there is no bound.

@@ -140,7 +140,7 @@ class OpCheck {
     for (const Field &each : schema_.fields) {
       if (each.rules.when != place) continue;
       const bool isGiven = each.view(op(), 0).given();
-      const bool belongs = each.rules.choice == chosen;
+      const bool belongs = (each.rules.choices >> chosen & 1) != 0;
       (belongs ? needed : others).push_back(each.name);
       lacks = lacks || (belongs && !isGiven);
       has = has || (!belongs && isGiven);

@@ -1,4 +1,4 @@
-// softmax(scale q k^T) v in float32 throughout, for queries in float32 (the exact mode) and for heads that are wider than what the
+// softmax(scale q k^T + bias + keyBias) v in float32 throughout, for queries in float32 (the exact mode) and for heads that are wider than what the
 // tensor cores' kernel has registers for. Plain tiles; speed is not its purpose.
 #pragma once
 #include <cmath>
@@ -34,6 +34,7 @@ struct ExactAttention {
   }
 
   // Scores of keys from `key` on; -inf where there are none.
+  template <bool Biased>
   __device__ __forceinline__ void score(float (&scores)[4][4], int key) const {
 #pragma unroll
     for (int m = 0; m < 4; m++)
@@ -48,10 +49,13 @@ struct ExactAttention {
       addOuterProducts<kTile, kDepth>(scores, left, right, i, j);
     }
 #pragma unroll
-    for (int n = 0; n < 4; n++)
-      if (key + j + 16 * n >= place.keys)
+    for (int m = 0; m < 4; m++)
 #pragma unroll
-        for (int m = 0; m < 4; m++) scores[m][n] = -INFINITY;
+      for (int n = 0; n < 4; n++) {
+        const int of = key + j + 16 * n;
+        if constexpr (Biased) scores[m][n] = place.biased(a, scores[m][n], i + 16 * m, of);
+        else if (of >= place.keys) scores[m][n] = -INFINITY;
+      }
   }
 
   // Scores to weights, which go to shared memory; earlier sums shrink. The 16 threads of a row are neighbours in a warp.
@@ -112,6 +116,7 @@ struct ExactAttention {
 };
 
 // Block (x, y): queries of one head, columns of the head from y * ExactAttention::kColumns on.
+template <bool Biased>
 __global__ void __launch_bounds__(ExactAttention::kThreads) attendExactly(const __grid_constant__ AttentionArguments a) {
   const ExactAttention attention(a);
   const int column = static_cast<int>(blockIdx.y) * ExactAttention::kColumns;
@@ -120,7 +125,7 @@ __global__ void __launch_bounds__(ExactAttention::kThreads) attendExactly(const 
 #pragma unroll 1
   for (int key = 0; key < attention.place.keys; key += ExactAttention::kTile) {
     float scores[4][4];
-    attention.score(scores, key);
+    attention.score<Biased>(scores, key);
     attention.weigh(scores, rows, sums);
     attention.add(sums, key, column);
   }

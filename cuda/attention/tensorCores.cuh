@@ -1,4 +1,4 @@
-// softmax(scale q k^T) v with Half operands on the tensor cores of sm_80 and later, flash style: a block has some queries of
+// softmax(scale q k^T + bias + keyBias) v with Half operands on the tensor cores of sm_80 and later, flash style: a block has some queries of
 // one head, and passes over tiles of its keys and values once. Scores, maxima and sums are float32 and stay in registers;
 // the weights of the sum over values pass from one product to the next without leaving them.
 //
@@ -173,6 +173,20 @@ __device__ __forceinline__ void maskScores(Scores &scores, int keys, int lane) {
         if (8 * j + lane % 4 * 2 + e % 2 >= keys) scores.at[i][j][e] = -INFINITY;
 }
 
+// Scores with their biases, of the warp's queries from `row` of the block on and keys from `key` on.
+template <class Scores>
+__device__ __forceinline__ void biasScores(Scores &scores, const AttentionArguments &a, const AttentionPlace &place, int row, int key, int lane) {
+#pragma unroll
+  for (int i = 0; i < Scores::kRowTiles; i++)
+#pragma unroll
+    for (int j = 0; j < Scores::kColumnTiles; j++)
+#pragma unroll
+      for (int e = 0; e < 4; e++) {
+        float &score = scores.at[i][j][e];
+        score = place.biased(a, score, row + 16 * i + e / 2 * 8 + lane / 4, key + 8 * j + lane % 4 * 2 + e % 2);
+      }
+}
+
 // The outputs of a warp, by way of the queries' place in shared memory, 16 bytes at a time. `own`: the warp's rows there.
 template <class Shape>
 __device__ __forceinline__ void writePieces(const AttentionArguments &a, const AttentionRows<Shape> &rows, unsigned char *own, int64_t row,
@@ -212,8 +226,9 @@ __device__ __forceinline__ void fillTile(unsigned char *to, const AttentionArgum
     roundRows<Tile, Rows, Shape::kPieces, kAttentionThreads>(to, from, row, column, rows, a.width, thread);
 }
 
-// Copied: all operands are Half in pieces of 16 bytes; else they are rounded on their way, whatever they are.
-template <class Shape, bool Copied>
+// Copied: all operands are Half in pieces of 16 bytes; else they are rounded on their way, whatever they are. Biased: scores have
+// biases or a mask.
+template <class Shape, bool Copied, bool Biased>
 __global__ void __launch_bounds__(kAttentionThreads, Shape::kBlocks) attendOnTensorCores(const __grid_constant__ AttentionArguments a) {
   using Depth = typename Shape::Depth;
   using Value = typename Shape::Value;
@@ -247,7 +262,8 @@ __global__ void __launch_bounds__(kAttentionThreads, Shape::kBlocks) attendOnTen
 #pragma unroll Shape::kDepthUnroll
       for (int piece = 0; piece < Depth::kPieces; piece += 2)
         scores.template multiply<Depth, Depth>(queries, warpQuery, keys, 0, piece, lane);
-      if (keysLeft < kKeys) maskScores(scores, keysLeft, lane);
+      if constexpr (Biased) biasScores(scores, a, place, warpQuery, place.keys - keysLeft, lane);
+      else if (keysLeft < kKeys) maskScores(scores, keysLeft, lane);
       rows.weigh(scores, a.rate);
       rows.add(scores, keys + Shape::kKeyBytes, lane);
     }

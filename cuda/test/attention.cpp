@@ -103,6 +103,7 @@ struct Case {
   bool fused = false;    // q, k and v are columns of one buffer
   bool lengths = false;  // some keys of each image are not attended to
   float size = 1;        // of queries: how far scores are apart
+  bool bias = false, keyBias = false, causal = false;
 };
 
 class Trial {
@@ -128,6 +129,17 @@ class Trial {
     }
     bound_.out = out_.matrix();
     if (c.lengths) giveLengths(random);
+    if (c.causal) op_.mask = Mask::causal;
+    if (c.bias) {
+      bias_ = std::make_unique<Tensor>(c.heads * c.queries, c.keys, kFloat, c.margin);
+      bound_.bias = bias_->fill(random, 3).matrix();
+    }
+    if (c.keyBias) {
+      keyBias_ = std::make_unique<Tensor>(c.images, c.keys, c.type, c.margin);
+      bound_.keyBias = keyBias_->fill(random).matrix();
+      for (int64_t image = 0; image < c.images; image++)
+        for (int64_t key = 1; key < c.keys; key += 2) keyBias_->set(image, key, -INFINITY);
+    }
   }
 
   void run() { test::run(kAttention, bound_); }
@@ -176,13 +188,16 @@ class Trial {
     std::vector<double> result(static_cast<size_t>(out_.rows() * columns_));
     for (int64_t row = 0; row < out_.rows(); row++)
       for (int64_t first = 0; first < columns_; first += case_.width) {
-        const int64_t firstKey = row / case_.queries * case_.keys, keys = lengthOf(row / case_.queries);
+        const int64_t image = row / case_.queries, query = row % case_.queries, firstKey = image * case_.keys;
+        const int64_t keys = case_.causal ? std::min(lengthOf(image), query + 1) : lengthOf(image);
         std::vector<double> scores(static_cast<size_t>(keys));
         double largest = -INFINITY, total = 0;
         for (int64_t key = 0; key < keys; key++) {
           double &score = scores[static_cast<size_t>(key)];
           for (int64_t j = first; j < first + case_.width; j++) score += taken(bound_.q, row, j) * taken(bound_.k, firstKey + key, j);
           score *= op_.attentionScale;
+          if (bias_) score += bias_->at(first / case_.width * case_.queries + query, key);
+          if (keyBias_) score += keyBias_->at(image, key);
           largest = std::fmax(largest, score);
         }
         for (double &score : scores) total += score = std::exp(score - largest);
@@ -195,7 +210,7 @@ class Trial {
 
   const Case case_;
   const int64_t columns_;
-  std::unique_ptr<Tensor> q_, k_, v_;
+  std::unique_ptr<Tensor> q_, k_, v_, bias_, keyBias_;
   Tensor out_;
   Array<int32_t> lengths_;  // every second one
   Op op_{};
@@ -269,6 +284,21 @@ int main() {
   check(with(lengths, kFloat, kFloat, kFloat, 8));
   lengths.width = 36, lengths.margin = 5;
   check(lengths);
+
+  for (const incache_type type : {kHalf, kFloat})
+    for (const int64_t width : {64, 72, 75, 128, 200}) {
+      Case biased{"bias", 2, 3, width, 67, 150};
+      biased.type = biased.keyType = biased.outType = type;
+      biased.bias = true;
+      check(biased);
+      biased.name = "causal, keys masked", biased.causal = biased.keyBias = true;
+      check(biased);
+      biased.name = "causal alone", biased.bias = biased.keyBias = false, biased.queries = 200;
+      check(biased);
+    }
+  Case masked{"bias, lengths", 4, 2, 64, 20, 150};
+  masked.lengths = masked.bias = masked.keyBias = true;
+  check(masked);
 
   // One key outweighs all others; all weigh the same.
   Case size{"far apart", 1, 2, 72, 40, 140};

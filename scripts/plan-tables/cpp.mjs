@@ -127,14 +127,17 @@ function fieldCode(schema, op, name, field, nodes, siblings, list) {
       Boolean(field.weight),
       Boolean(field.inPlace),
       when,
-      when < 0 ? -1 : siblings[when][1].choices.indexOf(field.when[1]),
+      when < 0 ? 0 : choiceBits(siblings[when][1].choices, field.when.slice(1)),
     ];
     return `operand("${name}", ${field.kind === 'write'}, ${access('View')}, {${shape.join(', ')}}, {${rules.join(', ')}})`;
   }
   if (field.kind === 'integer')
     return `count("${name}", ${access('int64_t')}, ${field.least}, ${field.most}, ${list ? -1 : nodes.symbol(name)})`;
   if (field.kind === 'number') return `real("${name}", ${access('double')}, ${field.positive})`;
-  if (field.kind === 'choice' && isNamed(field)) return choiceCode(name, member, field.choices);
+  if (isNamed(field)) {
+    const code = choiceCode(name, member, field.choices);
+    return field.optional ? `optional(${code})` : code;
+  }
   if (field.kind === 'choice')
     return `number("${name}", ${access('int64_t')}, {${field.choices.join(', ')}}, ${nodes.symbol(name)})`;
   const items = field.items.map(
@@ -156,6 +159,11 @@ function choiceCode(name, member, choices) {
     `choice("${name}", [](const Op &o, size_t) { return placeOf(o.${member}, {${all}}); }, ` +
     `[](Op &o, size_t, int64_t value) { o.${member} = atPlace(value, {${all}}); }, {${names}})`
   );
+}
+
+/** A bit for the place of each of these choices. */
+function choiceBits(choices, taken) {
+  return taken.reduce((bits, each) => bits | (1 << choices.indexOf(each)), 0);
 }
 
 /** Nodes of expressions, each once. */

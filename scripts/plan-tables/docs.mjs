@@ -19,12 +19,12 @@ function fieldText(name, field, exactlyOne) {
     const notes = [
       field.types === 'integer' && 'i32',
       exactlyOne.includes(name) && `or ${exactlyOne.filter((other) => other !== name).join(', ')}`,
-      field.when && `with ${field.when.join(' ')}`,
+      field.when && `with ${field.when[0]} ${field.when.slice(1).join(' or ')}`,
     ].filter(Boolean);
     const shape = `${field.rows.replace('|', ' dividing ')} x ${field.columns.replace('|', ' dividing ')}`;
     return `${name}${field.optional || field.when ? '?' : ''} (${[shape, ...notes].join('; ')})`;
   }
-  if (field.kind === 'choice') return `${name} (${field.choices.join(', ')})`;
+  if (field.kind === 'choice') return `${name}${field.optional ? '?' : ''} (${field.choices.join(', ')})`;
   if (field.kind === 'list') {
     const items = field.items.map((item) =>
       Object.entries(item)

@@ -8,8 +8,8 @@ export type OperandTypes = 'float' | 'rows' | 'integer';
 
 export interface OperandOptions {
   readonly optional?: true;
-  /** Given where this attribute has this value, and nowhere else. */
-  readonly when?: readonly [attribute: string, value: string];
+  /** Given where this attribute has one of these values, and nowhere else. */
+  readonly when?: readonly [attribute: string, ...values: string[]];
   /** Default `float`. */
   readonly types?: OperandTypes;
   /** Its buffer must be of role `weight`. */
@@ -30,7 +30,12 @@ export interface OperandField extends OperandOptions {
 export type AttributeField =
   | { readonly kind: 'integer'; readonly least: number; readonly most: number }
   | { readonly kind: 'number'; readonly positive: boolean }
-  | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] };
+  | {
+      readonly kind: 'choice';
+      readonly choices: readonly (string | number)[];
+      /** Where it is not given it is the first of the choices. */
+      readonly optional?: true;
+    };
 
 export interface ListField {
   readonly kind: 'list';
@@ -62,7 +67,8 @@ export function entriesOf(fields: Readonly<Record<string, Field>>): readonly (re
 }
 
 export function isOptional(field: Field): boolean {
-  return isOperand(field) && (field.optional ?? field.when) !== undefined;
+  if (isOperand(field)) return (field.optional ?? field.when) !== undefined;
+  return field.kind === 'choice' && field.optional === true;
 }
 
 /** One kind of operation. */
@@ -108,6 +114,11 @@ export const finite = { kind: 'number', positive: false } as const;
 
 export function choice<const C extends readonly (string | number)[]>(...choices: C) {
   return { kind: 'choice', choices } as const;
+}
+
+/** A choice by name that plans may leave out: it is then the first. */
+export function defaultChoice<const C extends readonly string[]>(...choices: C) {
+  return { ...choice(...choices), optional: true } as const;
 }
 
 export function list<const I extends ListField['items']>(

@@ -7,6 +7,7 @@
 import {
   choice,
   count,
+  defaultChoice,
   type FieldsOf,
   finite,
   integer,
@@ -99,7 +100,9 @@ export const SCHEMA = {
   },
   attention: {
     meaning:
-      'out = softmax(scale q k^T) v, for each image and head. Keys from the place `keyLengths` on (1 to keyLength, per image) are not attended to.',
+      'out = softmax(scale q k^T + bias + keyBias) v, for each image and head. `bias` is that of all images, `keyBias` that of all heads and queries; ' +
+      'their values may be -inf where each query keeps a key. `causal`: query i attends to keys 0 to i. Keys from the place `keyLengths` on (1 to ' +
+      'keyLength, per image) are not read.',
     fields: {
       q: read('images*queryLength', 'heads*width'),
       k: read('images*keyLength', 'heads*width'),
@@ -108,6 +111,9 @@ export const SCHEMA = {
       queryLength: count,
       keyLength: count,
       scale: positive,
+      mask: defaultChoice('none', 'causal'),
+      bias: read('heads*queryLength', 'keyLength', { optional: true }),
+      keyBias: read('images', 'keyLength', { optional: true }),
       keyLengths: read('images', '1', { optional: true, types: 'integer' }),
       out: write('images*queryLength', 'heads*width'),
     },

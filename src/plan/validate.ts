@@ -119,7 +119,7 @@ class OpCheck {
       const value = values[key];
       if (value === undefined && !isOptional(field)) this.#fail(`${name} is missing`);
       if (field.kind === 'list') this.#list(name, field, value as readonly Values[]);
-      else if (!isOperand(field)) this.#attribute(name, field, value);
+      else if (!isOperand(field) && value !== undefined) this.#attribute(name, field, value);
     }
   }
 
@@ -149,11 +149,11 @@ class OpCheck {
     const given = (name: string) => values[name] !== undefined;
     if (exactlyOne && exactlyOne.filter(given).length !== 1)
       this.#fail(`expected exactly one of ${exactlyOne.join(' and ')}`);
-    for (const [attribute, { kind }] of entriesOf(fields)) {
-      if (kind !== 'choice') continue;
-      const value = String(values[attribute]);
-      const needed = dependents(fields, attribute, (each) => each === value);
-      const others = dependents(fields, attribute, (each) => each !== value);
+    for (const [attribute, choice] of entriesOf(fields)) {
+      if (choice.kind !== 'choice') continue;
+      const value = String(values[attribute] ?? choice.choices[0]);
+      const needed = dependents(fields, attribute, (values) => values.includes(value));
+      const others = dependents(fields, attribute, (values) => !values.includes(value));
       if (!needed.every(given)) this.#fail(`${attribute} ${value} needs ${needed.join(' and ')}`);
       if (others.some(given)) this.#fail(`${attribute} ${value} takes neither ${others.join(' nor ')}`);
     }
@@ -233,14 +233,14 @@ class OpCheck {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Names of the operands that are given where `attribute` has a value that fits. */
+/** Names of the operands that are given where `attribute` has values that fit. */
 function dependents(
   fields: Readonly<Record<string, Field>>,
   attribute: string,
-  fits: (value: string) => boolean,
+  fits: (values: readonly string[]) => boolean,
 ): string[] {
   return entriesOf(fields)
-    .filter(([, field]) => isOperand(field) && field.when?.[0] === attribute && fits(field.when[1]))
+    .filter(([, field]) => isOperand(field) && field.when?.[0] === attribute && fits(field.when.slice(1)))
     .map(([name]) => name);
 }
 

@@ -1,10 +1,14 @@
+import type { AttentionOp } from '../../plan/types.js';
 import { get, type Matrix, set } from './matrix.js';
 
 export interface AttentionMatrices {
   readonly q: Matrix;
   readonly k: Matrix;
   readonly v: Matrix;
+  readonly bias?: Matrix | undefined;
+  readonly keyBias?: Matrix | undefined;
   readonly keyLengths?: Matrix | undefined;
+  readonly mask?: AttentionOp['mask'];
   readonly heads: number;
   readonly queryLength: number;
   readonly keyLength: number;
@@ -18,12 +22,14 @@ export function attention(m: AttentionMatrices): void {
     const keys = m.keyLengths ? get(m.keyLengths, image, 0) : m.keyLength;
     for (let head = 0; head < m.heads; head++)
       for (let query = 0; query < m.queryLength; query++)
-        attend(m, image * m.queryLength + query, image * m.keyLength, keys, head);
+        attend(m, image, head, query, m.mask === 'causal' ? Math.min(keys, query + 1) : keys);
   }
 }
 
-/** One query row of one head over the keys of its image. */
-function attend(m: AttentionMatrices, row: number, firstKey: number, keys: number, head: number): void {
+/** One query of one head over the first keys of its image. */
+function attend(m: AttentionMatrices, image: number, head: number, query: number, keys: number): void {
+  const row = image * m.queryLength + query;
+  const firstKey = image * m.keyLength;
   const width = m.q.columns / m.heads;
   const first = head * width;
   const weights = new Float64Array(keys);
@@ -32,6 +38,8 @@ function attend(m: AttentionMatrices, row: number, firstKey: number, keys: numbe
     let dot = 0;
     for (let d = first; d < first + width; d++) dot += get(m.q, row, d) * get(m.k, firstKey + key, d);
     weights[key] = m.scale * dot;
+    if (m.bias) weights[key]! += get(m.bias, head * m.queryLength + query, key);
+    if (m.keyBias) weights[key]! += get(m.keyBias, image, key);
     largest = Math.max(largest, weights[key]!);
   }
   let total = 0;

@@ -70,6 +70,8 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
         q: at(op.q),
         k: at(op.k),
         v: at(op.v),
+        bias: maybe(op.bias),
+        keyBias: maybe(op.keyBias),
         keyLengths: maybe(op.keyLengths),
         out: at(op.out),
       });

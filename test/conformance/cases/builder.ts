@@ -41,6 +41,19 @@ export class CaseBuilder {
     return { ...view, buffer: this.#add({ ...buffer, role: 'state' }, moved) };
   }
 
+  /** A bias that masks some columns of each row, never the first: by -inf or by the lowest finite number. */
+  padding(rows: number, columns: number): View {
+    const view = this.state(rows, columns);
+    const { name, columns: stride } = this.#buffers[view.buffer]!;
+    const values = this.#values.get(name)!;
+    const share = this.#random.uniform();
+    for (let i = view.row; i < view.row + rows; i++)
+      for (let j = view.column + 1; j < view.column + columns; j++)
+        if (this.#random.uniform() < share)
+          values[i * stride + j] = this.#random.pick([Number.NEGATIVE_INFINITY, -3.4028234663852886e38]);
+    return view;
+  }
+
   poisoned(rows: number, columns: number): View {
     return this.#view('state', rows, columns, (count) => new Float32Array(count).fill(Number.NaN));
   }

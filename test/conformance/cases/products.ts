@@ -88,9 +88,12 @@ export const calibratedMlp: CaseMaker = (random) => {
 
 export const attention: CaseMaker = (random) => {
   const b = new CaseBuilder(random);
-  const [images, heads, width] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 80)];
-  const queryLength = random.integer(1, 70);
-  const keyLength = random.uniform() < 0.5 ? queryLength : random.integer(1, 150);
+  // Some of several blocks of queries and of keys.
+  const long = random.uniform() < 0.1;
+  const [images, heads] = long ? [1, 2] : [random.integer(1, 3), random.integer(1, 3)];
+  const width = random.integer(1, long ? 9 : 80);
+  const queryLength = random.integer(1, long ? 300 : 70);
+  const keyLength = random.uniform() < 0.5 ? queryLength : random.integer(1, long ? 600 : 150);
   const columns = heads * width;
   return b.finish(
     {
@@ -102,6 +105,9 @@ export const attention: CaseMaker = (random) => {
       queryLength,
       keyLength,
       scale: 1 / Math.sqrt(width),
+      ...(random.uniform() < 0.5 && { mask: random.pick(['none', 'causal'] as const) }),
+      ...(random.uniform() < 0.5 && { bias: b.state(heads * queryLength, keyLength, random.pick([1, 20])) }),
+      ...(random.uniform() < 0.3 && { keyBias: b.padding(images, keyLength) }),
       ...(random.uniform() < 0.5 && { keyLengths: b.integers(images, 1, keyLength) }),
       out: b.poisoned(images * queryLength, columns),
     },
