@@ -1,5 +1,7 @@
 import type { Device } from '../backend/backend.js';
 import { OutOfMemoryError } from '../errors.js';
+import { layoutTemporaries } from '../plan/layout.js';
+import { bufferBytes, type Plan } from '../plan/types.js';
 import type { SessionPlan } from './sessionPlan.js';
 
 /**
@@ -7,8 +9,17 @@ import type { SessionPlan } from './sessionPlan.js';
  * a system that lends more than it has would otherwise end the process in the middle of the work.
  */
 export function requireMemory(device: Device, { memory }: SessionPlan): void {
-  const needed = memory.cache + memory.modulation + memory.arena;
-  const { memoryInUse, memoryLimit, backend } = device;
+  requireBytes(device, memory.cache + memory.modulation + memory.arena);
+}
+
+/** The same for a plan by itself, with its inputs and outputs; its weights are not counted. */
+export function requirePlanMemory(device: Device, plan: Plan): void {
+  const bound = plan.buffers.filter(({ role }) => role === 'input' || role === 'output');
+  const held = bound.reduce((bytes, buffer) => bytes + bufferBytes(buffer), 0);
+  requireBytes(device, held + layoutTemporaries(plan).arenaBytes);
+}
+
+function requireBytes({ memoryInUse, memoryLimit, backend }: Device, needed: number): void {
   if (needed > memoryLimit - memoryInUse)
     throw new OutOfMemoryError(needed, memoryInUse, memoryLimit, `the ${backend} backend`);
 }

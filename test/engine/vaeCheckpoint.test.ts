@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { openDevice } from '../../src/backend/choose.js';
+import { backends, openDevice } from '../../src/backend/choose.js';
 import { Autoencoder } from '../../src/engine/autoencoder.js';
 import { VaeCheckpoint } from '../../src/engine/vaeCheckpoint.js';
-import { OutOfMemoryError } from '../../src/errors.js';
+import { decoderPlan } from '../../src/models/vae/graph.js';
+import { layoutTemporaries } from '../../src/plan/layout.js';
 import { SafetensorsFile, writeSafetensors } from '../../src/weights/safetensors.js';
 import { temporaryFolder } from '../support/folder.js';
 
@@ -137,25 +138,35 @@ describe('files of autoencoders', () => {
     }
   });
 
-  test('where the whole does not fit it is decoded in tiles', async () => {
-    using checkpoint = new VaeCheckpoint(SMALL);
-    const device = await openDevice('wasm', { threads: 1 });
-    const tile = 16 * 16;
-    const latents = new Float32Array(4 * 20 * 16).map((_, i) => Math.sin(i));
-    const expected = await new Autoencoder(checkpoint, device).decode(latents, [1, 4, 20, 16], {
-      tiled: true,
+  for (const { name, available, detail } of backends())
+    test(`${name}: where the whole does not fit it is decoded in tiles`, {
+      skip: !available && detail,
+    }, async () => {
+      using checkpoint = new VaeCheckpoint(SMALL);
+      const device = await openDevice(name, { threads: 1 });
+      const shape = [1, 4, 20, 16] as const;
+      const latents = new Float32Array(4 * 20 * 16).map((_, i) => Math.sin(i));
+      const autoencoder = new Autoencoder(checkpoint, device);
+      const expected = await autoencoder.decode(latents, shape, { tiled: true });
+      const [tile, whole] = [16, 20].map((height) => {
+        const plan = decoderPlan(checkpoint.config, { height, width: 16, activations: device.activations });
+        return layoutTemporaries(plan).arenaBytes;
+      }) as [number, number];
+      const leave = (bytes: number) =>
+        Object.defineProperty(device, 'memoryLimit', {
+          get: () => device.memoryInUse + bytes,
+          configurable: true,
+        });
+      const io = 4 * (4 * 16 * 16 + 3 * 32 * 32);
+      leave(tile + io);
+      assert.ok(whole > tile + io);
+      assert.deepEqual(await autoencoder.decode(latents, shape), expected);
+      await assert.rejects(autoencoder.decode(latents, shape, { tiled: false }), {
+        name: 'OutOfMemoryError',
+      });
+      leave(tile / 2);
+      await assert.rejects(autoencoder.decode(latents, shape), { name: 'OutOfMemoryError' });
+      autoencoder.dispose();
+      await device.dispose();
     });
-    // As a device that has memory for one tile and no more.
-    const allocate = device.allocate.bind(device);
-    device.allocate = (rows, columns, type) => {
-      if (columns > 3 * tile * 4) throw new OutOfMemoryError(4 * rows * columns, 0, 0, 'the device');
-      return allocate(rows, columns, type);
-    };
-    const autoencoder = new Autoencoder(checkpoint, device);
-    assert.deepEqual(await autoencoder.decode(latents, [1, 4, 20, 16]), expected);
-    await assert.rejects(autoencoder.decode(latents, [1, 4, 20, 16], { tiled: false }), {
-      name: 'OutOfMemoryError',
-    });
-    await device.dispose();
-  });
 });

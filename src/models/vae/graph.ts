@@ -188,9 +188,12 @@ class VaeGraph {
   /** x' + conv2(silu(norm2(conv1(silu(norm1(x)))))), where x' is x, or x through a 1 x 1 convolution where widths differ. */
   #resnet(part: string, x: Features, width: number): Features {
     const name = `${this.#side}.${part}`;
-    const hidden = this.convolution(`${name}.conv1`, this.#norm(`${name}.norm1`, x, 'silu'), width);
+    const isSame = x.view.columns === width;
+    // Once the shortcut has been taken nothing else reads x, and its norm may take its place.
+    const shortcut = isSame ? x : this.linear(`${name}.conv_shortcut`, x, width);
+    const normalised = this.#norm(`${name}.norm1`, x, 'silu', isSame ? undefined : x.view);
+    const hidden = this.convolution(`${name}.conv1`, normalised, width);
     const activated = this.#norm(`${name}.norm2`, hidden, 'silu', hidden.view);
-    const shortcut = x.view.columns === width ? x : this.linear(`${name}.conv_shortcut`, x, width);
     return this.convolution(`${name}.conv2`, activated, width, { residual: shortcut.view });
   }
 
