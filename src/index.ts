@@ -130,6 +130,7 @@ export {
   type ExportedSampleOptions,
 } from './export/exportedPipeline.js';
 export type { ModelHeader, ModelStep } from './export/format.js';
+export type { ModelInput } from './export/inputs.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
 export { type DiTConfig, namedConfig, tensorShapes } from './models/dit/config.js';
 export { type Label, LabelTable } from './models/labelTable.js';

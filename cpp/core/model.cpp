@@ -135,6 +135,7 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
   chunkSteps = within(json, "chunkSteps", 1, kMostSteps);
   for (const Json &step : fields::list(json, "steps", what))
     steps.push_back(parseStep(step, "steps[" + std::to_string(steps.size()) + "]"));
+  if (version == kVersion && json.find("context")) context = planFrom(fields::any(json, "context", what), "context");
   conditioning = planFrom(fields::any(json, "conditioning", what), "conditioning");
   for (const Json &plan : fields::list(json, "plans", what)) plans.push_back(planFrom(plan, "plans[" + std::to_string(plans.size()) + "]"));
   if (version == kDecoderVersion || (version > kDecoderVersion && json.find("decoder"))) decoder = parseDecoder(fields::any(json, "decoder", what));
@@ -156,6 +157,7 @@ void Model::check() {
     require(plan, "prediction", INCACHE_OUTPUT, INCACHE_F32, sequences(), prediction());
   }
   checkInputs();
+  if (context) checkTensors(*context);
   checkTensors(conditioning);
   for (const Plan &plan : plans) checkTensors(plan);
   if (!decoder) return;
@@ -168,7 +170,8 @@ void Model::check() {
 void Model::checkInputs() {
   if (static_cast<int64_t>(inputs.size()) > kMostInputs) fail("it has " + std::to_string(inputs.size()) + " inputs; expected at most 16");
   const auto own = [&](const Plan &plan, const std::string &name) {
-    return &plan == &conditioning ? name == "timesteps" : name == "latents" || name == "rows";
+    if (&plan == &conditioning) return name == "timesteps";
+    return !(context && &plan == &*context) && (name == "latents" || name == "rows");
   };
   const auto fill = [&](const Plan &plan, const PlanBuffer &buffer) {
     const auto input = std::find_if(inputs.begin(), inputs.end(), [&](const ModelInput &each) { return each.name == buffer.name; });
@@ -185,6 +188,7 @@ void Model::checkInputs() {
       if (buffer.role == INCACHE_INPUT && !own(plan, buffer.name)) fill(plan, buffer);
   };
   fillAll(conditioning);
+  if (context) fillAll(*context);
   for (const Plan &plan : plans) fillAll(plan);
   for (const ModelInput &input : inputs)
     if (input.bufferRows == 0) fail("no plan reads the input '" + input.name + "'");
@@ -203,7 +207,7 @@ PictureSize Model::picture() const {
 
 double Model::macs() const {
   const int64_t chunks = (static_cast<int64_t>(steps.size()) + chunkSteps - 1) / chunkSteps;
-  double macs = planMacs(conditioning) * static_cast<double>(chunks);
+  double macs = planMacs(conditioning) * static_cast<double>(chunks) + (context ? planMacs(*context) : 0);
   for (const SamplerStep &step : steps) macs += planMacs(plans[step.plan]);
   return macs;
 }

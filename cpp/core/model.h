@@ -62,7 +62,9 @@ struct Model {
   int64_t guidanceChannels, labelRows, chunkSteps;
   std::vector<SamplerStep> steps;
   std::vector<ModelInput> inputs;
+  // `context` runs once a batch, before the first step.
   Plan conditioning;
+  std::optional<Plan> context;
   std::vector<Plan> plans;
   std::optional<ModelDecoder> decoder;
 

@@ -18,6 +18,7 @@ Sampler::Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> mo
     : device_(device), model_(std::move(model)), bound_(std::move(device)) {
   requireSettings(settings);
   conditioning_ = bound_.prepare(model_->conditioning, model_->file);
+  if (model_->context) context_ = bound_.prepare(*model_->context, model_->file);
   for (const Plan &plan : model_->plans) plans_.push_back(bound_.prepare(plan, model_->file));
   restart(std::move(settings));
 }
@@ -53,8 +54,10 @@ size_t Sampler::step(RunControl &control) {
     throw Error(INCACHE_BAD_ARGUMENT, "all " + std::to_string(model_->steps.size()) + " steps have been taken; expected a restart");
   if (broken_) throw Error(INCACHE_BAD_ARGUMENT, "step " + std::to_string(next_) + " has failed; expected a restart");
   broken_ = true;
-  const bool begins = next_ % static_cast<size_t>(model_->chunkSteps) == 0;
-  control.expect((begins ? conditioning_->operations() : 0) + plans_[model_->steps[next_].plan]->operations());
+  const bool begins = next_ % static_cast<size_t>(model_->chunkSteps) == 0, isFirst = next_ == 0 && context_;
+  control.expect((isFirst ? context_->operations() : 0) + (begins ? conditioning_->operations() : 0) +
+                 plans_[model_->steps[next_].plan]->operations());
+  if (isFirst) context_->run(control);
   if (begins) condition(next_, control);
   evaluate(next_, control);
   if (model_->guided) guide();

@@ -28,6 +28,8 @@ class Sampler {
   SampleSettings settings_;
   BoundPlans bound_;
   std::unique_ptr<Executable> conditioning_;
+  // Null where the model has none.
+  std::unique_ptr<Executable> context_;
   std::vector<std::unique_ptr<Executable>> plans_;
   // Made when the first picture is asked for: who wants latents alone does without its memory.
   std::unique_ptr<Decoder> decoder_;

@@ -11,16 +11,18 @@ enum { IMAGES = 2, SCALE = 3 };
 #define INPUT_BUFFER(name, type, rows) "{\"name\":\"" name "\",\"role\":\"input\",\"type\":\"" type "\",\"rows\":" rows ",\"columns\":1}"
 #define VIEW(buffer, rows) "{\"buffer\":" buffer ",\"row\":0,\"rows\":" rows ",\"column\":0,\"columns\":1}"
 
-/* The prediction is latents + text + bias[level], the next latents the prediction. Rows of the table are images and one more. */
+/* The context is keys = 2 text, the prediction latents + keys, the next latents the prediction. The level fills a table alone. */
 static const char *HEADER =
     "{\"format\":\"incache-model\",\"version\":3,\"name\":\"text\",\"channels\":1,\"height\":1,\"width\":1,\"learnSigma\":false,\"images\":2,"
     "\"guided\":true,\"guidanceScale\":3,\"guidanceChannels\":1,\"labelRows\":3,\"chunkSteps\":1,\"sampler\":\"ddim\","
     "\"inputs\":[%s],"
     "\"steps\":[{\"plan\":0,\"timestep\":1,\"x0\":{\"x\":0,\"noise\":0},\"next\":{\"x\":0,\"x0\":0,\"x0Before\":0,\"noise\":1}}],"
+    "\"context\":{\"name\":\"k\",\"buffers\":[" INPUT_BUFFER("text", "f32", "4") ",{\"name\":\"keys\",\"role\":\"state\",\"type\":\"f32\",\"rows\":4,\"columns\":1}],"
+    "\"ops\":[{\"layer\":\"\",\"op\":{\"op\":\"add\",\"x\":" VIEW("0", "4") ",\"y\":" VIEW("0", "4") ",\"out\":" VIEW("1", "4") "}}]},"
     "\"conditioning\":{\"name\":\"c\",\"buffers\":[" INPUT_BUFFER("timesteps", "f32", "3") "," INPUT_BUFFER("level", "i32", "3") ","
     "{\"name\":\"table\",\"role\":\"state\",\"type\":\"f32\",\"rows\":3,\"columns\":1}],"
     "\"ops\":[{\"layer\":\"\",\"op\":{\"op\":\"gatherRows\",\"table\":" VIEW("0", "3") ",\"index\":" VIEW("1", "3") ",\"out\":" VIEW("2", "3") "}}]},"
-    "\"plans\":[{\"name\":\"s\",\"buffers\":[" INPUT_BUFFER("latents", "f32", "4") "," INPUT_BUFFER("rows", "i32", "4") "," INPUT_BUFFER("text", "f32", "4") ","
+    "\"plans\":[{\"name\":\"s\",\"buffers\":[" INPUT_BUFFER("latents", "f32", "4") "," INPUT_BUFFER("rows", "i32", "4") "," "{\"name\":\"keys\",\"role\":\"state\",\"type\":\"f32\",\"rows\":4,\"columns\":1},"
     "{\"name\":\"prediction\",\"role\":\"output\",\"type\":\"f32\",\"rows\":4,\"columns\":1}],"
     "\"ops\":[{\"layer\":\"\",\"op\":{\"op\":\"add\",\"x\":" VIEW("0", "4") ",\"y\":" VIEW("2", "4") ",\"out\":" VIEW("3", "4") "}}]}]}";
 
@@ -111,7 +113,7 @@ static void guided_text(incache_device *device, const incache_model *model) {
   expect_ok(incache_sampler_step(sampler, NULL, NULL), "step");
   expect_ok(incache_sampler_latents(sampler, latents, IMAGES), "latents");
   for (int i = 0; i < IMAGES; i++) {
-    const double unconditional = (double)noise[i] + 30, conditional = (double)noise[i] + (double)text[i];
+    const double unconditional = (double)noise[i] + 2 * 30, conditional = (double)noise[i] + 2 * (double)text[i];
     expect(fabs((double)latents[i] - (unconditional + SCALE * (conditional - unconditional))) < 1e-4, "each sequence has its own text");
   }
   incache_sampler_destroy(sampler);

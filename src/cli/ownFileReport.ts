@@ -48,12 +48,16 @@ function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, 
 
 function exportedFacts(path: string, text: string): Record<string, unknown> {
   const header = parseJsonObject(`the header of ${path}`, text);
-  const { name, images, channels, height, width, classes, sampler, guidanceScale, steps, plans } = header;
+  const { name, images, channels, height, width, classes, inputs, sampler, guidanceScale, steps, plans } =
+    header;
   return {
     name,
     'images in a batch': images,
     latents: `${channels} x ${height} x ${width}`,
-    classes,
+    // Files of older versions have labels alone, and say how many classes there are.
+    inputs: Array.isArray(inputs) ? inputs.map((input) => input?.name).join(', ') : 'labels',
+    classes:
+      classes ?? (Array.isArray(inputs) ? inputs.find((input) => input?.name === 'labels')?.most : undefined),
     sampler,
     steps: Array.isArray(steps) ? steps.length : undefined,
     'guidance scale': guidanceScale,

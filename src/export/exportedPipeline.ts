@@ -21,6 +21,7 @@ import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../
 import { planCost } from '../plan/cost.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import type { ModelHeader } from './format.js';
+import { classesOf } from './inputs.js';
 import { readHeader } from './readHeader.js';
 
 export interface ExportedPipelineOptions extends DeviceOptions {
@@ -56,13 +57,15 @@ export class ExportedPipeline implements AsyncDisposable {
   readonly #file: SafetensorsFile;
   readonly #weights: DeviceWeights;
   readonly #plan: SessionPlan;
+  readonly #classes: number;
   #disposed = false;
 
-  private constructor(file: SafetensorsFile, header: ModelHeader, device: Device) {
+  private constructor(file: SafetensorsFile, header: ModelHeader, classes: number, device: Device) {
     this.#file = file;
     this.header = header;
     this.device = device;
-    this.labels = LabelTable.of(header.classes, settingsWithin(file.metadata).id2label);
+    this.#classes = classes;
+    this.labels = LabelTable.of(classes, settingsWithin(file.metadata).id2label);
     this.#plan = sessionPlanOf(header);
     this.#weights = device.loadWeights(file);
   }
@@ -73,8 +76,9 @@ export class ExportedPipeline implements AsyncDisposable {
     const file = SafetensorsFile.open(path);
     try {
       const header = readHeader(file);
+      const classes = classesOf(header, path);
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
-      return new ExportedPipeline(file, header, device);
+      return new ExportedPipeline(file, header, classes, device);
     } catch (error) {
       file.close();
       throw error;
@@ -123,7 +127,7 @@ export class ExportedPipeline implements AsyncDisposable {
         config: {
           inChannels: channels,
           inputSize: height,
-          classes: header.classes,
+          classes: this.#classes,
           learnSigma: header.learnSigma,
         },
         session,

@@ -1,13 +1,14 @@
 import type { SamplerName, SamplerStep } from '../diffusion/sampler.js';
 import type { Plan } from '../plan/types.js';
+import type { ModelInput } from './inputs.js';
 
 /** Key of the metadata under which a model file keeps its `ModelHeader`, as JSON. */
 export const HEADER_KEY = 'incache';
 
 export const FORMAT = 'incache-model';
-/** Of a file without a decoder. */
-export const VERSION = 1;
-/** Of a file with a decoder, which readers of version 1 refuse by its number. */
+/** Files of versions 1 and 2 have `classes` in place of `inputs`; those of 1 have no decoder, those of 2 have one. */
+export const VERSION = 3;
+export const VERSIONS: readonly number[] = [1, 2, VERSION];
 export const DECODER_VERSION = 2;
 
 /** Images in a batch that a program reading the file must be ready for. */
@@ -24,10 +25,15 @@ export const DECODER_PREFIX = 'vae.';
  * a sampler of its own. The file is a safetensors file; its tensors have the names of the plans' `weight` buffers, and
  * as many elements.
  *
- * A batch has the conditional sequences of all images and, when guided, the unconditional ones after them. At every
- * `chunkSteps`-th step the conditioning plan fills the modulation table for that many steps: place p of the chunk and
- * label row l are row p * labelRows + l of its inputs `timesteps` and `labels` (rows past the last step repeat any
- * other). Then each step's plan takes `latents` and, in `rows`, the row of the table of every sequence. Of its output
+ * A batch has the conditional sequences of all images and, when guided, the unconditional ones after them. The context plan,
+ * where there is one, runs before the first step. At every `chunkSteps`-th step the conditioning plan fills the modulation table
+ * for that many steps: place p of the chunk and label row l are row p * labelRows + l of its input `timesteps` (rows past the
+ * last step repeat any other). Label rows are one an image and, when guided, the last for unconditional sequences.
+ *
+ * The `inputs` that a program gives fill the inputs of their names in any of these plans, a group of rows for each label row, for
+ * each place and label row, or for each sequence: as many as the plan's buffer has. Unconditional sequences share one group.
+ *
+ * Then each step's plan takes `latents` and, in `rows`, the row of the table of every sequence. Of its output
  * `prediction` the first `channels` channels are the noise, the rest, where there are any, the variance. Under guidance
  * the first `guidanceChannels` of the noise become uncond + guidanceScale (cond - uncond); the rest and the variance
  * are the conditional sequence's. The step's numbers then advance the latents, see `SamplerStep`.
@@ -38,14 +44,13 @@ export const DECODER_PREFIX = 'vae.';
  */
 export interface ModelHeader {
   readonly format: typeof FORMAT;
-  readonly version: typeof VERSION | typeof DECODER_VERSION;
+  readonly version: number;
   /** For people. */
   readonly name: string;
   readonly channels: number;
   readonly height: number;
   readonly width: number;
-  /** Labels are from 0 to classes - 1; `classes` itself is the null class. */
-  readonly classes: number;
+  readonly inputs: readonly ModelInput[];
   readonly learnSigma: boolean;
   /** Images in a batch. */
   readonly images: number;
@@ -62,8 +67,9 @@ export interface ModelHeader {
   /** The sampler's table, with the place of the plan that each step runs. */
   readonly steps: readonly ModelStep[];
   readonly conditioning: Plan;
+  /** What depends on the inputs alone, such as keys and values of a text. */
+  readonly context?: Plan;
   readonly plans: readonly Plan[];
-  /** In files of version 2 alone. */
   readonly decoder?: ModelDecoder;
 }
 

@@ -18,7 +18,6 @@ import { type TensorToWrite, writeSafetensors } from '../weights/safetensors.js'
 import { autoencoderOf, decoderPart, decoderTensor, readable } from './decoderPart.js';
 import {
   DECODER_PREFIX,
-  DECODER_VERSION,
   FACTOR_PREFIX,
   FORMAT,
   HEADER_KEY,
@@ -27,6 +26,7 @@ import {
   type ModelHeader,
   VERSION,
 } from './format.js';
+import { labelsBelow } from './inputs.js';
 
 /** What decides the plans, the sampler and the guidance of a run; labels and seed are given when the file is used. */
 export interface ExportOptions
@@ -113,12 +113,12 @@ function headerOf(
 ): ModelHeader {
   return {
     format: FORMAT,
-    version: decoder ? DECODER_VERSION : VERSION,
+    version: VERSION,
     name: nameOf(options),
     channels: config.inChannels,
     height: config.inputSize,
     width: config.inputSize,
-    classes: config.classes,
+    inputs: [labelsBelow(config.classes)],
     learnSigma: config.learnSigma,
     images: options.labels.length,
     guidanceScale: options.guidanceScale,

@@ -7,7 +7,16 @@ import { parsePlan, serializePlan } from '../plan/file.js';
 import type { Plan } from '../plan/types.js';
 import { parseJsonObject } from '../weights/jsonFile.js';
 import type { SafetensorsFile } from '../weights/safetensors.js';
-import { DECODER_VERSION, FORMAT, HEADER_KEY, MOST_IMAGES, type ModelHeader, VERSION } from './format.js';
+import {
+  DECODER_VERSION,
+  FORMAT,
+  HEADER_KEY,
+  MOST_IMAGES,
+  type ModelHeader,
+  VERSION,
+  VERSIONS,
+} from './format.js';
+import { checkFilled, checkInputs, labelsBelow } from './inputs.js';
 
 const LARGEST_SIDE = 2 ** 14;
 const MOST_STEPS = 1000;
@@ -24,21 +33,25 @@ export function readHeader(file: SafetensorsFile): ModelHeader {
     if (!holds) throw new FormatError(`${file.path}: ${field} is not ${expected}`);
   };
   expect('format', header.format === FORMAT, `'${FORMAT}'`);
-  const versions: readonly unknown[] = [VERSION, DECODER_VERSION];
   expect(
     'version',
-    versions.includes(header.version),
-    `one that this incache reads: ${versions.join(' or ')}`,
+    VERSIONS.includes(header.version),
+    `one that this incache reads: ${VERSIONS.slice(0, -1).join(', ')} or ${VERSIONS.at(-1)}; export it anew`,
   );
   checkNumbers(header, expect);
   checkSteps(header, expect);
-  const { version, decoder, ...rest } = header;
+  const { version, decoder, context, classes, ...rest } = header as ModelHeader & { classes?: number };
+  const inputs = version < VERSION ? [labelsBelow(classes!)] : header.inputs;
+  checkInputs(inputs, expect);
+  const hasDecoder = version === DECODER_VERSION || (version > DECODER_VERSION && decoder !== undefined);
   const checked: ModelHeader = {
     ...rest,
     version,
+    inputs,
+    ...(version >= VERSION && context !== undefined && { context: planOf(context, 'context', expect) }),
     conditioning: planOf(header.conditioning, 'conditioning', expect),
     plans: header.plans.map((plan, i) => planOf(plan, `plans[${i}]`, expect)),
-    ...(version === DECODER_VERSION && { decoder: decoderOf(header, expect) }),
+    ...(hasDecoder && { decoder: decoderOf(header, expect) }),
   };
   checkPlans(checked, file, expect);
   return checked;
@@ -54,7 +67,7 @@ function checkNumbers(header: ModelHeader, expect: Expected): void {
   count('channels', 1, 1024);
   count('height', 1, LARGEST_SIDE);
   count('width', 1, LARGEST_SIDE);
-  count('classes', 1, 2 ** 24);
+  if (header.version < VERSION) count('classes' as keyof ModelHeader, 1, 2 ** 24);
   count('guidanceChannels', 0, header.channels);
   count('labelRows', 1, MOST_IMAGES + 1);
   count('chunkSteps', 1, MOST_STEPS);
@@ -126,7 +139,8 @@ function decoderOf({ decoder }: ModelHeader, expect: Expected): NonNullable<Mode
 
 /** The buffers that sampling reads and writes are there and have its sizes, and so do the tensors. */
 function checkPlans(header: ModelHeader, file: SafetensorsFile, expect: Expected): void {
-  const { conditioning, plans, decoder, channels, height, width, images, guided, learnSigma } = header;
+  const { conditioning, context, plans, decoder, channels, height, width, images, guided, learnSigma } =
+    header;
   const size = channels * height * width;
   const sequences = guided ? 2 * images : images;
   const tableRows = header.chunkSteps * header.labelRows;
@@ -144,7 +158,6 @@ function checkPlans(header: ModelHeader, file: SafetensorsFile, expect: Expected
     expect(`plan '${plan.name}': buffer '${name}'`, fits, `${role}, ${type}, ${rows} x ${columns}`);
   };
   requireBuffer(conditioning, 'timesteps', 'input', 'f32', tableRows, 1);
-  requireBuffer(conditioning, 'labels', 'input', 'i32', tableRows, 1);
   for (const plan of plans) {
     requireBuffer(plan, 'latents', 'input', 'f32', sequences, size);
     requireBuffer(plan, 'rows', 'input', 'i32', sequences, 1);
@@ -155,7 +168,13 @@ function checkPlans(header: ModelHeader, file: SafetensorsFile, expect: Expected
     const picture = decoder.channels * decoder.height * decoder.width;
     requireBuffer(decoder.plan, 'image', 'output', 'f32', 1, picture);
   }
-  for (const plan of [conditioning, ...plans, ...(decoder ? [decoder.plan] : [])])
+  checkFilled(header, expect);
+  for (const plan of [
+    conditioning,
+    ...(context ? [context] : []),
+    ...plans,
+    ...(decoder ? [decoder.plan] : []),
+  ])
     for (const { name, role, rows, columns } of plan.buffers) {
       if (role !== 'weight') continue;
       const count = file.entry(name).shape.reduce((product, side) => product * side, 1);

@@ -130,12 +130,12 @@ describe('the file', () => {
     const { steps, conditioning, plans, chunkSteps, ...rest } = header;
     assert.deepEqual(rest, {
       format: 'incache-model',
-      version: 1,
+      version: 3,
       name: 'calibrated p=3 ddim-10',
       channels: 1,
       height: 8,
       width: 8,
-      classes: 3,
+      inputs: [{ name: 'labels', type: 'i32', rows: 1, columns: 1, least: 0, most: 3, unconditional: 3 }],
       learnSigma: true,
       images: 2,
       guidanceScale: 1.5,

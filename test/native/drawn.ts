@@ -43,11 +43,12 @@ const DAMAGED_DECODERS: readonly [change: (header: AnyHeader) => void, message: 
     ({ decoder }) => rename(decoder.plan, 'vae.decoder.conv_in.bias', 'vae.other'),
     /tensor 'vae\.other' is missing/,
   ],
-  [(header) => delete header.decoder, /the model\.decoder is missing/],
+  [(header) => (header.decoder = null), /decoder is not an object/],
   [
-    (header) => (header.version += 2),
+    (header) => (header.version = 4),
     /it is of version 4; this library reads versions 1 to 3: export it anew/,
   ],
+  [(header) => (header.inputs = []), /plan 'conditioning': nothing is given to its input 'labels'/],
 ];
 
 /** `tree`: where CMake has built the tests. */
