@@ -50,9 +50,16 @@ incache_status fail(incache_status status, const char *text, const incache_memor
   return status;
 }
 
+// A pointer that a function cannot do without, and what its errors call it.
+struct Needed {
+  const char *name;
+  const void *value;
+};
+
 template <class Body>
-incache_status guarded(Body body) noexcept {
+incache_status guarded(std::initializer_list<Needed> needed, Body body) noexcept {
   try {
+    for (const auto &[name, value] : needed) requireGiven(name, value);
     body();
     return INCACHE_OK;
   } catch (const OutOfMemory &error) {
@@ -97,12 +104,11 @@ uint32_t incache_abi_version(void) { return INCACHE_ABI_VERSION; }
 const char *incache_version(void) { return INCACHE_VERSION; }
 const char *incache_last_error(void) { return lastError.c_str(); }
 incache_status incache_last_memory_error(incache_memory_error *error) {
-  return guarded([&] { give(error, lastMemoryError, "error"); });
+  return guarded({}, [&] { give(error, lastMemoryError, "error"); });
 }
 
 incache_status incache_cancellation_create(incache_cancellation **cancellation) {
-  return guarded([&] {
-    requireGiven("cancellation", cancellation);
+  return guarded({{"cancellation", cancellation}}, [&] {
     *cancellation = new incache_cancellation;
   });
 }
@@ -112,16 +118,13 @@ void incache_cancellation_cancel(incache_cancellation *cancellation) {
 }
 
 incache_status incache_device_open(const char *name, const incache_device_options *options, incache_device **device) {
-  return guarded([&] {
-    requireGiven("device", device);
+  return guarded({{"device", device}}, [&] {
     *device = new incache_device{std::make_shared<Device>(name, options ? taken(options, "options") : incache_device_options{})};
   });
 }
 void incache_device_close(incache_device *device) { delete device; }
 incache_status incache_device_describe(const char *name, incache_device_info *info) {
-  return guarded([&] {
-    requireGiven("name", name);
-    requireGiven("info", info);
+  return guarded({{"name", name}, {"info", info}}, [&] {
     const DeviceFacts facts = Device::describe(name);
     incache_device_info own{0, "", facts.memory};
     std::snprintf(own.description, sizeof own.description, "%s", facts.description.c_str());
@@ -134,9 +137,7 @@ uint32_t incache_device_threads(const incache_device *device) {
 const char *incache_device_instruction_set(const incache_device *device) { return device ? device->device->engine->instructionSet() : ""; }
 uint64_t incache_device_memory(const incache_device *device) { return device ? device->device->engine->memory() : 0; }
 incache_status incache_device_peak(const incache_device *device, incache_type type, uint64_t rounds, double *operations) {
-  return guarded([&] {
-    requireGiven("device", device);
-    requireGiven("operations", operations);
+  return guarded({{"device", device}, {"operations", operations}}, [&] {
     if (type != INCACHE_F32 && type != INCACHE_BF16)
       throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(type) + "; expected INCACHE_F32 or INCACHE_BF16");
     *operations = device->device->engine->peak(side(rounds), type);
@@ -144,101 +145,76 @@ incache_status incache_device_peak(const incache_device *device, incache_type ty
 }
 
 incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns, incache_type type, incache_buffer **buffer) {
-  return guarded([&] {
-    requireGiven("device", device);
-    requireGiven("buffer", buffer);
+  return guarded({{"device", device}, {"buffer", buffer}}, [&] {
     *buffer = new incache_buffer{Buffer::create(device->device, side(rows), side(columns), type)};
   });
 }
 void incache_buffer_destroy(incache_buffer *buffer) { delete buffer; }
 incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type, uint64_t elements) {
-  return guarded([&] {
-    requireGiven("buffer", buffer);
-    requireGiven("data", data);
+  return guarded({{"buffer", buffer}, {"data", data}}, [&] {
     buffer->buffer.write(data, type, elements);
   });
 }
 incache_status incache_buffer_read(incache_buffer *buffer, void *data, incache_type type, uint64_t elements) {
-  return guarded([&] {
-    requireGiven("buffer", buffer);
-    requireGiven("data", data);
+  return guarded({{"buffer", buffer}, {"data", data}}, [&] {
     buffer->buffer.read(data, type, elements);
   });
 }
 
 incache_status incache_plan_create(const char *name, const incache_buffer_info *buffers, uint64_t buffer_count, const incache_op *ops,
                                    uint64_t op_count, incache_plan **plan) {
-  return guarded([&] {
-    requireGiven("plan", plan);
+  return guarded({{"plan", plan}}, [&] {
     *plan = new incache_plan{createPlan(name, buffers, buffer_count, ops, op_count)};
   });
 }
 incache_status incache_plan_parse(const char *text, uint64_t length, incache_plan **plan) {
-  return guarded([&] {
-    requireGiven("text", text);
-    requireGiven("plan", plan);
+  return guarded({{"text", text}, {"plan", plan}}, [&] {
     *plan = new incache_plan{parsePlan(text, length)};
   });
 }
 void incache_plan_destroy(incache_plan *plan) { delete plan; }
 uint64_t incache_plan_buffers(const incache_plan *plan) { return plan ? plan->plan.buffers.size() : 0; }
 incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info) {
-  return guarded([&] {
-    requireGiven("plan", plan);
+  return guarded({{"plan", plan}}, [&] {
     requirePlace(place, plan->plan.buffers.size(), "buffers");
     const PlanBuffer &buffer = plan->plan.buffers[place];
     give(info, {0, buffer.name.c_str(), buffer.role, buffer.type, static_cast<uint64_t>(buffer.rows), static_cast<uint64_t>(buffer.columns)}, "info");
   });
 }
 incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost) {
-  return guarded([&] {
-    requireGiven("plan", plan);
+  return guarded({{"plan", plan}}, [&] {
     give(cost, {0, planMacs(plan->plan), planBytes(plan->plan), static_cast<uint64_t>(layoutTemporaries(plan->plan).bytes)}, "cost");
   });
 }
 
 incache_status incache_weights_create(incache_device *device, incache_weights **weights) {
-  return guarded([&] {
-    requireGiven("device", device);
-    requireGiven("weights", weights);
+  return guarded({{"device", device}, {"weights", weights}}, [&] {
     *weights = new incache_weights{Weights(device->device)};
   });
 }
 void incache_weights_destroy(incache_weights *weights) { delete weights; }
 uint64_t incache_weights_bytes(const incache_weights *weights) { return weights ? weights->weights.bytes() : 0; }
 incache_status incache_weights_missing(const incache_weights *weights, const incache_plan *plan, uint64_t from, uint64_t *place) {
-  return guarded([&] {
-    requireGiven("weights", weights);
-    requireGiven("plan", plan);
-    requireGiven("place", place);
+  return guarded({{"weights", weights}, {"plan", plan}, {"place", place}}, [&] {
     *place = weights->weights.missing(plan->plan, from);
   });
 }
 incache_status incache_weights_load(incache_weights *weights, const incache_plan *plan, uint64_t place, const void *data, incache_type type,
                                     uint64_t elements) {
-  return guarded([&] {
-    requireGiven("weights", weights);
-    requireGiven("plan", plan);
-    requireGiven("data", data);
+  return guarded({{"weights", weights}, {"plan", plan}, {"data", data}}, [&] {
     requirePlace(place, plan->plan.buffers.size(), "buffers");
     weights->weights.load(plan->plan, place, {data, type, elements});
   });
 }
 incache_status incache_weights_release(incache_weights *weights, const char *prefix) {
-  return guarded([&] {
-    requireGiven("weights", weights);
-    requireGiven("prefix", prefix);
+  return guarded({{"weights", weights}, {"prefix", prefix}}, [&] {
     weights->weights.release(prefix);
   });
 }
 
 incache_status incache_executable_create(incache_device *device, const incache_plan *plan, const incache_weights *weights,
                                          const incache_binding *bindings, uint64_t count, incache_executable **executable) {
-  return guarded([&] {
-    requireGiven("device", device);
-    requireGiven("plan", plan);
-    requireGiven("weights", weights);
-    requireGiven("executable", executable);
+  return guarded({{"device", device}, {"plan", plan}, {"weights", weights}, {"executable", executable}}, [&] {
     if (weights->weights.device() != device->device) throw Error(INCACHE_BAD_ARGUMENT, "the weights belong to another device");
     std::map<std::string, const Buffer *> bound;
     for (const incache_binding &binding : taken(bindings, count, "bindings")) {
@@ -250,39 +226,32 @@ incache_status incache_executable_create(incache_device *device, const incache_p
   });
 }
 incache_status incache_executable_run(incache_executable *executable, const incache_run_options *options) {
-  return guarded([&] {
-    requireGiven("executable", executable);
+  return guarded({{"executable", executable}}, [&] {
     RunControl control = controlOf(options);
     control.expect(executable->executable.operations());
     executable->executable.run(control);
   });
 }
 incache_status incache_executable_wait(incache_executable *executable) {
-  return guarded([&] {
-    requireGiven("executable", executable);
+  return guarded({{"executable", executable}}, [&] {
     executable->executable.wait();
   });
 }
 void incache_executable_destroy(incache_executable *executable) { delete executable; }
 
 incache_status incache_model_open(const char *path, incache_model **model) {
-  return guarded([&] {
-    requireGiven("path", path);
-    requireGiven("model", model);
+  return guarded({{"path", path}, {"model", model}}, [&] {
     *model = new incache_model{std::make_shared<const Model>(openFile(path))};
   });
 }
 incache_status incache_model_parse(const void *bytes, uint64_t length, incache_model **model) {
-  return guarded([&] {
-    requireGiven("bytes", bytes);
-    requireGiven("model", model);
+  return guarded({{"bytes", bytes}, {"model", model}}, [&] {
     *model = new incache_model{std::make_shared<const Model>(viewMemory(bytes, length))};
   });
 }
 void incache_model_destroy(incache_model *model) { delete model; }
 incache_status incache_model_describe(const incache_model *model, incache_model_info *info) {
-  return guarded([&] {
-    requireGiven("model", model);
+  return guarded({{"model", model}}, [&] {
     const Model &m = *model->model;
     const auto small = [](auto value) { return static_cast<uint32_t>(value); };
     const PictureSize picture = m.picture();
@@ -294,8 +263,7 @@ incache_status incache_model_describe(const incache_model *model, incache_model_
 }
 uint64_t incache_model_inputs(const incache_model *model) { return model ? model->model->inputs.size() : 0; }
 incache_status incache_model_input(const incache_model *model, uint64_t place, incache_input_info *info) {
-  return guarded([&] {
-    requireGiven("model", model);
+  return guarded({{"model", model}}, [&] {
     requirePlace(place, model->model->inputs.size(), "inputs");
     const ModelInput &input = model->model->inputs[place];
     const auto small = [](int64_t value) { return static_cast<uint32_t>(value); };
@@ -308,24 +276,19 @@ incache_status incache_model_input(const incache_model *model, uint64_t place, i
 
 incache_status incache_sampler_create(incache_device *device, const incache_model *model, const incache_sample_options *options,
                                       incache_sampler **sampler) {
-  return guarded([&] {
-    requireGiven("device", device);
-    requireGiven("model", model);
-    requireGiven("sampler", sampler);
+  return guarded({{"device", device}, {"model", model}, {"sampler", sampler}}, [&] {
     *sampler = new incache_sampler{model->model, {}, {device->device, model->model, settingsOf(*model->model, options)}};
   });
 }
 void incache_sampler_destroy(incache_sampler *sampler) { delete sampler; }
 incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options) {
-  return guarded([&] {
-    requireGiven("sampler", sampler);
+  return guarded({{"sampler", sampler}}, [&] {
     std::lock_guard lock(sampler->mutex);
     sampler->sampler.restart(settingsOf(*sampler->model, options));
   });
 }
 incache_status incache_sampler_step(incache_sampler *sampler, const incache_run_options *options, uint32_t *remaining) {
-  return guarded([&] {
-    requireGiven("sampler", sampler);
+  return guarded({{"sampler", sampler}}, [&] {
     RunControl control = controlOf(options);
     std::lock_guard lock(sampler->mutex);
     const size_t left = sampler->sampler.step(control);
@@ -333,9 +296,7 @@ incache_status incache_sampler_step(incache_sampler *sampler, const incache_run_
   });
 }
 incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements) {
-  return guarded([&] {
-    requireGiven("sampler", sampler);
-    requireGiven("latents", latents);
+  return guarded({{"sampler", sampler}, {"latents", latents}}, [&] {
     std::lock_guard lock(sampler->mutex);
     const std::vector<float> &values = sampler->sampler.latents();
     if (elements != values.size())
@@ -345,9 +306,7 @@ incache_status incache_sampler_latents(const incache_sampler *sampler, float *la
 }
 
 incache_status incache_sampler_images(incache_sampler *sampler, const incache_run_options *options, uint8_t *images, uint64_t bytes) {
-  return guarded([&] {
-    requireGiven("sampler", sampler);
-    requireGiven("images", images);
+  return guarded({{"sampler", sampler}, {"images", images}}, [&] {
     const uint64_t expected = static_cast<uint64_t>(sampler->model->images * sampler->model->picture().bytes());
     if (expected > 0 && bytes != expected)
       throw Error(INCACHE_BAD_ARGUMENT, "bytes is " + std::to_string(bytes) + "; expected " + std::to_string(expected));

@@ -70,9 +70,7 @@ class Reader {
         list(value, depth);
         return value;
       case '"':
-        value.kind = Json::Kind::string;
-        value.string = string();
-        return value;
+        return Json(string());
       case 't':
         return word("true", Json::Kind::boolean);
       case 'f':
@@ -80,9 +78,7 @@ class Reader {
       case 'n':
         return word("null", Json::Kind::null);
       default:
-        value.kind = Json::Kind::number;
-        value.number = number();
-        return value;
+        return Json(number());
     }
   }
 

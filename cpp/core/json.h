@@ -15,7 +15,14 @@ struct Json {
   std::string string;
   std::vector<Json> list;
   // In the order of the text; no name occurs twice.
-  std::vector<std::pair<std::string, Json>> members;
+  using Members = std::vector<std::pair<std::string, Json>>;
+  Members members;
+
+  Json() = default;
+  explicit Json(double value) : kind(Kind::number), number(value) {}
+  explicit Json(std::string value) : kind(Kind::string), string(std::move(value)) {}
+  explicit Json(std::vector<Json> items) : kind(Kind::list), list(std::move(items)) {}
+  explicit Json(Members given) : kind(Kind::object), members(std::move(given)) {}
 
   const Json *find(const std::string &name) const;
 };

@@ -9,56 +9,26 @@
 namespace incache {
 namespace {
 
-Json numberOf(double value) {
-  Json json;
-  json.kind = Json::Kind::number;
-  json.number = value;
-  return json;
-}
-
-Json textOf(const char *value) {
-  Json json;
-  json.kind = Json::Kind::string;
-  json.string = value;
-  return json;
-}
-
-Json objectOf(std::vector<std::pair<std::string, Json>> members) {
-  Json json;
-  json.kind = Json::Kind::object;
-  json.members = std::move(members);
-  return json;
-}
-
-Json listOf(std::vector<Json> items) {
-  Json json;
-  json.kind = Json::Kind::list;
-  json.list = std::move(items);
-  return json;
-}
+Json object(Json::Members members) { return Json(std::move(members)); }
+Json text(const char *value) { return Json(std::string(value)); }
+Json count(uint64_t value) { return Json(static_cast<double>(value)); }
 
 // A caller in C may have put any number there, a negative one too.
 template <size_t N, class E>
 Json choiceOf(E value, const char *const (&names)[N], const std::string &what) {
   if (static_cast<uint32_t>(value) >= N) fields::fail(what + " is " + std::to_string(static_cast<int>(value)) + ", which is unknown");
-  return textOf(names[static_cast<uint32_t>(value)]);
+  return text(names[static_cast<uint32_t>(value)]);
 }
 
 Json bufferOf(const incache_buffer_info &buffer, const std::string &what) {
   requireGiven(what + ".name", buffer.name);
-  return objectOf({{"name", textOf(buffer.name)},
-                   {"role", choiceOf(buffer.role, kRoleNames, what + ".role")},
-                   {"type", choiceOf(buffer.type, kTypeNames, what + ".type")},
-                   {"rows", numberOf(static_cast<double>(buffer.rows))},
-                   {"columns", numberOf(static_cast<double>(buffer.columns))}});
+  return object({{"name", text(buffer.name)}, {"role", choiceOf(buffer.role, kRoleNames, what + ".role")},
+                 {"type", choiceOf(buffer.type, kTypeNames, what + ".type")}, {"rows", count(buffer.rows)}, {"columns", count(buffer.columns)}});
 }
 
 Json viewOf(const incache_operand &operand) {
-  return objectOf({{"buffer", numberOf(static_cast<double>(operand.buffer))},
-                   {"row", numberOf(static_cast<double>(operand.row))},
-                   {"rows", numberOf(static_cast<double>(operand.rows))},
-                   {"column", numberOf(static_cast<double>(operand.column))},
-                   {"columns", numberOf(static_cast<double>(operand.columns))}});
+  return object({{"buffer", count(operand.buffer)}, {"row", count(operand.row)}, {"rows", count(operand.rows)},
+                 {"column", count(operand.column)}, {"columns", count(operand.columns)}});
 }
 
 Json *memberOf(Json &object, const std::string &name) {
@@ -82,9 +52,9 @@ void addField(Json &op, const std::string &name, Json value, const std::string &
   if (close == std::string::npos || at != end || error != std::errc() || place >= most)
     fields::fail(what + "." + name + " is no name of a field; expected one such as x or factors[0].down, with lists that are whole");
   const std::string list = name.substr(0, open);
-  if (const Json *known = memberOf(op, list); !known || known->kind != Json::Kind::list) add(op, list, listOf({}), what);
+  if (const Json *known = memberOf(op, list); !known || known->kind != Json::Kind::list) add(op, list, Json(std::vector<Json>()), what);
   std::vector<Json> &items = memberOf(op, list)->list;
-  while (items.size() <= place) items.push_back(objectOf({}));
+  while (items.size() <= place) items.push_back(object({}));
   add(items[place], name.substr(close + 2), std::move(value), what + "." + name.substr(0, close + 1));
 }
 
@@ -93,32 +63,30 @@ Json stepOf(const incache_op &given, const std::string &what) {
   const auto operands = taken(given.operands, given.operand_count, what + ".operands");
   const auto attributes = taken(given.attributes, given.attribute_count, what + ".attributes");
   const uint64_t most = operands.size() + attributes.size();
-  Json op = objectOf({{"op", textOf(given.op)}});
+  Json op = object({{"op", text(given.op)}});
   for (const incache_operand &operand : operands) {
     requireGiven(what + ": the name of an operand", operand.name);
     addField(op, operand.name, viewOf(operand), what, most);
   }
   for (const incache_attribute &attribute : attributes) {
     requireGiven(what + ": the name of an attribute", attribute.name);
-    addField(op, attribute.name, attribute.text ? textOf(attribute.text) : numberOf(attribute.number), what, most);
+    addField(op, attribute.name, attribute.text ? text(attribute.text) : Json(attribute.number), what, most);
   }
-  return objectOf({{"layer", textOf(given.layer ? given.layer : "")}, {"op", std::move(op)}});
+  return object({{"layer", text(given.layer ? given.layer : "")}, {"op", std::move(op)}});
 }
 
 template <class T>
 Json listFrom(const T *first, uint64_t count, const std::string &name, Json (*one)(const T &, const std::string &)) {
   std::vector<Json> items;
   for (const T &each : taken(first, count, name)) items.push_back(one(each, name + "[" + std::to_string(items.size()) + "]"));
-  return listOf(std::move(items));
+  return Json(std::move(items));
 }
 
 }  // namespace
 
 Plan createPlan(const char *name, const incache_buffer_info *buffers, uint64_t bufferCount, const incache_op *ops, uint64_t opCount) {
-  return planFrom(objectOf({{"name", textOf(name ? name : "")},
-                            {"buffers", listFrom(buffers, bufferCount, "buffers", bufferOf)},
-                            {"ops", listFrom(ops, opCount, "ops", stepOf)}}),
-                  "the plan");
+  return planFrom(object({{"name", text(name ? name : "")}, {"buffers", listFrom(buffers, bufferCount, "buffers", bufferOf)},
+                          {"ops", listFrom(ops, opCount, "ops", stepOf)}}), "the plan");
 }
 
 }  // namespace incache
