@@ -40,3 +40,9 @@ export interface ThreadEvents {
   joined(): void;
   ended(reason: string): void;
 }
+
+/** What has messages in a browser: a worker as it sees itself, or the end of a channel. */
+export interface MessageScope {
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+}

@@ -16,6 +16,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   evaluate: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
   models: ['plan', 'weights'],
   backend: ['plan'],
+  browser: ['backend', 'cache', 'calibrate', 'engine', 'evaluate', 'models', 'pipeline', 'plan', 'weights'],
   bench: ['backend', 'models', 'plan'],
   cache: ['models', 'weights'],
   engine: ['backend', 'cache', 'models', 'plan', 'weights'],

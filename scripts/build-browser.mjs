@@ -1,0 +1,60 @@
+/**
+ * Bundles the engine for browsers from src into dist/browser: incache.js for pages and workers of one's own, engine.js (the
+ * worker that openPipeline starts), thread.js (a thread of kernels), what they share, and the WebAssembly modules. They find each
+ * other by `new URL('./name', import.meta.url)`, which bundlers follow and browsers understand without one.
+ *
+ *     --out FOLDER   another folder than dist/browser
+ */
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const KERNELS = ['simd', 'relaxed', 'simd-shared', 'relaxed-shared'];
+
+/** Some browsers lack the symbols by which classes say how they are disposed of; they are needed when classes are made. */
+const SYMBOLS =
+  'for(const n of["dispose","asyncDispose"])Symbol[n]??Object.defineProperty(Symbol,n,{value:Symbol.for("Symbol."+n)});';
+
+export async function buildBrowser(out = join(root, 'dist/browser')) {
+  const { build } = await import('esbuild');
+  const source = join(root, 'src');
+  mkdirSync(out, { recursive: true });
+  for (const name of readdirSync(out)) rmSync(join(out, name));
+  await build({
+    entryPoints: {
+      incache: join(source, 'browser.ts'),
+      engine: join(source, 'browser/engineWorker.ts'),
+      thread: join(source, 'backend/wasm/worker.ts'),
+    },
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    plugins: [platform(source)],
+    chunkNames: 'shared-[hash]',
+    banner: { js: SYMBOLS },
+    minify: true,
+    legalComments: 'linked',
+    logLevel: 'warning',
+  });
+  for (const name of KERNELS) copyFileSync(join(root, `dist/wasm/${name}.wasm`), join(out, `${name}.wasm`));
+}
+
+/** `#platform/x` is that of browsers; in package.json it means what was compiled. */
+function platform(source) {
+  return {
+    name: 'platform',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^#platform\// }, ({ path }) => ({
+        path: join(source, 'platform/browser', `${path.slice('#platform/'.length)}.ts`),
+        sideEffects: false,
+      })),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const at = process.argv.indexOf('--out');
+  await buildBrowser(at < 0 ? undefined : process.argv[at + 1]);
+}

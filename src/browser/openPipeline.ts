@@ -1,0 +1,217 @@
+/** A pipeline for a page: the engine is in a worker, so that the page stays responsive and files can be read. */
+import { FactorSet } from '../cache/data/factorSet.js';
+import { ArgumentError, IncacheError } from '../errors.js';
+import type { DiTConfig } from '../models/dit/config.js';
+import { LabelTable } from '../models/labelTable.js';
+import type { SampleOptions } from '../pipeline/options.js';
+import { Picture } from '../pipeline/picture.js';
+import { previewOf } from '../pipeline/preview.js';
+import type { SampledLatents, SampleResult, SampleStep } from '../pipeline/result.js';
+import { type CallOptions, RemoteCalls } from './calls.js';
+import type {
+  CalibrateRequest,
+  DecodeRequest,
+  EngineMethods,
+  EngineOptions,
+  ModelInfo,
+  RemoteSampleOptions,
+  SchedulePlan,
+  StepErrors,
+} from './engineMethods.js';
+import { modelParts, type PageModel } from './modelParts.js';
+import { browserSupport } from './support.js';
+
+/** The small model of digits that comes with the package: 10 classes, 1 channel of 32 x 32 pixels. */
+export const EMBEDDED_MODEL_URL: string = new URL(
+  '../../models/digits/dit-digits.safetensors',
+  import.meta.url,
+).href;
+
+/** 512 training images of that model, for `PagePipeline.calibrate`. */
+export const EMBEDDED_CALIBRATION_IMAGES_URL: string = new URL(
+  '../../models/digits/calibration-images.safetensors',
+  import.meta.url,
+).href;
+
+export interface OpenPipelineOptions extends EngineOptions {
+  /** The autoencoder that makes pictures of latents. Default: the folder `vae` of the model, if it has one. */
+  readonly vae?: PageModel;
+  /** Whether downloads stay with the browser for the next visit. Default `false`. */
+  readonly keep?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called while files are fetched: bytes so far, and all, 0 where the server does not say. */
+  readonly onProgress?: (progress: DownloadProgress) => void;
+}
+
+export interface DownloadProgress {
+  readonly name: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Calls that take long tell how far they are. */
+export interface WorkOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+/** Options of a cache whose values are objects of this package that live where they are made. */
+const UNPORTABLE = ['rule', 'schedule', 'errors', 'table'] as const;
+
+/**
+ * Starts a worker with the engine and opens a model in it; default: the small model of digits. Rejects with an `IncacheError`
+ * that says why where the browser lacks something or a file is no model, and with the reason of `signal`.
+ */
+export async function openPipeline(
+  model: PageModel = EMBEDDED_MODEL_URL,
+  options: OpenPipelineOptions = {},
+): Promise<PagePipeline> {
+  const { vae, keep = false, signal, onProgress, ...engineOptions } = options;
+  const { problem } = browserSupport();
+  if (problem !== undefined) throw new IncacheError(problem);
+  const request = {
+    model: modelParts('model', model),
+    vae: vae === undefined ? undefined : modelParts('vae', vae),
+    keep,
+    options: engineOptions,
+  };
+  const worker = new Worker(new URL('./engine.js', import.meta.url), {
+    type: 'module',
+    name: 'incache engine',
+  });
+  const calls = new RemoteCalls<EngineMethods>(worker);
+  try {
+    const info = await calls.call('open', request, { signal, onProgress });
+    return new PagePipeline(calls, info);
+  } catch (error) {
+    calls.fail('the pipeline was not opened');
+    throw error;
+  }
+}
+
+export class PagePipeline implements AsyncDisposable {
+  readonly info: ModelInfo;
+  readonly labels: LabelTable;
+  readonly #calls: RemoteCalls<EngineMethods>;
+  /** The numbers under which the worker knows sets of factors. */
+  readonly #factors = new WeakMap<FactorSet, number>();
+  #nextFactors = 1;
+
+  /** For `openPipeline`. */
+  constructor(calls: RemoteCalls<EngineMethods>, info: ModelInfo) {
+    this.#calls = calls;
+    this.info = info;
+    this.labels = new LabelTable(info.config.classes, info.labelNames);
+  }
+
+  get config(): DiTConfig {
+    return this.info.config;
+  }
+
+  /** sha256 over all tensors of the model. */
+  hash(signal?: AbortSignal): Promise<string> {
+    return this.#calls.call('hash', undefined, { signal });
+  }
+
+  /** What every step of such a run does with every layer, and what the run costs. */
+  plan({ signal, ...options }: SampleOptions): Promise<SchedulePlan> {
+    return this.#withFactors(options, (remote) => this.#calls.call('plan', remote, { signal }));
+  }
+
+  /** As `DiTPipeline.sample`. Several runs may be under way at once, and take turns. */
+  async *sample({ signal, ...options }: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
+    const call: CallOptions = { signal };
+    const run = await this.#withFactors(options, (remote) => this.#calls.call('start', remote, call));
+    let ended = false;
+    try {
+      for (;;) {
+        const next = await this.#calls.call('next', run, call);
+        if (next.done) {
+          ended = true;
+          return next.result;
+        }
+        const { values, shape, ...step } = next.step;
+        yield { ...step, latents: () => values.slice(), preview: () => previewOf(values, shape) };
+      }
+    } finally {
+      if (!ended) await this.#calls.call('stop', run).catch(() => undefined);
+    }
+  }
+
+  /** Samples to the end and decodes the latents. `onStep` is called after every step. */
+  async generate(options: SampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
+    const result = await this.generateLatents(options, onStep);
+    if (!this.info.hasPictures) return { ...result, images: [] };
+    return { ...result, images: await this.decode(result.latents, result.shape, options.signal) };
+  }
+
+  /** As `generate`, without decoding. */
+  async generateLatents(
+    options: SampleOptions,
+    onStep?: (step: SampleStep) => void,
+  ): Promise<SampledLatents> {
+    const run = this.sample(options);
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done) return value;
+      onStep?.(value);
+    }
+  }
+
+  /** Pictures of latents (images x channels x height x width). */
+  async decode(
+    latents: DecodeRequest['latents'],
+    shape: DecodeRequest['shape'],
+    signal?: AbortSignal,
+  ): Promise<Picture[]> {
+    const pictures = await this.#calls.call('decode', { latents, shape }, { signal });
+    return pictures.map(({ width, height, channels, data }) => new Picture(width, height, channels, data));
+  }
+
+  /** Factors of the model's linears, calibrated on pictures or on trajectories of its own. `FactorSet.save` and `load` have them as a file. */
+  async calibrate(request: CalibrateRequest, options: WorkOptions = {}): Promise<FactorSet> {
+    const { id, set } = await this.#calls.call('calibrate', request, options);
+    const factors = new FactorSet(set.info, set.layers);
+    this.#factors.set(factors, id);
+    return factors;
+  }
+
+  /** Where along the steps and sublayers a cached run leaves the run without a cache; takes both runs. */
+  errors({ signal, ...options }: SampleOptions, { onProgress }: WorkOptions = {}): Promise<StepErrors[]> {
+    return this.#withFactors(options, (remote) => this.#calls.call('errors', remote, { signal, onProgress }));
+  }
+
+  /** Ends the worker, its threads, and runs under way, which reject. */
+  async dispose(): Promise<void> {
+    await this.#calls.call('dispose', undefined).catch(() => undefined);
+    this.#calls.fail('this pipeline has been disposed');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  /** Passes a set of factors to the worker the first time that it is used. */
+  async #withFactors<R>(
+    options: Omit<SampleOptions, 'signal'>,
+    call: (remote: RemoteSampleOptions) => Promise<R>,
+  ): Promise<R> {
+    const { factors, ...cache } = (options.cache ?? {}) as RemoteSampleOptions['cache'] & {
+      readonly factors?: FactorSet;
+    };
+    for (const name of UNPORTABLE)
+      if (cache?.[name] !== undefined)
+        throw new ArgumentError(name, cache[name], 'nothing: it cannot be passed to the worker of a page');
+    const remote = { ...options, cache };
+    if (!factors) return call(remote);
+    if (!(factors instanceof FactorSet))
+      throw new ArgumentError('factors', factors, 'a FactorSet, as of calibrate or FactorSet.load');
+    const known = this.#factors.get(factors);
+    if (known !== undefined) return call({ ...remote, factors: { id: known } });
+    const id = this.#nextFactors++;
+    const set = { info: factors.info, layers: factors.layers };
+    const result = await call({ ...remote, factors: { id, set } });
+    this.#factors.set(factors, id);
+    return result;
+  }
+}

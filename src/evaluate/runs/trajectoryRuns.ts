@@ -1,0 +1,119 @@
+/** A cached and an uncached run of one batch, step by step side by side, and the sums of their differences. */
+import { batchNormals } from '../../diffusion/philox.js';
+import { DenoisingSession } from '../../engine/session.js';
+import { denoiseBatch } from '../../pipeline/batch.js';
+import { requireUngated } from '../../pipeline/cachePolicy.js';
+import type { AnyCacheOptions, CacheOptions, ResolvedOptions } from '../../pipeline/options.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { samplerOf } from '../../pipeline/planBatch.js';
+import { RelativeL2 } from '../metrics/relativeL2.js';
+import { exposeResidual, residualOutput, sublayers } from './exposeResidual.js';
+
+export interface TrajectoryStepError {
+  readonly step: number;
+  readonly timestep: number;
+  /** Relative L2 of the latents after the step to those of the uncached run, all images as one vector. */
+  readonly latents: number;
+  /**
+   * Relative L2 of the residual stream behind each sublayer (`blocks.0.attention`, `blocks.0.mlp`, ...), both
+   * branches of guidance together.
+   */
+  readonly layers: ReadonlyMap<string, number>;
+}
+
+/** The sums of one step. */
+export interface StepSums {
+  readonly timestep: number;
+  readonly latents: RelativeL2;
+  readonly layers: ReadonlyMap<string, RelativeL2>;
+}
+
+/** One of the two runs of a batch, at the step it has reached. */
+interface Run {
+  readonly session: DenoisingSession;
+  readonly latents: Float32Array;
+  readonly steps: ReturnType<typeof denoiseBatch>;
+}
+
+/** Sums without a batch, one for each step. Throws for a policy that decides while it runs. */
+export function startSums(pipeline: DiTPipeline, options: ResolvedOptions): StepSums[] {
+  requireUngated(options.cache, 'errors by layer');
+  const names = sublayers(pipeline.config);
+  return samplerOf(options, pipeline.config).timesteps.map((timestep) => ({
+    timestep,
+    latents: new RelativeL2(),
+    layers: new Map(names.map((name) => [name, new RelativeL2()])),
+  }));
+}
+
+export function errorsOf(steps: readonly StepSums[]): TrajectoryStepError[] {
+  return steps.map(({ timestep, latents, layers }, step) => ({
+    step,
+    timestep,
+    latents: latents.value,
+    layers: new Map([...layers].map(([name, error]) => [name, error.value])),
+  }));
+}
+
+/** Samples the batch that begins with image `first` both ways and adds what differs to the sums. */
+export async function addBatch(
+  pipeline: DiTPipeline,
+  options: ResolvedOptions,
+  first: number,
+  steps: readonly StepSums[],
+  onStep: (() => void) | undefined,
+): Promise<void> {
+  const cached = await startRun(pipeline, options, first, options.cache);
+  try {
+    const whole = await startRun(pipeline, options, first, { policy: 'none' });
+    try {
+      for (const { latents, layers } of steps) {
+        await cached.steps.next();
+        await whole.steps.next();
+        latents.add(cached.latents, whole.latents);
+        for (const [name, error] of layers)
+          error.add(cached.session.read(residualOutput(name)), whole.session.read(residualOutput(name)));
+        onStep?.();
+      }
+    } finally {
+      whole.session.dispose();
+    }
+  } finally {
+    cached.session.dispose();
+  }
+}
+
+async function startRun(
+  pipeline: DiTPipeline,
+  options: ResolvedOptions,
+  first: number,
+  cache: AnyCacheOptions,
+): Promise<Run> {
+  const { config, device, weights } = pipeline;
+  const { seed, firstImage, guidanceScale, guidanceChannels, signal } = options;
+  const labels = options.labels.slice(first, first + options.batch);
+  const size = config.inChannels * config.inputSize ** 2;
+  const { noise: given, ...rest } = options;
+  const plan = pipeline.plan({ ...rest, labels, batch: labels.length, cache: cache as CacheOptions });
+  const plans = plan.plans.map(exposeResidual);
+  const session = await DenoisingSession.create(device, weights, { ...plan, plans });
+  /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
+  const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, labels.length, size);
+  const sampler = samplerOf(options, config);
+  const latents = sampler.initialLatents(
+    given?.subarray(first * size, (first + labels.length) * size) ?? noise(0),
+  );
+  const steps = denoiseBatch({
+    config,
+    session,
+    sampler,
+    labels,
+    guidanceScale,
+    guidanceChannels,
+    latents,
+    noise: (step) => noise(1 + step),
+    firstImage: firstImage + first,
+    signal,
+  });
+  return { session, latents, steps };
+}

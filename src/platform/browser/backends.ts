@@ -1,0 +1,5 @@
+/** The backends that a page can have, in order of preference. */
+import type { Backend } from '../../backend/backend.js';
+import { wasmBackend } from '../../backend/wasm/index.js';
+
+export const BACKENDS: readonly Backend[] = [wasmBackend];
