@@ -10,6 +10,7 @@ import { ddim50 } from './ddim50/index.js';
 import { decoder } from './decoder/index.js';
 import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
+import { decoderMemory } from './whole/decoderMemory.js';
 import { int8Error } from './whole/int8Error.js';
 import { openCheckpoint } from './whole/openCheckpoint.js';
 import { picture } from './whole/picture.js';
@@ -21,6 +22,7 @@ import { trajectory } from './whole/trajectory.js';
 const MEASUREMENTS = {
   ddim50,
   decoder,
+  decoderMemory,
   picture,
   trajectory,
   startUp,

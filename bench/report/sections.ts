@@ -6,6 +6,7 @@ import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type DecoderRow, decoderTable } from '../decoder/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
+import { type DecoderMemoryRow, decoderMemoryTable } from '../whole/decoderMemory.js';
 import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
 import { type PictureRow, pictureTable } from '../whole/picture.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
@@ -54,6 +55,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   cuda: (rows: readonly CudaRow[]) => cudaTables(rows),
   ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
   decoder: (rows: readonly DecoderRow[]) => decoderTable(rows),
+  decoderMemory: (rows: readonly DecoderMemoryRow[]) => decoderMemoryTable(rows),
   picture: (rows: readonly PictureRow[]) => pictureTable(rows),
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),

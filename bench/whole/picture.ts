@@ -1,5 +1,5 @@
 /** A whole picture of DiT-XL/2 with Stable Diffusion's decoder, from the file to RGB: where the time goes. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../../src/index.js';
 import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import { CONFIG, decoderProblem } from '../decoder/problem.js';
+import { writeDecoder } from '../decoder/writeDecoder.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';
 import { randomValues } from './residentMemory.js';
@@ -102,28 +102,6 @@ export async function picture(size = SIZE, steps = STEPS) {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** An autoencoder's folder with its decoder alone. */
-function writeDecoder(folder: string): string {
-  const vae = join(folder, 'vae');
-  mkdirSync(vae);
-  const { shapes, tensor } = decoderProblem(32);
-  const config = {
-    _class_name: 'AutoencoderKL',
-    block_out_channels: CONFIG.channels,
-    layers_per_block: CONFIG.layersPerBlock,
-    sample_size: CONFIG.sampleSize,
-  };
-  writeFileSync(join(vae, 'config.json'), JSON.stringify(config));
-  const tensors = shapes.map(({ name, shape }) => ({
-    name,
-    dtype: 'F32' as const,
-    shape,
-    data: () => tensor(name).data,
-  }));
-  writeSafetensors(join(vae, 'diffusion_pytorch_model.safetensors'), tensors);
-  return vae;
 }
 
 const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(2);

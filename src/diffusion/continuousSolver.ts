@@ -27,7 +27,7 @@ export function continuousSolver(steps: number): SamplerStep[] {
   return dpmSolver(points, {
     predicts: 'epsilon',
     type: 'midpoint',
-    secondOrder: (step) => steps >= LOWER_ORDER_FINAL_BELOW || step < steps - 1,
+    order: (step) => (steps >= LOWER_ORDER_FINAL_BELOW || step < steps - 1 ? 2 : 1),
   });
 }
 

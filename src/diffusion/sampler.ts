@@ -23,8 +23,10 @@ export type StepNoise = (step: number) => Float32Array;
  * One step of a sampler, all of which are linear in the latents x, the predicted noise, x0 and fresh noise z:
  *
  *     x0 = x0.x * x + x0.noise * predicted noise, held to [-x0.clip, x0.clip] where there is a clip
- *     x' = next.x * x + next.x0 * x0 + next.x0Before * (x0 of the step before) + next.noise * predicted noise
- *          + exp(logDeviation) * z
+ *     x' = next.x * x + next.x0 * x0 + next.x0Before * (x0 of the step before) + next.x0Earlier * (x0 of the one before that)
+ *          + next.noise * predicted noise + exp(logDeviation) * z
+ *
+ * DPM-Solver with noise prediction keeps the noise where the others keep x0.
  */
 export interface SamplerStep {
   /** Given to the network; fractional for some samplers. */
@@ -35,6 +37,8 @@ export interface SamplerStep {
     readonly x: number;
     readonly x0: number;
     readonly x0Before: number;
+    /** Of samplers of order 3 alone. */
+    readonly x0Earlier?: number;
     readonly noise: number;
   };
   /**

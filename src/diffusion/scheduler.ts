@@ -2,7 +2,7 @@
 import { ArgumentError } from '../errors.js';
 import { ddim } from './ddim.js';
 import { type DdpmOptions, ddpm, type Variance } from './ddpm.js';
-import { dpmSolver } from './dpmSolver.js';
+import { dpmSolver, SOLVER_ALGORITHMS } from './dpmSolver.js';
 import { euler } from './euler.js';
 import type { ProcessStep } from './noiseSchedule.js';
 import { PARAMETERIZATIONS, type Parameterization } from './parameterization.js';
@@ -47,7 +47,7 @@ const CLASSES: Readonly<Record<SamplerName, string>> = {
   euler: 'EulerDiscreteScheduler',
 };
 
-/** Below this number of steps diffusers takes the last one of DPM-Solver++ at first order. */
+/** Below this number of steps diffusers takes the last one of DPM-Solver at first order, the one before at most at second. */
 const LOWER_ORDER_FINAL_BELOW = 15;
 
 const WHAT = 'scheduler';
@@ -143,21 +143,29 @@ function timestepsOf(
 }
 
 function solverTable(fields: SchedulerFields, request: SchedulerRequest): SchedulerTable {
-  fields.choice('algorithm_type', ['dpmsolver++'], 'dpmsolver++');
-  const order = fields.integer('solver_order', 2, 1, 2);
+  const algorithm = fields.choice('algorithm_type', SOLVER_ALGORITHMS, 'dpmsolver++');
+  const order = fields.integer('solver_order', 2, 1, algorithm === 'sde-dpmsolver++' ? 2 : 3);
   const alphas = alphasOf(fields, true);
   const sigmas = trainingSigmas(alphas);
   const { steps } = request;
   const final = finalSigmaOf(fields, sigmas);
+  if (algorithm === 'dpmsolver' && final === 0)
+    throw new ArgumentError(
+      `${WHAT}.final_sigmas_type`,
+      'zero',
+      'sigma_min for algorithm_type dpmsolver, which cannot end without noise',
+    );
   const points = solverLevels(fields, request, sigmas).map(({ timestep, sigma }) => pointOf(timestep, sigma));
-  const lowerFinal =
-    final === 0 ||
-    fields.boolean('euler_at_final', false) ||
-    (fields.boolean('lower_order_final', true) && steps < LOWER_ORDER_FINAL_BELOW);
+  const lowerEnd = fields.boolean('lower_order_final', true) && steps < LOWER_ORDER_FINAL_BELOW;
+  const firstOrderEnd = fields.boolean('euler_at_final', false) || lowerEnd || final === 0;
   const table = dpmSolver([...points, pointOf(0, final)], {
     predicts: parameterizationOf(fields),
     type: fields.choice('solver_type', ['midpoint', 'heun'], 'midpoint'),
-    secondOrder: (step) => order === 2 && !(lowerFinal && step === steps - 1),
+    algorithm,
+    order: (step) => {
+      if (firstOrderEnd && step === steps - 1) return 1;
+      return lowerEnd && step === steps - 2 ? Math.min(order, 2) : order;
+    },
   });
   return { steps: table, initialScale: 1, needsVariance: false };
 }

@@ -6,8 +6,9 @@ export class TableRun implements SamplerRun {
   readonly #table: readonly SamplerStep[];
   readonly #needsVariance: boolean;
   readonly #noise: StepNoise;
-  /** x0 of the latest step. */
+  /** x0 of the latest step, and of the one before it. */
   #x0 = new Float64Array(0);
+  #earlier = new Float64Array(0);
   #latest = -1;
 
   constructor(table: readonly SamplerStep[], needsVariance: boolean, noise: StepNoise) {
@@ -25,25 +26,29 @@ export class TableRun implements SamplerRun {
     const variance = this.#needsVariance
       ? requireLength('prediction.variance', prediction.variance, length)
       : undefined;
-    const before = this.#x0Before(step, length);
+    const [before, earlier] = this.#history(step, length);
+    const { x0Earlier = 0 } = next;
     const fresh = logDeviation && requireLength('noise', this.#noise(step), length);
     for (let i = 0; i < length; i++) {
       const x = latents[i]!;
       const epsilon = predicted[i]!;
       const clean = held(x0.x * x + x0.noise * epsilon, x0.clip);
-      const mean = next.x * x + next.x0 * clean + next.x0Before * before[i]! + next.noise * epsilon;
+      const history = next.x0Before * before[i]! + x0Earlier * earlier[i]!;
+      const mean = next.x * x + next.x0 * clean + history + next.noise * epsilon;
       latents[i] = fresh ? mean + deviation(logDeviation, variance?.[i] ?? 1) * fresh[i]! : mean;
-      before[i] = clean;
+      earlier[i] = clean;
     }
-    this.#x0 = before;
+    this.#x0 = earlier;
+    this.#earlier = before;
     this.#latest = step;
   }
 
-  /** The x0 that the step before left, or zeros for a step that asks for none. */
-  #x0Before(step: number, length: number): Float64Array<ArrayBuffer> {
+  /** The x0 that the two steps before left, or zeros for a step that asks for none. */
+  #history(step: number, length: number): [Float64Array<ArrayBuffer>, Float64Array<ArrayBuffer>] {
     const follows = this.#latest === step - 1 && this.#x0.length === length;
-    if (follows) return this.#x0;
-    if (this.#table[step]!.next.x0Before === 0) return new Float64Array(length);
+    if (follows) return [this.#x0, this.#earlier];
+    const { x0Before, x0Earlier = 0 } = this.#table[step]!.next;
+    if (x0Before === 0 && x0Earlier === 0) return [new Float64Array(length), new Float64Array(length)];
     throw new ArgumentError('step', step, 'one that follows the step before it, with as many latents');
   }
 }

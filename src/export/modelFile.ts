@@ -5,7 +5,7 @@ import type { Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
-import { requireInteger, requireObject, requireOneOf } from '../errors.js';
+import { ArgumentError, requireInteger, requireObject, requireOneOf } from '../errors.js';
 import type { DiTConfig } from '../models/dit/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
@@ -83,6 +83,8 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
   const resolved = resolveOptions(options, checkpoint);
   requireUngated(resolved.cache, 'a model file');
   const sampler = samplerOf(resolved, config);
+  if (sampler.table.some(({ next }) => next.x0Earlier !== undefined))
+    throw new ArgumentError('scheduler.solver_order', 3, '1 or 2 for a model file');
   const images = resolved.labels.length;
   requireInteger('images', images, 1, MOST_IMAGES);
   const session = planBatch(checkpoint, resolved, {

@@ -100,6 +100,7 @@ function checkSteps({ steps, plans, learnSigma }: ModelHeader, expect: Expected)
       next?.x,
       next?.x0,
       next?.x0Before,
+      next?.x0Earlier ?? 0,
       next?.noise,
     ];
     const isDeviation =

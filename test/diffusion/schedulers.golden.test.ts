@@ -130,8 +130,7 @@ function recordedSolvers(): Record<string, SchedulerConfig & { class: string; st
 
 /** What diffusers has and we refuse, by the field that the refusal names. */
 const REFUSED: Readonly<Record<string, (config: SchedulerConfig) => boolean>> = {
-  solver_order: ({ solver_order: order }) => order === 3,
-  algorithm_type: ({ algorithm_type: type }) => type !== undefined && type !== 'dpmsolver++',
+  algorithm_type: ({ algorithm_type: type }) => type === 'sde-dpmsolver',
 };
 
 const solvers = Object.entries(recordedSolvers());

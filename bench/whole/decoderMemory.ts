@@ -1,0 +1,69 @@
+/** The most memory that a process has which decodes a picture of 512 pixels, at once and in tiles. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeDecoder } from '../decoder/writeDecoder.js';
+import { type Columns, markdownTable } from '../table.js';
+import { type DeviceChoice, deviceName, presentDevices } from './devices.js';
+
+export interface DecoderMemoryRow {
+  readonly contender: string;
+  readonly tiled: boolean;
+  /** The most that was resident of the process. */
+  readonly peakBytes: number;
+  /** What was resident before: Node.js and the engine. */
+  readonly startBytes: number;
+  /** Of the decoding, weights read and packed. */
+  readonly milliseconds: number;
+}
+
+const SIDE = 64;
+
+const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+
+const PROGRAM = `
+  import { decodeLatents, normals } from ${INDEX};
+  const [, vae, options] = process.argv;
+  const before = process.resourceUsage().maxRSS * 1024;
+  const shape = [1, 4, ${SIDE}, ${SIDE}];
+  const started = performance.now();
+  const [picture] = await decodeLatents(normals(1, 0, 0, 4 * ${SIDE * SIDE}), shape, { vae, ...JSON.parse(options) });
+  if (picture.width !== ${8 * SIDE}) throw new Error('no picture of 512 pixels');
+  const peak = process.resourceUsage().maxRSS * 1024;
+  process.stdout.write(JSON.stringify([peak, before, performance.now() - started]));
+`;
+
+/** Each line is a process of its own, which reads the decoder from its file. */
+export async function decoderMemory(devices = presentDevices()) {
+  const folder = mkdtempSync(join(tmpdir(), 'incache-bench-'));
+  try {
+    const vae = writeDecoder(folder);
+    const rows = devices.flatMap((choice) => [false, true].map((tiled) => measure(vae, choice, tiled)));
+    const text = `Stable Diffusion's decoder with random weights (198 MB in float32), a picture of 512 x 512, each line a process of its own. Target: less than 1 GB, in tiles less than 400 MB.`;
+    return { text, rows };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function measure(vae: string, choice: DeviceChoice, tiled: boolean): DecoderMemoryRow {
+  const options = JSON.stringify({ ...choice, tiled });
+  const args = ['--input-type=module', '-e', PROGRAM, vae, options];
+  const [peakBytes, startBytes, milliseconds] = JSON.parse(
+    execFileSync(process.execPath, args, { encoding: 'utf8' }),
+  );
+  return { contender: deviceName(choice), tiled, peakBytes, startBytes, milliseconds };
+}
+
+const COLUMNS: Columns<DecoderMemoryRow> = [
+  ['', ({ contender }) => contender],
+  ['', ({ tiled }) => (tiled ? 'in tiles of 256' : 'at once')],
+  ['peak resident, MB', ({ peakBytes }) => (peakBytes / 1e6).toFixed(0)],
+  ['before, MB', ({ startBytes }) => (startBytes / 1e6).toFixed(0)],
+  ['s', ({ milliseconds }) => (milliseconds / 1000).toFixed(1)],
+];
+
+export function decoderMemoryTable(rows: readonly DecoderMemoryRow[]): string {
+  return markdownTable(COLUMNS, rows);
+}
