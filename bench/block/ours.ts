@@ -40,7 +40,7 @@ export async function ours(
   const gather = kind === 'calibrate' ? await compile('store') : undefined;
   const step = await compile(kind);
   const runOn = async (tokens: Tensor, executable: Executable) => {
-    tensors.get('x')!.write(tokens.data);
+    await tensors.get('x')!.write(tokens.data);
     await executable.run();
   };
   return {
@@ -52,10 +52,10 @@ export async function ours(
     tolerance: TOLERANCE[options.weights],
     run: () => step.run(),
     output: async () => {
-      tensors.get('modulation')!.write(modulation.data);
+      await tensors.get('modulation')!.write(modulation.data);
       if (gather) await runOn(cachedX, gather);
       await runOn(x, step);
-      return tensors.get('x')!.read() as Float32Array;
+      return (await tensors.get('x')!.read()) as Float32Array;
     },
     dispose: () => device.dispose(),
   };

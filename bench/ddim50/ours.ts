@@ -83,7 +83,7 @@ export async function secondStepInputs(problem: RunProblem): Promise<StepInputs>
     const session = await openSession(problem, FULL, device, weights);
     const [first] = await takeSteps(problem, session, 1);
     const width = modulationWidth(problem.config);
-    return secondStep(problem, first!.latents, session.read('modulation'), width);
+    return secondStep(problem, first!.latents, await session.read('modulation'), width);
   } finally {
     await device.dispose();
   }

@@ -51,10 +51,14 @@ export interface DeviceTensor {
   readonly rows: number;
   readonly columns: number;
   readonly type: BufferType;
-  /** Copies `data` (rows * columns elements) to the device; 16-bit tensors round float32 to nearest, ties to even. */
-  write(data: Float32Array | Int32Array): void;
-  /** Copies the tensor to the host, 16-bit numbers widened to float32. */
-  read(): Float32Array | Int32Array;
+  /**
+   * Copies `data` (rows * columns elements) to the device; 16-bit tensors round float32 to nearest, ties to even. The
+   * values are those that `data` has at the call. The tensor takes them after everything that the device was asked to do
+   * before, and before everything that it is asked to do later. Rejects when `data` does not fit the tensor.
+   */
+  write(data: Float32Array | Int32Array): Promise<void>;
+  /** Copies the tensor to the host, 16-bit numbers widened to float32, in the same order. */
+  read(): Promise<Float32Array | Int32Array>;
   dispose(): void;
 }
 

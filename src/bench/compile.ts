@@ -8,7 +8,7 @@ export interface Compiled extends Disposable {
 
 /** What it holds on the device is gone at `dispose`: of a hundred cases the buffers would fill the memory, and be paged out. */
 export async function compileOnRandom(device: Device, plan: Plan): Promise<Compiled> {
-  const bindings = bindRandom(device, plan);
+  const bindings = await bindRandom(device, plan);
   const executable = await device.compile(plan, bindings);
   return {
     run: () => executable.run(),
@@ -20,14 +20,14 @@ export async function compileOnRandom(device: Device, plan: Plan): Promise<Compi
 }
 
 /** Random weights, inputs and states for every buffer of a plan that has one. */
-export function bindRandom(device: Device, { buffers }: Plan): PlanBindings & Disposable {
+export async function bindRandom(device: Device, { buffers }: Plan): Promise<PlanBindings & Disposable> {
   const sizes = new Map(buffers.map(({ name, rows, columns }) => [name, rows * columns]));
   const weights = device.loadWeights({ read: (name) => randomValues(sizes.get(name)!) });
   const tensors = new Map<string, DeviceTensor>();
   for (const { name, role, rows, columns, type } of buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
-    tensor.write(randomValues(rows * columns));
+    await tensor.write(randomValues(rows * columns));
     tensors.set(name, tensor);
   }
   return {

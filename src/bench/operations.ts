@@ -28,7 +28,7 @@ async function openPlan(device: Device, plan: Plan): Promise<Operation[]> {
   const buffers = plan.buffers.map((buffer) =>
     buffer.role === 'temporary' ? { ...buffer, role: 'state' as const } : buffer,
   );
-  const bindings = bindRandom(device, { ...plan, buffers });
+  const bindings = await bindRandom(device, { ...plan, buffers });
   const operations = new Map<string, Operation>();
   for (const step of plan.ops) {
     const name = nameOf(step);

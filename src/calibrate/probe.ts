@@ -93,9 +93,9 @@ export class Probe implements Disposable {
     const place = this.#options.increments ? slopesOf(this.#options).indexOf(slope) : 0;
     const output = await this.#evaluate(MEASURE + place, latents, conditions);
     for (const site of this.#sites) {
-      site.input.addBatch(this.#session.read(inputName(site.name)), this.#options.sequences);
-      site.output.addBatch(this.#session.read(outputName(site.name)), this.#options.sequences);
-      for (const [layer, sum] of site.moments) addMoment(sum, this.#session.read(momentName(layer)));
+      site.input.addBatch(await this.#session.read(inputName(site.name)), this.#options.sequences);
+      site.output.addBatch(await this.#session.read(outputName(site.name)), this.#options.sequences);
+      for (const [layer, sum] of site.moments) addMoment(sum, await this.#session.read(momentName(layer)));
     }
     return output;
   }

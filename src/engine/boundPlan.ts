@@ -33,9 +33,12 @@ export class BoundPlan implements Disposable {
     output: string,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
-    this.#tensors.get(input)!.write(values);
-    await this.#executable.run(signal);
-    return this.#tensors.get(output)!.read() as Float32Array;
+    const [, , result] = await Promise.all([
+      this.#tensors.get(input)!.write(values),
+      this.#executable.run(signal),
+      this.#tensors.get(output)!.read(),
+    ]);
+    return result as Float32Array;
   }
 
   dispose(): void {

@@ -55,9 +55,11 @@ export class DenoisingSession implements Disposable {
     if (conditions.length < 1 || conditions.length > rows)
       throw new ArgumentError('conditions', `${conditions.length} of them`, `1 to ${rows}`);
     const padded = Array.from({ length: rows }, (_, i) => conditions[Math.min(i, conditions.length - 1)]!);
-    this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep));
-    this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label));
-    await this.#conditioning!.run(signal);
+    await Promise.all([
+      this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep)),
+      this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label)),
+      this.#conditioning!.run(signal),
+    ]);
   }
 
   /**
@@ -71,16 +73,10 @@ export class DenoisingSession implements Disposable {
     rows: Int32Array,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
-    this.#tensor('latents').write(latents);
-    this.#tensor('rows').write(rows);
-    const { gated, planOfStep } = this.plan;
-    if (gated) this.#course = await this.#runGated(gated, step, signal);
-    else {
-      const place = planOfStep[step]!;
-      await this.#steps[place]!.run(signal);
-      this.#course = { plans: [place], cachedBlocks: 0 };
-    }
-    return this.read('prediction');
+    // All is asked for together: where several sessions run, each waits for the others once a step.
+    const inputs = [this.#tensor('latents').write(latents), this.#tensor('rows').write(rows)];
+    const [prediction] = await Promise.all([this.#follow(step, signal), ...inputs]);
+    return prediction;
   }
 
   /** What the last step ran. */
@@ -89,8 +85,8 @@ export class DenoisingSession implements Disposable {
   }
 
   /** The contents of an output of the last step. */
-  read(name: string): Float32Array {
-    return this.#tensor(name).read() as Float32Array;
+  async read(name: string): Promise<Float32Array> {
+    return (await this.#tensor(name).read()) as Float32Array;
   }
 
   dispose(): void {
@@ -106,21 +102,39 @@ export class DenoisingSession implements Disposable {
     this.dispose();
   }
 
+  /** Runs the plans of a step; returns what the last one predicts. */
+  async #follow(step: number, signal?: AbortSignal): Promise<Float32Array> {
+    const { gated, planOfStep } = this.plan;
+    if (gated) return this.#runGated(gated, step, signal);
+    const place = planOfStep[step]!;
+    const prediction = await this.#run(place, 'prediction', signal);
+    this.#course = { plans: [place], cachedBlocks: 0 };
+    return prediction;
+  }
+
   /** Section by section, each as its gate decides by what was measured just before it. */
-  async #runGated(gated: GatedSteps, step: number, signal?: AbortSignal): Promise<StepCourse> {
+  async #runGated(gated: GatedSteps, step: number, signal?: AbortSignal): Promise<Float32Array> {
     const { policy, run, head, sections } = gated;
     if (step === 0) this.#gate = policy.start(run);
+    const outputOf = (section: number) => (section < sections.length ? 'change' : 'prediction');
     const plans = [head];
     let cachedBlocks = 0;
-    await this.#steps[head]!.run(signal);
+    let output = await this.#run(head, outputOf(0), signal);
     for (const [place, { computed, cached, blocks }] of sections.entries()) {
-      const isCached = this.#gate!.caches(step, place, this.read('change')[0]!);
+      const isCached = this.#gate!.caches(step, place, output[0]!);
       const plan = isCached ? cached : computed;
       plans.push(plan);
       if (isCached) cachedBlocks += blocks;
-      await this.#steps[plan]!.run(signal);
+      output = await this.#run(plan, outputOf(place + 1), signal);
     }
-    return { plans, cachedBlocks };
+    this.#course = { plans, cachedBlocks };
+    return output;
+  }
+
+  /** Runs a plan; returns what it leaves in `output`. */
+  async #run(plan: number, output: string, signal?: AbortSignal): Promise<Float32Array> {
+    const [, values] = await Promise.all([this.#steps[plan]!.run(signal), this.read(output)]);
+    return values;
   }
 
   /** One plan after another: what one has packed, the next finds. */

@@ -56,7 +56,8 @@ describe('increments of own trajectories', () => {
       await session.condition(conditions);
       const output = await session.evaluate(0, latents, Int32Array.from(conditions.keys()));
       const names = LAYERS.flatMap((layer) => [`${layer}.input`, `${layer}.output`]);
-      steps.push(new Map(names.map((name) => [name, session.read(name)])));
+      const values = await Promise.all(names.map((name) => session.read(name)));
+      steps.push(new Map(names.map((name, i) => [name, values[i]!])));
       return output;
     };
     await source.run(0, { store: evaluate, measure: evaluate }, true);

@@ -47,7 +47,7 @@ async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise
     const output = await evaluate(1)(latents, conditions);
     const names = plan.plans[1]!.buffers.map(({ name }) => name).filter((name) => name.startsWith('moment.'));
     for (const name of names) {
-      const values = session.read(name);
+      const values = await session.read(name);
       const sum = moments.get(name) ?? new Float64Array(values.length);
       moments.set(
         name,

@@ -59,17 +59,17 @@ const allowed: [string, Plan][] = [
 async function run(backend: string, plan: Plan, names: 'shared' | 'apart'): Promise<number[]> {
   const device = await openDevice(backend, { threads: 1, weights: 'f32' });
   try {
-    const tensor = () => {
+    const tensor = async () => {
       const made = device.allocate(N, N);
-      made.write(Float32Array.from({ length: N * N }, (_, i) => i / N));
+      await made.write(Float32Array.from({ length: N * N }, (_, i) => i / N));
       return made;
     };
     const weights = device.loadWeights({ read: () => new Float32Array(N * N).fill(1) });
-    const out = tensor();
-    const x = names === 'shared' ? out : tensor();
+    const out = await tensor();
+    const x = names === 'shared' ? out : await tensor();
     const tensors = new Map(Object.entries({ x, out }));
     await (await device.compile(plan, { weights, tensors })).run();
-    return [...out.read()];
+    return [...(await out.read())];
   } finally {
     await device.dispose();
   }

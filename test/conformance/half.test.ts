@@ -95,13 +95,13 @@ for (const type of ['bf16', 'f16'] as const)
     });
     after(() => device.dispose());
 
-    test('a tensor rounds what is written to it', () => {
+    test('a tensor rounds what is written to it', async () => {
       const tensor = device.allocate(1, 3, type);
       const values = new Random(1).normals(3);
-      tensor.write(values);
+      await tensor.write(values);
       assert.equal(tensor.type, type);
-      assert.deepEqual(tensor.read(), values.map(round));
-      assert.notDeepEqual(tensor.read(), values);
+      assert.deepEqual(await tensor.read(), values.map(round));
+      assert.notDeepEqual(await tensor.read(), values);
       tensor.dispose();
     });
 

@@ -1,6 +1,7 @@
 /** Values far from 1, all finite: a backend in float32 gives what float64 gives, as long as the result is a float32. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { DeviceTensor } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { Plan, View } from '../../src/plan/types.js';
@@ -54,19 +55,17 @@ async function run(backend: string, plan: Plan, size: number): Promise<Float32Ar
   const device = await openDevice(backend, { threads: 1 });
   const random = new Random(11);
   const weights = device.loadWeights({ read: () => new Float32Array() });
-  const tensors = new Map(
-    plan.buffers
-      .filter(({ role }) => role !== 'temporary')
-      .map(({ name, rows, columns }) => {
-        const tensor = device.allocate(rows, columns);
-        const large = name === 'x' || name === 'previous' ? size : 1;
-        // Within -1 and 1, times the size.
-        tensor.write(random.normals(rows * columns, 1).map((value) => Math.tanh(value) * large));
-        return [name, tensor] as const;
-      }),
-  );
+  const tensors = new Map<string, DeviceTensor>();
+  for (const { name, role, rows, columns } of plan.buffers) {
+    if (role === 'temporary') continue;
+    const tensor = device.allocate(rows, columns);
+    const large = name === 'x' || name === 'previous' ? size : 1;
+    // Within -1 and 1, times the size.
+    await tensor.write(random.normals(rows * columns, 1).map((value) => Math.tanh(value) * large));
+    tensors.set(name, tensor);
+  }
   await (await device.compile(plan, { weights, tensors })).run();
-  const out = tensors.get('out')!.read() as Float32Array;
+  const out = (await tensors.get('out')!.read()) as Float32Array;
   await device.dispose();
   return out;
 }

@@ -61,9 +61,9 @@ class Run {
     this.#device = device;
   }
 
-  tensor({ name, rows, columns, type }: PlanBuffer, values: Float32Array): void {
+  async tensor({ name, rows, columns, type }: PlanBuffer, values: Float32Array): Promise<void> {
     const tensor = this.#device.allocate(rows, columns, type);
-    tensor.write(values);
+    await tensor.write(values);
     this.#tensors.set(name, tensor);
   }
 
@@ -72,7 +72,7 @@ class Run {
     for (const buffer of plan.buffers) {
       if (buffer.role === 'temporary') continue;
       const poison = new Float32Array(buffer.rows * buffer.columns).fill(1e30);
-      this.tensor(buffer, values.get(buffer.name) ?? poison);
+      await this.tensor(buffer, values.get(buffer.name) ?? poison);
     }
     const executable = await this.#device.compile(plan, { weights, tensors: this.#tensors });
     await executable.run();
@@ -80,8 +80,8 @@ class Run {
     weights.dispose();
   }
 
-  read(name: string): Float32Array {
-    return this.#tensors.get(name)!.read() as Float32Array;
+  async read(name: string): Promise<Float32Array> {
+    return (await this.#tensors.get(name)!.read()) as Float32Array;
   }
 
   dispose(): void {
@@ -98,33 +98,33 @@ for (const { name, available, detail } of backends()) {
     });
     after(() => device.dispose());
 
-    test('a tensor holds what they round to, and takes a byte an element', () => {
+    test('a tensor holds what they round to, and takes a byte an element', async () => {
       const before = device.memoryInUse;
       // With 448 the scale is 1.
       const row = [0, 448, ...middles.flatMap((value) => [value, -value]), ...MAGNITUDES];
       const tensor = device.allocate(2, row.length, 'e4m3');
       if (name !== 'reference') assert.ok(device.memoryInUse - before < 2 * row.length + 128);
       const values = Float32Array.from([...row, ...row.map((value) => value * 2 ** -100)]);
-      tensor.write(values);
+      await tensor.write(values);
       const expected = Float32Array.from(values);
       for (const first of [0, row.length]) roundRowE4m3(expected, first, row.length);
-      assert.deepEqual(tensor.read(), expected);
-      tensor.write(new Float32Array(values.length));
-      assert.deepEqual(tensor.read(), new Float32Array(values.length));
-      tensor.write(values.fill(Number.NaN, 1, 2));
-      assert.ok(Number.isNaN(tensor.read()[1]));
+      assert.deepEqual(await tensor.read(), expected);
+      await tensor.write(new Float32Array(values.length));
+      assert.deepEqual(await tensor.read(), new Float32Array(values.length));
+      await tensor.write(values.fill(Number.NaN, 1, 2));
+      assert.ok(Number.isNaN((await tensor.read())[1]));
       tensor.dispose();
     });
 
     // What docs/cuda.md says of normally distributed tokens.
-    test('what is stored is off by 2.65 %, an increment of 20 % by 13 %', () => {
+    test('what is stored is off by 2.65 %, an increment of 20 % by 13 %', async () => {
       const [rows, columns] = [40, 1152];
       const random = new Random(3);
       const stored = random.normals(rows * columns);
       const change = random.normals(rows * columns, 0.2);
       const tensor = device.allocate(rows, columns, 'e4m3');
-      tensor.write(stored);
-      const kept = tensor.read();
+      await tensor.write(stored);
+      const kept = await tensor.read();
       tensor.dispose();
       const error = relativeL2(kept as Float32Array, stored);
       assert.ok(error > 0.0255 && error < 0.0275, `what is stored is off by ${error}`);
@@ -159,8 +159,8 @@ for (const { name, available, detail } of backends()) {
           const around = new Float32Array((rows + 2) * columns).fill(448);
           await run.run(b.build(), new Map([...Object.entries(given), ['stored', around]]));
 
-          const exactX = Float64Array.from(run.read('x'));
-          const got = run.read('stored');
+          const exactX = Float64Array.from(await run.read('x'));
+          const got = await run.read('stored');
           assertWithinRounding(got.subarray(columns, (rows + 1) * columns), exactX, columns);
           for (const border of [got.subarray(0, columns), got.subarray((rows + 1) * columns)])
             assert.deepEqual(border, around.subarray(0, columns));
@@ -168,9 +168,9 @@ for (const { name, available, detail } of backends()) {
           for (let i = 0; i < rows; i++) roundRowE4m3(before, i * columns, columns);
           const kept = got.subarray(columns);
           const exactSum = exactX.map((value, i) => 0.75 * kept[i]! - 2 * value + 1.5 * before[i]!);
-          assertWithinRounding(run.read('sum'), exactSum, columns);
-          const read = run.read('sum');
-          for (const [i, value] of run.read('out').entries())
+          assertWithinRounding(await run.read('sum'), exactSum, columns);
+          const read = await run.read('sum');
+          for (const [i, value] of (await run.read('out')).entries())
             assert.ok(Math.abs(value + 3 * read[i]!) <= 1e-6 * Math.abs(value), `out ${i} is ${value}`);
           run.dispose();
         }),

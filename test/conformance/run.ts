@@ -11,14 +11,15 @@ export async function runCase(
   for (const { name, role, type, rows, columns } of plan.buffers) {
     if (role === 'weight') continue;
     const tensor = device.allocate(rows, columns, type);
-    tensor.write(values.get(name)!);
+    await tensor.write(values.get(name)!);
     tensors.set(name, tensor);
   }
   const executable = await device.compile(plan, { weights, tensors });
   try {
     await executable.run();
     const states = plan.buffers.filter(({ role }) => role === 'state');
-    return new Map(states.map(({ name }) => [name, tensors.get(name)!.read() as Float32Array]));
+    const outputs = await Promise.all(states.map(({ name }) => tensors.get(name)!.read()));
+    return new Map(states.map(({ name }, i) => [name, outputs[i] as Float32Array]));
   } finally {
     executable.dispose();
     weights.dispose();

@@ -112,16 +112,16 @@ for (const { name: backend, available, detail } of backends())
             if (role !== 'weight' && role !== 'temporary' && !tensors.has(name))
               tensors.set(name, device.allocate(rows, columns, type));
           const x = random.normals(ROWS * WIDTH);
-          tensors.get('x')?.write(x);
-          tensors.get('ones')!.write(new Float32Array(WIDTH).fill(1));
-          tensors.get('out')!.write(new Float32Array(ROWS * WIDTH).fill(Number.NaN));
+          await tensors.get('x')?.write(x);
+          await tensors.get('ones')!.write(new Float32Array(WIDTH).fill(1));
+          await tensors.get('out')!.write(new Float32Array(ROWS * WIDTH).fill(Number.NaN));
           const executable = await device.compile(plan, { weights, tensors });
           await executable.run();
           executable.dispose();
           const computed = COMPUTED.includes(step);
           if (computed) expected.compute(step, linear(x, weight, bias));
           assertClose(
-            tensors.get('out')!.read(),
+            await tensors.get('out')!.read(),
             expected.extrapolate(step),
             1e-5,
             `${computed ? 'computed' : 'extrapolated'} at step ${step}`,

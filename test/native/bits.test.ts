@@ -160,8 +160,8 @@ async function assertUnchanged(plan: Plan, weights: FloatType): Promise<void> {
   const bound = await bind(device, plan);
   await bound.run();
   assertSame(
-    bound.tensors.get('out')!.read() as Float32Array,
-    bound.tensors.get('y')!.read() as Float32Array,
+    (await bound.tensors.get('out')!.read()) as Float32Array,
+    (await bound.tensors.get('y')!.read()) as Float32Array,
     'out',
   );
   await device.dispose();

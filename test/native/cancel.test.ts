@@ -40,7 +40,7 @@ async function bind(device: Device, plan: Plan): Promise<{ executable: Executabl
   for (const { name, role, rows, columns } of plan.buffers)
     if (role === 'input' || role === 'output') {
       tensors.set(name, device.allocate(rows, columns));
-      tensors.get(name)!.write(new Float32Array(rows * columns).fill(role === 'input' ? 1 : POISON));
+      await tensors.get(name)!.write(new Float32Array(rows * columns).fill(role === 'input' ? 1 : POISON));
     }
   return { executable: await device.compile(plan, { weights, tensors }), out: tensors.get('out')! };
 }
@@ -61,10 +61,10 @@ describe('a run with a signal', { skip: SKIP }, () => {
         controller.abort();
         await outcome;
         // Whole: the last task or operation has not been taken.
-        assert.ok(out.read().includes(POISON), 'the run has gone on to its end');
+        assert.ok((await out.read()).includes(POISON), 'the run has gone on to its end');
         const small = await bind(device, attentionPlan(16));
         await small.executable.run(new AbortController().signal);
-        assert.ok(!small.out.read().includes(POISON), 'the device runs no more');
+        assert.ok(!(await small.out.read()).includes(POISON), 'the device runs no more');
         await device.dispose();
       });
 
@@ -73,7 +73,7 @@ describe('a run with a signal', { skip: SKIP }, () => {
     const { executable, out } = await bind(device, attentionPlan(16));
     const reason = new Error('enough');
     await assert.rejects(executable.run(AbortSignal.abort(reason)), reason);
-    assert.deepEqual(new Set(out.read()), new Set([POISON]));
+    assert.deepEqual(new Set(await out.read()), new Set([POISON]));
     await device.dispose();
   });
 
@@ -85,7 +85,7 @@ describe('a run with a signal', { skip: SKIP }, () => {
     const waiting = assert.rejects(second.executable.run(controller.signal), { name: 'AbortError' });
     controller.abort();
     await Promise.all([before, waiting]);
-    assert.deepEqual(new Set(second.out.read()), new Set([POISON]));
+    assert.deepEqual(new Set(await second.out.read()), new Set([POISON]));
     await device.dispose();
   });
 

@@ -18,7 +18,7 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
     const plan = blockPlan();
     const a = await bind(device, plan);
     a.tensors.get('x')!.dispose();
-    assert.throws(() => a.tensors.get('x')!.read(), /tensor of 154 x 70 has been disposed/);
+    await assert.rejects(a.tensors.get('x')!.read(), /tensor of 154 x 70 has been disposed/);
     await assert.rejects(a.executable.run(), /tensor of 154 x 70 has been disposed/);
     await assert.rejects(device.compile(plan, a), /tensor of 154 x 70 has been disposed/);
     const b = await bind(device, plan);
@@ -35,7 +35,7 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
     assert.equal(device.memoryInUse, 0);
     await assert.rejects(d.executable.run(), /device has been disposed/);
     await assert.rejects(device.compile(plan, d), /device has been disposed/);
-    assert.throws(() => d.tensors.get('x')!.write(new Float32Array(1)), /device has been disposed/);
+    await assert.rejects(d.tensors.get('x')!.write(new Float32Array(1)), /device has been disposed/);
     assert.throws(() => device.allocate(1, 1), /device has been disposed/);
     assert.throws(() => device.loadWeights({ read: () => new Float32Array() }), /device has been disposed/);
   });
@@ -95,20 +95,27 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
       ['i32', Int32Array, Float32Array],
     ] as const) {
       const tensor = device.allocate(2, 3, type);
-      tensor.write(right.of(1, 2, 3, 4, 5, 6));
-      const refuse = (data: Float32Array | Int32Array, message: RegExp) => {
-        assert.throws(() => tensor.write(data), { message });
-        assert.deepEqual(tensor.read(), right.of(1, 2, 3, 4, 5, 6), 'what was refused has been written');
+      await tensor.write(right.of(1, 2, 3, 4, 5, 6));
+      const refuse = async (data: Float32Array | Int32Array, message: RegExp) => {
+        await assert.rejects(tensor.write(data), { message });
+        assert.deepEqual(
+          await tensor.read(),
+          right.of(1, 2, 3, 4, 5, 6),
+          'what was refused has been written',
+        );
       };
-      refuse(
+      await refuse(
         new wrong(6),
         new RegExp(`data is '${wrong.name}'; expected an? ${right.name} for a tensor of ${type}`),
       );
-      refuse(new right(5), /writing 5 elements to a tensor of 2 x 3/);
-      refuse(new right(7), /writing 7 elements to a tensor of 2 x 3/);
-      refuse(detach(new right(6)), /writing 0 elements to a tensor of 2 x 3/);
+      await refuse(new right(5), /writing 5 elements to a tensor of 2 x 3/);
+      await refuse(new right(7), /writing 7 elements to a tensor of 2 x 3/);
+      await refuse(detach(new right(6)), /writing 0 elements to a tensor of 2 x 3/);
       if (type !== 'i32')
-        refuse(new Float64Array(6) as unknown as Float32Array, /neither a Float32Array nor an Int32Array/);
+        await refuse(
+          new Float64Array(6) as unknown as Float32Array,
+          /neither a Float32Array nor an Int32Array/,
+        );
     }
     for (const [rows, columns] of [
       [0, 1],
@@ -130,8 +137,8 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
     const device = await open(1);
     const shared = new Float32Array(new SharedArrayBuffer(24)).fill(3);
     const tensor = device.allocate(2, 3);
-    tensor.write(shared);
-    assert.deepEqual(tensor.read(), new Float32Array(6).fill(3));
+    await tensor.write(shared);
+    assert.deepEqual(await tensor.read(), new Float32Array(6).fill(3));
     await device.dispose();
   });
 
@@ -142,7 +149,7 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
       message: /^the native backend is out of memory: asked for \d+ TiB with 0 B in use of at most /,
     });
     assert.equal(device.memoryInUse, 0);
-    assert.equal(device.allocate(1, 1).read().length, 1);
+    assert.equal((await device.allocate(1, 1).read()).length, 1);
     await device.dispose();
   });
 
@@ -190,13 +197,13 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
       b.append({ op: 'gatherRows', table, index, out: b.output('out', 4, 3) });
       const bound = await bindIntegers(device, b.build());
       for (const bad of [-1, 10, -(2 ** 31), 2 ** 31 - 1]) {
-        bound.tensors.get('index')!.write(Int32Array.of(0, 9, bad, 2));
+        await bound.tensors.get('index')!.write(Int32Array.of(0, 9, bad, 2));
         await assert.rejects(bound.executable.run(), {
           name: 'IncacheError',
           message: `gatherRows of embedder: index 2 is ${bad}; expected one from 0 to 9`,
         });
       }
-      bound.tensors.get('index')!.write(Int32Array.of(0, 9, 5, 2));
+      await bound.tensors.get('index')!.write(Int32Array.of(0, 9, 5, 2));
       await bound.executable.run();
       await device.dispose();
     }
@@ -213,13 +220,13 @@ describe('misuse of the native backend', { skip: SKIP }, () => {
     b.append({ op: 'attention', q, k, v: k, ...shape, keyLengths, out });
     const bound = await bindIntegers(device, b.build());
     for (const bad of [0, 6, -3, 2 ** 31 - 1]) {
-      bound.tensors.get('lengths')!.write(Int32Array.of(1, bad));
+      await bound.tensors.get('lengths')!.write(Int32Array.of(1, bad));
       await assert.rejects(bound.executable.run(), {
         name: 'IncacheError',
         message: `attention of blocks.3: key length 1 is ${bad}; expected one from 1 to 5`,
       });
     }
-    bound.tensors.get('lengths')!.write(Int32Array.of(1, 5));
+    await bound.tensors.get('lengths')!.write(Int32Array.of(1, 5));
     await bound.executable.run();
     await device.dispose();
   });

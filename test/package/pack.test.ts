@@ -148,7 +148,7 @@ describe('npm package', () => {
     const program = `
       import { openDevice } from 'incache';
       const device = await openDevice('native', { threads: 1 });
-      console.log(device.backend, device.allocate(2, 3).read().length);`;
+      console.log(device.backend, (await device.allocate(2, 3).read()).length);`;
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       cwd: folder,
       encoding: 'utf8',

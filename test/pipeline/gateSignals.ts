@@ -71,8 +71,8 @@ async function openOracle({ checkpoint, config }: DiTPipeline, imageLabels: read
       const tokens = await runPlan(device, tokensPlan, checkpoint, { latents: both });
       return {
         tokens: tokens.get('tokens')!,
-        modulated: session.read('modulated'),
-        behindFirst: session.read(residualOutput('blocks.0.mlp')),
+        modulated: await session.read('modulated'),
+        behindFirst: await session.read(residualOutput('blocks.0.mlp')),
       };
     },
     async [Symbol.asyncDispose]() {

@@ -19,7 +19,8 @@ export async function runPlan(
   const executable = await device.compile(plan, { weights, tensors });
   await executable.run();
   const outputs = plan.buffers.filter(({ role }) => role === 'output');
-  const read = new Map(outputs.map(({ name }) => [name, tensors.get(name)!.read() as Float32Array]));
+  const values = await Promise.all(outputs.map(({ name }) => tensors.get(name)!.read()));
+  const read = new Map(outputs.map(({ name }, i) => [name, values[i] as Float32Array]));
   executable.dispose();
   weights.dispose();
   for (const tensor of tensors.values()) tensor.dispose();

@@ -126,14 +126,15 @@ export async function bind(device: Device, plan: Plan): Promise<Bound> {
   for (const { name, role, type, rows, columns } of plan.buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
-    tensor.write(values.get(name)!);
+    await tensor.write(values.get(name)!);
     tensors.set(name, tensor);
   }
   const executable = await device.compile(plan, { weights, tensors });
   const run = async () => {
     await executable.run();
     const outputs = plan.buffers.filter(({ role }) => role === 'output');
-    const all = outputs.flatMap(({ name }) => [...(tensors.get(name)!.read() as Float32Array)]);
+    const values = await Promise.all(outputs.map(({ name }) => tensors.get(name)!.read()));
+    const all = values.flatMap((output) => [...output]);
     return new Uint32Array(Float32Array.from(all).buffer);
   };
   return { executable, weights, tensors, run };

@@ -23,6 +23,6 @@ async function assertUnchanged(plan: Plan, weights: 'f32' | 'int8'): Promise<voi
   const device = await openWasmDevice({ threads: 2, weights });
   const bound = await bind(device, plan);
   await bound.run();
-  assert.deepEqual(bound.tensors.get('out')!.read(), bound.tensors.get('y')!.read());
+  assert.deepEqual(await bound.tensors.get('out')!.read(), await bound.tensors.get('y')!.read());
   await device.dispose();
 }

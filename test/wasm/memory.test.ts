@@ -19,8 +19,8 @@ test('out of memory says what was asked for, and leaves the device usable', asyn
       },
     );
     assert.equal(device.memoryInUse, inUse);
-    small.write(new Float32Array(100).fill(3));
-    assert.equal(small.read()[99], 3);
+    await small.write(new Float32Array(100).fill(3));
+    assert.equal((await small.read())[99], 3);
     assert.ok((await (await bind(device, blockPlan())).run()).length > 0);
     await device.dispose();
   }
@@ -44,7 +44,7 @@ test('tensors, plans and other threads survive growth', async () => {
   const bound = await bind(device, blockPlan());
   const expected = await bound.run();
   const large = device.allocate(4096, 4096);
-  large.write(new Float32Array(4096 * 4096).fill(1));
+  await large.write(new Float32Array(4096 * 4096).fill(1));
   assert.deepEqual(await bound.run(), expected);
   assert.deepEqual(await (await bind(device, blockPlan())).run(), expected, 'buffers in the new part');
   await device.dispose();
@@ -76,8 +76,8 @@ test('what is disposed is used again', async () => {
 test('a new tensor is zeros, also where another lay', async () => {
   const device = await openWasmDevice({ threads: 1 });
   const first = device.allocate(3, 5);
-  first.write(new Float32Array(15).fill(9));
+  await first.write(new Float32Array(15).fill(9));
   first.dispose();
-  assert.deepEqual(device.allocate(3, 5).read(), new Float32Array(15));
+  assert.deepEqual(await device.allocate(3, 5).read(), new Float32Array(15));
   await device.dispose();
 });

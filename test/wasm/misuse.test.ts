@@ -10,7 +10,7 @@ test('disposed things', async () => {
   const plan = blockPlan();
   const a = await bind(device, plan);
   a.tensors.get('x')!.dispose();
-  assert.throws(() => a.tensors.get('x')!.read(), /tensor of 154 x 70 has been disposed/);
+  await assert.rejects(a.tensors.get('x')!.read(), /tensor of 154 x 70 has been disposed/);
   await assert.rejects(a.executable.run(), /tensor of 154 x 70 has been disposed/);
   const b = await bind(device, plan);
   b.weights.dispose();
@@ -22,7 +22,7 @@ test('disposed things', async () => {
   const d = await bind(device, plan);
   await device.dispose();
   await assert.rejects(d.executable.run(), /device has been disposed/);
-  assert.throws(() => d.tensors.get('x')!.write(new Float32Array(1)), /device has been disposed/);
+  await assert.rejects(d.tensors.get('x')!.write(new Float32Array(1)), /device has been disposed/);
   assert.throws(() => device.allocate(1, 1), /device has been disposed/);
   assert.throws(() => device.loadWeights({ read: () => new Float32Array() }), /device has been disposed/);
 });
@@ -30,9 +30,12 @@ test('disposed things', async () => {
 test('disposing twice, and while a run is under way, is harmless', async () => {
   const device = await openWasmDevice({ threads: 2 });
   const bound = await bind(device, blockPlan());
-  const running = bound.executable.run();
+  const [running, waiting] = [bound.executable.run(), bound.executable.run()];
+  const reading = bound.tensors.get('x')!.read();
   const disposing = device.dispose();
-  await assert.rejects(running, /device has been disposed/);
+  await running;
+  await assert.rejects(waiting, /device has been disposed/);
+  await assert.rejects(reading, /device has been disposed/);
   await disposing;
   await device.dispose();
 });
@@ -65,13 +68,13 @@ test('a row that the table does not have', async () => {
     b.append({ op: 'gatherRows', table, index, out: b.output('out', 4, 3) });
     const bound = await bind(device, b.build());
     for (const bad of [-1, 10, -(2 ** 31), 2 ** 31 - 1]) {
-      bound.tensors.get('index')!.write(Int32Array.of(0, 9, bad, 2));
+      await bound.tensors.get('index')!.write(Int32Array.of(0, 9, bad, 2));
       await assert.rejects(bound.executable.run(), {
         name: 'IncacheError',
         message: `gatherRows of embedder: index 2 is ${bad}; expected a row from 0 to 9`,
       });
     }
-    bound.tensors.get('index')!.write(Int32Array.of(0, 9, 5, 2));
+    await bound.tensors.get('index')!.write(Int32Array.of(0, 9, 5, 2));
     await bound.executable.run();
     await device.dispose();
   }
@@ -97,7 +100,7 @@ test('a key length that is none', async () => {
   });
   const bound = await bind(device, b.build());
   for (const bad of [0, 6, -3]) {
-    bound.tensors.get('lengths')!.write(Int32Array.of(1, bad));
+    await bound.tensors.get('lengths')!.write(Int32Array.of(1, bad));
     await assert.rejects(bound.executable.run(), /key length 1 is -?\d; expected one from 1 to 5/);
   }
   await device.dispose();

@@ -35,7 +35,7 @@ async function open(threads: number, weights: 'f32' | 'int8' = 'f32'): Promise<W
 }
 
 /** A plan of many operations, each of which leaves its mark. */
-async function marks(device: Device): Promise<{ executable: Executable; done: () => number }> {
+async function marks(device: Device): Promise<{ executable: Executable; done: () => Promise<number> }> {
   const b = new PlanBuilder('marks');
   const x = b.input('x', 4, 8);
   for (let i = 0; i < OPERATIONS; i++) b.append({ op: 'silu', x, out: b.output(`mark ${i}`, 4, 8) });
@@ -43,14 +43,17 @@ async function marks(device: Device): Promise<{ executable: Executable; done: ()
   const tensors = new Map<string, DeviceTensor>();
   for (const { name } of plan.buffers) {
     tensors.set(name, device.allocate(4, 8));
-    tensors.get(name)!.write(new Float32Array(32).fill(POISON));
+    await tensors.get(name)!.write(new Float32Array(32).fill(POISON));
   }
   const weights = device.loadWeights({ read: () => new Float32Array() });
   const executable = await device.compile(plan, { weights, tensors });
-  const isMarked = (i: number) => tensors.get(`mark ${i}`)!.read()[0] !== POISON;
+  const isMarked = async (i: number) => (await tensors.get(`mark ${i}`)!.read())[0] !== POISON;
   return {
     executable,
-    done: () => Array.from({ length: OPERATIONS }, (_, i) => isMarked(i)).filter(Boolean).length,
+    done: async () => {
+      const marked = await Promise.all(Array.from({ length: OPERATIONS }, (_, i) => isMarked(i)));
+      return marked.filter(Boolean).length;
+    },
   };
 }
 
@@ -86,7 +89,7 @@ test('a short run is not cut', async () => {
   });
   await executable.run();
   assert.equal(turned, false);
-  assert.equal(done(), OPERATIONS);
+  assert.equal(await done(), OPERATIONS);
   await device.dispose();
 });
 
@@ -107,10 +110,10 @@ for (const [name, openOne] of [
       for (let turns = 0; turns < 8; turns++) await immediate();
       controller.abort(reason);
       await outcome;
-      const count = done();
+      const count = await done();
       assert.ok(count > 0 && count < OPERATIONS / 2, `${count} operations`);
       await executable.run();
-      assert.equal(done(), OPERATIONS);
+      assert.equal(await done(), OPERATIONS);
       await device.dispose();
     });
 
@@ -124,8 +127,8 @@ for (const [name, openOne] of [
       await immediate();
       controller.abort();
       await Promise.all([before, waiting]);
-      assert.equal(first.done(), OPERATIONS);
-      assert.equal(second.done(), 0);
+      assert.equal(await first.done(), OPERATIONS);
+      assert.equal(await second.done(), 0);
       await device.dispose();
     });
 
@@ -162,8 +165,9 @@ test('what is disposed during a run is kept until it ends', async () => {
   const other = await bind(device, blockPlan());
   await running;
   const outputs = blockPlan().buffers.filter(({ role }) => role === 'output');
-  const values = outputs.flatMap(({ name }) => [...(bound.tensors.get(name)!.read() as Float32Array)]);
-  assert.deepEqual(new Uint32Array(Float32Array.from(values).buffer), expected);
+  const values = await Promise.all(outputs.map(({ name }) => bound.tensors.get(name)!.read()));
+  const all = values.flatMap((output) => [...output]);
+  assert.deepEqual(new Uint32Array(Float32Array.from(all).buffer), expected);
   assert.deepEqual(await other.run(), expected);
   for (const tensor of bound.tensors.values()) tensor.dispose();
   other.executable.dispose();

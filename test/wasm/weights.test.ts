@@ -125,13 +125,13 @@ test('int8: a row of zeros gives the bias', async () => {
   const weights = int8.loadWeights({ read: (name) => (name === 'b' ? bias : new Random(1).normals(10_000)) });
   const [x, out] = [int8.allocate(6, 100), int8.allocate(6, 100)];
   const values = new Random(3).normals(600).fill(0, 200, 300);
-  x.write(values);
+  await x.write(values);
   const tensors = new Map([
     ['x', x],
     ['out', out],
   ]);
   await (await int8.compile(linearPlan(6, 100, 100), { weights, tensors })).run();
-  assert.deepEqual(out.read().slice(200, 300), bias);
+  assert.deepEqual((await out.read()).slice(200, 300), bias);
   await int8.dispose();
 });
 
@@ -146,8 +146,8 @@ test('int8 does not overflow at the largest values and depth', async () => {
     ['out', int8.allocate(1, 64)],
   ]);
   const executable = await int8.compile(linearPlan(1, depth, 64), { weights, tensors });
-  tensors.get('x')!.write(new Float32Array(depth).fill(-3));
+  await tensors.get('x')!.write(new Float32Array(depth).fill(-3));
   await executable.run();
-  for (const value of tensors.get('out')!.read()) assert.ok(Math.abs(value / (-3 * depth) - 1) < 1e-6);
+  for (const value of await tensors.get('out')!.read()) assert.ok(Math.abs(value / (-3 * depth) - 1) < 1e-6);
   await int8.dispose();
 });

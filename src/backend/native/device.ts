@@ -17,8 +17,8 @@ import { bindTensors } from '../bindings.js';
 import { RunQueue } from '../runQueue.js';
 import type { Binding, DeviceHandle } from './binding.js';
 import { native } from './errors.js';
-import { type ExecutionHost, NativeExecutable } from './executable.js';
-import { NativeTensor } from './tensor.js';
+import { NativeExecutable } from './executable.js';
+import { type NativeHost, NativeTensor } from './tensor.js';
 import { NativeWeights } from './weights.js';
 
 interface Disposing {
@@ -39,7 +39,7 @@ export interface NativeDeviceName {
   readonly weights: FloatType;
 }
 
-export class NativeDevice implements Device, ExecutionHost {
+export class NativeDevice implements Device, NativeHost {
   readonly backend: string;
   readonly threads: number;
   /** With 16-bit weights, what lies between products is of their type too: half the memory to move. */
@@ -49,7 +49,7 @@ export class NativeDevice implements Device, ExecutionHost {
   readonly binding: Binding;
   readonly #precisions: readonly FloatType[];
   readonly #handle: DeviceHandle;
-  readonly #runs = new RunQueue();
+  readonly runs = new RunQueue();
   #open = true;
   /** What has to go with the device, unless it was dropped before. */
   readonly #held = new Set<WeakRef<Disposing>>();
@@ -128,14 +128,10 @@ export class NativeDevice implements Device, ExecutionHost {
     }
   }
 
-  enqueue<T>(run: () => Promise<T>): Promise<T> {
-    return this.#runs.add(run);
-  }
-
   async dispose(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await this.#runs.idle();
+    await this.runs.idle();
     for (const held of this.#held) held.deref()?.dispose();
     this.binding.closeDevice(this.#handle);
   }

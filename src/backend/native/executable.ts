@@ -5,16 +5,11 @@ import type { CancellationHandle, ExecutableHandle } from './binding.js';
 import { nativeAsync } from './errors.js';
 import type { NativeHost } from './tensor.js';
 
-export interface ExecutionHost extends NativeHost {
-  /** Starts `run` when the runs asked for before it have ended. */
-  enqueue<T>(run: () => Promise<T>): Promise<T>;
-}
-
 export class NativeExecutable implements Executable {
   #disposed = false;
 
   constructor(
-    readonly host: ExecutionHost,
+    readonly host: NativeHost,
     readonly handle: ExecutableHandle,
     readonly plan: string,
     readonly uses: readonly { requireAlive(): void }[],
@@ -22,7 +17,7 @@ export class NativeExecutable implements Executable {
 
   async run(signal?: AbortSignal): Promise<void> {
     this.#requireAlive();
-    await this.host.enqueue(async () => {
+    await this.host.runs.add(async () => {
       this.#requireAlive();
       await (signal ? this.#runUntil(signal) : this.#run());
     });

@@ -2,12 +2,15 @@
 import { ArgumentError, IncacheError } from '../../errors.js';
 import type { BufferType } from '../../plan/types.js';
 import type { DeviceTensor } from '../backend.js';
+import type { RunQueue } from '../runQueue.js';
 import type { Binding, BufferHandle } from './binding.js';
 import { native } from './errors.js';
 
 /** What a tensor and weights need of their device. */
 export interface NativeHost {
   readonly binding: Binding;
+  /** Whatever takes the lock of the device takes a turn here first, so that the main thread never waits for it. */
+  readonly runs: RunQueue;
   requireOpen(): void;
 }
 
@@ -22,7 +25,7 @@ export class NativeTensor implements DeviceTensor {
     readonly type: BufferType,
   ) {}
 
-  write(data: Float32Array | Int32Array): void {
+  async write(data: Float32Array | Int32Array): Promise<void> {
     this.requireAlive();
     // Another kind of array would be taken for what it is not.
     if (data instanceof Int32Array !== (this.type === 'i32'))
@@ -33,15 +36,22 @@ export class NativeTensor implements DeviceTensor {
       );
     if (data.length !== this.rows * this.columns)
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
-    native(() => this.host.binding.writeBuffer(this.handle, data));
+    const values = this.host.runs.keep(data);
+    await this.host.runs.copy(() => {
+      this.requireAlive();
+      native(() => this.host.binding.writeBuffer(this.handle, values));
+    });
   }
 
-  read(): Float32Array | Int32Array {
+  async read(): Promise<Float32Array | Int32Array> {
     this.requireAlive();
-    const length = this.rows * this.columns;
-    const values = this.type === 'i32' ? new Int32Array(length) : new Float32Array(length);
-    native(() => this.host.binding.readBuffer(this.handle, values));
-    return values;
+    return this.host.runs.copy(() => {
+      this.requireAlive();
+      const length = this.rows * this.columns;
+      const values = this.type === 'i32' ? new Int32Array(length) : new Float32Array(length);
+      native(() => this.host.binding.readBuffer(this.handle, values));
+      return values;
+    });
   }
 
   dispose(): void {

@@ -29,7 +29,11 @@ export class NativeWeights implements DeviceWeights {
         throw new IncacheError(
           `weight '${name}' has ${values.length} values; the plan expects ${rows} x ${columns}`,
         );
-      await nativeAsync(() => binding.loadWeight(this.handle, handle, from, values));
+      const kept = this.host.runs.keep(values);
+      await this.host.runs.add(async () => {
+        this.requireAlive();
+        await nativeAsync(() => binding.loadWeight(this.handle, handle, from, kept));
+      });
     }
   }
 

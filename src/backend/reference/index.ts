@@ -53,19 +53,28 @@ class ReferenceTensor implements DeviceTensor {
     device.memoryInUse += this.data.byteLength;
   }
 
-  write(data: Float32Array | Int32Array): void {
+  async write(data: Float32Array | Int32Array): Promise<void> {
     this.requireAlive();
     if (data.length !== this.data.length)
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
+    const values = this.#device.runs.keep(data);
+    await this.#device.runs.copy(() => this.#set(values));
+  }
+
+  async read(): Promise<Float32Array | Int32Array> {
+    this.requireAlive();
+    return this.#device.runs.copy(() => {
+      this.requireAlive();
+      return this.type === 'i32' ? Int32Array.from(this.data) : Float32Array.from(this.data);
+    });
+  }
+
+  #set(data: Float32Array | Int32Array): void {
+    this.requireAlive();
     const round = rounding(this.type);
     this.data.set(round ? Float32Array.from(data, round) : data);
     if (this.type === 'e4m3')
       for (let i = 0; i < this.rows; i++) roundRowE4m3(this.data, i * this.columns, this.columns);
-  }
-
-  read(): Float32Array | Int32Array {
-    this.requireAlive();
-    return this.type === 'i32' ? Int32Array.from(this.data) : Float32Array.from(this.data);
   }
 
   dispose(): void {
@@ -124,7 +133,7 @@ class ReferenceDevice implements Device {
   readonly arithmetic = 'f64';
   readonly memoryLimit = usableMemory();
   memoryInUse = 0;
-  readonly #runs = new RunQueue();
+  readonly runs = new RunQueue();
   #disposed = false;
 
   allocate(rows: number, columns: number, type: BufferType = 'f32'): DeviceTensor {
@@ -163,7 +172,7 @@ class ReferenceDevice implements Device {
       }
     };
     return {
-      run: (signal) => this.#runs.add(() => run(signal)),
+      run: (signal) => this.runs.add(() => run(signal)),
       dispose: () => {
         disposed = true;
       },
@@ -172,7 +181,7 @@ class ReferenceDevice implements Device {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
-    await this.#runs.idle();
+    await this.runs.idle();
   }
 
   #requireOpen(): void {

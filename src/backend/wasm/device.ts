@@ -81,7 +81,7 @@ export class WasmDevice implements Device, ExecutionHost {
   readonly arithmetic: string;
   readonly threads: number;
   #scratch: Scratch = { address: 0, stride: 0 };
-  readonly #runs = new RunQueue();
+  readonly runs = new RunQueue();
   #running = false;
   /** Blocks freed during a run, which may still use them. */
   #retired: number[] = [];
@@ -137,7 +137,7 @@ export class WasmDevice implements Device, ExecutionHost {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#runs.idle();
+    await this.runs.idle();
     await this.pool?.close();
   }
 
@@ -159,7 +159,7 @@ export class WasmDevice implements Device, ExecutionHost {
   }
 
   enqueue(program: Program, check: () => void, signal?: AbortSignal): Promise<Failure | undefined> {
-    return this.#runs.add(() => this.#run(program, check, signal));
+    return this.runs.add(() => this.#run(program, check, signal));
   }
 
   async #run(program: Program, check: () => void, signal?: AbortSignal): Promise<Failure | undefined> {

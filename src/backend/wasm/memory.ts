@@ -1,6 +1,7 @@
 /** A WebAssembly memory with its allocator. Views are made when asked for: growing leaves old ones behind. */
 import { usableMemory, whyNoAddressSpace } from '#platform/machineLimits';
 import { IncacheError, OutOfMemoryError } from '../../errors.js';
+import type { RunQueue } from '../runQueue.js';
 import { Allocator } from './allocator.js';
 import { HEAP_START } from './control.js';
 
@@ -111,6 +112,7 @@ export function whyNoMemory(shared: boolean): string | undefined {
 /** What tensors and weights need of the device that they belong to. */
 export interface MemoryHost {
   readonly memory: DeviceMemory;
+  readonly runs: RunQueue;
   /** Frees a block as soon as no run uses it. */
   release(address: number): void;
   requireOpen(): void;

@@ -20,17 +20,23 @@ export class WasmTensor implements DeviceTensor {
     this.#elements().fill(0);
   }
 
-  write(data: Float32Array | Int32Array): void {
+  async write(data: Float32Array | Int32Array): Promise<void> {
     this.requireAlive();
-    const elements = this.#elements();
-    if (data.length !== elements.length)
+    if (data.length !== this.rows * this.columns)
       throw new IncacheError(`writing ${data.length} elements to a tensor of ${this.rows} x ${this.columns}`);
-    elements.set(data);
+    const values = this.host.runs.keep(data);
+    await this.host.runs.copy(() => {
+      this.requireAlive();
+      this.#elements().set(values);
+    });
   }
 
-  read(): Float32Array | Int32Array {
+  async read(): Promise<Float32Array | Int32Array> {
     this.requireAlive();
-    return this.type === 'i32' ? new Int32Array(this.#elements()) : new Float32Array(this.#elements());
+    return this.host.runs.copy(() => {
+      this.requireAlive();
+      return this.type === 'i32' ? new Int32Array(this.#elements()) : new Float32Array(this.#elements());
+    });
   }
 
   dispose(): void {
