@@ -13,7 +13,7 @@ export async function runPlan(
   for (const { name, role, type, rows, columns } of plan.buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
-    if (role === 'input') tensor.write(inputs[name] ?? new Float32Array(rows * columns));
+    if (role === 'input') await tensor.write(inputs[name] ?? new Float32Array(rows * columns));
     tensors.set(name, tensor);
   }
   const executable = await device.compile(plan, { weights, tensors });
