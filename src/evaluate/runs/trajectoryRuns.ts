@@ -72,7 +72,10 @@ export async function addBatch(
         await whole.steps.next();
         latents.add(cached.latents, whole.latents);
         for (const [name, error] of layers)
-          error.add(cached.session.read(residualOutput(name)), whole.session.read(residualOutput(name)));
+          error.add(
+            await cached.session.read(residualOutput(name)),
+            await whole.session.read(residualOutput(name)),
+          );
         onStep?.();
       }
     } finally {
