@@ -2,17 +2,16 @@
  * What happens to finished tiles of a product: bias or cached output, store of the value so far, activation or gated
  * residual, and the write to `out`, which may be the view that `residual` is.
  */
-import { geluRow, siluRow } from './activations';
+import { activateRow } from './activations';
 import { multiplyAdd } from './arithmetic';
 import { loadLanes, storeLanes } from './lanes';
 import { PANEL, TILE_ROW } from './microkernel';
 import { quadOf } from './tiles';
 
-export const NONE: i32 = 0;
-export const GELU: i32 = 1;
-export const SILU: i32 = 2;
-export const GATE_RESIDUAL: i32 = 3;
-export const RESIDUAL: i32 = 4;
+/** Kinds besides those of `activations.ts`. */
+const GATE_RESIDUAL: i32 = 3;
+const RESIDUAL: i32 = 4;
+const GATE: i32 = 5;
 
 /** Addresses are 0 where an operand is absent; strides are in bytes. */
 @unmanaged
@@ -51,14 +50,14 @@ export function finishTiles(
 function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   writeRow(e, tile, bytes, row, column, columns);
   const out = e.out + <usize>row * e.outStride + ((<usize>column) << 2);
-  if (e.kind == GELU) geluRow(out, out, columns);
-  else if (e.kind == SILU) siluRow(out, out, columns);
+  activateRow(e.kind, out, out, columns);
 }
 
 /** All of the epilogue but an activation. */
 function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   const gated = e.kind == GATE_RESIDUAL;
   const added = e.kind == RESIDUAL;
+  const multiplied = e.kind == GATE;
   const offset = (<usize>column) << 2;
   let out = e.out + <usize>row * e.outStride + offset;
   let bias = e.bias == 0 ? 0 : e.bias + offset;
@@ -90,6 +89,11 @@ function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32,
       gate += TILE_ROW;
       residual += TILE_ROW;
     }
+    if (multiplied) {
+      y0 = f32x4.mul(v128.load(gate, 0), y0);
+      y1 = f32x4.mul(v128.load(gate, 16), y1);
+      gate += TILE_ROW;
+    }
     if (added) {
       y0 = f32x4.add(v128.load(residual, 0), y0);
       y1 = f32x4.add(v128.load(residual, 16), y1);
@@ -106,6 +110,7 @@ function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32,
     if (base != 0) y = f32x4.add(loadLanes(base + j, columns), y);
     if (stored != 0) storeLanes(stored + j, y, columns);
     if (gated) y = multiplyAdd(loadLanes(gate + j, columns), y, loadLanes(residual + j, columns));
+    if (multiplied) y = f32x4.mul(loadLanes(gate + j, columns), y);
     if (added) y = f32x4.add(loadLanes(residual + j, columns), y);
     storeLanes(out + j, y, columns);
   }

@@ -8,7 +8,7 @@
  *               [sums][squares]               of a block of rows, by column
  *               [means][totals]               of all rows so far, by column, in float64
  */
-import { siluRow } from './activations';
+import { activateRow, SILU } from './activations';
 import { multiplyAdd, sumLanes } from './arithmetic';
 import { addTo, bytesOf, joinBlock, meansOfColumns, squaresOfColumns } from './columnStatistics';
 import { loadLanes, storeLanes } from './lanes';
@@ -110,7 +110,7 @@ function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, s
     const out = a.out + <usize>(row + i) * a.outStride + offset;
     scaleRow(x + <usize>i * a.xStride, factors, offsets, columns, out);
     if (a.scale != 0 || a.shift != 0) modulateRow(a, row + i, column, columns, out);
-    if (a.isSilu) siluRow(out, out, columns);
+    if (a.isSilu) activateRow(SILU, out, out, columns);
   }
 }
 
@@ -278,5 +278,5 @@ function applyRow(a: NormArguments, row: i32, mean: usize, inverse: usize, gain:
     inverse += 16;
   }
   if (a.scale != 0 || a.shift != 0) modulateRow(a, row, 0, a.columns, out);
-  if (a.isSilu) siluRow(out, out, a.columns);
+  if (a.isSilu) activateRow(SILU, out, out, a.columns);
 }

@@ -17,7 +17,7 @@ import { ElementwiseArguments } from './elementwise';
 import { enterOperation } from './failure';
 import { GateResidualArguments, gateResidual } from './gateResidual';
 import { GatherRowsArguments, gatherRows } from './gatherRows';
-import { gelu } from './gelu';
+import { GeluArguments, gelu } from './gelu';
 import { now, seeGrowth, wait } from './host';
 import { LayerNormModulateArguments, layerNormModulate } from './layerNormModulate';
 import { LinearArguments, linear } from './linear';
@@ -171,7 +171,7 @@ function runTile(code: i32, a: usize, tile: i32, scratch: usize): void {
     case 11:
       return silu(changetype<ElementwiseArguments>(a), tile);
     case 12:
-      return gelu(changetype<ElementwiseArguments>(a), tile);
+      return gelu(changetype<GeluArguments>(a), tile);
     case 13:
       return gateResidual(changetype<GateResidualArguments>(a), tile);
     case 14:

@@ -26,9 +26,11 @@ enum class OpKind {
 };
 constexpr int kOpKinds = 19;
 
-enum class Epilogue { none, gelu, silu, gateResidual, residual };
+enum class Epilogue { none, gelu, geluErf, geluQuick, silu, gate, gateResidual, residual };
 
 enum class Mask { none, causal };
+
+enum class Form { tanh, erf, quick };
 
 enum class NormKind { layer, rms };
 
@@ -50,7 +52,7 @@ constexpr int kMostTerms = 4;
   X(attentionScale) X(epsilon) X(maxPeriod)
 
 #define INCACHE_CHOICES(X) \
-  X(Epilogue, epilogue) X(Mask, mask) X(NormKind, normKind)
+  X(Epilogue, epilogue) X(Mask, mask) X(Form, form) X(NormKind, normKind)
 
 #define INCACHE_LISTS(X) \
   X(FactorPair, factors) X(Term, terms)

@@ -147,7 +147,7 @@ class OpCheck {
     }
     const std::string choice = std::string(field(place).name) + " " + field(place).names[static_cast<size_t>(chosen)];
     if (lacks) fail(choice + " needs " + joined(needed, " and ", " and "));
-    if (has) fail(choice + " takes neither " + joined(others, " nor ", " nor "));
+    if (has) fail(choice + " takes " + (others.size() > 1 ? "neither " : "no ") + joined(others, " nor ", " nor "));
   }
 
   void inside(const Operand &operand) const {

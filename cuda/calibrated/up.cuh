@@ -68,13 +68,15 @@ inline CalibratedOutput outputOf(const BoundOp &b) {
 // epilogue(cached + sum) of eight aligned columns.
 __device__ __forceinline__ void finishEight(const EpilogueArguments &e, int row, int image, int column, Eight y, const Eight &cached) {
 #pragma unroll
-  for (int i = 0; i < 8; i++) {
-    y.at[i] += cached.at[i];
-    if (e.kind == Epilogue::gelu) y.at[i] = geluOf(y.at[i]);
-    if (e.kind == Epilogue::silu) y.at[i] = siluOf(y.at[i]);
-  }
-  if (e.kind == Epilogue::gateResidual) {
-    const Eight residual = readEight({e.residual, true}, row, column, column + 8), gate = readEight({e.gate, true}, image, column, column + 8);
+  for (int i = 0; i < 8; i++) y.at[i] += cached.at[i];
+  withActivation(e.kind, [&](auto f) {
+#pragma unroll
+    for (int i = 0; i < 8; i++) y.at[i] = f(y.at[i]);
+  });
+  if (e.gate.at) {
+    Eight residual{};
+    if (e.residual.at) residual = readEight({e.residual, true}, row, column, column + 8);
+    const Eight gate = readEight({e.gate, true}, image, column, column + 8);
 #pragma unroll
     for (int i = 0; i < 8; i++) y.at[i] = residual.at[i] + gate.at[i] * y.at[i];
   }

@@ -23,9 +23,9 @@ __device__ __forceinline__ void finish(const EpilogueArguments &e, int64_t row, 
     sum = e.store.rounded(sum);
     e.store.write(row, column, sum);
   }
-  if (e.kind == Epilogue::gelu) sum = geluOf(sum);
-  if (e.kind == Epilogue::silu) sum = siluOf(sum);
-  if (e.kind == Epilogue::gateResidual) sum = e.residual.read(row, column) + e.gate.read(row / e.perImage, column) * sum;
+  withActivation(e.kind, [&](auto f) { sum = f(sum); });
+  if (e.gate.at) sum *= e.gate.read(row / e.perImage, column);
+  if (e.kind == Epilogue::gateResidual) sum += e.residual.read(row, column);
   e.out.write(row, column, sum);
 }
 

@@ -61,8 +61,9 @@ struct WholeSlice {
       eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [&](float y) { return e.store.rounded(y); }); });
       write(e.store, sums);
     }
-    if (e.kind == Epilogue::gelu) eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return geluOf(y); }); });
-    if (e.kind == Epilogue::silu) eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], [](float y) { return siluOf(y); }); });
+    withActivation(e.kind, [&](auto f) { eachFour([&](int h, int p) { eachOfFour(sums.at[h][p], f); }); });
+    if (e.kind == Epilogue::gate)
+      each(read(e.gate, imageOf(row[0]), imageOf(row[1])), sums, [](float gate, float y) { return gate * y; });
     if (e.kind == Epilogue::gateResidual) {
       // Both at once: the residual has further to come.
       const SliceFours residual = read(e.residual, row[0], row[1]), gate = read(e.gate, imageOf(row[0]), imageOf(row[1]));

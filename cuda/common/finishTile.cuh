@@ -39,9 +39,9 @@ __device__ __forceinline__ void finishFour(const EpilogueArguments &e, int64_t r
     eachOfFour(sums, [&](float y) { return e.store.rounded(y); });
     writeFour(e.store, row, column, sums);
   }
-  if (e.kind == Epilogue::gelu) eachOfFour(sums, [](float y) { return geluOf(y); });
-  if (e.kind == Epilogue::silu) eachOfFour(sums, [](float y) { return siluOf(y); });
-  if (e.kind == Epilogue::gateResidual) {
+  withActivation(e.kind, [&](auto f) { eachOfFour(sums, f); });
+  // The residual is 0 where there is none.
+  if (e.gate.at) {
     const Four gate = readFour(e.gate, row / e.perImage, column);
 #pragma unroll
     for (int i = 0; i < 4; i++) sums.at[i] = residual.at[i] + gate.at[i] * sums.at[i];

@@ -33,6 +33,29 @@ __device__ __forceinline__ float geluOf(float x) {
   const float u = x * (1.5957691216f + 0.0713548163f * x * x);
   return x * reciprocal(1.0f + powerOfTwo(-1.44269504f * u));
 }
+// x sigmoid(1.702 x).
+__device__ __forceinline__ float geluQuickOf(float x) { return x * reciprocal(1.0f + powerOfTwo(-1.702f * 1.44269504f * x)); }
+// 0.5 x (1 + erf(x / sqrt 2)) = max(x, 0) - |x| h, h the probability that a normal variable is above |x|: its density times a polynomial
+// of 1 / (1 + 0.26 |x|), to 3e-7 of itself for |x| up to 9.
+__device__ __forceinline__ float geluErfOf(float x) {
+  const float a = fabsf(x), t = reciprocal(1.0f + 0.26f * a);
+  float p = -0.07566268231f * t + 0.2393157275f;
+  p = p * t - 0.122418778f;
+  p = p * t + 0.1791129903f;
+  p = p * t + 0.06786569917f;
+  p = p * t + 0.1083746775f;
+  p = p * t + 0.1034122244f;
+  return fmaxf(x, 0.0f) - a * (p * t * powerOfTwo(-0.5f * 1.44269504f * a * a));
+}
 __device__ __forceinline__ float siluOf(float x) { return x * reciprocal(1.0f + powerOfTwo(-1.44269504f * x)); }
+
+// each(f), f the function of an element, where the epilogue is an activation.
+template <class Each>
+__device__ __forceinline__ void withActivation(Epilogue kind, Each each) {
+  if (kind == Epilogue::gelu) each([](float y) { return geluOf(y); });
+  if (kind == Epilogue::geluErf) each([](float y) { return geluErfOf(y); });
+  if (kind == Epilogue::geluQuick) each([](float y) { return geluQuickOf(y); });
+  if (kind == Epilogue::silu) each([](float y) { return siluOf(y); });
+}
 
 }  // namespace incache::cuda::INCACHE_STORAGE

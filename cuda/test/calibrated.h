@@ -76,18 +76,9 @@ inline void bindOperands(BoundOp &bound, const CalibratedOperands &operands, boo
   else
     bound.cachedInput = operands.cachedInput.matrix();
   bound.cachedOutput = operands.cachedOutput.matrix();
-  if (epilogue == Epilogue::gateResidual) {
-    bound.residual = operands.residual.matrix();
-    bound.gate = operands.gate.matrix();
-  }
+  if (epilogue == Epilogue::gateResidual) bound.residual = operands.residual.matrix();
+  if (takesGate(epilogue)) bound.gate = operands.gate.matrix();
   bound.out = operands.out.matrix();
-}
-
-inline double finished(Epilogue epilogue, double y, double residual, double gate) {
-  if (epilogue == Epilogue::gelu) return geluExact(y);
-  if (epilogue == Epilogue::silu) return siluExact(y);
-  if (epilogue == Epilogue::gateResidual) return residual + gate * y;
-  return y;
 }
 
 }  // namespace incache::cuda::test

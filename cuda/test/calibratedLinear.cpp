@@ -73,9 +73,9 @@ class Trial {
       for (int64_t m = 0; m < case_.rows; m++)
         for (int64_t n = 0; n < case_.columns[i]; n++) {
           const int64_t column = first + n, image = m / (case_.rows / images_);
-          result[static_cast<size_t>(m * columns + column)] = finished(
-              case_.epilogue, cachedOutput_.at(m, column) + y[static_cast<size_t>(m * case_.columns[i] + n)], residual_.at(m, column),
-              gate_.at(image, column));
+          result[static_cast<size_t>(m * columns + column)] = epilogueExact(
+              case_.epilogue, cachedOutput_.at(m, column) + y[static_cast<size_t>(m * case_.columns[i] + n)], gate_.at(image, column),
+              residual_.at(m, column));
         }
       rank += ranks;
       first += case_.columns[i];
@@ -176,7 +176,9 @@ int main() {
   cases[15].multiprocessors = 1;
   cases[16].halfWeights = false;
   cases[1].epilogue = cases[6].epilogue = cases[8].epilogue = cases[12].epilogue = Epilogue::gateResidual;
-  cases[4].epilogue = cases[9].epilogue = Epilogue::gelu;
+  cases[4].epilogue = Epilogue::gelu;
+  cases[2].epilogue = cases[9].epilogue = Epilogue::gate;
+  cases[3].epilogue = Epilogue::geluErf;
   cases[5].epilogue = cases[7].epilogue = Epilogue::silu;
   for (const int64_t rank : {1, 16, 32, 40, 64, 128, 192, 256})
     for (const int multiprocessors : {1, 100}) {

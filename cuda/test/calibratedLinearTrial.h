@@ -54,7 +54,8 @@ class Trial {
     else
       bound_.cachedInput = cachedInput_->columnsFrom(0, c.depth);
     bound_.cachedOutput = cachedOutput_->columnsFrom(0, columns_);
-    if (c.epilogue == Epilogue::gateResidual) bound_.residual = residual_.matrix(), bound_.gate = gate_.matrix();
+    if (c.epilogue == Epilogue::gateResidual) bound_.residual = residual_.matrix();
+    if (takesGate(c.epilogue)) bound_.gate = gate_.matrix();
     bound_.out = out_.matrix();
     int64_t rank = 0;
     for (size_t p = 0; p < c.ranks.size(); p++) {
@@ -96,7 +97,7 @@ class Trial {
           double y = cachedOutput_->at(i, column);
           for (int64_t r = 0; r < case_.ranks[p]; r++) y += h[static_cast<size_t>(r)] * up_[p]->at(n, r);
           expected[static_cast<size_t>(i * columns_ + column)] =
-              finished(case_.epilogue, y, residual_.at(i, column), gate_.at(i / (case_.rows / images_), column));
+              epilogueExact(case_.epilogue, y, gate_.at(i / (case_.rows / images_), column), residual_.at(i, column));
         }
       }
     }
@@ -194,6 +195,8 @@ inline void checkShapes(Launch launch) {
       {"qkv", 130, 200, {40, 64, 17}, {72, 136, 60}},
       {"128 ranks", 33, 64, {128}, {136}, Epilogue::gateResidual},
       {"192 ranks", 260, 72, {150}, {100}, Epilogue::gelu, false, 2},
+      {"gate", 33, 64, {128}, {136}, Epilogue::gate},
+      {"erf", 33, 64, {128}, {75}, Epilogue::geluErf},
       {"256 ranks", 140, 136, {256}, {64}, Epilogue::silu},
       {"a few ranks", 9, 75, {8}, {41}},
       {"odd strides", 70, 75, {24}, {50}, Epilogue::gateResidual, false, 1, 3},

@@ -61,7 +61,7 @@ class MlpTrial {
     for (int64_t m = 0; m < rows; m++)
       for (int64_t n = 0; n < case_.columns; n++) {
         double &value = y[static_cast<size_t>(m * case_.columns + n)];
-        value = finished(case_.epilogue, cachedOutput_.at(m, n) + value, residual_.at(m, n), gate_.at(m / (rows / images_), n));
+        value = epilogueExact(case_.epilogue, cachedOutput_.at(m, n) + value, gate_.at(m / (rows / images_), n), residual_.at(m, n));
       }
     return y;
   }

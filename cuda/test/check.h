@@ -177,7 +177,22 @@ inline double roundedHalf(double value) { return widenHalf(narrowHalf(static_cas
 // An error that bfloat16 may have; float16 has three bits more.
 constexpr double halfBound(double ofBf16) { return kIsFloat16 ? ofBf16 / 6.25 : ofBf16; }
 inline double geluExact(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+inline double geluErfExact(double x) { return 0.5 * x * std::erfc(-x * M_SQRT1_2); }
+inline double geluQuickExact(double x) { return x / (1 + std::exp(-1.702 * x)); }
 inline double siluExact(double x) { return x / (1 + std::exp(-x)); }
+// What an epilogue makes of y; `gate` and `residual` where it takes them.
+inline double epilogueExact(Epilogue epilogue, double y, double gate, double residual) {
+  switch (epilogue) {
+    case Epilogue::gelu: return geluExact(y);
+    case Epilogue::geluErf: return geluErfExact(y);
+    case Epilogue::geluQuick: return geluQuickExact(y);
+    case Epilogue::silu: return siluExact(y);
+    case Epilogue::gate: return gate * y;
+    case Epilogue::gateResidual: return residual + gate * y;
+    default: return y;
+  }
+}
+inline bool takesGate(Epilogue epilogue) { return epilogue == Epilogue::gate || epilogue == Epilogue::gateResidual; }
 
 // The device, as if it had three multiprocessors: how many there are decides which kernels an operation is made of, and so few
 // have enough to do with small shapes. Kernels that no GPU has run yet are among them.

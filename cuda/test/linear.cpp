@@ -40,7 +40,7 @@ double errorOf(const std::vector<double> &got, const std::vector<double> &expect
 class Trial {
  public:
   explicit Trial(const Case &c)
-      : case_(c), random_(11), images_(c.rows % 3 == 0 ? 3 : 1), x_(c.rows, c.depth, c.x, c.margin), weight_(c.columns, c.depth, c.halfWeight),
+      : case_(c), random_(11), images_(c.epilogue == Epilogue::gate ? c.rows : c.rows % 3 == 0 ? 3 : 1), x_(c.rows, c.depth, c.x, c.margin), weight_(c.columns, c.depth, c.halfWeight),
         bias_(1, c.width(), kFloat, c.outMargin()), store_(c.rows, c.width(), kHalf, c.outMargin()),
         residual_(c.rows, c.width(), c.out, c.outMargin()), gate_(images_, c.width(), kFloat, c.outMargin()),
         out_(c.rows, c.width(), c.out, c.outMargin()) {
@@ -55,7 +55,8 @@ class Trial {
     bound_.weight = weight_.panels();
     if (c.bias) bound_.bias = bias_.columnsFrom(0, c.columns);
     if (c.store) bound_.store = store_.columnsFrom(0, c.columns);
-    if (c.epilogue == Epilogue::gateResidual) bound_.residual = residual_.columnsFrom(0, c.columns), bound_.gate = gate_.columnsFrom(0, c.columns);
+    if (c.epilogue == Epilogue::gateResidual) bound_.residual = residual_.columnsFrom(0, c.columns);
+    if (takesGate(c.epilogue)) bound_.gate = gate_.columnsFrom(0, c.columns);
     bound_.out = out_.columnsFrom(0, c.columns);
   }
 
@@ -88,9 +89,7 @@ class Trial {
       for (int64_t n = 0; n < case_.columns; n++) {
         double &v = y[size(m, case_.columns) + n];
         if (case_.store) v = store_.at(m, n);
-        if (case_.epilogue == Epilogue::gelu) v = geluExact(v);
-        if (case_.epilogue == Epilogue::silu) v = siluExact(v);
-        if (case_.epilogue == Epilogue::gateResidual) v = residual_.at(m, n) + gate_.at(m / (case_.rows / images_), n) * v;
+        v = epilogueExact(case_.epilogue, v, gate_.at(m / (case_.rows / images_), n), residual_.at(m, n));
       }
     return y;
   }
@@ -171,12 +170,17 @@ int main() {
   const Case wide{"depth of many steps", 69, 1160, 72};
   Trial(with(wide, [](Case &c) { c.store = true, c.epilogue = Epilogue::gelu; })).check();
   Trial(with(wide, [](Case &c) { c.x = c.out = kFloat, c.epilogue = Epilogue::gateResidual; })).check();
+  Trial(with(wide, [](Case &c) { c.epilogue = Epilogue::gate; })).check();
+  Trial(with(wide, [](Case &c) { c.fours = false, c.epilogue = Epilogue::geluErf; })).check();
   Trial({"a single element", 1, 1, 1}).check();
   Trial(with({"a depth of one piece", 17, 8, 24}, [](Case &c) { c.out = kFloat; })).check();
 
   const Case exact = with({"exact", 69, 72, 68}, [](Case &c) { c.halfWeight = false, c.x = c.out = kFloat; });
   Trial(exact).check();
   Trial(with(exact, [](Case &c) { c.columns = 131, c.depth = 75, c.margin = 3, c.fours = false, c.epilogue = Epilogue::gateResidual; })).check();
+  Trial(with(exact, [](Case &c) { c.epilogue = Epilogue::gate; })).check();
+  Trial(with(exact, [](Case &c) { c.epilogue = Epilogue::geluErf; })).check();
+  Trial(with(exact, [](Case &c) { c.epilogue = Epilogue::geluQuick; })).check();
   Trial(with(exact, [](Case &c) { c.rows = 3, c.depth = 1, c.columns = 5, c.epilogue = Epilogue::silu; })).check();
   Trial(with(exact, [](Case &c) { c.x = kHalf, c.out = kHalf, c.store = true, c.epilogue = Epilogue::gelu; })).check();
   return 0;

@@ -75,7 +75,7 @@ void testLinear(const HopperForm &form, const Case &c) {
   std::snprintf(name, sizeof name, "linear %d x %d x %d, epilogue %d, %s tiles of %d columns", static_cast<int>(c.rows), static_cast<int>(c.depth),
                 static_cast<int>(c.columns), static_cast<int>(c.epilogue), form.alternates ? "alternating" : "shared", form.columns);
   Random random(17);
-  const int64_t images = c.rows % 3 == 0 ? 3 : 1, margin = c.fours ? 4 : 3, width = c.fours ? roundUp(c.columns, 4) : c.columns;
+  const int64_t images = c.epilogue == Epilogue::gate ? c.rows : c.rows % 3 == 0 ? 3 : 1, margin = c.fours ? 4 : 3, width = c.fours ? roundUp(c.columns, 4) : c.columns;
   const int64_t pad = roundUp(c.depth, 8);
   Tensor x(c.rows, pad, kHalf, 8), bias(1, width, kFloat, margin), store(c.rows, width, kHalf, margin), out(c.rows, width, c.out, margin);
   Tensor residual(c.rows, width, c.out, margin), gate(images, width, kFloat, margin);
@@ -94,7 +94,8 @@ void testLinear(const HopperForm &form, const Case &c) {
   b.weight = weight.panels();
   b.bias = bias.columnsFrom(0, c.columns);
   if (c.store) b.store = store.columnsFrom(0, c.columns);
-  if (c.epilogue == Epilogue::gateResidual) b.residual = residual.columnsFrom(0, c.columns), b.gate = gate.columnsFrom(0, c.columns);
+  if (c.epilogue == Epilogue::gateResidual) b.residual = residual.columnsFrom(0, c.columns);
+  if (takesGate(c.epilogue)) b.gate = gate.columnsFrom(0, c.columns);
   b.out = out.columnsFrom(0, c.columns);
   const auto run = [&] {
     expect(launchHopperForm(form, b, hopperContext(c.multiprocessors)), "%s: not taken", name);
@@ -115,9 +116,7 @@ void testLinear(const HopperForm &form, const Case &c) {
         storeNorm += y * y;
         y = store.at(i, j);
       }
-      if (c.epilogue == Epilogue::gelu) y = geluExact(y);
-      if (c.epilogue == Epilogue::silu) y = siluExact(y);
-      if (c.epilogue == Epilogue::gateResidual) y = residual.at(i, j) + gate.at(i / (c.rows / images), j) * y;
+      y = epilogueExact(c.epilogue, y, gate.at(i / (c.rows / images), j), residual.at(i, j));
       const double d = first[static_cast<size_t>(i * c.columns + j)] - y;
       error += d * d;
       norm += y * y;
@@ -178,6 +177,9 @@ int main() {
     testLinear(form, {5, 72, 33, 4, Epilogue::silu});
     testLinear(form, {129, 200, 77, 1, Epilogue::none, true, false});
     testLinear(form, {300, 320, 300, 2, Epilogue::gateResidual});
+    testLinear(form, {140, 136, 260, 1, Epilogue::gate});
+    testLinear(form, {33, 72, 100, 1, Epilogue::geluErf, true});
+    testLinear(form, {33, 72, 75, 1, Epilogue::geluQuick});
     testLinear(form, {255, 96, 190, 1, Epilogue::gateResidual, false, false, kFloat});
     testLinear(form, {64, 136, 260, 1, Epilogue::gelu, true});
     testLinear(form, {400, 101, 385, 3, Epilogue::none, false, true, kFloat});

@@ -19,10 +19,13 @@ import {
   write,
 } from './fields.js';
 
-/** What a linear does with its product before it is written. With `gateResidual`: residual + gate * y. `gelu` is the tanh form. */
+/**
+ * What a linear does with its product before it is written. With `gate`: gate * y, with `gateResidual`: residual + gate * y. `gelu`
+ * is the tanh form.
+ */
 const EPILOGUE = {
-  epilogue: choice('none', 'gelu', 'silu', 'gateResidual'),
-  gate: read('I|M', 'N', { when: ['epilogue', 'gateResidual'] }),
+  epilogue: choice('none', 'gelu', 'geluErf', 'geluQuick', 'silu', 'gate', 'gateResidual'),
+  gate: read('I|M', 'N', { when: ['epilogue', 'gate', 'gateResidual'] }),
   residual: read('M', 'N', { when: ['epilogue', 'gateResidual'], inPlace: true }),
 } as const;
 
@@ -42,7 +45,8 @@ const PAD = integer(0, 2);
 export const SCHEMA = {
   linear: {
     meaning:
-      'out = epilogue(x W^T + bias). `store` receives what the epilogue is given, and the epilogue takes it as it was stored.',
+      'out = epilogue(x W^T + bias); with `gate`: gate y, with `gateResidual`: residual + gate y. `store` receives what the epilogue is given, and the ' +
+      'epilogue takes it as it was stored. A gated MLP is two linears: the first has the activation, its output is the `gate` of the second.',
     fields: {
       x: read('M', 'K'),
       weight: weight('N', 'K'),
@@ -175,8 +179,13 @@ export const SCHEMA = {
     macs: '0',
   },
   gelu: {
-    meaning: 'out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).',
-    fields: { x: read('M', 'C', { inPlace: true }), out: write('M', 'C') },
+    meaning:
+      'out = 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) in the form `tanh`, 0.5 x (1 + erf(x/sqrt(2))) in `erf`, x sigmoid(1.702 x) in `quick`.',
+    fields: {
+      x: read('M', 'C', { inPlace: true }),
+      form: defaultChoice('tanh', 'erf', 'quick'),
+      out: write('M', 'C'),
+    },
     macs: '0',
   },
   gateResidual: {

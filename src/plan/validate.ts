@@ -155,7 +155,7 @@ class OpCheck {
       const needed = dependents(fields, attribute, (values) => values.includes(value));
       const others = dependents(fields, attribute, (values) => !values.includes(value));
       if (!needed.every(given)) this.#fail(`${attribute} ${value} needs ${needed.join(' and ')}`);
-      if (others.some(given)) this.#fail(`${attribute} ${value} takes neither ${others.join(' nor ')}`);
+      if (others.some(given)) this.#fail(`${attribute} ${value} takes ${none(others)}`);
     }
     for (const [divisor, multiples] of Object.entries(schemaOf(this.#op.op).divides ?? {})) {
       const sizes = multiples.map((name) => values[name] as number);
@@ -256,6 +256,11 @@ function span(unit: string, first: number, count: number): string {
 function range(least: number, most: number): string {
   if (least === most) return String(least);
   return `${least} to ${most === MOST ? '2^30' : most}`;
+}
+
+/** `no gate`, or `neither gate nor residual`. */
+function none(names: readonly string[]): string {
+  return names.length === 1 ? `no ${names[0]}` : `neither ${names.join(' nor ')}`;
 }
 
 function anyOf(choices: readonly (string | number)[]): string {

@@ -1,7 +1,7 @@
 /** Random one-operation plans of every operation. */
 import type { OpName } from '../../src/plan/types.js';
 import type { CaseMaker } from './cases/builder.js';
-import { activation, add, gateResidual, linearCombination } from './cases/elementwise.js';
+import { add, gateResidual, gelu, linearCombination, silu } from './cases/elementwise.js';
 import { gatherRows, patchify, timestepEmbedding, unpatchify } from './cases/layouts.js';
 import { attention, calibratedLinear, calibratedMlp, convolution, linear } from './cases/products.js';
 import {
@@ -26,8 +26,8 @@ export const CASES: Record<OpName, CaseMaker> = {
   timestepEmbedding,
   gatherRows,
   add,
-  silu: activation('silu'),
-  gelu: activation('gelu'),
+  silu,
+  gelu,
   gateResidual,
   channelStatistics,
   secondMoment,

@@ -206,7 +206,7 @@ describe('validation', () => {
       { ...CONVOLUTION, padLeft: 0, padRight: 0 },
       /across is -1; expected at least 1/,
     ],
-    ['a residual without use', { ...CONVOLUTION, residual }, /epilogue none takes neither residual/],
+    ['a residual without use', { ...CONVOLUTION, residual }, /epilogue none takes no residual/],
     ['no residual', { ...CONVOLUTION, epilogue: 'residual' }, /epilogue residual needs residual/],
     ['a span that does not divide', { ...NORM, span: 4 }, /x has 6 rows, not a multiple of span 4/],
     ['groups that do not divide', { ...NORM, groups: 3 }, /x has 4 columns, not a multiple of groups 3/],

@@ -17,6 +17,10 @@ inline void checkElementwise(const Form &f, const Size &size) {
   b.op = &op, b.x = x.matrix(), b.out = out.matrix();
   check(kSilu, b, out, nameOf("silu", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return siluExact(x.at(i, j)); });
   check(kGelu, b, out, nameOf("gelu", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return geluExact(x.at(i, j)); });
+  op.form = incache::Form::erf;
+  check(kGelu, b, out, nameOf("gelu erf", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return geluErfExact(x.at(i, j)); });
+  op.form = incache::Form::quick;
+  check(kGelu, b, out, nameOf("gelu quick", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return geluQuickExact(x.at(i, j)); });
   b.y = y.matrix();
   check(kAdd, b, out, nameOf("add", f, rows, columns), boundOf(f.out), [&](int64_t i, int64_t j) { return x.at(i, j) + y.at(i % size.tokens, j); });
   b.gate = gate.matrix(), b.residual = residual.matrix();

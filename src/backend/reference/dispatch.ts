@@ -8,7 +8,7 @@ import { convolution } from './convolution.js';
 import { map } from './elementwise.js';
 import { gateResidual } from './gateResidual.js';
 import { gatherRows } from './gatherRows.js';
-import { gelu } from './gelu.js';
+import { geluOf } from './gelu.js';
 import { layerNormModulate } from './layerNormModulate.js';
 import { linear } from './linear.js';
 import { linearCombination } from './linearCombination.js';
@@ -90,7 +90,7 @@ export function runOp(op: Op, at: (view: View) => Matrix): void {
     case 'silu':
       return map(at(op.x), silu, at(op.out));
     case 'gelu':
-      return map(at(op.x), gelu, at(op.out));
+      return map(at(op.x), geluOf(op.form), at(op.out));
     case 'gateResidual':
       return gateResidual(at(op.x), at(op.gate), at(op.residual), at(op.out));
     case 'channelStatistics':

@@ -1,5 +1,5 @@
 import type { Epilogue } from '../../plan/types.js';
-import { gelu } from './gelu.js';
+import { geluOf } from './gelu.js';
 import { get, imageOf, type Matrix, set } from './matrix.js';
 import { silu } from './silu.js';
 
@@ -13,9 +13,15 @@ export interface EpilogueMatrices {
 export function writeThrough(e: EpilogueMatrices, out: Matrix, i: number, j: number, y: number): void {
   switch (e.epilogue) {
     case 'gelu':
-      return set(out, i, j, gelu(y));
+      return set(out, i, j, geluOf('tanh')(y));
+    case 'geluErf':
+      return set(out, i, j, geluOf('erf')(y));
+    case 'geluQuick':
+      return set(out, i, j, geluOf('quick')(y));
     case 'silu':
       return set(out, i, j, silu(y));
+    case 'gate':
+      return set(out, i, j, get(e.gate!, imageOf(e.gate!, i, out.rows), j) * y);
     case 'gateResidual':
       return set(out, i, j, get(e.residual!, i, j) + get(e.gate!, imageOf(e.gate!, i, out.rows), j) * y);
     default:

@@ -1,4 +1,5 @@
 /** Cases of operations from element to element: sums, activations and gates. */
+import type { Random } from '../../support/random.js';
 import { CaseBuilder, type CaseMaker, rowsOf } from './builder.js';
 
 export const add: CaseMaker = (random) => {
@@ -10,14 +11,23 @@ export const add: CaseMaker = (random) => {
   return b.finish({ op: 'add', x, y, out }, 1e-7);
 };
 
-export const activation =
-  (op: 'silu' | 'gelu'): CaseMaker =>
-  (random) => {
-    const b = new CaseBuilder(random);
-    const [rows, columns] = [random.integer(1, 30), random.integer(1, 90)];
-    const x = b.state(rows, columns, random.pick([0.01, 1, 30]));
-    return b.finish({ op, x, out: random.uniform() < 0.5 ? x : b.poisoned(rows, columns) }, 1e-6);
-  };
+export const silu: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  return b.finish({ op: 'silu', ...activated(b, random) }, 1e-6);
+};
+
+export const gelu: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const form = random.pick([undefined, 'tanh', 'erf', 'quick'] as const);
+  return b.finish({ op: 'gelu', ...activated(b, random), ...(form && { form }) }, 1e-6);
+};
+
+/** What activations read and write: small numbers, those of a network, and some beyond the ends of the function. */
+function activated(b: CaseBuilder, random: Random) {
+  const [rows, columns] = [random.integer(1, 30), random.integer(1, 90)];
+  const x = b.state(rows, columns, random.pick([0.01, 1, 30]));
+  return { x, out: random.uniform() < 0.5 ? x : b.poisoned(rows, columns) };
+}
 
 export const gateResidual: CaseMaker = (random) => {
   const b = new CaseBuilder(random);

@@ -4,15 +4,27 @@ import type { Epilogue } from '../../../src/plan/types.js';
 import type { Random } from '../../support/random.js';
 import { CaseBuilder, type CaseMaker, rowsOf } from './builder.js';
 
-const EPILOGUES: readonly Epilogue[] = ['none', 'gelu', 'silu', 'gateResidual'];
+const EPILOGUES: readonly Epilogue[] = [
+  'none',
+  'gelu',
+  'geluErf',
+  'geluQuick',
+  'silu',
+  'gate',
+  'gateResidual',
+];
 
 /** The epilogue's operands; half of the time the residual is updated in place. */
 function epilogue(builder: CaseBuilder, random: Random, images: number, rows: number, columns: number) {
   const kind = random.pick(EPILOGUES);
+  // One row an image, or as many as there are rows: a gated MLP.
+  const gates = random.pick([images, rows]);
+  if (kind === 'gate')
+    return { epilogue: kind, gate: builder.state(gates, columns), out: builder.poisoned(rows, columns) };
   if (kind !== 'gateResidual') return { epilogue: kind, out: builder.poisoned(rows, columns) };
   const residual = builder.state(rows, columns);
   const out = random.uniform() < 0.5 ? residual : builder.poisoned(rows, columns);
-  return { epilogue: kind, gate: builder.state(images, columns), residual, out };
+  return { epilogue: kind, gate: builder.state(gates, columns), residual, out };
 }
 
 export const linear: CaseMaker = (random) => {

@@ -2,14 +2,18 @@ import type { CalibratedLinearOp, CalibratedMlpOp, ConvolutionOp, LinearOp } fro
 import { matrix, type Placement, vector, type Word } from '../operation.js';
 
 /** Places in this list are the kinds of `assembly/epilogue.ts`. */
-const KINDS = ['none', 'gelu', 'silu', 'gateResidual', 'residual'] as const;
+const KINDS = ['none', 'gelu', 'silu', 'gateResidual', 'residual', 'gate', 'geluErf', 'geluQuick'] as const;
+
+export function kindOfEpilogue(epilogue: (typeof KINDS)[number]): number {
+  return KINDS.indexOf(epilogue);
+}
 
 /** The words of `Epilogue`. */
 export function epilogueWords(op: LinearOp | CalibratedLinearOp | CalibratedMlpOp, at: Placement): Word[] {
   const linear = op.op === 'linear' ? op : undefined;
   const base = op.op === 'linear' ? undefined : op.cachedOutput;
   return [
-    KINDS.indexOf(op.epilogue),
+    kindOfEpilogue(op.epilogue),
     vector(linear?.bias, at),
     ...matrix(base, at),
     ...matrix(linear?.store, at),
@@ -23,7 +27,7 @@ export function epilogueWords(op: LinearOp | CalibratedLinearOp | CalibratedMlpO
 /** The words of `Epilogue` of a convolution. */
 export function convolutionEpilogueWords(op: ConvolutionOp, at: Placement): Word[] {
   return [
-    KINDS.indexOf(op.epilogue),
+    kindOfEpilogue(op.epilogue),
     vector(op.bias, at),
     ...matrix(undefined, at),
     ...matrix(undefined, at),
