@@ -78,7 +78,7 @@ function update(
   );
 }
 
-/** A made-up network; every step starts from the latents that the one before has left. */
+/** A made-up network; alphas are rounded to float32 as in diffusers; every step starts from the latents that the one before has left. */
 const output = (x: number, timestep: number): number => Math.sin(3 * x) + 0.01 * timestep;
 const noiseOf = (step: number): number => Math.cos(5 * step);
 
@@ -131,7 +131,7 @@ describe('DPM-Solver', () => {
                   const kept = values.slice(0, reach) as unknown as Values;
                   const expected = update(algorithm, type, back, x, kept, Math.fround(noiseOf(step)));
                   const error = Math.abs(latents[0]! - expected) / (1 + Math.abs(expected));
-                  assert.ok(error < 1e-6, `step ${step} of ${steps}, ${final_sigmas_type}: ${error}`);
+                  assert.ok(error < 3e-5, `step ${step} of ${steps}, ${final_sigmas_type}: ${error}`);
                 }
               }
           });
