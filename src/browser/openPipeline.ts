@@ -18,7 +18,7 @@ import type {
   SchedulePlan,
   StepErrors,
 } from './engineMethods.js';
-import { modelParts, type PageModel } from './modelParts.js';
+import { modelParts, type PageModel, pageAddress } from './modelParts.js';
 import { browserSupport } from './support.js';
 
 /** The small model of digits that comes with the package: 10 classes, 1 channel of 32 x 32 pixels. */
@@ -170,7 +170,7 @@ export class PagePipeline implements AsyncDisposable {
 
   /** Factors of the model's linears, calibrated on pictures or on trajectories of its own. `FactorSet.save` and `load` have them as a file. */
   async calibrate(request: CalibrateRequest, options: WorkOptions = {}): Promise<FactorSet> {
-    const { id, set } = await this.#calls.call('calibrate', request, options);
+    const { id, set } = await this.#calls.call('calibrate', withAddress(request), options);
     const factors = new FactorSet(set.info, set.layers);
     this.#factors.set(factors, id);
     return factors;
@@ -214,4 +214,11 @@ export class PagePipeline implements AsyncDisposable {
     this.#factors.set(factors, id);
     return result;
   }
+}
+
+/** An address of images means what it means in the page. */
+function withAddress({ source, ...request }: CalibrateRequest): CalibrateRequest {
+  if (!source) return request;
+  if (!('images' in source) || typeof source.images !== 'string') return { ...request, source };
+  return { ...request, source: { ...source, images: new URL(source.images, pageAddress()).href } };
 }

@@ -178,6 +178,7 @@ export class Page {
       deviceScaleFactor: 1,
       mobile: false,
     });
+    await this.send('Emulation.setScrollbarsHidden', { hidden: true });
     const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
     await this.send('Emulation.setEmulatedMedia', { features });
   }

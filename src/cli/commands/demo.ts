@@ -15,6 +15,7 @@ import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
 import { integer, MOST_STEPS } from '../parse.js';
 import { type Progress, startProgress } from '../progress.js';
+import { serveDemo } from '../serveDemo.js';
 import {
   addDeviceFlags,
   addOutputFlags,
@@ -30,6 +31,8 @@ interface DemoFlags extends Omit<ModelFlags, 'model'>, OutputFlags {
   readonly rank: number;
   readonly seed: number;
   readonly out: string;
+  readonly web?: boolean;
+  readonly port: number;
 }
 
 interface DemoRow {
@@ -50,12 +53,15 @@ export function registerDemo(program: Command): void {
     .option('--steps <n>', 'denoising steps', integer('steps', 2, MOST_STEPS), 50)
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
     .option('-r, --rank <r>', 'rank of the increments', integer('rank', 1), 32)
-    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
+    .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
+    .option('--web', 'serve the page that does the same in a browser, on this machine')
+    .option('--port <n>', 'of --web', integer('port', 0, 65535), 8765);
   addDeviceFlags(command).option('-o, --out <file>', 'PNG with a row of digits for each policy', 'demo.png');
   addOutputFlags(command).action(runDemo);
 }
 
 async function runDemo(flags: DemoFlags): Promise<void> {
+  if (flags.web) return serveDemo(flags.port, flags.json === true, interruptSignal());
   if (!flags.out.endsWith('.png')) throw new ArgumentError('out', flags.out, 'a name that ends in .png');
   requireFilePath('out', flags.out);
   const signal = interruptSignal();
