@@ -16,7 +16,8 @@ const KERNELS = ['simd', 'relaxed', 'simd-shared', 'relaxed-shared'];
 const SYMBOLS =
   'for(const n of["dispose","asyncDispose"])Symbol[n]??Object.defineProperty(Symbol,n,{value:Symbol.for("Symbol."+n)});';
 
-export async function buildBrowser(out = join(root, 'dist/browser')) {
+/** Entries beside those of the package, by name, and replacements of modules, are for tests. */
+export async function buildBrowser(out = join(root, 'dist/browser'), { entries = {}, alias = {} } = {}) {
   const { build } = await import('esbuild');
   const source = join(root, 'src');
   mkdirSync(out, { recursive: true });
@@ -26,6 +27,7 @@ export async function buildBrowser(out = join(root, 'dist/browser')) {
       incache: join(source, 'browser.ts'),
       engine: join(source, 'browser/engineWorker.ts'),
       thread: join(source, 'backend/wasm/worker.ts'),
+      ...entries,
     },
     outdir: out,
     bundle: true,
@@ -33,6 +35,7 @@ export async function buildBrowser(out = join(root, 'dist/browser')) {
     format: 'esm',
     target: 'es2022',
     plugins: [platform(source)],
+    alias,
     chunkNames: 'shared-[hash]',
     banner: { js: SYMBOLS },
     minify: true,

@@ -22,6 +22,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.safetensors': 'application/octet-stream',
 };
 
+/** What addresses begin with, and the folder that is there. */
+type Place = readonly [start: string, folder: string];
+
 /** A page with these is cross-origin isolated, so that its threads may share memory. */
 const ISOLATION = {
   'cross-origin-opener-policy': 'same-origin',
@@ -38,11 +41,17 @@ export interface WebServerOptions {
   readonly port: number;
   /** Whether the headers that threads need are sent. */
   readonly isolated: boolean;
+  /** Folders beside those of the package, by what their addresses begin with, as in `/name/`. */
+  readonly folders?: Readonly<Record<string, string>>;
 }
 
 /** Listens on this machine only. Rejects with an `IncacheError` where the port is taken. */
-export async function startWebServer({ port, isolated }: WebServerOptions): Promise<WebServer> {
-  const server = createServer((request, response) => answer(request, response, isolated));
+export async function startWebServer({ port, isolated, folders = {} }: WebServerOptions): Promise<WebServer> {
+  const places = [
+    ...Object.entries(folders),
+    ...FOLDERS.map(([start, folder]) => [start, packageFile(folder)] as const),
+  ];
+  const server = createServer((request, response) => answer(request, response, places, isolated));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new IncacheError(`cannot listen on port ${port}: ${error.message}`, { cause: error })),
@@ -60,8 +69,13 @@ export async function startWebServer({ port, isolated }: WebServerOptions): Prom
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, isolated: boolean): void {
-  const file = fileOf(request.url ?? '/');
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  places: readonly Place[],
+  isolated: boolean,
+): void {
+  const file = fileOf(request.url ?? '/', places);
   const size = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
   if (file === undefined || !size?.isFile()) return refuse(response, 404);
@@ -85,15 +99,15 @@ function refuse(response: ServerResponse, status: number): void {
 }
 
 /** Nothing outside the folders can be named. */
-function fileOf(url: string): string | undefined {
+function fileOf(url: string, places: readonly Place[]): string | undefined {
   let path: string;
   try {
     path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
   } catch {
     return undefined;
   }
-  const [start, folder] = FOLDERS.find(([prefix]) => path.startsWith(prefix))!;
+  const [start, folder] = places.find(([prefix]) => path.startsWith(prefix))!;
   const inside = normalize(path.slice(start.length) || 'index.html');
   if (inside.startsWith('..') || inside.startsWith(sep) || inside.includes('\0')) return undefined;
-  return join(packageFile(folder), inside);
+  return join(folder, inside);
 }

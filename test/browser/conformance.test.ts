@@ -1,0 +1,39 @@
+/** Every operation in a page of Chromium, on one and two threads, with and without shared memory. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { OP_NAMES } from '../../src/plan/schema.js';
+import { Chromium, noChromium } from '../support/chromium.js';
+import type { ConformanceResult } from './conformanceWorker.js';
+import { noEsbuild, Site } from './site.js';
+
+describe('conformance in a browser', { skip: noChromium || noEsbuild }, () => {
+  let site: Site;
+  let chromium: Chromium;
+  before(async () => {
+    site = await Site.build(['conformanceWorker']);
+    chromium = await Chromium.launch();
+  });
+  after(async () => {
+    await chromium?.close();
+    await site?.[Symbol.asyncDispose]();
+  });
+
+  for (const [server, threads] of [
+    ['isolated', 1],
+    ['isolated', 2],
+    ['plain', 1],
+  ] as const)
+    test(`${threads} threads, ${server === 'plain' ? 'not ' : ''}cross-origin isolated`, async () => {
+      const page = await chromium.page();
+      await page.goto(`${site[server].address}test/index.html`);
+      assert.equal(await page.evaluate('crossOriginIsolated'), server === 'isolated');
+      const result = await page.evaluate<ConformanceResult>(`new Promise((resolve, reject) => {
+        const worker = new Worker('./conformanceWorker.js', { type: 'module' });
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+        worker.postMessage(${threads});
+      })`);
+      assert.deepEqual(result, { threads, cases: 40 * OP_NAMES.length, failures: [] });
+      await page.close();
+    });
+});
