@@ -167,6 +167,7 @@ typedef struct incache_device_options {
  */
 INCACHE_API incache_status incache_device_open(const char *name, const incache_device_options *options,
                                                incache_device **device);
+/** Gives the handle back; the device itself goes with the last buffer, weights, executable or sampler of it. */
 INCACHE_API void incache_device_close(incache_device *device);
 
 typedef struct incache_device_info {
@@ -177,10 +178,11 @@ typedef struct incache_device_info {
 
 /** What the device of this name is, without opening it. Fails as opening it would where it is not present. */
 INCACHE_API incache_status incache_device_describe(const char *name, incache_device_info *info);
+/** Threads that its runs take, the caller's among them; 0 of a null handle. */
 INCACHE_API uint32_t incache_device_threads(const incache_device *device);
-/** "avx512bf16", "avx512", "avx2" or "portable"; of a GPU its architecture, as "sm_90". */
+/** "avx512bf16", "avx512", "avx2" or "portable"; of a GPU its architecture, as "sm_90". It lives as long as the device. */
 INCACHE_API const char *incache_device_instruction_set(const incache_device *device);
-/** Bytes in use for weights, buffers and arenas together. */
+/** Bytes in use for weights, buffers and arenas together; 0 of a null handle. */
 INCACHE_API uint64_t incache_device_memory(const incache_device *device);
 /**
  * For benchmarks: `rounds` rounds of multiply-adds of the type (INCACHE_F32 or INCACHE_BF16) on registers alone, on the
@@ -198,9 +200,10 @@ INCACHE_API incache_status incache_device_peak(const incache_device *device, inc
  */
 INCACHE_API incache_status incache_buffer_create(incache_device *device, uint64_t rows, uint64_t columns,
                                                  incache_type type, incache_buffer **buffer);
+/** The memory stays as long as an executable is bound to it. */
 INCACHE_API void incache_buffer_destroy(incache_buffer *buffer);
 /**
- * Copies all rows * columns elements. type: what `data` holds, the buffer's own type, or INCACHE_F32 for a buffer of
+ * Copies all rows * columns elements, from the caller or to it, when runs asked for before have ended. type: what `data` holds, the buffer's own type, or INCACHE_F32 for a buffer of
  * 16-bit numbers (rounded to the nearest, ties to even; widened). For one of INCACHE_E4M3 it is INCACHE_F32.
  */
 INCACHE_API incache_status incache_buffer_write(incache_buffer *buffer, const void *data, incache_type type,
@@ -260,6 +263,7 @@ INCACHE_API incache_status incache_plan_create(const char *name, const incache_b
  * INCACHE_BAD_PLAN: it is none; the sentence names the operation and the operand.
  */
 INCACHE_API incache_status incache_plan_parse(const char *text, uint64_t length, incache_plan **plan);
+/** Executables made of it stay as they are. */
 INCACHE_API void incache_plan_destroy(incache_plan *plan);
 
 typedef struct incache_cost {
@@ -271,6 +275,7 @@ typedef struct incache_cost {
 
 /** How many buffers the plan has; 0 of a null handle. */
 INCACHE_API uint64_t incache_plan_buffers(const incache_plan *plan);
+/** The buffer at `place`, below incache_plan_buffers. */
 INCACHE_API incache_status incache_plan_buffer(const incache_plan *plan, uint64_t place, incache_buffer_info *info);
 /** What one run of the plan costs. */
 INCACHE_API incache_status incache_plan_cost(const incache_plan *plan, incache_cost *cost);
@@ -279,6 +284,7 @@ INCACHE_API incache_status incache_plan_cost(const incache_plan *plan, incache_c
 
 /** Weights on a device, packed for its kernels; shared by all executables made with them. */
 INCACHE_API incache_status incache_weights_create(incache_device *device, incache_weights **weights);
+/** Executables that use them keep theirs. */
 INCACHE_API void incache_weights_destroy(incache_weights *weights);
 /** Bytes of the device that they take; 0 of a null handle. */
 INCACHE_API uint64_t incache_weights_bytes(const incache_weights *weights);
@@ -319,6 +325,7 @@ INCACHE_API incache_status incache_executable_create(incache_device *device, con
 INCACHE_API incache_status incache_executable_run(incache_executable *executable, const incache_run_options *options);
 /** Returns when the runs asked for so far have ended; on the processor at once. */
 INCACHE_API incache_status incache_executable_wait(incache_executable *executable);
+/** Not while a call runs it. */
 INCACHE_API void incache_executable_destroy(incache_executable *executable);
 
 /* ---- Models and samplers ---------------------------------------------------------------------------------------- */
@@ -357,7 +364,9 @@ typedef struct incache_input_info {
 INCACHE_API incache_status incache_model_open(const char *path, incache_model **model);
 /** The same of bytes in memory, which must outlive the model and its samplers. */
 INCACHE_API incache_status incache_model_parse(const void *bytes, uint64_t length, incache_model **model);
+/** Samplers of it stay as they are. */
 INCACHE_API void incache_model_destroy(incache_model *model);
+/** What the file holds; look at it before a sampler is made of a file from a stranger. */
 INCACHE_API incache_status incache_model_describe(const incache_model *model, incache_model_info *info);
 /** How many inputs the model takes; 0 of a null handle. */
 INCACHE_API uint64_t incache_model_inputs(const incache_model *model);
@@ -387,6 +396,7 @@ typedef struct incache_sample_options {
  */
 INCACHE_API incache_status incache_sampler_create(incache_device *device, const incache_model *model,
                                                   const incache_sample_options *options, incache_sampler **sampler);
+/** Not while a call uses it. */
 INCACHE_API void incache_sampler_destroy(incache_sampler *sampler);
 /** Starts another batch with the weights, plans and memory of this one. Fails as incache_sampler_create does. */
 INCACHE_API incache_status incache_sampler_restart(incache_sampler *sampler, const incache_sample_options *options);
@@ -397,7 +407,7 @@ INCACHE_API incache_status incache_sampler_restart(incache_sampler *sampler, con
  */
 INCACHE_API incache_status incache_sampler_step(incache_sampler *sampler, const incache_run_options *options,
                                                 uint32_t *remaining);
-/** The latents so far, in [-1, 1] at the end: images x channels x height x width float32. */
+/** Copies the latents so far, in [-1, 1] at the end: images x channels x height x width float32, which `elements` counts. */
 INCACHE_API incache_status incache_sampler_latents(const incache_sampler *sampler, float *latents, uint64_t elements);
 /**
  * What the latents so far look like, decoded one image after another: images x picture_height x picture_width x
