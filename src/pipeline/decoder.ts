@@ -74,6 +74,16 @@ export class PipelineDecoder implements Disposable {
     return pictures;
   }
 
+  /** Planes of the pictures, about -1 to 1; latents that are pictures already as they are. */
+  async planes(
+    device: Device,
+    latents: Float32Array,
+    shape: BatchShape,
+    { signal }: Pick<DecodeOptions, 'signal'> = {},
+  ): Promise<Float32Array> {
+    return this.isIdentity ? latents : this.on(device).decode(latents, shape, { signal });
+  }
+
   /** The autoencoder on a device, which is the same at every call. */
   on(device: Device): Autoencoder {
     this.#autoencoder ??= new Autoencoder(this.checkpoint(), device);

@@ -22,7 +22,14 @@ import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
-import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  addVaeFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+} from '../shared.js';
 import { gmac, table } from '../table.js';
 
 interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags, FeatureFlags {
@@ -31,6 +38,7 @@ interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFla
   readonly seed: number;
   readonly batch: number;
   readonly compare?: boolean;
+  readonly pictures?: boolean;
   readonly precisionRecall?: boolean;
   readonly splits: number;
   readonly npz?: string;
@@ -50,10 +58,12 @@ export function registerEvaluate(program: Command): void {
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
   addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
-  addModelFlags(addCacheFlags(command)).option(
-    '--compare',
-    'also sample every image without a cache: PSNR, SSIM and relative L2 to it',
-  );
+  addVaeFlags(addModelFlags(addCacheFlags(command)))
+    .option('--compare', 'also sample every image without a cache: PSNR, SSIM and relative L2 to it')
+    .option(
+      '--pictures',
+      'measure the pictures that the autoencoder makes, not latents (default: where --vae is given)',
+    );
   addFeatureFlags(command)
     .option('--precision-recall', 'improved precision and recall, against reference images')
     .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
@@ -129,14 +139,18 @@ async function referenceOf(
 function picked(
   flags: EvaluateFlags,
 ): Pick<EvaluateOptions, 'images' | 'seed' | 'batch' | 'splits'> &
-  Partial<Pick<EvaluateOptions, 'compare' | 'precisionRecall' | 'npz' | 'statistics' | 'folder'>> {
-  const { images, seed, batch, splits, compare, precisionRecall, npz, statistics, resume } = flags;
+  Partial<
+    Pick<EvaluateOptions, 'compare' | 'pictures' | 'precisionRecall' | 'npz' | 'statistics' | 'folder'>
+  > {
+  const { images, seed, batch, splits, compare, pictures, vae, precisionRecall, npz, statistics, resume } =
+    flags;
   return {
     images,
     seed,
     batch,
     splits,
     ...(compare && { compare }),
+    ...((pictures || vae !== undefined) && { pictures: true }),
     ...(precisionRecall && { precisionRecall }),
     ...(npz !== undefined && { npz }),
     ...(statistics !== undefined && { statistics }),

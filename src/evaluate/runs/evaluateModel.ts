@@ -2,10 +2,12 @@
 
 import type { SessionPlan } from '../../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
+import { scaleOf } from '../../models/vae/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import { isPictureSpace } from '../../pipeline/picture.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { SampledLatents } from '../../pipeline/result.js';
 import { planCost } from '../../plan/cost.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
 import { requireImages } from '../metrics/gaussian.js';
@@ -31,6 +33,11 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' 
    * run from its `samples`, which must be of the same seed and labels but may have more steps.
    */
   readonly compare?: boolean | string;
+  /**
+   * Measure the pictures that the autoencoder makes of the latents, instead of the latents: all metrics, features and files are
+   * then of pictures. Default: false.
+   */
+  readonly pictures?: boolean;
   readonly extractor?: FeatureExtractor;
   /** What the Frechet distances are to; needs an extractor, and more images than it has features. */
   readonly reference?: Reference;
@@ -72,6 +79,7 @@ const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
   ...SAMPLING_NAMES,
   images: true,
   compare: true,
+  pictures: true,
   extractor: true,
   reference: true,
   precisionRecall: true,
@@ -106,12 +114,14 @@ export async function evaluateModel(
     firstImage: first,
     batch: count,
   });
-  const size = sizeOf(pipeline);
+  const { pictures = false } = options;
+  if (typeof pictures !== 'boolean') throw new ArgumentError('pictures', pictures, 'true or false');
+  const size = sizeOf(pipeline, pictures);
   requireInteger('images', options.images, 1);
   requireFitting(options, size);
   await pipeline.checkpoint.loadHash(options.signal);
   const plan = pipeline.plan(sampling(0, batch));
-  const { extractor, compare = false, splits, folder, reference, samples } = options;
+  const { extractor, splits, folder, reference, samples } = options;
   const evaluation = new Evaluation({
     images: options.images,
     ...size,
@@ -126,7 +136,7 @@ export async function evaluateModel(
     evaluation,
     images: options.images,
     batch,
-    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), compare, options.onStep),
+    sample: (first, count) => sampleBatch(pipeline, sampling(first, count), options),
     outputs: outputs.all,
     ...(saved && { saved }),
   });
@@ -164,10 +174,19 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
     throw new ArgumentError('reference', reference && 'statistics', 'images, for precision and recall');
   if (npz === undefined) return;
   if (!isPictureSpace(channels))
-    throw new ArgumentError('npz', npz, `no file: the model's ${channels} latent channels need a decoder`);
+    throw new ArgumentError(
+      'npz',
+      npz,
+      `no file: the model's ${channels} latent channels need a decoder (option pictures, --vae on the command line)`,
+    );
 }
 
-function sizeOf({ config }: DiTPipeline): PictureSize {
+function sizeOf({ config, decoder }: DiTPipeline, pictures: boolean): PictureSize {
+  if (pictures && !decoder.isIdentity) {
+    const { config: vae } = decoder.checkpoint();
+    const side = config.inputSize * scaleOf(vae);
+    return { channels: vae.imageChannels, height: side, width: side };
+  }
   return { channels: config.inChannels, height: config.inputSize, width: config.inputSize };
 }
 
@@ -185,10 +204,18 @@ function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
     compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
     samples: options.samples !== undefined,
     splits: options.splits,
+    ...(options.pictures && { pictures: picturesKey(pipeline) }),
     npz: options.npz !== undefined,
     precisionRecall: options.precisionRecall === true,
     ...options.key,
   };
+}
+
+/** What makes the pictures. */
+function picturesKey({ decoder }: DiTPipeline): string {
+  if (decoder.isIdentity) return 'samples';
+  const { path, config } = decoder.checkpoint();
+  return `${path} ${JSON.stringify(config)}`;
 }
 
 /** Sample options whose classes are numbers. */
@@ -197,23 +224,25 @@ type NumberedOptions = SampleOptions & { readonly labels: readonly number[] };
 async function sampleBatch(
   pipeline: DiTPipeline,
   sampling: NumberedOptions,
-  compare: boolean | string,
-  onStep: (() => void) | undefined,
+  { compare = false, onStep, pictures = false }: EvaluateOptions,
 ): Promise<SampledBatch> {
-  const { latents, report } = await pipeline.generateLatents(sampling, onStep);
-  const { macs, milliseconds } = report;
-  const sampled = { samples: latents, labels: sampling.labels, macs, milliseconds };
+  const measured = ({ latents, shape }: SampledLatents) =>
+    pictures ? pipeline.decoder.planes(pipeline.device, latents, shape, sampling) : latents;
+  const result = await pipeline.generateLatents(sampling, onStep);
+  const { macs, milliseconds } = result.report;
+  const samples = await measured(result);
+  const sampled = { samples, labels: sampling.labels, macs, milliseconds };
   if (compare === false) return sampled;
   if (typeof compare === 'string') {
     const { labels, firstImage = 0 } = sampling;
     return {
       ...sampled,
-      uncached: readSamples(compare, latents.length / labels.length, firstImage, labels.length),
+      uncached: readSamples(compare, samples.length / labels.length, firstImage, labels.length),
     };
   }
   const uncached = await pipeline.generateLatents({ ...sampling, cache: { policy: 'none' } }, onStep);
   const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };
-  return { ...sampled, uncached: uncached.latents, uncachedCost: cost };
+  return { ...sampled, uncached: await measured(uncached), uncachedCost: cost };
 }
 
 function costs(
