@@ -1,6 +1,7 @@
 /** A plan of its own on a device: its inputs and outputs are tensors that live as long as it. */
 import type { Device, DeviceTensor, DeviceWeights, Executable } from '../backend/backend.js';
 import type { Plan } from '../plan/types.js';
+import { takeMemory } from './memoryPressure.js';
 import { requirePlanMemory } from './requireMemory.js';
 
 export class BoundPlan implements Disposable {
@@ -15,6 +16,10 @@ export class BoundPlan implements Disposable {
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async compile(device: Device, weights: DeviceWeights, plan: Plan): Promise<BoundPlan> {
     requirePlanMemory(device, plan);
+    return takeMemory(device, () => BoundPlan.#take(device, weights, plan));
+  }
+
+  static async #take(device: Device, weights: DeviceWeights, plan: Plan): Promise<BoundPlan> {
     const tensors = new Map<string, DeviceTensor>();
     try {
       for (const { name, role, rows, columns, type } of plan.buffers)

@@ -2,11 +2,12 @@ import type { Device } from '../backend/backend.js';
 import { OutOfMemoryError } from '../errors.js';
 import { layoutTemporaries } from '../plan/layout.js';
 import { bufferBytes, type Plan } from '../plan/types.js';
+import { reclaim } from './memoryPressure.js';
 import type { SessionPlan } from './sessionPlan.js';
 
 /**
  * Throws an `OutOfMemoryError` when the session would not fit on the device beside what is there, before any of it is taken:
- * a system that lends more than it has would otherwise end the process in the middle of the work.
+ * what is kept there for speed alone makes room first. A system that lends more than it has would otherwise end the process in the middle of the work.
  */
 export function requireMemory(device: Device, { memory }: SessionPlan): void {
   requireBytes(device, memory.cache + memory.modulation + memory.arena);
@@ -19,7 +20,13 @@ export function requirePlanMemory(device: Device, plan: Plan): void {
   requireBytes(device, held + layoutTemporaries(plan).arenaBytes);
 }
 
-function requireBytes({ memoryInUse, memoryLimit, backend }: Device, needed: number): void {
-  if (needed > memoryLimit - memoryInUse)
-    throw new OutOfMemoryError(needed, memoryInUse, memoryLimit, `the ${backend} backend`);
+function requireBytes(device: Device, needed: number): void {
+  while (needed > device.memoryLimit - device.memoryInUse)
+    if (!reclaim(device))
+      throw new OutOfMemoryError(
+        needed,
+        device.memoryInUse,
+        device.memoryLimit,
+        `the ${device.backend} backend`,
+      );
 }

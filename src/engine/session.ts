@@ -3,6 +3,7 @@ import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } fr
 import type { Gate } from '../cache/gatedPolicy.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
+import { takeMemory } from './memoryPressure.js';
 import { requireMemory } from './requireMemory.js';
 import type { GatedSteps, SessionPlan } from './sessionPlan.js';
 
@@ -36,6 +37,10 @@ export class DenoisingSession implements Disposable {
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async create(device: Device, weights: DeviceWeights, plan: SessionPlan): Promise<DenoisingSession> {
     requireMemory(device, plan);
+    return takeMemory(device, () => DenoisingSession.#take(device, weights, plan));
+  }
+
+  static async #take(device: Device, weights: DeviceWeights, plan: SessionPlan): Promise<DenoisingSession> {
     const session = new DenoisingSession(plan);
     try {
       await session.#prepare(device, weights);
@@ -89,13 +94,26 @@ export class DenoisingSession implements Disposable {
     return (await this.#tensor(name).read()) as Float32Array;
   }
 
+  /** Lets go of the weights that it holds beside the model's, until it is resumed. */
+  rest(): void {
+    this.#held?.[Symbol.dispose]();
+    this.#held = undefined;
+  }
+
+  /** Makes it as good as new: a trajectory writes all that it reads, and decides anew. */
+  resume(): void {
+    this.#held = this.plan.hold?.();
+    this.#gate = undefined;
+    this.#course = { plans: [], cachedBlocks: 0 };
+  }
+
   dispose(): void {
     this.#conditioning?.dispose();
     for (const step of this.#steps) step.dispose();
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#steps.length = 0;
     this.#tensors.clear();
-    this.#held?.[Symbol.dispose]();
+    this.rest();
   }
 
   [Symbol.dispose](): void {

@@ -22,11 +22,14 @@ interface Entry {
  */
 export class DeviceFactors {
   readonly #weights: () => DeviceWeights;
+  readonly #beforeFreeing: (prefix: string) => void;
   /** By prefix; what was used last is last. */
   readonly #entries = new Map<string, Entry>();
 
-  constructor(weights: () => DeviceWeights) {
+  /** `beforeFreeing` is told the prefix of weights that are about to go. */
+  constructor(weights: () => DeviceWeights, beforeFreeing: (prefix: string) => void) {
     this.#weights = weights;
+    this.#beforeFreeing = beforeFreeing;
   }
 
   /** What the names of the set's weights begin with. */
@@ -79,6 +82,7 @@ export class DeviceFactors {
     const kept = idle.filter(([, { unwanted }]) => !unwanted).slice(-MOST_IDLE);
     for (const [prefix, entry] of idle) {
       if (kept.some(([, other]) => other === entry)) continue;
+      this.#beforeFreeing(prefix);
       this.#weights().release(prefix);
       this.#entries.delete(prefix);
     }

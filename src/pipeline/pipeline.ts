@@ -6,8 +6,7 @@ import type { FactorSet } from '../cache/data/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
 import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
-import { requireMemory } from '../engine/requireMemory.js';
-import { DenoisingSession } from '../engine/session.js';
+import type { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
 import type { DiTConfig } from '../models/dit/config.js';
@@ -21,6 +20,8 @@ import type { Picture } from './picture.js';
 import { planBatch, samplerOf } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { isGuided, sequencesOf } from './sequences.js';
+import { sessionKey } from './sessionKey.js';
+import { type SessionCounts, SessionPool } from './sessionPool.js';
 
 export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors {
   /** Name of the backend; default: the fastest one present. */
@@ -50,7 +51,11 @@ export class DiTPipeline implements AsyncDisposable {
   readonly checkpoint: DiTCheckpoint;
   readonly weights: DeviceWeights;
   readonly decoder: PipelineDecoder;
-  readonly #factors = new DeviceFactors(() => this.weights);
+  readonly #sessions: SessionPool;
+  readonly #factors = new DeviceFactors(
+    () => this.weights,
+    (prefix) => this.#sessions.clear(prefix),
+  );
   #disposed = false;
 
   private constructor(checkpoint: DiTCheckpoint, decoder: PipelineDecoder, device: Device) {
@@ -59,6 +64,7 @@ export class DiTPipeline implements AsyncDisposable {
     this.config = checkpoint.config;
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
+    this.#sessions = new SessionPool(device, () => this.weights);
   }
 
   /**
@@ -95,8 +101,9 @@ export class DiTPipeline implements AsyncDisposable {
 
   /**
    * Samples and yields every step; returns the result. Image i is the same whatever the
-   * batch, unless the cache policy decides while it runs (`teacache`, `first-block`, `fastcache`): it decides for a batch. Leaving the
-   * loop frees the run's memory; several runs may be under way at once, and take turns.
+   * batch, unless the cache policy decides while it runs (`teacache`, `first-block`, `fastcache`): it decides for a batch. Several
+   * runs may be under way at once, and take turns. What a run has set up on the device stays for the next one with the same
+   * options, see `releaseSessions`.
    */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();
@@ -110,9 +117,6 @@ export class DiTPipeline implements AsyncDisposable {
     const size = inChannels * inputSize ** 2;
     const count = resolved.labels.length;
     const labels = distinctLabels(resolved, this.config);
-    const firstBatch = this.#planBatch(resolved, Math.min(resolved.batch, count), labels);
-    requireMemory(this.device, firstBatch);
-    const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
     const totals = {
       macs: 0,
       milliseconds: 0,
@@ -123,24 +127,26 @@ export class DiTPipeline implements AsyncDisposable {
     let gated = false;
     let session: DenoisingSession | undefined;
     try {
+      const begun = performance.now();
+      // Before the noise is drawn: what cannot fit is refused here.
+      session = await this.#lend(resolved, Math.min(resolved.batch, count), labels);
+      totals.setupMilliseconds += performance.now() - begun;
+      const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
       const batches = Math.ceil(count / resolved.batch);
       for (let batch = 0; batch < batches; batch++) {
         const first = batch * resolved.batch;
         const batchLabels = resolved.labels.slice(first, first + resolved.batch);
-        const started = performance.now();
         const sequences = sequencesOf(batchLabels, isGuided(resolved.guidanceScale), classes).labels.length;
-        if (session?.plan.sequences !== sequences) {
-          session?.dispose();
-          session = await DenoisingSession.create(
-            this.device,
-            this.weights,
-            batch === 0 ? firstBatch : this.#planBatch(resolved, batchLabels.length, labels),
-          );
+        const started = performance.now();
+        if (session.plan.sequences !== sequences) {
+          this.#sessions.giveBack(session);
+          session = undefined;
+          session = await this.#lend(resolved, batchLabels.length, labels);
         }
         totals.memory ??= session.plan.memory;
+        totals.setupMilliseconds += performance.now() - started;
         gated ||= session.plan.gated !== undefined;
         cachedBlocks.push([]);
-        totals.setupMilliseconds += performance.now() - started;
         totals.macs += session.plan.conditioningMacs;
         const steps = denoiseBatch({
           config: this.config,
@@ -161,23 +167,27 @@ export class DiTPipeline implements AsyncDisposable {
           yield { ...step, batch, batches };
         }
       }
+      const { memory, ...sums } = totals;
+      return {
+        latents,
+        shape: [count, inChannels, inputSize, inputSize],
+        report: {
+          images: count,
+          batch: Math.min(resolved.batch, count),
+          steps: sampler.timesteps.length,
+          sampler: sampler.name,
+          ...sums,
+          memory: memory!,
+          ...(gated && { cachedBlocks }),
+        },
+      };
+    } catch (error) {
+      if (session) this.#sessions.drop(session);
+      session = undefined;
+      throw error;
     } finally {
-      session?.dispose();
+      if (session) this.#sessions.giveBack(session);
     }
-    const { memory, ...sums } = totals;
-    return {
-      latents,
-      shape: [count, inChannels, inputSize, inputSize],
-      report: {
-        images: count,
-        batch: Math.min(resolved.batch, count),
-        steps: sampler.timesteps.length,
-        sampler: sampler.name,
-        ...sums,
-        memory: memory!,
-        ...(gated && { cachedBlocks }),
-      },
-    };
   }
 
   /**
@@ -219,9 +229,23 @@ export class DiTPipeline implements AsyncDisposable {
     this.#factors.release(factors);
   }
 
+  /**
+   * Frees what earlier runs have left for others like them: compiled plans, caches and tensors of at most four sessions. It is
+   * seldom needed, since they go by themselves when memory is short.
+   */
+  releaseSessions(): void {
+    this.#sessions.clear();
+  }
+
+  /** How often `sample` had to set up a session, and how often it has found one of an earlier run. */
+  get sessionCounts(): SessionCounts {
+    return this.#sessions.counts;
+  }
+
   /** Frees the model and the device. Runs under way fail at their next step. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    this.#sessions.dispose();
     this.weights.dispose();
     this.decoder.dispose();
     this.checkpoint.dispose();
@@ -242,6 +266,12 @@ export class DiTPipeline implements AsyncDisposable {
 
   #requireOpen(): void {
     if (this.#disposed) throw new IncacheError('this pipeline has been disposed');
+  }
+
+  /** A session for a batch of `images`; see `SessionPool`. */
+  #lend(options: ResolvedOptions, images: number, labels: number): Promise<DenoisingSession> {
+    const key = sessionKey(options, images, labels, (factors) => this.#factors.prefixOf(factors));
+    return this.#sessions.lend(key, () => this.#planBatch(options, images, labels));
   }
 
   #planBatch(options: ResolvedOptions, images: number, labels: number): SessionPlan {

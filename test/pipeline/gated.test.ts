@@ -10,7 +10,7 @@ import { planCost } from '../../src/plan/cost.js';
 import { assertClose } from '../support/compare.js';
 import { TINY } from '../support/tinyModel.js';
 import { runWithSignals, type Signals } from './gateSignals.js';
-import { assertDiffer, assertSame, PRESENT, sharedPipeline } from './tinyPipeline.js';
+import { assertDiffer, assertSame, memoryInUse, PRESENT, sharedPipeline } from './tinyPipeline.js';
 
 const STEPS = 12;
 const SIZE = TINY.inChannels * TINY.inputSize ** 2;
@@ -149,14 +149,14 @@ for (const backend of PRESENT)
       test(`${policy} leaves no memory behind, nor when it is stopped`, async () => {
         const cache = cacheOf(policy, THRESHOLDS[policy]);
         await run(cache);
-        const taken = pipeline().device.memoryInUse;
+        const taken = memoryInUse(pipeline());
         const reason = new Error('enough');
         const controller = new AbortController();
         const stopped = pipeline().generate({ ...OPTIONS, cache, signal: controller.signal }, ({ index }) => {
           if (index === 3) controller.abort(reason);
         });
         await assert.rejects(stopped, (error) => error === reason);
-        assert.equal(pipeline().device.memoryInUse, taken);
+        assert.equal(memoryInUse(pipeline()), taken);
       });
     }
 

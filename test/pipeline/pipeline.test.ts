@@ -9,7 +9,14 @@ import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
 import { bufferBytes, elementBytes } from '../../src/plan/types.js';
 import { TINY } from '../support/tinyModel.js';
-import { assertDiffer, assertSame, PRESENT, sharedPipeline, withTinyPipeline } from './tinyPipeline.js';
+import {
+  assertDiffer,
+  assertSame,
+  memoryInUse,
+  PRESENT,
+  sharedPipeline,
+  withTinyPipeline,
+} from './tinyPipeline.js';
 
 const SIZE = TINY.inChannels * TINY.inputSize ** 2;
 const OPTIONS: SampleOptions = { labels: [0, 1, 2], steps: 4, cache: { policy: 'reuse', period: 2 } };
@@ -175,12 +182,12 @@ for (const backend of PRESENT) {
     ];
     for (const [change, argument] of cases)
       test(`${argument} of ${JSON.stringify(change).slice(0, 60)}`, async () => {
-        const before = pipeline().device.memoryInUse;
+        const before = memoryInUse(pipeline());
         await assert.rejects(pipeline().generate({ ...OPTIONS, ...change }), {
           name: 'ArgumentError',
           argument,
         });
-        assert.equal(pipeline().device.memoryInUse, before);
+        assert.equal(memoryInUse(pipeline()), before);
       });
   });
 
@@ -189,23 +196,23 @@ for (const backend of PRESENT) {
 
     test('leaving the loop frees what the run took', async () => {
       await pipeline().generate(OPTIONS);
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       for await (const { index } of pipeline().sample(OPTIONS)) {
-        assert.ok(pipeline().device.memoryInUse > before);
+        assert.ok(memoryInUse(pipeline()) > before);
         if (index === 1) break;
       }
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
       await assert.rejects(async () => {
         for await (const _ of pipeline().sample(OPTIONS)) throw new Error('of the caller');
       }, /of the caller/);
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
     });
 
     test('stays flat over many runs', async () => {
       await pipeline().generate(OPTIONS);
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       for (let run = 0; run < 30; run++) await pipeline().generate({ ...OPTIONS, steps: 3, seed: run });
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
     });
 
     test('two runs at once give what they give alone', async () => {
@@ -214,11 +221,11 @@ for (const backend of PRESENT) {
         { ...OPTIONS, labels: [2, 0], cache: {} },
       ];
       const alone = [await latentsOf(pipeline(), a), await latentsOf(pipeline(), b)];
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       const together = await Promise.all([latentsOf(pipeline(), a), latentsOf(pipeline(), b)]);
       assertSame(together[0], alone[0]!);
       assertSame(together[1], alone[1]!);
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
     });
   });
 
@@ -227,15 +234,15 @@ for (const backend of PRESENT) {
     const reason = new Error('the caller has seen enough');
 
     test('a signal given before throws its reason, and nothing is taken', async () => {
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       const run = pipeline().generate({ ...OPTIONS, signal: AbortSignal.abort(reason) });
       await assert.rejects(run, (error) => error === reason);
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
     });
 
     test('a signal given between steps throws its reason before the next one', async () => {
       await pipeline().generate(OPTIONS);
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       const controller = new AbortController();
       const seen: number[] = [];
       const run = pipeline().generate(
@@ -247,7 +254,7 @@ for (const backend of PRESENT) {
       );
       await assert.rejects(run, (error) => error === reason);
       assert.deepEqual(seen, [0, 1, 2, 3, 0, 1, 2]);
-      assert.equal(pipeline().device.memoryInUse, before);
+      assert.equal(memoryInUse(pipeline()), before);
     });
 
     test('timers run between steps', async () => {
@@ -300,9 +307,9 @@ for (const backend of PRESENT) {
               message: new RegExp(`'${name}' holds NaN at element 1;`),
             };
             await assert.rejects(pipeline.generate(OPTIONS), refused);
-            const once = pipeline.device.memoryInUse;
+            const once = memoryInUse(pipeline);
             await assert.rejects(pipeline.generate(OPTIONS), refused);
-            assert.equal(pipeline.device.memoryInUse, once, 'a failed run takes nothing');
+            assert.equal(memoryInUse(pipeline), once, 'a failed run takes nothing');
           },
         );
       });
@@ -320,11 +327,11 @@ describe('plan()', () => {
     test(`says before what is then taken (${JSON.stringify(cache)})`, async () => {
       const options = { ...OPTIONS, labels: [0, 1, 2, 0], cache };
       await pipeline().generate(options);
-      const before = pipeline().device.memoryInUse;
+      const before = memoryInUse(pipeline());
       const { memory, conditioning, plans } = pipeline().plan(options);
-      assert.equal(pipeline().device.memoryInUse, before, 'planning takes nothing');
+      assert.equal(memoryInUse(pipeline()), before, 'planning takes nothing');
       let during = 0;
-      for await (const _ of pipeline().sample(options)) during = pipeline().device.memoryInUse - before;
+      for await (const _ of pipeline().sample(options)) during = memoryInUse(pipeline()) - before;
       const buffers = [conditioning, ...plans].flatMap((plan) => plan.buffers);
       const inOut = new Map(
         buffers

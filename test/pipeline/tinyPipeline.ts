@@ -47,6 +47,12 @@ function loadTiny(folder: string, backend: string, options: TinyModelOptions): P
   return DiTPipeline.load(path, { backend, threads: THREADS });
 }
 
+/** Bytes that are in use beside what runs have left for others like them. */
+export function memoryInUse(pipeline: DiTPipeline): number {
+  pipeline.releaseSessions();
+  return pipeline.device.memoryInUse;
+}
+
 /** Fails unless the two hold the same numbers, bit for bit, and numbers indeed. */
 export function assertSame(actual: Float32Array, expected: Float32Array, what = 'the latents'): void {
   assert.ok(expected.every(Number.isFinite), `${what} are not finite`);
