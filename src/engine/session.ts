@@ -96,8 +96,9 @@ export class DenoisingSession implements Disposable {
 
   /** Lets go of the weights that it holds beside the model's, until it is resumed. */
   rest(): void {
-    this.#held?.[Symbol.dispose]();
+    const held = this.#held;
     this.#held = undefined;
+    held?.[Symbol.dispose]();
   }
 
   /** Makes it as good as new: a trajectory writes all that it reads, and decides anew. */

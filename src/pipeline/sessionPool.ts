@@ -66,8 +66,9 @@ export class SessionPool {
     const key = this.#lent.get(session);
     this.#lent.delete(session);
     if (key === undefined || this.#closed) return session.dispose();
-    session.rest();
     this.#idle.push({ key, session });
+    // In this order: with what it lets go of, it may have to go itself.
+    session.rest();
     const most = this.#device.memoryLimit * MOST_SHARE;
     while (this.#idle.length > MOST_IDLE || bytesOf(this.#idle) > most) this.#dropOldest();
   }
