@@ -37,7 +37,7 @@ export class Site implements AsyncDisposable {
     });
     const page = '<!doctype html><link rel="icon" href="data:,"><title>test</title>';
     const script = "<script type=module>import * as i from './incache.js'; window.incache = i;</script>";
-    writeFileSync(join(folder, 'index.html'), `${page}<input type=file id=file>${script}`);
+    writeFileSync(join(folder, 'index.html'), `${page}<input type=file id=file multiple>${script}`);
     const folders = { '/incache/': folder, '/test/': folder };
     const [isolated, plain] = await Promise.all([
       startWebServer({ port: 0, isolated: true, folders }),

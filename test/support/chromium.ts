@@ -192,6 +192,13 @@ export class Page {
     return Buffer.from(data, 'base64');
   }
 
+  /** Workers of all pages that are open. */
+  async workers(): Promise<string[]> {
+    const filter = [{ type: 'worker' }];
+    const { targetInfos } = await this.chromium.send('Target.getTargets', { filter });
+    return targetInfos.map(({ url }: { url: string }) => url);
+  }
+
   async close(): Promise<void> {
     await this.chromium.send('Target.closeTarget', { targetId: this.targetId });
   }
