@@ -96,7 +96,7 @@ export class Autoencoder implements Disposable {
     for (let image = 0; image < images; image++) {
       const plan = await this.#bind('encoder', { height, width });
       const picture = pictures.slice(image * size, (image + 1) * size);
-      const moments = await plan.run('image', picture, 'moments');
+      const moments = await plan.run({ image: picture }, 'moments');
       for (let i = 0; i < count; i++) {
         const logVariance = Math.min(LOG_VARIANCE[1], Math.max(LOG_VARIANCE[0], moments[count + i]!));
         mean[image * count + i] = (moments[i]! - shiftFactor) * scalingFactor;
@@ -138,7 +138,7 @@ export class Autoencoder implements Disposable {
       channels: this.config.imageChannels,
       height: height * scale,
       width: width * scale,
-      data: await plan.run('latents', data, 'image', signal),
+      data: await plan.run({ latents: data }, 'image', signal),
     };
   }
 

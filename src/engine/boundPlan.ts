@@ -31,19 +31,18 @@ export class BoundPlan implements Disposable {
     }
   }
 
-  /** Runs the plan on the values of its one input and returns those of its output `name`; `signal` may end it early. */
+  /** Runs the plan on the values of its inputs, by name, and returns those of one output; `signal` may end it early. */
   async run(
-    input: string,
-    values: Float32Array,
+    inputs: Readonly<Record<string, Float32Array | Int32Array>>,
     output: string,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
-    const [, , result] = await Promise.all([
-      this.#tensors.get(input)!.write(values),
-      this.#executable.run(signal),
-      this.#tensors.get(output)!.read(),
-    ]);
-    return result as Float32Array;
+    const writes = Object.entries(inputs).map(([name, values]) => this.#tensors.get(name)!.write(values));
+    const ran = this.#executable.run(signal);
+    const read = this.#tensors.get(output)!.read();
+    // All take their turn in this order; one that fails is told before those that wait for it.
+    await Promise.all([...writes, ran, read]);
+    return (await read) as Float32Array;
   }
 
   dispose(): void {

@@ -215,7 +215,7 @@ export class ExportedPipeline implements AsyncDisposable {
       const z = latents
         .subarray(image * size, (image + 1) * size)
         .map((value) => value / decoder.scalingFactor + decoder.shiftFactor);
-      const planes = await plan.run('latents', z, 'image', signal);
+      const planes = await plan.run({ latents: z }, 'image', signal);
       pictures.push(...picturesOf(planes, [1, decoder.channels, decoder.height, decoder.width]));
     }
     return pictures;
