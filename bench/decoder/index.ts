@@ -83,7 +83,7 @@ async function ours(
   const size = { height: problem.side, width: problem.side };
   const plan = decoderPlan(CONFIG, { ...size, activations: device.activations });
   const bound = await BoundPlan.compile(device, source, plan);
-  const output = () => bound.run('latents', problem.latents.data, 'image');
+  const output = () => bound.run({ latents: problem.latents.data }, 'image');
   return {
     name: deviceName(choice),
     threads: choice.threads,
