@@ -12,8 +12,6 @@ export interface DecoderMemoryRow {
   readonly tiled: boolean;
   /** The most that was resident of the process. */
   readonly peakBytes: number;
-  /** What was resident before: Node.js and the engine. */
-  readonly startBytes: number;
   /** Of the decoding, weights read and packed. */
   readonly milliseconds: number;
 }
@@ -25,13 +23,12 @@ const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href
 const PROGRAM = `
   import { decodeLatents, normals } from ${INDEX};
   const [, vae, options] = process.argv;
-  const before = process.resourceUsage().maxRSS * 1024;
   const shape = [1, 4, ${SIDE}, ${SIDE}];
   const started = performance.now();
   const [picture] = await decodeLatents(normals(1, 0, 0, 4 * ${SIDE * SIDE}), shape, { vae, ...JSON.parse(options) });
   if (picture.width !== ${8 * SIDE}) throw new Error('no picture of 512 pixels');
   const peak = process.resourceUsage().maxRSS * 1024;
-  process.stdout.write(JSON.stringify([peak, before, performance.now() - started]));
+  process.stdout.write(JSON.stringify([peak, performance.now() - started]));
 `;
 
 /** Each line is a process of its own, which reads the decoder from its file. */
@@ -50,17 +47,16 @@ export async function decoderMemory(devices = presentDevices()) {
 function measure(vae: string, choice: DeviceChoice, tiled: boolean): DecoderMemoryRow {
   const options = JSON.stringify({ ...choice, tiled });
   const args = ['--input-type=module', '-e', PROGRAM, vae, options];
-  const [peakBytes, startBytes, milliseconds] = JSON.parse(
+  const [peakBytes, milliseconds] = JSON.parse(
     execFileSync(process.execPath, args, { encoding: 'utf8' }),
   );
-  return { contender: deviceName(choice), tiled, peakBytes, startBytes, milliseconds };
+  return { contender: deviceName(choice), tiled, peakBytes, milliseconds };
 }
 
 const COLUMNS: Columns<DecoderMemoryRow> = [
   ['', ({ contender }) => contender],
   ['', ({ tiled }) => (tiled ? 'in tiles of 256' : 'at once')],
   ['peak resident, MB', ({ peakBytes }) => (peakBytes / 1e6).toFixed(0)],
-  ['before, MB', ({ startBytes }) => (startBytes / 1e6).toFixed(0)],
   ['s', ({ milliseconds }) => (milliseconds / 1000).toFixed(1)],
 ];
 

@@ -51,7 +51,9 @@ requireKind('layouts of DiT', layouts);
 const autoencoders = folders.flatMap((folder) =>
   readdirSync(`${root}/${folder}`)
     .flatMap((name) => (folder === 'vae' ? [`vae/${name}`] : [`${folder}/${name}/vae`]))
-    .filter((path) => existsSync(`${root}/${path}/config.json`)),
+    .filter((path) => existsSync(`${root}/${path}/config.json`))
+    // A decoder by itself beside recorded values, which is opened as a file.
+    .filter((path) => !readdirSync(`${root}/${path}`).some((name) => name.startsWith('ldm-names'))),
 );
 requireKind('autoencoders', autoencoders);
 
