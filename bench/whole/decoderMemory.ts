@@ -47,9 +47,7 @@ export async function decoderMemory(devices = presentDevices()) {
 function measure(vae: string, choice: DeviceChoice, tiled: boolean): DecoderMemoryRow {
   const options = JSON.stringify({ ...choice, tiled });
   const args = ['--input-type=module', '-e', PROGRAM, vae, options];
-  const [peakBytes, milliseconds] = JSON.parse(
-    execFileSync(process.execPath, args, { encoding: 'utf8' }),
-  );
+  const [peakBytes, milliseconds] = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
   return { contender: deviceName(choice), tiled, peakBytes, milliseconds };
 }
 
