@@ -15,6 +15,7 @@ export { CACHE_POLICIES, type CachePolicyName } from './cache/cachePolicy.js';
 export { ErrorTable, type ErrorTableInfo, type KindErrors } from './cache/data/errorTable.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './cache/data/factorSet.js';
 export { loadRouterTable, type RouterTable } from './cache/data/routerTable.js';
+export { StepGrams, type StepGramsInfo } from './cache/data/stepGrams.js';
 export {
   type BinaryMatrix,
   GRANULARITIES,
@@ -103,6 +104,7 @@ export {
 } from './evaluate/runs/evaluation.js';
 export { encodeImages, writeImagesNpz } from './evaluate/runs/imagesNpz.js';
 export { type MeasureErrorsOptions, measureErrors } from './evaluate/runs/measureErrors.js';
+export { type MeasureGramsOptions, measureGrams } from './evaluate/runs/measureGrams.js';
 export { type MeasureLayersOptions, measureLayers } from './evaluate/runs/measureLayers.js';
 export {
   type TrajectoryOptions,

@@ -11,7 +11,7 @@ export async function schedulePlan(pipeline: DiTPipeline, options: SampleOptions
   const resolved = resolveOptions(options, checkpoint);
   if (resolved.cache.factors) await checkpoint.loadHash(resolved.signal);
   const { stepMacs, conditioningMacs, memory } = pipeline.plan(options);
-  const { actions } = cachedSteps(checkpoint, resolved.cache, resolved.steps);
+  const { actions } = cachedSteps(checkpoint, resolved);
   const layers = Array.from({ length: config.depth }, (_, block) =>
     BLOCK_LINEARS.map((linear) => layerName(block, linear)),
   ).flat();
@@ -24,7 +24,7 @@ export async function schedulePlan(pipeline: DiTPipeline, options: SampleOptions
 }
 
 function stateOf(action: LinearAction): LayerState {
-  const kind = typeof action === 'string' ? action : action.kind;
-  if (kind.startsWith('calibrate')) return 'calibrated';
-  return kind === 'reuse' || kind === 'extrapolate' ? 'reused' : 'computed';
+  if (action === 'reuse' || action === 'calibrate') return action === 'reuse' ? 'reused' : 'calibrated';
+  if (typeof action === 'string' || action.kind === 'keep') return 'computed';
+  return action.increment ? 'calibrated' : 'reused';
 }

@@ -5,6 +5,7 @@ import type { CacheDecision, CachedRun, CachePolicy, CachePolicyName } from './c
 import { type CacheKind, type MeasuredErrors, requireErrors, requireKind } from './measuredErrors.js';
 import { mix } from './mixture.js';
 import { Schedule, scheduleLayers } from './schedule.js';
+import { seriesOf } from './series.js';
 import { fixedMacs, type PartMacs, sublayerMacs } from './sublayerMacs.js';
 
 /** The sublayers of a network in groups that are cached together, and what caching a group costs in error. */
@@ -73,8 +74,9 @@ function decideWithin(
     ),
     scatter: (layer, step) => (choiceOf(sublayerOf(layer), step) === 'calibrate' ? 'calibrate' : 'reuse'),
     // In the published form, which is what was measured.
-    ...(errors.order > 0 &&
-      (calibrates ? { line: true } : { series: { order: errors.order, basis: 'taylor' } })),
+    ...(errors.order > 0 && {
+      combination: seriesOf(calibrates ? 'calibrate' : 'reuse', errors.order, 'taylor'),
+    }),
   };
 }
 

@@ -3,10 +3,9 @@
  * `GATED_POLICIES` decide while they run instead (gatedPolicy.ts).
  */
 import type { DiTConfig } from '../models/dit/config.js';
-import { withLines } from './line.js';
+import { type Combination, withCombinations } from './combination.js';
 import { type ScatterAction, type StepActions, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
-import { type SeriesBasis, withSeries } from './series.js';
 
 export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache'] as const;
 
@@ -19,6 +18,7 @@ export const CACHE_POLICIES = [
   'searched',
   'mixed',
   'taylorseer',
+  'fitted',
   ...GATED_POLICIES,
 ] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
@@ -33,11 +33,12 @@ const SCHEDULES = ['period', 'gatherSteps', 'rule', 'granularity', 'schedule'] a
 export const POLICY_PARAMETERS = {
   none: { needs: [], takes: [] },
   reuse: { needs: [], takes: SCHEDULES },
-  calibrated: { needs: ['factors'], takes: [...SCHEDULES, 'order'] },
+  calibrated: { needs: ['factors'], takes: [...SCHEDULES, 'order', 'fits', 'terms'] },
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
   taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'basis', 'warmup'] },
+  fitted: { needs: ['fits'], takes: ['terms', 'period', 'gatherSteps', 'warmup'] },
   teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],
@@ -59,6 +60,7 @@ export const DEFAULT_PERIODS: Readonly<Partial<Record<CachePolicyName, number>>>
   reuse: 2,
   calibrated: 2,
   taylorseer: 3,
+  fitted: 3,
 };
 
 /** All parameters that a policy has, those that it needs first. */
@@ -85,10 +87,8 @@ export interface CacheDecision {
   readonly schedule: Schedule;
   /** For the layers that do not gather. A layer without an increment is reused, whatever is said here. */
   readonly scatter: ScatterAction;
-  /** Extrapolate what is reused by a polynomial of this order over the steps. */
-  readonly series?: { readonly order: number; readonly basis: SeriesBasis };
-  /** Calibrate against the line through the last two stored steps instead of the last one. */
-  readonly line?: boolean;
+  /** Continue several computed steps instead of taking what the last one stored. */
+  readonly combination?: Combination;
 }
 
 /** A policy with its parameters. */
@@ -100,10 +100,9 @@ export interface CachePolicy {
 
 /** What every step does with every linear under a policy. */
 export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
-  const { schedule, scatter, series, line } = policy.decide(run);
+  const { schedule, scatter, combination } = policy.decide(run);
   const actions = stepActions(schedule, run.config.depth, (layer, step) =>
     run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
   );
-  if (line) return withLines(actions);
-  return series ? withSeries(actions, schedule, series.order, series.basis) : actions;
+  return combination ? withCombinations(actions, combination) : actions;
 }

@@ -73,7 +73,7 @@ function linearActions(
 /**
  * Blocks in which fc1 and fc2 are always calibrated together and against the same step, so that a calibrated MLP is
  * one operation and the input of fc2 needs no cache. At other steps they may differ: where the MLP is reused, fc1
- * has nothing to store.
+ * has nothing to store. Of combinations, gelu(T(y1)) is not what T(y2) was made from.
  */
 export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[] {
   return Array.from({ length: depth }, (_, block) => {
@@ -82,16 +82,11 @@ export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[
       const { fc1, fc2 } = actions[block]!;
       if (fc1 === 'store') stored.fc1 = step;
       if (fc2 === 'store') stored.fc2 = step;
-      if (isLine(fc1) || isLine(fc2)) return false;
+      if (typeof fc1 === 'object' || typeof fc2 === 'object') return false;
       if (fc1 !== 'calibrate' && fc2 !== 'calibrate') return true;
       return fc1 === fc2 && stored.fc1 === stored.fc2;
     });
   });
-}
-
-/** On a line, gelu(T(y1)) is not what T(y2) was made from. */
-function isLine(action: LinearAction): boolean {
-  return action === 'storeLine' || (typeof action === 'object' && action.kind === 'calibrateLine');
 }
 
 /** Blocks in which q, k and v do different things at some step, so that each needs a cache of its own. */

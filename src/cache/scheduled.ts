@@ -4,11 +4,16 @@
  * - `none`: every step in full
  * - `reuse`: a scattered layer returns its stored output (FORA, Selvaraju et al., arXiv 2407.01425, section 3)
  * - `calibrated`: the stored output plus Wa Wb (x - C(x)) (increment-calibrated caching, arXiv 2505.05829, equation 4);
- *   beyond the paper, with order 1, against the line through the last two stored steps (line.ts)
+ *   beyond the paper, with an order, against the polynomial through the last computed steps (series.ts)
  */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
+import { MOST_TERMS } from '../models/layers/actions.js';
 import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
+import type { Combination } from './combination.js';
+import type { StepGrams } from './data/stepGrams.js';
+import { DEFAULT_TERMS, fittedOf } from './fitted.js';
 import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from './schedule.js';
+import { seriesOf } from './series.js';
 
 export const SCHEDULED_POLICIES = ['none', 'reuse', 'calibrated'] as const;
 
@@ -24,8 +29,11 @@ export interface ScheduleParameters {
   readonly granularity?: Granularity | undefined;
   /** G and S as given. */
   readonly schedule?: Schedule | undefined;
-  /** Of `calibrated`: 1 to calibrate against the line through the last two stored steps, not the last one. Default 0. */
+  /** Of `calibrated`: calibrate against the polynomial of this order through the last computed steps. Default 0, the last one. */
   readonly order?: number | undefined;
+  /** Of `calibrated`: calibrate against fitted combinations of the last computed steps (fitted.ts), `terms` of them. */
+  readonly fits?: StepGrams | undefined;
+  readonly terms?: number | undefined;
 }
 
 export class Scheduled implements CachePolicy {
@@ -37,9 +45,22 @@ export class Scheduled implements CachePolicy {
   decide(run: CachedRun): CacheDecision {
     const scattered = this.name === 'calibrated' ? 'calibrate' : 'reuse';
     const { order = 0 } = this.parameters;
-    requireInteger('order', order, 0, 1);
-    const line = order === 1 && this.name === 'calibrated';
-    return { schedule: this.#schedule(run), scatter: () => scattered, line };
+    requireInteger('order', order, 0, MOST_TERMS - 1);
+    const combination = this.name === 'calibrated' ? this.#combination(order) : undefined;
+    return {
+      schedule: this.#schedule(run),
+      scatter: () => scattered,
+      ...(combination && { combination }),
+    };
+  }
+
+  #combination(order: number): Combination | undefined {
+    const { fits, terms } = this.parameters;
+    if (fits && order > 0) throw new ArgumentError('order', order, '0 with fits, which have terms instead');
+    if (!fits && terms !== undefined)
+      throw new ArgumentError('fits', fits, 'measured fits of this model, of which terms are taken');
+    if (fits) return fittedOf('calibrate', terms ?? DEFAULT_TERMS, fits);
+    return order > 0 ? seriesOf('calibrate', order, 'newton') : undefined;
   }
 
   #schedule({ config: { depth }, steps }: CachedRun): Schedule {

@@ -1,13 +1,12 @@
 /**
- * TaylorSeer (Liu et al., arXiv 2503.06923, section 3.2): every sublayer's output is kept with its finite differences over
- * the computed steps, and at the steps between extrapolated as a Taylor series. What a step extrapolates is the output
- * itself, for which no input is needed: increments need those of the linears (line.ts).
+ * TaylorSeer (Liu et al., arXiv 2503.06923, section 3.2): every sublayer's output is kept at the computed steps, and at
+ * the steps between continued by a polynomial, of which the published Taylor series is one (series.ts).
  */
 import { requireInteger, requireOneOf } from '../errors.js';
-import { MOST_ORDER } from '../models/layers/actions.js';
+import { MOST_TERMS } from '../models/layers/actions.js';
 import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import { Schedule, scheduleLayers } from './schedule.js';
-import { SERIES_BASES, type SeriesBasis } from './series.js';
+import { SERIES_BASES, type SeriesBasis, seriesOf } from './series.js';
 
 export interface TaylorSeerParameters {
   /** Steps from one computed step to the next. Default 3. */
@@ -38,7 +37,7 @@ export class TaylorSeer implements CachePolicy {
     warmup = 2,
   }: TaylorSeerParameters) {
     requireInteger('period', period, 1);
-    requireInteger('order', order, 0, MOST_ORDER);
+    requireInteger('order', order, 0, MOST_TERMS - 1);
     requireOneOf('basis', basis, SERIES_BASES);
     requireInteger('warmup', warmup, 1);
     this.period = period;
@@ -48,12 +47,26 @@ export class TaylorSeer implements CachePolicy {
     this.gatherSteps = gatherSteps;
   }
 
-  decide({ config, steps }: CachedRun): CacheDecision {
-    const layers = scheduleLayers(config.depth, 'sublayer');
-    const last = this.warmup - 1;
-    const schedule = this.gatherSteps
-      ? Schedule.fromSteps(layers, steps, this.gatherSteps)
-      : Schedule.fromRule(layers, steps, (step) => step <= last || (step - last) % this.period === 0);
-    return { schedule, scatter: () => 'reuse', series: { order: this.order, basis: this.basis } };
+  decide(run: CachedRun): CacheDecision {
+    return {
+      schedule: extrapolationSchedule(run, this),
+      scatter: () => 'reuse',
+      ...(this.order > 0 && { combination: seriesOf('reuse', this.order, this.basis) }),
+    };
   }
+}
+
+/** The steps at the start in full, and every `period`-th one behind them; or those that are given. */
+export function extrapolationSchedule(
+  { config, steps }: CachedRun,
+  {
+    period,
+    warmup,
+    gatherSteps,
+  }: { period: number; warmup: number; gatherSteps?: readonly number[] | undefined },
+): Schedule {
+  const layers = scheduleLayers(config.depth, 'sublayer');
+  if (gatherSteps) return Schedule.fromSteps(layers, steps, gatherSteps);
+  const last = warmup - 1;
+  return Schedule.fromRule(layers, steps, (step) => step <= last || (step - last) % period === 0);
 }

@@ -3,7 +3,7 @@ import { pause } from '#platform/eventLoop';
 import type { Device, DeviceWeights } from '../backend/backend.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { type LayerStatistics, Probe } from './probe.js';
-import type { CalibrationSource } from './sources.js';
+import type { CalibrationSource, Evaluator } from './sources.js';
 
 /** A model with its weights on a device; a `DiTPipeline` is one. */
 export interface LoadedModel {
@@ -38,7 +38,7 @@ export async function measureStatistics(model: LoadedModel, options: MeasureOpti
     sequences: source.sequences,
     increments,
     secondMoments,
-    slopes: source.slopes,
+    places: source.places,
   });
   for (let batch = 0; batch < source.batches; batch++) {
     await source.run(batch, watched(probe, signal, onEvaluation), increments);
@@ -52,21 +52,12 @@ function watched(
   probe: Probe,
   signal: AbortSignal | undefined,
   onEvaluation: (() => void) | undefined,
-): Pick<Probe, 'store' | 'measure'> {
-  const giveWay = async () => {
-    await pause();
-    signal?.throwIfAborted();
-  };
+): Evaluator {
   return {
-    store: async (...args) => {
-      await giveWay();
-      const output = await probe.store(...args);
-      onEvaluation?.();
-      return output;
-    },
-    measure: async (...args) => {
-      await giveWay();
-      const output = await probe.measure(...args);
+    async evaluate(...args) {
+      await pause();
+      signal?.throwIfAborted();
+      const output = await probe.evaluate(...args);
       onEvaluation?.();
       return output;
     },

@@ -1,15 +1,15 @@
 /** Runs a model and takes, on the device, the sums that calibration needs of every linear's input and output. */
 import type { Device, DeviceWeights } from '../backend/backend.js';
+import type { StepActions } from '../cache/policy.js';
 import { type Condition, DenoisingSession } from '../engine/session.js';
 import { planSession } from '../engine/sessionPlan.js';
 import {
   type BlockLinear,
+  computeAll,
   type DiTConfig,
-  type LinearAction,
   type LinearTap,
   layerName,
   linearShape,
-  uniformActions,
 } from '../models/dit/index.js';
 import { sliceColumns } from '../plan/builder.js';
 import { SensitivityAccumulator } from './sensitivity.js';
@@ -41,8 +41,8 @@ export interface ProbeOptions {
   /** Measure the change since the stored evaluation instead of the values themselves. */
   readonly increments: boolean;
   readonly secondMoments: boolean;
-  /** Of the increments that are to be measured, see `Evaluator`. Default: 0 alone. */
-  readonly slopes?: readonly number[] | undefined;
+  /** Of increments: what is done at every place, see `CalibrationSource`. */
+  readonly places: readonly StepActions[];
 }
 
 /** A linear of the checkpoint: q, k and v are measured as the one that they are there. */
@@ -54,10 +54,6 @@ interface Site {
   /** By layer, when second moments are collected. */
   readonly moments: ReadonlyMap<string, Float64Array>;
 }
-
-const STORE = 0;
-/** And behind it a step for each slope. */
-const MEASURE = 1;
 
 export class Probe implements Disposable {
   readonly #options: ProbeOptions;
@@ -75,23 +71,23 @@ export class Probe implements Disposable {
 
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async create(options: ProbeOptions): Promise<Probe> {
-    const { config, device, weights, sequences } = options;
-    const steps = actionsOf(options).map((action) =>
-      Array.from({ length: config.depth }, () => uniformActions(action)),
-    );
+    const { config, device, weights, sequences, increments, places } = options;
+    const steps = increments ? places : [computeAll(config.depth)];
     const plan = planSession(config, { sequences, labels: sequences, steps, tap: statisticsTap(options) });
     return new Probe(options, await DenoisingSession.create(device, weights, plan));
   }
 
-  /** Evaluates the network in full and keeps every linear's input and output for the next `measure`. */
-  async store(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array> {
-    return this.#evaluate(STORE, latents, conditions);
-  }
-
-  /** Evaluates the network in full and adds its statistics as one batch; of increments as `slope` says. */
-  async measure(latents: Float32Array, conditions: readonly Condition[], slope = 0): Promise<Float32Array> {
-    const place = this.#options.increments ? slopesOf(this.#options).indexOf(slope) : 0;
-    const output = await this.#evaluate(MEASURE + place, latents, conditions);
+  /** Evaluates the network in full and adds the statistics of what `place` measures as one batch. */
+  async evaluate(
+    place: number,
+    latents: Float32Array,
+    conditions: readonly Condition[],
+  ): Promise<Float32Array> {
+    const { increments, places } = this.#options;
+    await this.#session.condition(conditions);
+    const rows = Int32Array.from(conditions.keys());
+    const output = await this.#session.evaluate(increments ? place : 0, latents, rows);
+    if (increments && !measures(places[place]!)) return output;
     for (const site of this.#sites) {
       site.input.addBatch(await this.#session.read(inputName(site.name)), this.#options.sequences);
       site.output.addBatch(await this.#session.read(outputName(site.name)), this.#options.sequences);
@@ -129,34 +125,18 @@ export class Probe implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
-
-  async #evaluate(
-    step: number,
-    latents: Float32Array,
-    conditions: readonly Condition[],
-  ): Promise<Float32Array> {
-    await this.#session.condition(conditions);
-    return this.#session.evaluate(step, latents, Int32Array.from(conditions.keys()));
-  }
 }
 
-function slopesOf({ slopes = [0] }: ProbeOptions): readonly number[] {
-  return slopes;
-}
-
-/** Of the step that stores, and of those that measure. */
-function actionsOf(options: ProbeOptions): LinearAction[] {
-  if (!options.increments) return ['compute', 'compute'];
-  const slopes = slopesOf(options);
-  return [
-    slopes.some((slope) => slope !== 0) ? 'storeLine' : 'store',
-    ...slopes.map((slope): LinearAction => (slope === 0 ? 'calibrate' : { kind: 'calibrateLine', slope })),
-  ];
+/** Whether increments are taken at a place: of all linears, or of none. */
+function measures([block]: StepActions): boolean {
+  const { q } = block!;
+  return q === 'calibrate' || (typeof q === 'object' && q.kind === 'combine');
 }
 
 /** Appends the sums of one linear to the plan, as outputs. */
 function statisticsTap({ config, sequences, increments, secondMoments }: ProbeOptions): LinearTap {
-  return (builder, { layer, x, y, cachedInput, cachedOutput }) => {
+  return (builder, { layer, calibrated, x, y, cachedInput, cachedOutput }) => {
+    if (increments && !calibrated) return;
     const [site, place] = siteOfLayer(layer);
     const previousInput = increments && { previous: cachedInput() };
     const previousOutput = increments && { previous: cachedOutput() };

@@ -1,20 +1,28 @@
 /** Where calibration data comes from: images noised by the forward process, or trajectories of the model's own. */
+import { policyActions } from '../cache/cachePolicy.js';
+import type { StepGrams } from '../cache/data/stepGrams.js';
+import { DEFAULT_TERMS } from '../cache/fitted.js';
+import type { StepActions } from '../cache/policy.js';
+import { Scheduled } from '../cache/scheduled.js';
 import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import { bothBranches, guide } from '../diffusion/guidance.js';
 import { qSample, respace } from '../diffusion/noiseSchedule.js';
 import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
-import { createSampler } from '../diffusion/sampler.js';
+import { createSampler, type SamplerName } from '../diffusion/sampler.js';
 import type { Condition } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import { type DiTConfig, labelsInTurn } from '../models/dit/config.js';
+import { uniformActions } from '../models/layers/actions.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 
-/** How a source shows its data to the model: for increments stored evaluations and measured ones, else measured ones alone. */
+/** How a source shows its data to the model. */
 export interface Evaluator {
-  store(latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
-  /** Increments are to the point `slope` further on the line through the last two stores; 0, the default, is the last one. */
-  measure(latents: Float32Array, conditions: readonly Condition[], slope?: number): Promise<Float32Array>;
+  /**
+   * Evaluates the network in full. Of increments, `place` is that in the source's `places`, and what would be calibrated there
+   * is measured; else all is measured.
+   */
+  evaluate(place: number, latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
 }
 
 export interface CalibrationSource {
@@ -30,8 +38,8 @@ export interface CalibrationSource {
   readonly evaluations: number;
   /** Sequences that every evaluation has. */
   readonly sequences: number;
-  /** The slopes that increments are measured with. Default: 0 alone. */
-  readonly slopes?: readonly number[];
+  /** Of increments: what is done at each of its places, from which those that calibrate take them. */
+  readonly places: readonly StepActions[];
   run(batch: number, evaluator: Evaluator, increments: boolean): Promise<void>;
 }
 
@@ -110,6 +118,9 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
     batches: count / batch,
     evaluations: 2,
     sequences: batch,
+    places: (['store', 'calibrate'] as const).map((action) =>
+      Array.from({ length: config.depth }, () => uniformActions(action)),
+    ),
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
       const images = Array.from({ length: batch }, (_, i) => index * batch + i);
@@ -123,12 +134,12 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
       const conditions = (earlier: number) =>
         draws.map(({ place, label }) => ({ timestep: process.timesteps[place - earlier]!, label }));
       if (!increments) {
-        await evaluator.measure(latents, conditions(0));
+        await evaluator.evaluate(0, latents, conditions(0));
         return;
       }
-      const { noise } = splitPrediction(await evaluator.store(latents, conditions(0)), geometry);
+      const { noise } = splitPrediction(await evaluator.evaluate(0, latents, conditions(0)), geometry);
       for (const [i, { place }] of draws.entries()) ddimStep(steps, place, latents, noise, i, size);
-      await evaluator.measure(latents, conditions(1));
+      await evaluator.evaluate(1, latents, conditions(1));
     },
   };
 }
@@ -152,8 +163,15 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly guidanceScale?: number;
   /** Increments are those that policy `calibrated` with this period corrects. Default 2. */
   readonly period?: number;
-  /** And of this order: 1 for increments to the line through the last two stored steps. Default 0. */
+  /** And of this order: increments to the polynomial through the last computed steps. Default 0, the last one. */
   readonly order?: number;
+  /** Or to fitted combinations of them. */
+  readonly fits?: StepGrams;
+  readonly terms?: number;
+  /** The computed steps, instead of `period`. */
+  readonly gatherSteps?: readonly number[];
+  /** Default `ddim`. */
+  readonly sampler?: SamplerName;
 }
 
 const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
@@ -161,11 +179,15 @@ const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
   guidanceScale: true,
   period: true,
   order: true,
+  fits: true,
+  terms: true,
+  gatherSteps: true,
+  sampler: true,
 };
 
 /**
- * DDIM trajectories that the model samples itself, labels in turn, no data set needed. For increments every
- * `period`-th step is stored and the others are measured.
+ * DDIM trajectories that the model samples itself, labels in turn, no data set needed. Increments are those that policy
+ * `calibrated` meets: every `period`-th step is stored and the others are measured.
  */
 export function trajectorySource(
   config: DiTConfig,
@@ -174,39 +196,35 @@ export function trajectorySource(
   requireArguments(config, options, TRAJECTORY_OPTION_NAMES);
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
-  const { period = 2, order = 0 } = options;
+  const { period = 2, order = 0, fits, terms, gatherSteps, sampler: name = 'ddim' } = options;
   requireNumber('guidanceScale', scale, 0);
   requireInteger('period', period, 2);
-  requireInteger('order', order, 0, 1);
+  const policy = new Scheduled('calibrated', { period, order, fits, terms, gatherSteps });
+  const sampler = createSampler(name, { steps });
+  fits?.requireTimesteps(name, sampler.timesteps);
+  const spacing = gatherSteps ? `${gatherSteps.length} computed steps` : `period ${period}`;
   const guided = scale !== 1;
   const size = config.inChannels * config.inputSize ** 2;
   const geometry = geometryOf(config, batch);
   return {
-    description: `${count} own DDIM trajectories, ${steps} steps, guidance ${scale}, period ${period}, order ${order}`,
+    description: `${count} own ${name} trajectories, ${steps} steps, guidance ${scale}, ${spacing}, ${fits ? `fitted terms ${terms ?? DEFAULT_TERMS}` : `order ${order}`}`,
     seed,
     steps,
     images: count,
     batches: count / batch,
     evaluations: steps,
     sequences: guided ? 2 * batch : batch,
-    slopes: order === 0 ? [0] : Array.from({ length: period }, (_, distance) => distance / period),
+    places: policyActions(policy, { config, steps, rank: () => 1 }),
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
-      const sampler = createSampler('ddim', { steps });
       const run = sampler.start(noFreshNoise);
       const latents = batchNormals(seed, NOISE_STREAM, index * batch, batch, size);
       const labels = labelsInTurn(config, batch, index * batch);
       const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
       for (const [step, timestep] of sampler.timesteps.entries()) {
-        const distance = step % period;
-        const store = increments && distance === 0;
-        // The first stored step has no line through it yet.
-        const slope = order === 0 || step < period ? 0 : distance / period;
         const input = guided ? bothBranches(latents) : latents;
         const conditions = all.map((label) => ({ timestep, label }));
-        const output = await (store
-          ? evaluator.store(input, conditions)
-          : evaluator.measure(input, conditions, slope));
+        const output = await evaluator.evaluate(step, input, conditions);
         const prediction = guided
           ? guide(output, { ...geometry, scale, guidanceChannels: config.inChannels })
           : splitPrediction(output, geometry);
@@ -217,7 +235,7 @@ export function trajectorySource(
   };
 }
 
-/** DDIM with eta 0 asks for none. */
+/** Trajectories are of samplers that ask for none, DDIM with eta 0 as well. */
 function noFreshNoise(): Float32Array {
   return new Float32Array(0);
 }

@@ -11,9 +11,11 @@ import {
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
 import { loadRouterTable } from '../cache/data/routerTable.js';
+import { StepGrams } from '../cache/data/stepGrams.js';
 import { DEFAULT_THETA } from '../cache/learningToCache.js';
 import { Schedule } from '../cache/schedule.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
+import { MOST_TERMS } from '../models/layers/actions.js';
 import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { readJsonObject } from '../weights/jsonFile.js';
@@ -30,6 +32,8 @@ export interface CacheFlags extends GateFlags {
   readonly theta?: number;
   readonly errors?: string;
   readonly budget?: number;
+  readonly fits?: string;
+  readonly terms?: number;
   readonly cacheForm: string;
   readonly cacheType?: string;
 }
@@ -67,6 +71,15 @@ export function addCacheFlags(command: Command): Command {
       'MACs of the steps as a share of those without a cache, for policies searched and mixed',
       decimal('budget', 0, 1),
     )
+    .option(
+      '--fits <file>',
+      'made by incache fit, for policy fitted; calibrated then calibrates against them',
+    )
+    .option(
+      '--terms <n>',
+      'computed steps that fits combine, 1 to 4 (default: 3)',
+      integer('terms', 1, MOST_TERMS),
+    )
     .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input')
     .option(
       '--cache-type <type>',
@@ -89,6 +102,8 @@ const OPTION_OF: Readonly<Record<FlagParameter, string>> = {
   budget: 'budget',
   order: 'order',
   basis: 'basis',
+  fits: 'fits',
+  terms: 'terms',
   threshold: 'threshold',
   warmup: 'warmup',
   polynomial: 'polynomial',
@@ -103,6 +118,7 @@ const EXPECTED: Partial<Record<FlagParameter, string>> = {
   factors: 'a file made by incache calibrate',
   table: 'a .safetensors file with the logits of a router',
   errors: 'a file made by incache measure',
+  fits: 'a file made by incache fit',
   budget: 'a share of the MACs of a run without a cache',
   threshold: 'a relative change',
 };
@@ -121,6 +137,8 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     theta,
     errors,
     budget,
+    fits,
+    terms,
   } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
@@ -138,6 +156,8 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     ...(theta !== undefined && { theta }),
     ...(errors !== undefined && { errors: ErrorTable.load(errors) }),
     ...(budget !== undefined && { budget }),
+    ...(fits !== undefined && { fits: StepGrams.load(fits) }),
+    ...(terms !== undefined && { terms }),
     ...gateOptions(flags),
   };
   return all as CacheOptions;

@@ -1,7 +1,8 @@
-/** What `incache info` says of a file of incache's own: factors, measured errors, an exported model. */
+/** What `incache info` says of a file of incache's own: factors, measured errors, fits, an exported model. */
 import { statSync } from 'node:fs';
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
+import { StepGrams } from '../cache/data/stepGrams.js';
 import { metadataOf, type OwnFile, ownFile } from '../engine/ownFiles.js';
 import { formatBytes } from '../errors.js';
 import { HEADER_KEY } from '../export/format.js';
@@ -40,6 +41,11 @@ function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, 
     case 'errors': {
       const errors = ErrorTable.load(path);
       return { ...errors.info, kinds: errors.kinds.join(', ') };
+    }
+    case 'fits': {
+      const fits = StepGrams.load(path);
+      const { timesteps, ...info } = fits.info;
+      return { ...info, steps: timesteps.length, features: fits.features.size };
     }
     case 'exported model':
       return exportedFacts(path, metadata[HEADER_KEY]!);

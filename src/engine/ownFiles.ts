@@ -2,12 +2,13 @@
 import { FormatError, IncacheError } from '../errors.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 
-export type OwnFile = 'factors' | 'errors' | 'exported model';
+export type OwnFile = 'factors' | 'errors' | 'fits' | 'exported model';
 
 /** What a file is by its metadata; undefined where it is none of ours. */
 export function ownFile(metadata: Readonly<Record<string, string>>): OwnFile | undefined {
   if (metadata.format === 'incache-factors') return 'factors';
   if (metadata.format === 'incache-errors') return 'errors';
+  if (metadata.format === 'incache-grams') return 'fits';
   return metadata.incache === undefined ? undefined : 'exported model';
 }
 
@@ -30,6 +31,7 @@ export function isExportedModel(path: string): boolean {
 const WHAT: Readonly<Record<OwnFile, string>> = {
   factors: 'factors of incache calibrate, which belong to --factors or the option factors',
   errors: 'errors of incache measure, which belong to --errors or the option errors',
+  fits: 'fits of incache fit, which belong to --fits or the option fits',
   'exported model':
     'a model file of incache export, which incache sample, ExportedPipeline and programs that embed libincache draw with; here the checkpoint that it was made from is needed',
 };

@@ -89,7 +89,7 @@ export class DenoisingSession implements Disposable {
     return this.#course;
   }
 
-  /** The contents of an output of the last step. */
+  /** The contents of an output of the last step, or of a state. */
   async read(name: string): Promise<Float32Array> {
     return (await this.#tensor(name).read()) as Float32Array;
   }
@@ -106,6 +106,11 @@ export class DenoisingSession implements Disposable {
     this.#held = this.plan.hold?.();
     this.#gate = undefined;
     this.#course = { plans: [], cachedBlocks: 0 };
+  }
+
+  /** Of a tensor that `read` reads. */
+  columns(name: string): number {
+    return this.#tensor(name).columns;
   }
 
   dispose(): void {

@@ -11,8 +11,10 @@ import {
 } from '../cache/cachePolicy.js';
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
+import { StepGrams } from '../cache/data/stepGrams.js';
 import { FastCache } from '../cache/fastCache.js';
 import { FirstBlock } from '../cache/firstBlock.js';
+import { Fitted } from '../cache/fitted.js';
 import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
@@ -27,7 +29,8 @@ import { ArgumentError, requireOneOf } from '../errors.js';
 import { BLOCK_LINEARS, layerName } from '../models/layers/actions.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
-import { type AnyCacheOptions, CACHE_OPTION_NAMES } from './options.js';
+import { type AnyCacheOptions, CACHE_OPTION_NAMES, type ResolvedOptions } from './options.js';
+import { samplerOf } from './samplerOf.js';
 
 /** Either what every step does, or a policy that decides it while it runs. */
 export type CachedSteps = {
@@ -42,11 +45,13 @@ export type CachedSteps = {
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
  * an `IncacheError` for factors of another model, or errors of another model or other factors.
  */
-export function cachedSteps(checkpoint: DiTCheckpoint, cache: AnyCacheOptions, steps: number): CachedSteps {
+export function cachedSteps(checkpoint: DiTCheckpoint, options: ResolvedOptions): CachedSteps {
+  const { cache, steps } = options;
   requireParameters(cache);
   const policy = policyOf(cache);
   const factors = factorsOf(checkpoint, cache);
   requireErrorsFit(checkpoint, cache, factors);
+  requireFits(checkpoint, options);
   if ('cut' in policy) return { gated: policy, factors };
   const rank = (layer: string) => factors?.rank(layer) ?? 0;
   return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
@@ -60,6 +65,7 @@ const MADE: Partial<
   >
 > = {
   factors: { as: FactorSet, expected: 'a FactorSet, as of calibrate or FactorSet.load' },
+  fits: { as: StepGrams, expected: 'StepGrams, as of measureGrams or StepGrams.load' },
   errors: { as: ErrorTable, expected: 'an ErrorTable, as of measureErrors or ErrorTable.load' },
   schedule: { as: Schedule, expected: 'a Schedule' },
 };
@@ -108,6 +114,8 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
       return new Mixed(needed(cache, 'errors'), needed(cache, 'budget'));
     case 'taylorseer':
       return new TaylorSeer(cache);
+    case 'fitted':
+      return new Fitted({ ...cache, fits: needed(cache, 'fits') });
     case 'teacache':
       return new TeaCache({ ...cache, threshold: needed(cache, 'threshold') });
     case 'first-block':
@@ -140,10 +148,20 @@ function requireErrorsFit(
   if (factors) errors.requireFactors(factors);
 }
 
+/** Coefficients belong to the steps of a sampler. */
+function requireFits(checkpoint: DiTCheckpoint, options: ResolvedOptions): void {
+  const { fits } = options.cache;
+  if (!fits) return;
+  fits.requireModel(checkpoint.hash, checkpoint.path);
+  const { name, timesteps } = samplerOf(options, checkpoint.config);
+  fits.requireTimesteps(name, timesteps);
+}
+
 /** What is missing when a policy lacks a parameter that it needs. */
 const NEEDED = {
   factors: 'the factors of this model',
   table: 'the table of a router',
+  fits: 'measured fits of this model',
   errors: 'measured errors of this model',
   budget: 'a budget',
   threshold: 'the change below which steps or blocks are cached',

@@ -4,6 +4,7 @@ import type { CachePolicyName, POLICY_PARAMETERS } from '../cache/cachePolicy.js
 import type { ErrorTable } from '../cache/data/errorTable.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { RouterTable } from '../cache/data/routerTable.js';
+import type { StepGrams } from '../cache/data/stepGrams.js';
 import type { Kept } from '../cache/gatedPolicy.js';
 import type { Granularity, Schedule } from '../cache/schedule.js';
 import type { SeriesBasis } from '../cache/series.js';
@@ -19,7 +20,7 @@ import type { RowScaledType } from '../plan/types.js';
 
 /** The parameters of all policies. Which of them a policy needs and takes is in `CacheOptions`. */
 export interface CacheParameters {
-  /** Of `reuse`, `calibrated` and `taylorseer`: gather everything at every `period`-th step. Default 2, of the last 3. */
+  /** Of `reuse`, `calibrated`, `taylorseer` and `fitted`: gather everything at every `period`-th step. Default 2, of the last two 3. */
   readonly period?: number;
   /** Gather everything at these steps instead, step 0 among them. */
   readonly gatherSteps?: readonly number[];
@@ -40,12 +41,16 @@ export interface CacheParameters {
   /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
   /**
-   * Of `taylorseer`: of the polynomial, from 0 to 3. Default 1. Of `calibrated`: 1 to calibrate against the line through the
-   * last two stored steps, 0 (the default) against the last one.
+   * Of `taylorseer`: of the polynomial, from 0 to 3. Default 1. Of `calibrated`: calibrate against the polynomial of this
+   * order through the last computed steps, from 0 (the default, the last one) to 3.
    */
   readonly order?: number;
   /** Of `taylorseer`: `newton` (the default), the polynomial through the computed steps, or `taylor`, the published form. */
   readonly basis?: SeriesBasis;
+  /** Of `fitted`; with them `calibrated` goes by fitted combinations instead of a polynomial. See `measureGrams`. */
+  readonly fits?: StepGrams;
+  /** Of these: the computed steps that are combined, 1 to 4. Default 3. */
+  readonly terms?: number;
   /**
    * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
    * nothing.
@@ -111,6 +116,8 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   budget: true,
   order: true,
   basis: true,
+  fits: true,
+  terms: true,
   threshold: true,
   warmup: true,
   polynomial: true,

@@ -1,10 +1,8 @@
 /** From what a caller asked for to the plans of one batch and the sampler that goes with them. */
 import type { FactorSet } from '../cache/data/factorSet.js';
-import { createSampler, type Sampler } from '../diffusion/sampler.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { planGatedSession } from '../engine/gatedSession.js';
 import { planSession, type SessionPlan } from '../engine/sessionPlan.js';
-import type { DiTConfig } from '../models/dit/config.js';
 import type { FloatType } from '../plan/types.js';
 import { cachedSteps } from './cachePolicy.js';
 import type { ResolvedOptions } from './options.js';
@@ -29,7 +27,7 @@ export function planBatch(
 ): SessionPlan {
   const { config } = checkpoint;
   const { cache, steps, guidanceScale } = options;
-  const { actions, gated, factors } = cachedSteps(checkpoint, cache, steps);
+  const { actions, gated, factors } = cachedSteps(checkpoint, options);
   const batch = {
     sequences: images * (isGuided(guidanceScale) ? 2 : 1),
     labels,
@@ -45,9 +43,4 @@ export function planBatch(
     ? planGatedSession(config, { ...batch, steps, policy: gated, ...(cache.keep && { keep: cache.keep }) })
     : planSession(config, { ...batch, steps: actions });
   return factors && holdFactors ? { ...plan, hold: () => holdFactors(factors) } : plan;
-}
-
-/** Throws an `ArgumentError` for a sampler that needs a variance which the model does not predict. */
-export function samplerOf(options: ResolvedOptions, { learnSigma }: DiTConfig): Sampler {
-  return createSampler(options.sampler, { ...options, predictsVariance: learnSigma });
 }

@@ -114,16 +114,15 @@ describe('under a budget', () => {
         ...run,
         rank: () => 0,
       });
-      assert.deepEqual(series.series, { order: 1, basis: 'taylor' });
-      assert.equal(series.line, undefined);
+      assert.deepEqual([series.combination!.of, series.combination!.terms], ['reuse', 2]);
       assert.deepEqual(
         series.schedule.gather.map(([cell]) => cell),
         [1, 1, 1, 0],
       );
       const calibrated = new Searched({ ...line, kinds: ['calibrate'], stepError }, 0.8);
-      assert.deepEqual(calibrated.decide(run).line, true);
+      assert.equal(calibrated.decide(run).combination!.of, 'calibrate');
       const last = actionsOf(calibrated).at(-1)!;
-      assert.ok(last.every(({ q }) => typeof q === 'object' && q.kind === 'calibrateLine'));
+      assert.ok(last.every(({ q }) => typeof q === 'object' && q.kind === 'combine' && q.increment));
     });
 
     test('are refused by a run that does another thing, and by mixed', () => {

@@ -52,7 +52,7 @@ describe('increments of own trajectories', () => {
     });
     using session = await DenoisingSession.create(model.device, model.weights, plan);
     const steps: Map<string, Float32Array>[] = [];
-    const evaluate = async (latents: Float32Array, conditions: readonly Condition[]) => {
+    const evaluate = async (_place: number, latents: Float32Array, conditions: readonly Condition[]) => {
       await session.condition(conditions);
       const output = await session.evaluate(0, latents, Int32Array.from(conditions.keys()));
       const names = LAYERS.flatMap((layer) => [`${layer}.input`, `${layer}.output`]);
@@ -60,7 +60,7 @@ describe('increments of own trajectories', () => {
       steps.push(new Map(names.map((name, i) => [name, values[i]!])));
       return output;
     };
-    await source.run(0, { store: evaluate, measure: evaluate }, true);
+    await source.run(0, { evaluate }, true);
     return steps;
   }
 });

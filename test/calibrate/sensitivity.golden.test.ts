@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { Probe } from '../../src/calibrate/probe.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { layerName } from '../../src/models/layers/actions.js';
+import { layerName, uniformActions } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
@@ -41,14 +41,17 @@ for (const { name: backend, available, detail } of backends()) {
             sequences,
             increments,
             secondMoments: false,
+            places: (['store', 'calibrate'] as const).map((action) =>
+              Array.from({ length: config.depth }, () => uniformActions(action)),
+            ),
           });
           for (let batch = 0; batch < batches; batch++) {
             if (!increments) {
-              await probe.measure(golden.read(`x${batch}`), conditions(golden, batch, 0));
+              await probe.evaluate(0, golden.read(`x${batch}`), conditions(golden, batch, 0));
               continue;
             }
-            await probe.store(golden.read(`x${batch}`), conditions(golden, batch, 0));
-            await probe.measure(golden.read(`xn${batch}`), conditions(golden, batch, 1));
+            await probe.evaluate(0, golden.read(`x${batch}`), conditions(golden, batch, 0));
+            await probe.evaluate(1, golden.read(`xn${batch}`), conditions(golden, batch, 1));
           }
           const statistics = probe.finish();
           let compared = 0;

@@ -39,12 +39,10 @@ async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise
   });
   using session = await DenoisingSession.create(device, weights, plan);
   const moments = new Map<string, Float64Array>();
-  const evaluate = (step: number) => async (latents: Float32Array, conditions: readonly Condition[]) => {
+  const evaluate = async (step: number, latents: Float32Array, conditions: readonly Condition[]) => {
     await session.condition(conditions);
-    return session.evaluate(step, latents, Int32Array.from(conditions.keys()));
-  };
-  const measure = async (latents: Float32Array, conditions: readonly Condition[]) => {
-    const output = await evaluate(1)(latents, conditions);
+    const output = await session.evaluate(step, latents, Int32Array.from(conditions.keys()));
+    if (step === 0) return output;
     const names = plan.plans[1]!.buffers.map(({ name }) => name).filter((name) => name.startsWith('moment.'));
     for (const name of names) {
       const values = await session.read(name);
@@ -56,8 +54,7 @@ async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise
     }
     return output;
   };
-  for (let batch = 0; batch < source.batches; batch++)
-    await source.run(batch, { store: evaluate(0), measure }, true);
+  for (let batch = 0; batch < source.batches; batch++) await source.run(batch, { evaluate }, true);
   return moments;
 }
 

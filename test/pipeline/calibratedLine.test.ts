@@ -69,8 +69,8 @@ for (const backend of PRESENT)
       assertSame(await run({ policy: 'calibrated', order: 1, factors: none, period: 2 }), reused);
     });
 
-    test('an order beyond 1 is refused', async () => {
-      const refused = { name: 'ArgumentError', message: /order is 2; expected an integer from 0 to 1/ };
-      await assert.rejects(run({ policy: 'calibrated', order: 2, factors: low }), refused);
+    test('an order beyond 3 is refused', async () => {
+      const refused = { name: 'ArgumentError', message: /order is 4; expected an integer from 0 to 3/ };
+      await assert.rejects(run({ policy: 'calibrated', order: 4, factors: low }), refused);
     });
   });

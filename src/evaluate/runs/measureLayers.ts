@@ -1,17 +1,10 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
-import { FactorSet, type LayerFactors } from '../../cache/data/factorSet.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import {
-  BLOCK_LINEARS,
-  type DiTConfig,
-  labelsInTurn,
-  layerName,
-  linearShape,
-} from '../../models/dit/index.js';
+import { BLOCK_LINEARS, type DiTConfig, labelsInTurn } from '../../models/dit/index.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
-import { VERSION } from '../../version.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
+import { zeroFactors } from './zeroFactors.js';
 
 export interface MeasureLayersOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
@@ -65,28 +58,4 @@ export async function measureLayers(
     pipeline.releaseFactors(factors);
   }
   return errors;
-}
-
-/** Of rank 1: rank 0 would be reuse, which leaves out the whole sublayer. */
-function zeroFactors({ config, checkpoint }: DiTPipeline): FactorSet {
-  const layers = new Map<string, LayerFactors>();
-  for (let block = 0; block < config.depth; block++)
-    for (const linear of BLOCK_LINEARS) {
-      const { inputs: columns, outputs: rows } = linearShape(linear, config);
-      const [up, down] = [new Float32Array(rows), new Float32Array(columns)];
-      layers.set(layerName(block, linear), { rank: 1, rows, columns, up, down });
-    }
-  return new FactorSet(
-    {
-      method: 'svd',
-      modelHash: checkpoint.hash,
-      source: 'zeros',
-      seed: 0,
-      images: 0,
-      sampler: 'none',
-      steps: 0,
-      createdBy: `incache ${VERSION}`,
-    },
-    layers,
-  );
 }

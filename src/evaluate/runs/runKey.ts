@@ -29,7 +29,7 @@ export function runKey(
     cache,
   } = resolved;
   const policy = cache.policy ?? 'none';
-  const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, cache, steps);
+  const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, resolved);
   return {
     incache: VERSION,
     model: pipeline.checkpoint.hash,

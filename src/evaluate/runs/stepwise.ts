@@ -13,7 +13,7 @@ import {
   type SampleOptions,
 } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
-import { samplerOf } from '../../pipeline/planBatch.js';
+import { samplerOf } from '../../pipeline/samplerOf.js';
 
 /** The network under a cache over a few steps, for any step of a trajectory. */
 export class StepNetwork implements Disposable {
@@ -81,13 +81,13 @@ export class Trajectory {
   }
 
   /** Takes all steps. `network` is one without a cache. */
-  async sample(network: StepNetwork, onStep: () => void): Promise<void> {
+  async sample(network: StepNetwork, onStep: () => void | Promise<void>): Promise<void> {
     const run = this.#start();
     for (let step = 0; step < this.steps; step++) {
       const prediction = await network.predict(0, step, this.latents[step]!);
       this.predictions.push(prediction);
       this.latents.push(this.#advanced(run, step, this.latents[step]!, prediction));
-      onStep();
+      await onStep();
     }
   }
 

@@ -5,7 +5,7 @@ import { denoiseBatch } from '../../pipeline/batch.js';
 import { requireUngated } from '../../pipeline/cachePolicy.js';
 import type { AnyCacheOptions, CacheOptions, ResolvedOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
-import { samplerOf } from '../../pipeline/planBatch.js';
+import { samplerOf } from '../../pipeline/samplerOf.js';
 import { RelativeL2 } from '../metrics/relativeL2.js';
 import { exposeResidual, residualOutput, sublayers } from './exposeResidual.js';
 

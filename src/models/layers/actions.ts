@@ -9,7 +9,6 @@ export type BlockLinear = (typeof BLOCK_LINEARS)[number];
  * - `compute`: in full, nothing stored
  * - `storeOutput`: in full, the output goes to the cache (all that `reuse` needs)
  * - `store`: in full, input (or Wb times it, in rank form) and output go to the cache
- * - `storeLine`: as `store`, and what was stored before is kept beside it
  * - `reuse`: the stored output is the output
  * - `calibrate`: the stored output plus the low-rank increment
  */
@@ -17,30 +16,35 @@ export type LinearAction =
   | 'compute'
   | 'storeOutput'
   | 'store'
-  | 'storeLine'
   | 'reuse'
   | 'calibrate'
-  | CalibrateLineAction
-  | SeriesAction;
+  | KeepAction
+  | CombineAction;
 
-/** The line through what is stored and what was stored before, `slope` times their difference further on, plus the increment. */
-export interface CalibrateLineAction {
-  readonly kind: 'calibrateLine';
-  readonly slope: number;
+/** In full; the output, and with `input` the input too, go to one of several places of the cache. */
+export interface KeepAction {
+  readonly kind: 'keep';
+  readonly slot: number;
+  readonly input: boolean;
 }
 
 /**
- * Of a sublayer's last linear, whose output F is kept with its differences over the computed steps (TaylorSeer):
- *
- * - `differences`: in full; D0 = F and, for every distance, D(i+1) = (D(i) - D(i) before) / distances[i] go to the cache
- * - `extrapolate`: sum of coefficients[i] D(i)
+ * Of what is kept, T(y) = sum of coefficient y(slot) is the output; with `increment` T(y) plus the increment of the input to
+ * T(x). A linear layer maps T(x) to T(y) where the coefficients sum to 1.
  */
-export type SeriesAction =
-  | { readonly kind: 'differences'; readonly distances: readonly number[] }
-  | { readonly kind: 'extrapolate'; readonly coefficients: readonly number[] };
+export interface CombineAction {
+  readonly kind: 'combine';
+  readonly terms: readonly CombinedTerm[];
+  readonly increment: boolean;
+}
 
-/** Differences are linear combinations of the output and of all lower ones: as many as an operation takes. */
-export const MOST_ORDER = 3;
+export interface CombinedTerm {
+  readonly slot: number;
+  readonly coefficient: number;
+}
+
+/** As many as an operation combines. */
+export const MOST_TERMS = 4;
 
 export type BlockActions = Readonly<Record<BlockLinear, LinearAction>>;
 

@@ -23,11 +23,13 @@ export interface CacheLayout {
 export interface TappedLinear {
   /** As in `blocks.0.q`. */
   readonly layer: string;
+  /** Whether it would be calibrated, and not just computed. */
+  readonly calibrated: boolean;
   /** Input, tokens x Ci, and output before its epilogue, tokens x Co. */
   readonly x: View;
   readonly y: View;
   /**
-   * The same of the step that the cache holds, or of the point on the line that the linear would be calibrated against;
+   * The same of the step that the cache holds, or of the combination that the linear would be calibrated against;
    * asking for them makes the plan read the cache.
    */
   cachedInput(): View;

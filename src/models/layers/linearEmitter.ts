@@ -1,9 +1,8 @@
 /** One linear of a block in a plan: computed, stored, reused or calibrated, with its cache buffers. */
-import { PlanError } from '../../errors.js';
 import { copyOp, type PlanBuilder, sliceColumns } from '../../plan/builder.js';
 import type { FloatType, View } from '../../plan/types.js';
 import type { DiTConfig } from '../dit/config.js';
-import { layerName, linearShape, type SeriesAction } from './actions.js';
+import { type CombinedTerm, layerName, linearShape } from './actions.js';
 import type {
   CacheLayout,
   EpilogueOperands,
@@ -11,10 +10,12 @@ import type {
   LinearGroup,
   LinearTap,
 } from './linearContext.js';
-import { BEFORE, LinearTensors } from './linearTensors.js';
+import { LinearTensors } from './linearTensors.js';
 
-/** What an increment is taken against, of a cache that is there under its name and with `BEFORE` behind it. */
-type PointOf = (cached: (before?: string) => View, type: FloatType) => View;
+/** What an increment is taken against, of a cache with a place for each slot. */
+type PointOf = (cached: (slot: number) => View, type: FloatType) => View;
+
+const LAST_STORED: readonly CombinedTerm[] = [{ slot: 0, coefficient: 1 }];
 
 export class LinearEmitter {
   readonly builder: PlanBuilder;
@@ -39,9 +40,9 @@ export class LinearEmitter {
 
   /** Where the group's input is to be written: straight into the cache where that keeps it. */
   input(group: LinearGroup): View {
-    if (group.action === 'storeLine') this.#keepBefore(group);
-    const stored = isStored(group) && this.cache.form === 'input';
-    if (stored && !this.cache.type) return this.#tensors.cachedInput(group);
+    const slot = slotOfInput(group);
+    if (slot !== undefined && this.cache.form === 'input' && !this.cache.type)
+      return this.#tensors.cachedInput(group, slot);
     return this.builder.temporary(this.rows, this.#tensors.inputs(group), this.#type);
   }
 
@@ -49,19 +50,18 @@ export class LinearEmitter {
   emit(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
     this.builder.layer(group.name);
     const { action } = group;
+    const slot = slotOfInput(group);
+    if (slot !== undefined) this.#storeInput(group, x, slot);
     if (typeof action === 'object') {
-      if (action.kind !== 'calibrateLine') return this.#series(group, action, x, out, epilogue);
-      return this.#calibrate(group, x, out, epilogue, action.slope);
+      if (action.kind === 'keep') return this.#store(group, x, out, epilogue, action.slot);
+      if (action.increment) return this.#calibrate(group, x, out, epilogue, action.terms);
+      return this.#reuse(group, out, epilogue, action.terms);
     }
     switch (action) {
       case 'compute':
         return this.#compute(group, x, out, epilogue);
       case 'storeOutput':
-        return this.#store(group, x, out, epilogue);
       case 'store':
-      case 'storeLine':
-        if (this.cache.form === 'rank') this.#storeHidden(group, x);
-        else if (this.cache.type) this.#copy(x, this.#tensors.cachedInput(group));
         return this.#store(group, x, out, epilogue);
       case 'reuse':
         return this.#reuse(group, out, epilogue);
@@ -76,7 +76,7 @@ export class LinearEmitter {
     this.builder.append({
       op: 'calibratedMlp',
       x,
-      ...this.#cachedForm(fc1, (cached) => this.#readable(cached())),
+      ...this.#cachedForm(fc1, (cached) => this.#readable(cached(0))),
       cachedPreActivation: this.#readable(this.#tensors.cachedOutput(fc1)),
       cachedOutput: this.#readable(this.#tensors.cachedOutput(fc2)),
       factors: [...this.#tensors.factors(fc1), ...this.#tensors.factors(fc2)],
@@ -85,25 +85,38 @@ export class LinearEmitter {
     });
   }
 
-  #compute(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands, slope = 0): View {
+  #compute(
+    group: LinearGroup,
+    x: View,
+    out: View | undefined,
+    epilogue: EpilogueOperands,
+    terms?: readonly CombinedTerm[],
+  ): View {
     const result = out ?? this.#tensors.result(group);
     if (!this.tap) return this.#linear(group, x, result, epilogue);
     const y = epilogue.epilogue === 'none' ? result : this.#tensors.result(group);
     this.#linear(group, x, result, epilogue, y === result ? undefined : y);
-    this.#tapEach(group, x, y, slope, this.tap);
+    this.#tapEach(group, x, y, terms, this.tap);
     return result;
   }
 
   /** Without an epilogue the cache itself is the result where operations can read it, and nothing is copied. */
-  #store(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands): View {
-    const y = this.cache.type ? this.#tensors.result(group) : this.#tensors.cachedOutput(group);
+  #store(group: LinearGroup, x: View, out: View | undefined, epilogue: EpilogueOperands, slot = 0): View {
+    const cached = this.#tensors.cachedOutput(group, slot);
+    const y = this.cache.type ? this.#tensors.result(group) : cached;
     const result = out ? this.#linear(group, x, out, epilogue, y) : this.#linear(group, x, y, epilogue);
-    if (this.cache.type) this.#copy(y, this.#tensors.cachedOutput(group));
+    if (this.cache.type) this.#copy(y, cached);
     return result;
   }
 
-  #storeHidden(group: LinearGroup, x: View): void {
-    const hidden = this.#tensors.cachedHidden(group);
+  /** Unless `input` has had it written there. */
+  #storeInput(group: LinearGroup, x: View, slot: number): void {
+    if (this.cache.form === 'rank') this.#storeHidden(group, x, slot);
+    else if (this.cache.type) this.#copy(x, this.#tensors.cachedInput(group, slot));
+  }
+
+  #storeHidden(group: LinearGroup, x: View, slot: number): void {
+    const hidden = this.#tensors.cachedHidden(group, slot);
     let column = 0;
     for (const { down } of this.#tensors.factors(group)) {
       const out = sliceColumns(hidden, column, down.rows);
@@ -112,67 +125,31 @@ export class LinearEmitter {
     }
   }
 
-  #reuse(group: LinearGroup, out: View | undefined, { epilogue, gate, residual }: EpilogueOperands): View {
-    const y = this.#readable(this.#tensors.cachedOutput(group));
+  #reuse(
+    group: LinearGroup,
+    out: View | undefined,
+    { epilogue, gate, residual }: EpilogueOperands,
+    terms = LAST_STORED,
+  ): View {
+    const y = this.#pointAt(terms)((slot) => this.#tensors.cachedOutput(group, slot), this.#type);
     if (!out) return y;
     if (epilogue === 'gelu') this.builder.append({ op: 'gelu', x: y, out });
     else this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
     return out;
   }
 
-  #series(
-    group: LinearGroup,
-    action: SeriesAction,
-    x: View,
-    out: View | undefined,
-    epilogue: EpilogueOperands,
-  ): View {
-    const { gate, residual } = epilogue;
-    if (epilogue.epilogue !== 'gateResidual' || !out)
-      throw new PlanError(`${group.name} has a series; only the last linear of a sublayer may have one`);
-    const y = this.#tensors.result(group);
-    if (action.kind === 'differences') {
-      this.#linear(group, x, out, epilogue, y);
-      this.#storeDifferences(group, y, action.distances);
-      return out;
-    }
-    const terms = action.coefficients.map((coefficient, i) => ({
-      x: this.#tensors.difference(group, i),
-      coefficient,
-    }));
-    this.builder.append({ op: 'linearCombination', terms, out: y });
-    this.builder.append({ op: 'gateResidual', x: y, gate: gate!, residual: residual!, out });
-    return out;
-  }
-
-  /**
-   * The highest first: each reads the lower ones as they were. With d the distances,
-   * D(i) = y / (d(0) ... d(i-1)) - sum over j < i of D(j) / (d(j) ... d(i-1)).
-   */
-  #storeDifferences(group: LinearGroup, y: View, distances: readonly number[]): void {
-    for (let i = distances.length; i >= 0; i--) {
-      const over = (first: number) => 1 / product(distances.slice(first, i));
-      const lower = Array.from({ length: i }, (_, j) => ({
-        x: this.#tensors.difference(group, j),
-        coefficient: -over(j),
-      }));
-      const terms = [{ x: y, coefficient: over(0) }, ...lower];
-      this.builder.append({ op: 'linearCombination', terms, out: this.#tensors.difference(group, i) });
-    }
-  }
-
-  /** Against what is stored, or the point `slope` further on the line through the two last stores. */
+  /** Against what is stored, or a combination of what is kept. */
   #calibrate(
     group: LinearGroup,
     x: View,
     out: View | undefined,
     epilogue: EpilogueOperands,
-    slope = 0,
+    terms = LAST_STORED,
   ): View {
-    if (this.tap) return this.#compute(group, x, out, epilogue, slope);
-    const at = this.#pointAt(slope);
+    if (this.tap) return this.#compute(group, x, out, epilogue, terms);
+    const at = this.#pointAt(terms);
     const cached = this.#cachedForm(group, at);
-    const cachedOutput = at((before) => this.#tensors.cachedOutput(group, before), this.#type);
+    const cachedOutput = at((slot) => this.#tensors.cachedOutput(group, slot), this.#type);
     const factors = this.#tensors.factors(group);
     const result = out ?? this.#tensors.result(group);
     this.builder.append({
@@ -187,28 +164,16 @@ export class LinearEmitter {
     return result;
   }
 
-  #pointAt(slope: number): PointOf {
-    return (cached, type) =>
-      slope === 0 ? this.#readable(cached()) : this.#onLine(cached(), cached(BEFORE), slope, type);
-  }
-
-  #onLine(stored: View, before: View, slope: number, type: FloatType): View {
-    const out = this.builder.temporary(stored.rows, stored.columns, type);
-    const terms = [
-      { x: stored, coefficient: 1 + slope },
-      { x: before, coefficient: -slope },
-    ];
-    this.builder.append({ op: 'linearCombination', terms, out });
-    return out;
-  }
-
-  /** Moves what is stored aside, before anything of the group is written. */
-  #keepBefore(group: LinearGroup): void {
-    this.builder.layer(group.name);
-    this.#copy(this.#tensors.cachedOutput(group), this.#tensors.cachedOutput(group, BEFORE));
-    if (this.cache.form === 'input')
-      this.#copy(this.#tensors.cachedInput(group), this.#tensors.cachedInput(group, BEFORE));
-    else this.#copy(this.#tensors.cachedHidden(group), this.#tensors.cachedHidden(group, BEFORE));
+  #pointAt(terms: readonly CombinedTerm[]): PointOf {
+    return (cached, type) => {
+      const [first] = terms;
+      if (terms.length === 1 && first!.coefficient === 1) return this.#readable(cached(first!.slot));
+      const views = terms.map(({ slot, coefficient }) => ({ x: cached(slot), coefficient }));
+      const { rows, columns } = views[0]!.x;
+      const out = this.builder.temporary(rows, columns, type);
+      this.builder.append({ op: 'linearCombination', terms: views, out });
+      return out;
+    };
   }
 
   #copy(x: View, out: View): void {
@@ -225,8 +190,8 @@ export class LinearEmitter {
 
   #cachedForm(group: LinearGroup, at: PointOf): { cachedInput: View } | { cachedHidden: View } {
     if (this.cache.form === 'input')
-      return { cachedInput: at((before) => this.#tensors.cachedInput(group, before), this.#type) };
-    return { cachedHidden: at((before) => this.#tensors.cachedHidden(group, before), 'f32') };
+      return { cachedInput: at((slot) => this.#tensors.cachedInput(group, slot), this.#type) };
+    return { cachedHidden: at((slot) => this.#tensors.cachedHidden(group, slot), 'f32') };
   }
 
   #linear(group: LinearGroup, x: View, out: View, epilogue: EpilogueOperands, store?: View): View {
@@ -236,20 +201,27 @@ export class LinearEmitter {
     return out;
   }
 
-  #tapEach(group: LinearGroup, x: View, y: View, slope: number, tap: LinearTap): void {
-    const at = this.#pointAt(slope);
+  #tapEach(
+    group: LinearGroup,
+    x: View,
+    y: View,
+    terms: readonly CombinedTerm[] | undefined,
+    tap: LinearTap,
+  ): void {
+    const at = this.#pointAt(terms ?? LAST_STORED);
     let column = 0;
     for (const linear of group.linears) {
       const { outputs } = linearShape(linear, this.config);
       const first = column;
       tap(this.builder, {
         layer: layerName(group.block, linear),
+        calibrated: terms !== undefined,
         x,
         y: sliceColumns(y, first, outputs),
-        cachedInput: () => at((before) => this.#tensors.cachedInput(group, before), this.#type),
+        cachedInput: () => at((slot) => this.#tensors.cachedInput(group, slot), this.#type),
         cachedOutput: () =>
           sliceColumns(
-            at((before) => this.#tensors.cachedOutput(group, before), this.#type),
+            at((slot) => this.#tensors.cachedOutput(group, slot), this.#type),
             first,
             outputs,
           ),
@@ -259,10 +231,8 @@ export class LinearEmitter {
   }
 }
 
-function product(values: readonly number[]): number {
-  return values.reduce((a, b) => a * b, 1);
-}
-
-function isStored({ action }: LinearGroup): boolean {
-  return action === 'store' || action === 'storeLine';
+/** Where the input of a group that is computed is kept, if it is. */
+function slotOfInput({ action }: LinearGroup): number | undefined {
+  if (action === 'store') return 0;
+  return typeof action === 'object' && action.kind === 'keep' && action.input ? action.slot : undefined;
 }

@@ -5,9 +5,6 @@ import type { DiTConfig } from '../dit/config.js';
 import { layerName, linearShape } from './actions.js';
 import type { CacheLayout, LinearContext, LinearGroup } from './linearContext.js';
 
-/** Put behind the name of a cache: what it held before. */
-export const BEFORE = '.before';
-
 export class LinearTensors {
   readonly #builder: PlanBuilder;
   readonly #config: DiTConfig;
@@ -70,37 +67,24 @@ export class LinearTensors {
     });
   }
 
-  cachedInput(group: LinearGroup, before = ''): View {
-    return this.#builder.state(
-      `cache.${group.name}.input${before}`,
-      this.#rows,
-      this.inputs(group),
-      this.#cacheType,
-    );
+  cachedInput(group: LinearGroup, slot = 0): View {
+    const name = `cache.${group.name}.input${slotName(slot)}`;
+    return this.#builder.state(name, this.#rows, this.inputs(group), this.#cacheType);
   }
 
   /** Always float32: it is small, and subtracted from a product in float32. */
-  cachedHidden(group: LinearGroup, before = ''): View {
+  cachedHidden(group: LinearGroup, slot = 0): View {
     const ranks = group.linears.map((linear) => this.#cache.rank(layerName(group.block, linear)));
-    return this.#builder.state(`cache.${group.name}.hidden${before}`, this.#rows, total(ranks));
+    return this.#builder.state(`cache.${group.name}.hidden${slotName(slot)}`, this.#rows, total(ranks));
   }
 
-  cachedOutput(group: LinearGroup, before = ''): View {
-    return this.#builder.state(
-      `cache.${group.name}.output${before}`,
-      this.#rows,
-      this.#outputs(group),
-      this.#cacheType,
-    );
+  cachedOutput(group: LinearGroup, slot = 0): View {
+    const name = `cache.${group.name}.output${slotName(slot)}`;
+    return this.#builder.state(name, this.#rows, this.#outputs(group), this.#cacheType);
   }
 
   get #cacheType(): FloatType | RowScaledType {
     return this.#cache.type ?? this.#type;
-  }
-
-  difference(group: LinearGroup, order: number): View {
-    const name = `cache.${group.name}.difference.${order}`;
-    return this.#builder.state(name, this.#rows, this.#outputs(group), this.#cacheType);
   }
 
   result(group: LinearGroup): View {
@@ -114,6 +98,11 @@ export class LinearTensors {
   #outputs(group: LinearGroup): number {
     return total(group.linears.map((linear) => linearShape(linear, this.#config).outputs));
   }
+}
+
+/** The first place of a cache has its plain name. */
+function slotName(slot: number): string {
+  return slot === 0 ? '' : `.${slot}`;
 }
 
 function total(values: readonly number[]): number {

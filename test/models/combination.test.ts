@@ -1,11 +1,11 @@
 /** The polynomials of a sublayer's output, operation by operation, against their definitions in float64. */
-import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { DeviceTensor } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
+import { withCombinations } from '../../src/cache/combination.js';
 import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import { SERIES_BASES, withSeries } from '../../src/cache/series.js';
+import { SERIES_BASES, seriesOf } from '../../src/cache/series.js';
 import type { LinearAction } from '../../src/models/layers/actions.js';
 import { LinearEmitter } from '../../src/models/layers/linearEmitter.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
@@ -96,11 +96,9 @@ for (const { name: backend, available, detail } of backends())
         const random = new Random(3);
         const [weight, bias] = [random.normals(WIDTH * WIDTH, 0.2), random.normals(WIDTH)];
         const schedule = Schedule.fromSteps(scheduleLayers(1, 'sublayer'), STEPS, COMPUTED);
-        const steps = withSeries(
+        const steps = withCombinations(
           stepActions(schedule, 1, () => 'reuse'),
-          schedule,
-          order,
-          basis,
+          seriesOf('reuse', order, basis),
         );
         const expected: Continued = basis === 'taylor' ? new Series(order) : new Polynomial(order);
         const device = await openDevice(backend, { threads: 2, weights: 'f32' });
@@ -130,21 +128,6 @@ for (const { name: backend, available, detail } of backends())
         await device.dispose();
       });
   });
-
-test('a series is for the last linear of a sublayer alone', () => {
-  const builder = new PlanBuilder('fc1');
-  const cache = { form: 'input', splitQkv: [], fusedMlp: [], rank: () => 0, factorPrefix: '' } as const;
-  const emitter = new LinearEmitter({ builder, config: TINY, cache }, ROWS);
-  const action = { kind: 'extrapolate', coefficients: [1, 1] } as const;
-  const x = builder.input('x', ROWS, WIDTH);
-  assert.throws(
-    () =>
-      emitter.emit({ name: 'blocks.0.fc1', block: 0, linears: ['fc1'], action }, x, undefined, {
-        epilogue: 'gelu',
-      }),
-    { name: 'PlanError', message: /blocks\.0\.fc1 has a series; only the last linear/ },
-  );
-});
 
 function linear(x: Float32Array, weight: Float32Array, bias: Float32Array): Float64Array {
   return Float64Array.from({ length: ROWS * WIDTH }, (_, place) => {

@@ -1,0 +1,155 @@
+/** Measures how the features of a model move over the steps, for coefficients that are fitted to it. */
+import { basename } from 'node:path';
+import { StepGrams } from '../../cache/data/stepGrams.js';
+import { inputOf, outputOf } from '../../cache/fitted.js';
+import { requireInteger, requireObject } from '../../errors.js';
+import { BLOCK_LINEARS, labelsInTurn, layerName } from '../../models/dit/index.js';
+import { type OptionNames, requireOptions } from '../../optionNames.js';
+import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { VERSION } from '../../version.js';
+import { StepNetwork, Trajectory } from './stepwise.js';
+import { zeroFactors } from './zeroFactors.js';
+
+export interface MeasureGramsOptions
+  extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
+  /** Images, labels in turn. Default 8. */
+  readonly images?: number;
+  /** Called after every step of every batch, `gramsWork` times in all. */
+  readonly onStep?: () => void;
+}
+
+const {
+  labels: _labels,
+  noise: _noise,
+  batch: _batch,
+  cache: _cache,
+  firstImage: _firstImage,
+  ...SAMPLING_NAMES
+} = SAMPLE_OPTION_NAMES;
+const GRAMS_OPTION_NAMES: OptionNames<MeasureGramsOptions> = {
+  ...SAMPLING_NAMES,
+  images: true,
+  onStep: true,
+};
+
+const DEFAULT_IMAGES = 8;
+/** Images sampled together: all steps of a batch are kept on the host. */
+const BATCH = 4;
+/** Elements of a feature that are kept of each step of a batch: whole tokens, spread over all images. */
+const SAMPLED = 16384;
+
+/** Times that `measureGrams` calls `onStep`. */
+export function gramsWork({ images = DEFAULT_IMAGES, steps = 50 }: MeasureGramsOptions): number {
+  return Math.ceil(images / BATCH) * steps;
+}
+
+/**
+ * Samples a few images without a cache, and takes the inner products of every linear's input and of every sublayer's output
+ * between all steps.
+ */
+export async function measureGrams(
+  pipeline: DiTPipeline,
+  options: MeasureGramsOptions = {},
+): Promise<StepGrams> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireOptions('options', options, GRAMS_OPTION_NAMES);
+  const { images = DEFAULT_IMAGES, onStep, ...sampling } = options;
+  requireInteger('images', images, 1);
+  await pipeline.checkpoint.loadHash(options.signal);
+  const features = featuresOf(pipeline.config.depth);
+  const sums = new Map<string, Float64Array>();
+  const labels = labelsInTurn(pipeline.config, images);
+  let last: Trajectory | undefined;
+  for (let first = 0; first < images; first += BATCH) {
+    last = new Trajectory(pipeline, {
+      ...sampling,
+      labels: labels.slice(first, first + BATCH),
+      firstImage: first,
+    });
+    const values = await valuesOf(last, features, onStep);
+    for (const [feature, steps] of values) addProducts(sums, feature, steps);
+  }
+  const { sampler, options: resolved } = last!;
+  return new StepGrams(
+    {
+      modelHash: pipeline.checkpoint.hash,
+      model: basename(pipeline.checkpoint.path),
+      sampler: sampler.name,
+      timesteps: [...sampler.timesteps],
+      guidanceScale: resolved.guidanceScale,
+      images,
+      seed: resolved.seed,
+      createdBy: `incache ${VERSION}`,
+    },
+    sums,
+  );
+}
+
+/** By the name of a feature the state that a step which keeps everything leaves it in. */
+function featuresOf(depth: number): Map<string, string> {
+  const features = new Map<string, string>();
+  for (let block = 0; block < depth; block++)
+    for (const linear of BLOCK_LINEARS) {
+      const layer = layerName(block, linear);
+      features.set(inputOf(layer), `cache.${inputOf(layer)}`);
+      if (linear === 'proj' || linear === 'fc2') features.set(outputOf(layer), `cache.${outputOf(layer)}`);
+    }
+  return features;
+}
+
+/** Of every feature its sampled values at every step. */
+async function valuesOf(
+  trajectory: Trajectory,
+  features: ReadonlyMap<string, string>,
+  onStep: (() => void) | undefined,
+): Promise<Map<string, Float32Array[]>> {
+  const { pipeline } = trajectory;
+  const factors = zeroFactors(pipeline);
+  const values = new Map<string, Float32Array[]>();
+  try {
+    // Of two steps the first keeps all inputs and outputs, for the second to continue.
+    const cache = { policy: 'calibrated', order: 1, factors, period: 2 } as const;
+    using network = await StepNetwork.create(trajectory, cache, 2);
+    await trajectory.sample(network, async () => {
+      for (const [feature, state] of features) {
+        const own = values.get(feature) ?? [];
+        const read = await network.session.read(state);
+        own.push(sampled(read, network.session.columns(state)));
+        values.set(feature, own);
+      }
+      onStep?.();
+    });
+  } finally {
+    pipeline.releaseFactors(factors);
+  }
+  return values;
+}
+
+/** Rows of a feature, by the golden ratio: even over images and tokens, whatever the grid. */
+function sampled(values: Float32Array, columns: number): Float32Array {
+  const rows = values.length / columns;
+  const kept = Math.min(rows, Math.max(1, Math.floor(SAMPLED / columns)));
+  if (kept === rows) return values;
+  const out = new Float32Array(kept * columns);
+  for (let i = 0; i < kept; i++) {
+    const row = Math.floor(((i * 0.6180339887498949) % 1) * rows);
+    out.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
+  }
+  return out;
+}
+
+/** In float64: what is wanted are differences of differences of these products. */
+function addProducts(sums: Map<string, Float64Array>, feature: string, steps: readonly Float32Array[]): void {
+  const count = steps.length;
+  const gram = sums.get(feature) ?? new Float64Array(count * count);
+  for (const [a, left] of steps.entries())
+    for (let b = 0; b <= a; b++) {
+      const right = steps[b]!;
+      let product = 0;
+      for (let i = 0; i < left.length; i++) product += left[i]! * right[i]!;
+      gram[a * count + b]! += product;
+      if (a !== b) gram[b * count + a]! += product;
+    }
+  sums.set(feature, gram);
+}

@@ -1,0 +1,9 @@
+/** The sampler that a run's options ask for. */
+import { createSampler, type Sampler } from '../diffusion/sampler.js';
+import type { DiTConfig } from '../models/dit/config.js';
+import type { ResolvedOptions } from './options.js';
+
+/** Throws an `ArgumentError` for a sampler that needs a variance which the model does not predict. */
+export function samplerOf(options: ResolvedOptions, { learnSigma }: DiTConfig): Sampler {
+  return createSampler(options.sampler, { ...options, predictsVariance: learnSigma });
+}

@@ -1,0 +1,148 @@
+/** What is kept, where, and with which coefficients it is combined. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Combination, withCombinations } from '../../src/cache/combination.js';
+import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
+import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
+import { type SeriesBasis, seriesOf } from '../../src/cache/series.js';
+import type { BlockLinear, LinearAction } from '../../src/models/layers/actions.js';
+
+const LAYERS = scheduleLayers(2, 'linear');
+
+/** As in `keep 1`, and `1.5*0 -0.5*1`: 1.5 times what slot 0 keeps less half of what slot 1 keeps. */
+function text(action: LinearAction): string {
+  if (typeof action !== 'object') return action;
+  if (action.kind === 'keep') return `keep ${action.slot}`;
+  return action.terms.map(({ slot, coefficient }) => `${coefficient}*${slot}`).join(' ');
+}
+
+const of = (steps: readonly StepActions[], linear: BlockLinear) =>
+  steps.map((actions) => text(actions[1]![linear])).join(', ');
+
+const calibrated = (computed: readonly number[], steps: number) =>
+  stepActions(Schedule.fromSteps(LAYERS, steps, computed), 2, () => 'calibrate');
+
+const line = seriesOf('calibrate', 1, 'newton');
+
+describe('combinations', () => {
+  test('are of the last computed steps, as many as there are, which take the slots in turn', () => {
+    const steps = calibrated([0, 2, 5, 7], 9);
+    assert.equal(
+      of(withCombinations(steps, line), 'proj'),
+      `keep 0, 1*0, keep 1, 1.5*1 -0.5*0, 2*1 -1*0, keep 0, ${1 + 1 / 3}*0 ${-1 / 3}*1, keep 1, 1.5*1 -0.5*0`,
+    );
+    assert.equal(
+      of(steps, 'proj'),
+      'store, calibrate, store, calibrate, calibrate, store, calibrate, store, calibrate',
+    );
+  });
+
+  test('keep only what is used', () => {
+    const lines = withCombinations(calibrated([0, 1, 2, 4, 5, 6], 8), line);
+    assert.equal(of(lines, 'fc1'), 'compute, keep 1, keep 0, 2*0 -1*1, compute, keep 0, keep 1, 2*1 -1*0');
+    const reuse: Combination = { of: 'calibrate', terms: 3, coefficients: () => [1, 0, 0] };
+    assert.equal(of(withCombinations(calibrated([0, 1, 2], 4), reuse), 'q'), 'compute, compute, keep 2, 1*2');
+  });
+
+  test('leave a layer that is reused as it is', () => {
+    const steps = stepActions(Schedule.fromPeriod(LAYERS, 4, 2), 2, (layer) =>
+      layer.endsWith('fc2') ? 'reuse' : 'calibrate',
+    );
+    const lines = withCombinations(steps, line);
+    assert.equal(of(lines, 'fc2'), of(steps, 'fc2'));
+    assert.equal(of(lines, 'q'), 'keep 0, 1*0, keep 1, 1.5*1 -0.5*0');
+  });
+
+  test('keep q, k and v together, and fc1 and fc2 apart', () => {
+    const lines = withCombinations(calibrated([0, 2, 4], 5), line);
+    assert.deepEqual(splitQkv(lines, 2), [false, false]);
+    assert.deepEqual(fusedMlp(lines, 2), [false, false]);
+  });
+
+  test('ask for the coefficients of every layer, step and past', () => {
+    const asked: string[] = [];
+    withCombinations(calibrated([0, 2], 4), {
+      of: 'calibrate',
+      terms: 2,
+      coefficients: (step, past, layer) => {
+        if (layer.startsWith('blocks.1.fc')) asked.push(`${layer} ${step} ${past}`);
+        return past.map((_, i) => (i === 0 ? 1 : 0));
+      },
+    });
+    assert.deepEqual(
+      asked,
+      ['fc1 1 0', 'fc1 3 2,0', 'fc2 1 0', 'fc2 3 2,0'].map((text) => `blocks.1.${text}`),
+    );
+  });
+});
+
+describe('combinations of what is reused', () => {
+  /** The attention is computed at steps 0, 1, 4 and 8, the MLP at steps 0 and 2. */
+  const schedule = Schedule.fromRule(scheduleLayers(2, 'sublayer'), 9, (step, layer) =>
+    (layer.endsWith('attention') ? [0, 1, 4, 8] : [0, 2]).includes(step),
+  );
+  const reused = stepActions(schedule, 2, () => 'reuse');
+  const series = withCombinations(reused, seriesOf('reuse', 2, 'newton'));
+
+  test('each sublayer goes by its own computed steps', () => {
+    assert.equal(
+      of(series, 'proj'),
+      'keep 0, keep 1, 2*1 -1*0, 3*1 -2*0, keep 2, ' +
+        [5, 6, 7].map((step) => newton(step, [4, 1, 0])).join(', ') +
+        ', compute',
+    );
+    assert.equal(of(series, 'fc2').slice(0, 30), 'keep 0, 1*0, keep 1, 1.5*1 -0.');
+  });
+
+  test('everything before the end of a sublayer is as it was', () => {
+    for (const [step, actions] of series.entries())
+      for (const linear of ['q', 'k', 'v', 'fc1'] as const)
+        assert.equal(actions[0]![linear], reused[step]![0]![linear]);
+  });
+
+  function newton(step: number, past: readonly number[]): string {
+    const own = seriesOf('reuse', 2, 'newton').coefficients(step, past, '');
+    return own.map((coefficient, i) => `${coefficient}*${2 - i}`).join(' ');
+  }
+});
+
+describe('polynomials over the steps', () => {
+  const value = (
+    basis: SeriesBasis,
+    order: number,
+    past: number[],
+    step: number,
+    f: (step: number) => number,
+  ) =>
+    seriesOf('reuse', order, basis)
+      .coefficients(step, past, '')
+      .reduce((sum, coefficient, i) => sum + coefficient * f(past[i]!), 0);
+  const cubic = (step: number) => 3 - 2 * step + 0.5 * step ** 2 - 0.1 * step ** 3;
+
+  test("Newton's goes through its points, whatever lies between them", () => {
+    for (const past of [
+      [6, 4, 2, 0],
+      [7, 6, 2, 1],
+    ])
+      assert.ok(Math.abs(value('newton', 3, past, 9, cubic) - cubic(9)) < 1e-9, String(past));
+  });
+
+  test('the published series is the sum of D(i) x^i / i!', () => {
+    const [p, q, r] = [7, 6, 2];
+    const d = (a: number, b: number) => (cubic(a) - cubic(b)) / (a - b);
+    const second = (d(p, q) - d(q, r)) / (p - q);
+    const expected = cubic(p) + 2 * d(p, q) + (2 ** 2 / 2) * second;
+    assert.ok(Math.abs(value('taylor', 2, [p, q, r], 9, cubic) - expected) < 1e-9);
+  });
+
+  test('both are the same line, and their coefficients sum to 1', () => {
+    for (const past of [[5], [5, 3], [5, 3, 2], [5, 3, 2, 0]]) {
+      const [newton, taylor] = (['newton', 'taylor'] as const).map((basis) =>
+        seriesOf('reuse', past.length - 1, basis).coefficients(6, past, ''),
+      );
+      if (past.length < 3) assert.deepEqual(newton, taylor);
+      for (const own of [newton!, taylor!])
+        assert.ok(Math.abs(own.reduce((a, b) => a + b) - 1) < 1e-12, String(past));
+    }
+  });
+});
