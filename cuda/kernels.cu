@@ -4,10 +4,9 @@ namespace incache::cuda::INCACHE_STORAGE {
 
 // In the order of OpKind.
 const CudaKernel *const kKernels[] = {
-    &kLinear,       &kCalibratedLinear,  &kCalibratedMlp, &kAttention,         &kLayerNormModulate, &kPatchify,
-    &kUnpatchify,   &kTimestepEmbedding, &kGatherRows,    &kAdd,               &kSilu,              &kGelu,
-    &kGateResidual, &kChannelStatistics, &kSecondMoment,  &kLinearCombination, &kRelativeDistance,
-    &kConvolution,  &kNorm,
+#define INCACHE_KERNEL(kind, name) &k##name,
+    INCACHE_KINDS(INCACHE_KERNEL)
+#undef INCACHE_KERNEL
 };
 static_assert(sizeof kKernels / sizeof *kKernels == kOpKinds, "a kernel for every operation");
 

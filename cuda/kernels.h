@@ -41,9 +41,9 @@ struct CudaKernel {
 
 // What is 16-bit of an operation's operands is of one type (BoundOp::storage); the kernels of that type run it.
 inline namespace INCACHE_STORAGE {
-extern const CudaKernel kLinear, kCalibratedLinear, kCalibratedMlp, kAttention, kLayerNormModulate, kPatchify, kUnpatchify, kTimestepEmbedding,
-    kGatherRows, kAdd, kSilu, kGelu, kGateResidual, kChannelStatistics, kSecondMoment, kLinearCombination, kRelativeDistance,
-    kConvolution, kNorm;
+#define INCACHE_KERNEL(kind, name) extern const CudaKernel k##name;
+INCACHE_KINDS(INCACHE_KERNEL)
+#undef INCACHE_KERNEL
 }  // namespace INCACHE_STORAGE
 
 // All of them, in the order of OpKind, for each type.

@@ -1,12 +1,19 @@
 /**
- * Writes what follows from src/plan/schema.ts and is not TypeScript: the tables of the C++ library and the table in docs/plans.md.
- * With --check it writes nothing and fails when one of them is not what it would write. Needs `tsc` to have run.
+ * Writes what follows from src/plan/schema.ts by code of other languages: the tables of the C++ library, the table in docs/plans.md and
+ * the lists by which each backend finds its kernels. It adds a plan of a new operation to those that fuzzing begins with. With --check it writes nothing, and fails when one of them is not what it would
+ * write; `tsc` must have run then.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { declarations, definitions } from './plan-tables/cpp.mjs';
 import { docsTable } from './plan-tables/docs.mjs';
+import { kernelLists } from './plan-tables/kernels.mjs';
+import { writeMissingSeeds } from './plan-tables/seeds.mjs';
 
 const root = new URL('../', import.meta.url);
+const checks = process.argv.includes('--check');
+// Of a new operation the lists lack the kernel, which the compiler says: it emits the schema all the same.
+if (!checks) spawnSync('npx', ['tsc', '-p', '.'], { cwd: root });
 const { SCHEMA } = await import(new URL('dist/src/plan/schema.js', root));
 
 const docs = readFileSync(new URL('docs/plans.md', root), 'utf8');
@@ -17,15 +24,17 @@ const outputs = {
   ),
   'cpp/core/plan_ops.h': declarations(SCHEMA),
   'cpp/core/plan_schema.inc': definitions(SCHEMA),
+  ...kernelLists(SCHEMA),
 };
 
 let stale = false;
 for (const [path, text] of Object.entries(outputs)) {
   const url = new URL(path, root);
-  if (!process.argv.includes('--check')) writeFileSync(url, text);
-  else if (readFileSync(url, 'utf8') !== text) {
+  if (!checks) writeFileSync(url, text);
+  else if (!existsSync(url) || readFileSync(url, 'utf8') !== text) {
     process.stderr.write(`${path} is not what src/plan/schema.ts gives: npm run plan:tables\n`);
     stale = true;
   }
 }
+if (!checks) await writeMissingSeeds(Object.keys(SCHEMA));
 process.exitCode = stale ? 1 : 0;

@@ -24,6 +24,14 @@ enum class OpKind {
   convolution,
   norm,
 };
+// The kinds again, each with the name of its kernels in C++.
+#define INCACHE_KINDS(X) \
+  X(linear, Linear) X(calibratedLinear, CalibratedLinear) X(calibratedMlp, CalibratedMlp) X(attention, Attention) \
+  X(layerNormModulate, LayerNormModulate) X(patchify, Patchify) X(unpatchify, Unpatchify) X(timestepEmbedding, TimestepEmbedding) \
+  X(gatherRows, GatherRows) X(add, Add) X(silu, Silu) X(gelu, Gelu) X(gateResidual, GateResidual) X(channelStatistics, ChannelStatistics) \
+  X(secondMoment, SecondMoment) X(linearCombination, LinearCombination) X(relativeDistance, RelativeDistance) \
+  X(convolution, Convolution) X(norm, Norm)
+
 constexpr int kOpKinds = 19;
 
 enum class Epilogue { none, gelu, geluErf, geluQuick, silu, gate, gateResidual, residual };

@@ -26,25 +26,7 @@ namespace {
 #include "epilogue.inc"
 #include "peak.inc"
 
-#include "linear.inc"
-#include "calibratedLinear.inc"
-#include "calibratedMlp.inc"
-#include "attention.inc"
-#include "layerNormModulate.inc"
-#include "patchify.inc"
-#include "unpatchify.inc"
-#include "timestepEmbedding.inc"
-#include "gatherRows.inc"
-#include "add.inc"
-#include "silu.inc"
-#include "gelu.inc"
-#include "gateResidual.inc"
-#include "channelStatistics.inc"
-#include "secondMoment.inc"
-#include "linearCombination.inc"
-#include "relativeDistance.inc"
-#include "convolution.inc"
-#include "norm.inc"
+#include "operations.inc"
 
 template <class K>
 constexpr Kernel kernel() {
@@ -55,10 +37,11 @@ constexpr Kernel kernel() {
 const KernelSet &kernels() {
   static constexpr KernelSet set = {
       INCACHE_TEXT(INCACHE_ISA_NAME), kPanel, packedWords, packPanels, widenSource, peak,
-      {kernel<Linear>(), kernel<CalibratedLinear>(), kernel<CalibratedMlp>(), kernel<Attention>(), kernel<LayerNormModulate>(),
-       kernel<Patchify>(), kernel<Unpatchify>(), kernel<TimestepEmbedding>(), kernel<GatherRows>(), kernel<Add>(),
-       kernel<Silu>(), kernel<Gelu>(), kernel<GateResidual>(), kernel<ChannelStatistics>(), kernel<SecondMoment>(),
-       kernel<LinearCombination>(), kernel<RelativeDistance>(), kernel<Convolution>(), kernel<Norm>()}};
+      {
+#define INCACHE_KERNEL(kind, name) kernel<name>(),
+          INCACHE_KINDS(INCACHE_KERNEL)
+#undef INCACHE_KERNEL
+      }};
   return set;
 }
 

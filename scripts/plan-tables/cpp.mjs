@@ -43,6 +43,11 @@ export function declarations(schema) {
     `enum class OpKind {\n${Object.keys(schema)
       .map((name) => `  ${name},\n`)
       .join('')}};`,
+    '// The kinds again, each with the name of its kernels in C++.',
+    macro(
+      'INCACHE_KINDS',
+      Object.keys(schema).map((name) => `${name}, ${capital(name)}`),
+    ),
     `constexpr int kOpKinds = ${Object.keys(schema).length};\n`,
     ...enums,
     ...bounds,

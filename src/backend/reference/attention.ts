@@ -1,22 +1,7 @@
-import type { AttentionOp } from '../../plan/types.js';
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export interface AttentionMatrices {
-  readonly q: Matrix;
-  readonly k: Matrix;
-  readonly v: Matrix;
-  readonly bias?: Matrix | undefined;
-  readonly keyBias?: Matrix | undefined;
-  readonly keyLengths?: Matrix | undefined;
-  readonly mask?: AttentionOp['mask'];
-  readonly heads: number;
-  readonly queryLength: number;
-  readonly keyLength: number;
-  readonly scale: number;
-  readonly out: Matrix;
-}
-
-export function attention(m: AttentionMatrices): void {
+export function attention(m: Operands<'attention'>): void {
   const images = m.q.rows / m.queryLength;
   for (let image = 0; image < images; image++) {
     const keys = m.keyLengths ? get(m.keyLengths, image, 0) : m.keyLength;
@@ -27,7 +12,7 @@ export function attention(m: AttentionMatrices): void {
 }
 
 /** One query of one head over the first keys of its image. */
-function attend(m: AttentionMatrices, image: number, head: number, query: number, keys: number): void {
+function attend(m: Operands<'attention'>, image: number, head: number, query: number, keys: number): void {
   const row = image * m.queryLength + query;
   const firstKey = image * m.keyLength;
   const width = m.q.columns / m.heads;

@@ -1,17 +1,9 @@
-import { type EpilogueMatrices, writeThrough } from './epilogue.js';
+import { writeThrough } from './epilogue.js';
 import { increment } from './increment.js';
-import { dotRows, get, type Matrix, set, zeros } from './matrix.js';
+import { dotRows, get, set, zeros } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export interface CalibratedLinearMatrices extends EpilogueMatrices {
-  readonly x: Matrix;
-  readonly cachedInput?: Matrix | undefined;
-  readonly cachedHidden?: Matrix | undefined;
-  readonly cachedOutput: Matrix;
-  readonly factors: readonly { readonly down: Matrix; readonly up: Matrix }[];
-  readonly out: Matrix;
-}
-
-export function calibratedLinear(m: CalibratedLinearMatrices): void {
+export function calibratedLinear(m: Operands<'calibratedLinear'>): void {
   const dx = m.cachedInput ? increment(m.x, m.cachedInput) : m.x;
   let firstColumn = 0;
   let firstRank = 0;

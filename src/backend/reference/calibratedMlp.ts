@@ -1,30 +1,18 @@
-import { type EpilogueMatrices, writeThrough } from './epilogue.js';
-import { gelu } from './gelu.js';
+import { writeThrough } from './epilogue.js';
+import { geluOf } from './gelu.js';
 import { increment } from './increment.js';
 import { dotRows, get, type Matrix, set, zeros } from './matrix.js';
+import type { Operands } from './operands.js';
 
-interface FactorMatrices {
-  readonly down: Matrix;
-  readonly up: Matrix;
-}
+type Factor = Operands<'calibratedMlp'>['factors'][number];
 
-export interface CalibratedMlpMatrices extends EpilogueMatrices {
-  readonly x: Matrix;
-  readonly cachedInput?: Matrix | undefined;
-  readonly cachedHidden?: Matrix | undefined;
-  readonly cachedPreActivation: Matrix;
-  readonly cachedOutput: Matrix;
-  readonly fc1: FactorMatrices;
-  readonly fc2: FactorMatrices;
-  readonly out: Matrix;
-}
-
-export function calibratedMlp(m: CalibratedMlpMatrices): void {
+export function calibratedMlp(m: Operands<'calibratedMlp'>): void {
+  const [fc1, fc2] = m.factors as [Factor, Factor];
   const dx = m.cachedInput ? increment(m.x, m.cachedInput) : m.x;
-  const hidden = product(dx, m.fc1.down);
+  const hidden = product(dx, fc1.down);
   if (m.cachedHidden) subtract(hidden, m.cachedHidden);
-  const activated = activationIncrement(m.cachedPreActivation, product(hidden, m.fc1.up));
-  const increments = product(product(activated, m.fc2.down), m.fc2.up);
+  const activated = activationIncrement(m.cachedPreActivation, product(hidden, fc1.up));
+  const increments = product(product(activated, fc2.down), fc2.up);
   for (let i = 0; i < m.out.rows; i++)
     for (let j = 0; j < m.out.columns; j++)
       writeThrough(m, m.out, i, j, get(m.cachedOutput, i, j) + get(increments, i, j));
@@ -44,6 +32,7 @@ function subtract(a: Matrix, b: Matrix): void {
 
 /** gelu(C(y1) + d) - gelu(C(y1)). */
 function activationIncrement(cached: Matrix, d: Matrix): Matrix {
+  const gelu = geluOf('tanh');
   const result = zeros(d.rows, d.columns);
   for (let i = 0; i < d.rows; i++)
     for (let j = 0; j < d.columns; j++) {

@@ -1,6 +1,7 @@
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function channelStatistics(x: Matrix, previous: Matrix | undefined, out: Matrix): void {
+export function channelStatistics({ x, previous, out }: Operands<'channelStatistics'>): void {
   const tokens = x.rows / out.rows;
   for (let image = 0; image < out.rows; image++) {
     for (let j = 0; j < x.columns; j++) {

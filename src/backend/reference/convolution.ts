@@ -1,26 +1,17 @@
-import { type ConvolutionGeometry, convolvedSize } from '../../plan/convolution.js';
-import type { ConvolutionOp } from '../../plan/types.js';
-import { get, type Matrix, set } from './matrix.js';
-import { silu } from './silu.js';
+import { convolvedSize } from '../../plan/convolution.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
+import { siluOf } from './silu.js';
 
-export interface ConvolutionMatrices {
-  readonly epilogue: ConvolutionOp['epilogue'];
-  readonly x: Matrix;
-  readonly weight: Matrix;
-  readonly bias?: Matrix | undefined;
-  readonly residual?: Matrix | undefined;
-  readonly out: Matrix;
-}
-
-export function convolution(g: ConvolutionGeometry, m: ConvolutionMatrices): void {
-  const { height, width } = convolvedSize(g);
+export function convolution(m: Operands<'convolution'>): void {
+  const { height, width } = convolvedSize(m);
   for (let i = 0; i < m.out.rows; i++) {
     const image = Math.floor(i / (height * width));
-    const top = (Math.floor(i / width) % height) * g.stride - g.padTop;
-    const left = (i % width) * g.stride - g.padLeft;
+    const top = (Math.floor(i / width) % height) * m.stride - m.padTop;
+    const left = (i % width) * m.stride - m.padLeft;
     for (let j = 0; j < m.out.columns; j++) {
-      const sum = filtered(g, m, image, top, left, j) + (m.bias ? get(m.bias, 0, j) : 0);
-      const y = m.epilogue === 'silu' ? silu(sum) : sum;
+      const sum = filtered(m, image, top, left, j) + (m.bias ? get(m.bias, 0, j) : 0);
+      const y = m.epilogue === 'silu' ? siluOf(sum) : sum;
       set(m.out, i, j, m.residual ? get(m.residual, i, j) + y : y);
     }
   }
@@ -28,8 +19,7 @@ export function convolution(g: ConvolutionGeometry, m: ConvolutionMatrices): voi
 
 /** Filter `j` at (top, left) of an image, in pixels of the upsampled one. */
 function filtered(
-  g: ConvolutionGeometry,
-  { x, weight }: ConvolutionMatrices,
+  { x, weight, ...g }: Operands<'convolution'>,
   image: number,
   top: number,
   left: number,

@@ -1,7 +1,7 @@
 import type { Epilogue } from '../../plan/types.js';
 import { geluOf } from './gelu.js';
 import { get, imageOf, type Matrix, set } from './matrix.js';
-import { silu } from './silu.js';
+import { siluOf } from './silu.js';
 
 export interface EpilogueMatrices {
   readonly epilogue: Epilogue;
@@ -19,7 +19,7 @@ export function writeThrough(e: EpilogueMatrices, out: Matrix, i: number, j: num
     case 'geluQuick':
       return set(out, i, j, geluOf('quick')(y));
     case 'silu':
-      return set(out, i, j, silu(y));
+      return set(out, i, j, siluOf(y));
     case 'gate':
       return set(out, i, j, get(e.gate!, imageOf(e.gate!, i, out.rows), j) * y);
     case 'gateResidual':

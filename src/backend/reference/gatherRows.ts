@@ -1,7 +1,8 @@
 import { IncacheError } from '../../errors.js';
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function gatherRows(table: Matrix, index: Matrix, out: Matrix): void {
+export function gatherRows({ table, index, out }: Operands<'gatherRows'>): void {
   for (let i = 0; i < out.rows; i++) {
     const row = get(index, i, 0);
     if (row < 0 || row >= table.rows)

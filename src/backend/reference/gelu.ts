@@ -1,4 +1,6 @@
 import type { GeluOp } from '../../plan/types.js';
+import { map } from './elementwise.js';
+import type { Operands } from './operands.js';
 
 type Form = NonNullable<GeluOp['form']>;
 
@@ -15,8 +17,9 @@ export function geluOf(form: GeluOp['form']): (x: number) => number {
   return FORMS[form ?? 'tanh'];
 }
 
-/** The tanh form, as DiT uses it. */
-export const gelu = FORMS.tanh;
+export function gelu({ x, form, out }: Operands<'gelu'>): void {
+  map(x, geluOf(form), out);
+}
 
 /** The probability that a standard normal variable is above x >= 0: a series near 0, a continued fraction (Laplace) beyond. */
 function tail(x: number): number {

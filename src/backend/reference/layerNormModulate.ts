@@ -1,12 +1,7 @@
-import { get, imageOf, type Matrix, set } from './matrix.js';
+import { get, imageOf, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function layerNormModulate(
-  x: Matrix,
-  shift: Matrix,
-  scale: Matrix,
-  epsilon: number,
-  out: Matrix,
-): void {
+export function layerNormModulate({ x, shift, scale, epsilon, out }: Operands<'layerNormModulate'>): void {
   for (let i = 0; i < x.rows; i++) {
     let mean = 0;
     for (let j = 0; j < x.columns; j++) mean += get(x, i, j) / x.columns;

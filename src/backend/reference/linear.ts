@@ -1,15 +1,8 @@
-import { type EpilogueMatrices, writeThrough } from './epilogue.js';
-import { dotRows, get, type Matrix, set } from './matrix.js';
+import { writeThrough } from './epilogue.js';
+import { dotRows, get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export interface LinearMatrices extends EpilogueMatrices {
-  readonly x: Matrix;
-  readonly weight: Matrix;
-  readonly bias?: Matrix | undefined;
-  readonly store?: Matrix | undefined;
-  readonly out: Matrix;
-}
-
-export function linear(m: LinearMatrices): void {
+export function linear(m: Operands<'linear'>): void {
   for (let i = 0; i < m.out.rows; i++) {
     for (let j = 0; j < m.out.columns; j++) {
       const y = dotRows(m.x, i, m.weight, j) + (m.bias ? get(m.bias, 0, j) : 0);

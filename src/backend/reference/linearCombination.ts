@@ -1,11 +1,7 @@
-import { finishRow, get, type Matrix, set } from './matrix.js';
+import { finishRow, get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export interface Term {
-  readonly x: Matrix;
-  readonly coefficient: number;
-}
-
-export function linearCombination(terms: readonly Term[], out: Matrix): void {
+export function linearCombination({ terms, out }: Operands<'linearCombination'>): void {
   for (let i = 0; i < out.rows; i++) {
     for (let j = 0; j < out.columns; j++)
       set(

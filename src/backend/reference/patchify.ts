@@ -1,8 +1,7 @@
-import type { PatchifyOp } from '../../plan/types.js';
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function patchify(op: PatchifyOp, x: Matrix, out: Matrix): void {
-  const { channels, height, width, patch } = op;
+export function patchify({ x, channels, height, width, patch, out }: Operands<'patchify'>): void {
   const across = width / patch;
   const perImage = (height / patch) * across;
   for (let token = 0; token < out.rows; token++) {

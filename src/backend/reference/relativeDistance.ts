@@ -1,7 +1,8 @@
 import { increment } from './increment.js';
 import { get, type Matrix, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function relativeDistance(x: Matrix, previous: Matrix, norm: number, out: Matrix): void {
+export function relativeDistance({ x, previous, norm, out }: Operands<'relativeDistance'>): void {
   const distance = normOf(increment(x, previous), norm);
   set(out, 0, 0, distance === 0 ? 0 : distance / normOf(previous, norm));
 }

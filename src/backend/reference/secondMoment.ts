@@ -1,6 +1,7 @@
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function secondMoment(x: Matrix, previous: Matrix | undefined, out: Matrix): void {
+export function secondMoment({ x, previous, out }: Operands<'secondMoment'>): void {
   const value = (i: number, j: number) => get(x, i, j) - (previous ? get(previous, i, j) : 0);
   for (let a = 0; a < x.columns; a++) {
     for (let b = 0; b < x.columns; b++) {

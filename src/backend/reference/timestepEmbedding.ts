@@ -1,6 +1,7 @@
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function timestepEmbedding(x: Matrix, maxPeriod: number, out: Matrix): void {
+export function timestepEmbedding({ x, maxPeriod, out }: Operands<'timestepEmbedding'>): void {
   const half = out.columns / 2;
   for (let i = 0; i < out.rows; i++) {
     for (let j = 0; j < half; j++) {

@@ -1,8 +1,7 @@
-import type { UnpatchifyOp } from '../../plan/types.js';
-import { get, type Matrix, set } from './matrix.js';
+import { get, set } from './matrix.js';
+import type { Operands } from './operands.js';
 
-export function unpatchify(op: UnpatchifyOp, x: Matrix, out: Matrix): void {
-  const { channels, height, width, patch } = op;
+export function unpatchify({ x, channels, height, width, patch, out }: Operands<'unpatchify'>): void {
   const across = width / patch;
   const perImage = (height / patch) * across;
   for (let token = 0; token < x.rows; token++) {

@@ -1,29 +1,9 @@
 /** What an operation of a plan becomes: a code, a number of tiles, arguments, and the scratch its kernel needs. */
+import { OP_NAMES } from '../../plan/schema.js';
 import type { Op, View } from '../../plan/types.js';
 
-/** Places in this list are the codes of `assembly/program.ts`. */
-const KERNELS = [
-  'linear',
-  'linearInt8',
-  'calibratedLinear',
-  'calibratedMlp',
-  'attention',
-  'layerNormModulate',
-  'patchify',
-  'unpatchify',
-  'timestepEmbedding',
-  'gatherRows',
-  'add',
-  'silu',
-  'gelu',
-  'gateResidual',
-  'channelStatistics',
-  'secondMoment',
-  'linearCombination',
-  'relativeDistance',
-  'convolution',
-  'norm',
-] as const;
+/** Places in this list are the codes of `assembly/kernels.ts`. */
+const KERNELS = [...OP_NAMES, 'linearInt8'] as const;
 
 export type Kernel = (typeof KERNELS)[number];
 
