@@ -16,6 +16,7 @@ import { LinearInt8Arguments, linearInt8 } from './linearInt8';
 import { NormArguments, norm } from './norm';
 import { PatchArguments, patchify } from './patchify';
 import { RelativeDistanceArguments, relativeDistance } from './relativeDistance';
+import { RotateArguments, rotate } from './rotate';
 import { SecondMomentArguments, secondMoment } from './secondMoment';
 import { silu } from './silu';
 import { TimestepEmbeddingArguments, timestepEmbedding } from './timestepEmbedding';
@@ -48,20 +49,22 @@ export function runTile(code: i32, a: usize, tile: i32, scratch: usize): void {
     case 11:
       return gelu(changetype<GeluArguments>(a), tile);
     case 12:
-      return gateResidual(changetype<GateResidualArguments>(a), tile);
+      return rotate(changetype<RotateArguments>(a), tile);
     case 13:
-      return channelStatistics(changetype<ChannelStatisticsArguments>(a), tile);
+      return gateResidual(changetype<GateResidualArguments>(a), tile);
     case 14:
-      return secondMoment(changetype<SecondMomentArguments>(a), tile, scratch);
+      return channelStatistics(changetype<ChannelStatisticsArguments>(a), tile);
     case 15:
-      return linearCombination(changetype<LinearCombinationArguments>(a), tile);
+      return secondMoment(changetype<SecondMomentArguments>(a), tile, scratch);
     case 16:
-      return relativeDistance(changetype<RelativeDistanceArguments>(a));
+      return linearCombination(changetype<LinearCombinationArguments>(a), tile);
     case 17:
-      return convolution(changetype<ConvolutionArguments>(a), tile, scratch);
+      return relativeDistance(changetype<RelativeDistanceArguments>(a));
     case 18:
-      return norm(changetype<NormArguments>(a), tile, scratch);
+      return convolution(changetype<ConvolutionArguments>(a), tile, scratch);
     case 19:
+      return norm(changetype<NormArguments>(a), tile, scratch);
+    case 20:
       return linearInt8(changetype<LinearInt8Arguments>(a), tile, scratch);
     default:
       unreachable();

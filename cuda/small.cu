@@ -7,6 +7,7 @@
 #include "small/add.cu"
 #include "small/silu.cu"
 #include "small/gelu.cu"
+#include "small/rotate.cu"
 #include "small/gateResidual.cu"
 #include "small/channelStatistics.cu"
 #include "small/secondMoment.cu"

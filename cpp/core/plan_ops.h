@@ -16,6 +16,7 @@ enum class OpKind {
   add,
   silu,
   gelu,
+  rotate,
   gateResidual,
   channelStatistics,
   secondMoment,
@@ -28,17 +29,19 @@ enum class OpKind {
 #define INCACHE_KINDS(X) \
   X(linear, Linear) X(calibratedLinear, CalibratedLinear) X(calibratedMlp, CalibratedMlp) X(attention, Attention) \
   X(layerNormModulate, LayerNormModulate) X(patchify, Patchify) X(unpatchify, Unpatchify) X(timestepEmbedding, TimestepEmbedding) \
-  X(gatherRows, GatherRows) X(add, Add) X(silu, Silu) X(gelu, Gelu) X(gateResidual, GateResidual) X(channelStatistics, ChannelStatistics) \
-  X(secondMoment, SecondMoment) X(linearCombination, LinearCombination) X(relativeDistance, RelativeDistance) \
-  X(convolution, Convolution) X(norm, Norm)
+  X(gatherRows, GatherRows) X(add, Add) X(silu, Silu) X(gelu, Gelu) X(rotate, Rotate) X(gateResidual, GateResidual) \
+  X(channelStatistics, ChannelStatistics) X(secondMoment, SecondMoment) X(linearCombination, LinearCombination) \
+  X(relativeDistance, RelativeDistance) X(convolution, Convolution) X(norm, Norm)
 
-constexpr int kOpKinds = 19;
+constexpr int kOpKinds = 20;
 
 enum class Epilogue { none, gelu, geluErf, geluQuick, silu, gate, gateResidual, residual };
 
 enum class Mask { none, causal };
 
 enum class Form { tanh, erf, quick };
+
+enum class Pairs { interleaved, halves };
 
 enum class NormKind { layer, rms };
 
@@ -47,7 +50,8 @@ constexpr int kMostTerms = 4;
 // Operands, those of them that are weights of products, attributes, and lists with the types of their items.
 #define INCACHE_OPERANDS(X) \
   X(x) X(bias) X(gate) X(residual) X(store) X(out) X(cachedInput) X(cachedHidden) X(cachedOutput) X(cachedPreActivation) \
-  X(q) X(k) X(v) X(keyBias) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(previous) X(gain)
+  X(q) X(k) X(v) X(keyBias) X(keyLengths) X(shift) X(scale) X(table) X(index) X(y) X(cos) X(sin) X(previous) \
+  X(gain)
 
 #define INCACHE_WEIGHTS(X) \
   X(weight)
@@ -60,7 +64,7 @@ constexpr int kMostTerms = 4;
   X(attentionScale) X(epsilon) X(maxPeriod)
 
 #define INCACHE_CHOICES(X) \
-  X(Epilogue, epilogue) X(Mask, mask) X(Form, form) X(NormKind, normKind)
+  X(Epilogue, epilogue) X(Mask, mask) X(Form, form) X(Pairs, pairs) X(NormKind, normKind)
 
 #define INCACHE_LISTS(X) \
   X(FactorPair, factors) X(Term, terms)

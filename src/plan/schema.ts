@@ -188,6 +188,20 @@ export const SCHEMA = {
     },
     macs: '0',
   },
+  rotate: {
+    meaning:
+      'Rotary position embedding (Su et al., 2021): each pair (a, b) of a head becomes (a cos - b sin, a sin + b cos). Pairs are neighbouring columns ' +
+      '(`interleaved`), or a column of the first half of the head and the same one of the second (`halves`). Row i takes row i mod T of the tables.',
+    fields: {
+      x: read('M', 'heads*2*half', { inPlace: true }),
+      cos: read('T|M', 'half'),
+      sin: read('T', 'half'),
+      heads: count,
+      pairs: choice('interleaved', 'halves'),
+      out: write('M', 'heads*2*half'),
+    },
+    macs: '0',
+  },
   gateResidual: {
     meaning: 'out = residual + gate x: what remains of a sublayer that is reused.',
     fields: {

@@ -14,6 +14,7 @@ import { linearCombination } from './linearCombination.js';
 import { norm } from './norm.js';
 import { patchify } from './patchify.js';
 import { relativeDistance } from './relativeDistance.js';
+import { rotate } from './rotate.js';
 import { secondMoment } from './secondMoment.js';
 import { silu } from './silu.js';
 import { timestepEmbedding } from './timestepEmbedding.js';
@@ -32,6 +33,7 @@ export const KERNELS = {
   add,
   silu,
   gelu,
+  rotate,
   gateResidual,
   channelStatistics,
   secondMoment,

@@ -51,3 +51,17 @@ export const linearCombination: CaseMaker = (random) => {
   const out = random.uniform() < 0.5 ? random.pick(terms).x : b.poisoned(rows, columns);
   return b.finish({ op: 'linearCombination', terms, out }, 5e-7);
 };
+
+export const rotate: CaseMaker = (random) => {
+  const b = new CaseBuilder(random);
+  const { images, rows } = rowsOf(random);
+  const tableRows = random.pick([rows, rows / images, 1]);
+  const [heads, half] = [random.integer(1, 4), random.integer(1, 45)];
+  const x = b.state(rows, heads * 2 * half);
+  const [cos, sin] = [b.state(tableRows, half), b.state(tableRows, half)];
+  const out = random.uniform() < 0.5 ? x : b.poisoned(rows, x.columns);
+  return b.finish(
+    { op: 'rotate', x, cos, sin, heads, pairs: random.pick(['interleaved', 'halves']), out },
+    5e-7,
+  );
+};
