@@ -64,8 +64,9 @@ export {
 } from './errors.js';
 export { meanPsnr, psnr } from './evaluate/metrics/psnr.js';
 export { relativeL2 } from './evaluate/metrics/relativeL2.js';
-export { type DiTConfig, namedConfig } from './models/dit/config.js';
+export * from './models/dit/index.js';
 export { type Label, LabelTable } from './models/labelTable.js';
+export type { NetworkInfo } from './models/network.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';

@@ -134,9 +134,11 @@ export {
 export type { ModelHeader, ModelStep } from './export/format.js';
 export type { ModelInput } from './export/inputs.js';
 export { type ExportOptions, exportModel } from './export/modelFile.js';
-export { type DiTConfig, namedConfig, tensorShapes } from './models/dit/config.js';
+export * from './models/dit/index.js';
+export { namedNetwork } from './models/families.js';
 export { type Label, LabelTable } from './models/labelTable.js';
 export type { CacheForm } from './models/layers/actions.js';
+export type { Block, Condition, Geometry, Layer, Network, Sublayer } from './models/network.js';
 export { type DecodeLatentsOptions, decodeLatents } from './pipeline/decodeLatents.js';
 export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';

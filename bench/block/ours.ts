@@ -2,7 +2,8 @@
 import type { DeviceOptions, DeviceTensor, Executable } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { blocksPlan } from '../../src/bench/blocksPlan.js';
-import type { LinearAction } from '../../src/models/layers/actions.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { CALIBRATE, COMPUTE, type LayerAction, STORE } from '../../src/models/layers/actions.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import type { Absent } from '../peer.js';
@@ -13,7 +14,9 @@ import { type BlockProblem, RANK } from './problem.js';
 type Options = DeviceOptions & { readonly threads: number; readonly weights: 'f32' | 'bf16' };
 
 /** In full, or with every linear calibrated on what a step on `cachedX` has stored. */
-type Kind = 'compute' | 'calibrate';
+type Kind = keyof typeof ACTIONS;
+
+const ACTIONS = { compute: COMPUTE, calibrate: CALIBRATE } as const;
 
 export async function ours(
   problem: BlockProblem,
@@ -30,17 +33,17 @@ export async function ours(
     read: (name) => (tensorsOfModel.get(name) ?? factors.get(name))!.data,
   });
   const tensors = new Map<string, DeviceTensor>();
-  const compile = (action: LinearAction): Promise<Executable> => {
+  const compile = (action: LayerAction): Promise<Executable> => {
     const plan = blockPlan(problem, action, device.activations);
     for (const { name, role, rows, columns, type } of plan.buffers)
       if ((role === 'input' || role === 'state') && !tensors.has(name))
         tensors.set(name, device.allocate(rows, columns, type));
     return device.compile(plan, { weights, tensors });
   };
-  const gather = kind === 'calibrate' ? await compile('store') : undefined;
-  const step = await compile(kind);
+  const gather = kind === 'calibrate' ? await compile(STORE) : undefined;
+  const step = await compile(ACTIONS[kind]);
   const runOn = async (tokens: Tensor, executable: Executable) => {
-    await tensors.get('x')!.write(tokens.data);
+    await tensors.get('stream')!.write(tokens.data);
     await executable.run();
   };
   return {
@@ -52,10 +55,10 @@ export async function ours(
     tolerance: TOLERANCE[options.weights],
     run: () => step.run(),
     output: async () => {
-      await tensors.get('modulation')!.write(modulation.data);
+      await writeModulation(tensors, modulation);
       if (gather) await runOn(cachedX, gather);
       await runOn(x, step);
-      return (await tensors.get('x')!.read()) as Float32Array;
+      return (await tensors.get('stream')!.read()) as Float32Array;
     },
     dispose: () => device.dispose(),
   };
@@ -63,9 +66,29 @@ export async function ours(
 
 /** Of the matrix products, as all contenders of that kind must do them. */
 export function blockFlops(problem: BlockProblem, kind: Kind): number {
-  return 2 * planCost(blockPlan(problem, kind, 'f32')).macs;
+  return 2 * planCost(blockPlan(problem, ACTIONS[kind], 'f32')).macs;
 }
 
-function blockPlan({ config, images }: BlockProblem, action: LinearAction, activations: FloatType): Plan {
-  return blocksPlan({ ...config, depth: 1 }, { images, action, rank: RANK, activations });
+function blockPlan({ config, images }: BlockProblem, action: LayerAction, activations: FloatType): Plan {
+  return blocksPlan(ditNetwork({ ...config, depth: 1 }), {
+    blocks: 1,
+    images,
+    action,
+    rank: RANK,
+    activations,
+  });
+}
+
+/** A row of the table for each image, of which the block reads the first columns. */
+async function writeModulation(
+  tensors: ReadonlyMap<string, DeviceTensor>,
+  { shape, data }: Tensor,
+): Promise<void> {
+  const [images, columns] = shape as [number, number];
+  const table = tensors.get('modulation')!;
+  const values = new Float32Array(images * table.columns);
+  for (let image = 0; image < images; image++)
+    values.set(data.subarray(image * columns, (image + 1) * columns), image * table.columns);
+  await table.write(values);
+  await tensors.get('rows')!.write(Int32Array.from({ length: images }, (_, image) => image));
 }

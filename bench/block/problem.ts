@@ -1,7 +1,7 @@
 /** What every contender computes: one block of a DiT on given weights, tokens and modulation. */
 import { normals } from '../../src/diffusion/philox.js';
 import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/dit/config.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
 import type { Tensor } from '../tensor.js';
 
 export interface BlockProblem {
@@ -43,13 +43,11 @@ export function blockProblem(model: string): BlockProblem {
   const x = random([IMAGES * tokens, config.hiddenSize], 1);
   const modulation = random([IMAGES, 6 * config.hiddenSize], 0.3);
   const change = random(x.shape, 0.3).data;
-  const factors = BLOCK_LINEARS.flatMap((linear): [string, Tensor][] => {
-    const { inputs, outputs } = linearShape(linear, config);
-    return [
-      [`${layerName(0, linear)}.down`, random([RANK, inputs], inputs ** -0.5)],
-      [`${layerName(0, linear)}.up`, random([outputs, RANK], RANK ** -0.5)],
-    ];
-  });
+  const { layers } = ditNetwork({ ...config, depth: 1 });
+  const factors = layers.flatMap(({ name, inputs, outputs }): [string, Tensor][] => [
+    [`${name}.down`, random([RANK, inputs], inputs ** -0.5)],
+    [`${name}.up`, random([outputs, RANK], RANK ** -0.5)],
+  ]);
   return {
     config,
     images: IMAGES,

@@ -4,7 +4,9 @@ import { openDevice } from '../../src/backend/choose.js';
 import { median } from '../../src/bench/measure.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { OutOfMemoryError } from '../../src/errors.js';
-import { type DiTConfig, labelsInTurn, namedConfig, tokensOf } from '../../src/models/dit/config.js';
+import { type DiTConfig, namedConfig, tokensOf } from '../../src/models/dit/config.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { labelsInTurn } from '../../src/models/network.js';
 import { openSession, takeSteps } from '../ddim50/ours.js';
 import { type Policy, type RunProblem, runProblem, STEPS } from '../ddim50/problem.js';
 import type { CudaCase } from './row.js';
@@ -63,7 +65,7 @@ export async function* timeRuns(device: Device, options: RunsOptions): AsyncGene
 /** The same weights, which do not depend on images. */
 function withImages(base: RunProblem, images: number): RunProblem {
   const { inChannels, inputSize } = base.config;
-  const labels = labelsInTurn(base.config, images);
+  const labels = labelsInTurn(ditNetwork(base.config), images);
   return { ...base, labels, noise: normals(1, 0, 0, images * inChannels * inputSize ** 2) };
 }
 

@@ -1,4 +1,5 @@
-import { modulationWidth, outChannels } from '../../src/models/dit/index.js';
+import { tableWidth } from '../../src/models/dit/conditioning.js';
+import { outChannels } from '../../src/models/dit/config.js';
 import { DiTGraph } from '../onnx/ditGraph.js';
 import { OnnxGraph } from '../onnx/graph.js';
 import type { RunProblem, StepInputs } from './problem.js';
@@ -12,8 +13,8 @@ export function stepModel({ config, tensor }: RunProblem, inputs: StepInputs): U
   const [images] = inputs.latents.shape as [number];
   const graph = new OnnxGraph('step');
   const latents = graph.input('latents', inputs.latents.shape);
-  const modulation = graph.input('modulation', [images, 1, modulationWidth(config)]);
-  const vectors = graph.split(modulation, 2, modulationWidth(config) / hiddenSize);
+  const modulation = graph.input('modulation', [images, 1, tableWidth(config)]);
+  const vectors = graph.split(modulation, 2, tableWidth(config) / hiddenSize);
   const dit = new DiTGraph(graph, { config, images, tensor });
   let x = dit.tokens(latents);
   for (let block = 0; block < depth; block++)

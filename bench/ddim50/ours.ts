@@ -3,9 +3,10 @@ import type { Device, DeviceOptions, DeviceWeights } from '../../src/backend/bac
 import { openDevice } from '../../src/backend/choose.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
 import { DenoisingSession } from '../../src/engine/session.js';
-import { modulationWidth } from '../../src/models/dit/index.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
 import { denoiseBatch } from '../../src/pipeline/batch.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
+import { labelConditions } from '../../src/pipeline/sequences.js';
 import type { Absent } from '../peer.js';
 import { type Opened, type RunContender, TOLERANCE } from './contender.js';
 import {
@@ -59,7 +60,7 @@ export async function ours(
       replaces: policy === FULL ? undefined : name,
       loop: backend === 'wasm' ? 'wasm' : `native ${options.weights}`,
       flops: 2 * (plan.stepMacs + plan.conditioningMacs),
-      planOfStep: plan.planOfStep,
+      planOfStep: plan.courses.map(([node]) => node!.plan),
       tolerance: TOLERANCE[options.weights],
       take: async (steps) => (await take(steps)).map(({ milliseconds }) => milliseconds),
       prediction: async () => {
@@ -82,7 +83,7 @@ export async function secondStepInputs(problem: RunProblem): Promise<StepInputs>
     const weights = device.loadWeights({ read: (name) => problem.tensor(name).data });
     const session = await openSession(problem, FULL, device, weights);
     const [first] = await takeSteps(problem, session, 1);
-    const width = modulationWidth(problem.config);
+    const width = ditNetwork(problem.config).tableWidth;
     return secondStep(problem, first!.latents, await session.read('modulation'), width);
   } finally {
     await device.dispose();
@@ -103,11 +104,12 @@ export async function takeSteps(
   session: DenoisingSession,
   count: number,
 ): Promise<TakenStep[]> {
+  const network = ditNetwork(config);
   const run = denoiseBatch({
-    config,
+    network,
     session,
     sampler: createSampler('ddim', { steps: STEPS }),
-    labels,
+    conditions: labelConditions(network, labels),
     guidanceScale: GUIDANCE_SCALE,
     guidanceChannels: config.inChannels,
     latents: noise.slice(),

@@ -5,9 +5,10 @@ import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { bothBranches } from '../../src/diffusion/guidance.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { planSession, type SessionPlan } from '../../src/engine/sessionPlan.js';
-import { type DiTConfig, labelsInTurn, tensorShapes } from '../../src/models/dit/config.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
-import { sequencesOf } from '../../src/pipeline/sequences.js';
+import { type DiTConfig, tensorShapes } from '../../src/models/dit/config.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { labelsInTurn } from '../../src/models/network.js';
+import { labelConditions, sequencesOf } from '../../src/pipeline/sequences.js';
 import type { FloatType } from '../../src/plan/types.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 
@@ -32,7 +33,7 @@ const SEED = 1;
 export function runProblem(config: DiTConfig, images: number, rank: number): RunProblem {
   return {
     config,
-    labels: labelsInTurn(config, images),
+    labels: labelsInTurn(ditNetwork(config), images),
     rank,
     noise: normals(SEED, 0, 0, images * config.inChannels * config.inputSize ** 2),
     tensor: randomTensors([...tensorShapes(config), ...factorShapes(config, rank)]),
@@ -82,16 +83,10 @@ function uniforms(seed: number, count: number, deviation: number): Float32Array 
 }
 
 function factorShapes(config: DiTConfig, rank: number): [string, readonly number[]][] {
-  return Array.from({ length: config.depth }, (_, block) =>
-    BLOCK_LINEARS.flatMap((linear): [string, readonly number[]][] => {
-      const { inputs, outputs } = linearShape(linear, config);
-      const name = `factors.${layerName(block, linear)}`;
-      return [
-        [`${name}.down`, [rank, inputs]],
-        [`${name}.up`, [outputs, rank]],
-      ];
-    }),
-  ).flat();
+  return ditNetwork(config).layers.flatMap(({ name, inputs, outputs }): [string, readonly number[]][] => [
+    [`factors.${name}.down`, [rank, inputs]],
+    [`factors.${name}.up`, [outputs, rank]],
+  ]);
 }
 
 export interface Policy {
@@ -106,13 +101,14 @@ export function runPlan(
   { policy, period }: Policy,
   activations: FloatType,
 ): SessionPlan {
-  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'linear'), STEPS, period);
+  const network = ditNetwork(config);
+  const schedule = Schedule.fromPeriod(scheduleLayers(network, 'linear'), STEPS, period);
   const scatter = policy === 'reuse' ? 'reuse' : 'calibrate';
-  const sequences = sequencesOf(labels, true, config.classes);
-  return planSession(config, {
-    sequences: sequences.labels.length,
-    labels: sequences.distinct.length,
-    steps: stepActions(schedule, config.depth, () => scatter),
+  const { all, distinct } = sequencesOf(network, labelConditions(network, labels), true);
+  return planSession(network, {
+    sequences: all.length,
+    conditions: distinct.length,
+    steps: stepActions(network, schedule, () => scatter),
     rank: () => rank,
     activations,
   });
@@ -133,18 +129,19 @@ export function secondStep(
   table: Float32Array,
   width: number,
 ): StepInputs {
-  const sequences = sequencesOf(labels, true, config.classes);
-  const modulation = new Float32Array(sequences.labels.length * width);
-  for (const [sequence, label] of sequences.labels.entries()) {
-    const row = sequences.distinct.length + sequences.distinct.indexOf(label);
+  const network = ditNetwork(config);
+  const { all, distinct, places } = sequencesOf(network, labelConditions(network, labels), true);
+  const modulation = new Float32Array(all.length * width);
+  for (const [sequence, place] of places.entries()) {
+    const row = distinct.length + place;
     modulation.set(table.subarray(row * width, (row + 1) * width), sequence * width);
   }
   const { inChannels, inputSize } = config;
   return {
     latents: {
-      shape: [sequences.labels.length, inChannels, inputSize, inputSize],
+      shape: [all.length, inChannels, inputSize, inputSize],
       data: bothBranches(latents),
     },
-    modulation: { shape: [sequences.labels.length, width], data: modulation },
+    modulation: { shape: [all.length, width], data: modulation },
   };
 }

@@ -24,7 +24,7 @@ export function modelShapes(): Record<'small' | 'base' | 'extraLarge' | 'embedde
 
 function embeddedConfig(): DiTConfig {
   using checkpoint = new DiTCheckpoint(EMBEDDED_MODEL);
-  return checkpoint.config;
+  return checkpoint.network.config as DiTConfig;
 }
 
 function shapeOf(name: string, config: DiTConfig): ModelShape {

@@ -3,6 +3,8 @@ import type { Device } from '../../src/backend/backend.js';
 import { blocksPlan } from '../../src/bench/blocksPlan.js';
 import { type Compiled, compileOnRandom } from '../../src/bench/compile.js';
 import { namedConfig } from '../../src/models/dit/config.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { CALIBRATE, COMPUTE } from '../../src/models/layers/actions.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 
@@ -35,9 +37,11 @@ export async function openBlocks(device: Device, shape: BlocksShape): Promise<Bl
 export function planOf({ images, tokens, depth, rank }: BlocksShape, activations: FloatType): Plan {
   const config = namedConfig(SIZE);
   const inputSize = Math.sqrt(tokens) * config.patchSize;
-  const action = rank === undefined ? 'compute' : 'calibrate';
-  return blocksPlan(
-    { ...config, depth, inputSize },
-    { images, action, activations, ...(rank !== undefined && { rank }) },
-  );
+  const action = rank === undefined ? COMPUTE : CALIBRATE;
+  return blocksPlan(ditNetwork({ ...config, depth, inputSize }), {
+    images,
+    action,
+    activations,
+    ...(rank !== undefined && { rank }),
+  });
 }

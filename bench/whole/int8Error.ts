@@ -4,7 +4,7 @@ import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import { DiTCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
-import { computeAll } from '../../src/models/layers/actions.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 
 const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
 
@@ -27,11 +27,14 @@ async function forwardError(model: string, weights: WeightPrecision): Promise<nu
   using checkpoint = new DiTCheckpoint(`${folder}/${model}.weights.safetensors`);
   const device = await openDevice('wasm', { weights });
   const labels = golden.readIntegers('y');
-  const steps = [computeAll(checkpoint.config.depth)];
-  const plan = planSession(checkpoint.config, { sequences: labels.length, labels: labels.length, steps });
+  const { network } = checkpoint;
+  const sizes = { sequences: labels.length, conditions: labels.length };
+  const plan = planSession(network, { ...sizes, steps: [computeAll(network)] });
   using session = await DenoisingSession.create(device, device.loadWeights(checkpoint), plan);
   const timesteps = golden.readIntegers('t');
-  await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
+  await session.condition(
+    timesteps.map((timestep, i) => ({ timestep, conditions: { labels: [labels[i]!] } })),
+  );
   const rows = Int32Array.from(labels.keys());
   const output = await session.evaluate(0, golden.read('x'), rows);
   await device.dispose();

@@ -10,7 +10,6 @@ import {
   tensorShapes,
   writeSafetensors,
 } from '../../src/index.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { writeDecoder } from '../decoder/writeDecoder.js';
 import { type Columns, markdownTable } from '../table.js';
@@ -52,13 +51,10 @@ export async function picture(size = SIZE, steps = STEPS) {
     });
     const opened = performance.now() - started;
     const layers = new Map(
-      Array.from({ length: config.depth }, (_, block) => block).flatMap((block) =>
-        BLOCK_LINEARS.map((linear): [string, LayerFactors] => {
-          const { inputs: columns, outputs: rows } = linearShape(linear, config);
-          const [up, down] = [randomValues(rows * RANK), randomValues(RANK * columns)];
-          return [layerName(block, linear), { rank: RANK, rows, columns, up, down }];
-        }),
-      ),
+      pipeline.network.layers.map(({ name, inputs: columns, outputs: rows }): [string, LayerFactors] => {
+        const [up, down] = [randomValues(rows * RANK), randomValues(RANK * columns)];
+        return [name, { rank: RANK, rows, columns, up, down }];
+      }),
     );
     const origin = {
       method: 'svd',

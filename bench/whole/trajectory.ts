@@ -18,8 +18,8 @@ const RANKS = [16, 32];
 /** DDIM-50 of the embedded model, ten digits with guidance, full against cached, in turn. */
 export async function trajectory() {
   await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
-  const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.config);
-  const source = imageSource(pipeline.config, { ...images, count: 256, batch: 32 });
+  const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.network);
+  const source = imageSource(pipeline.network, { ...images, count: 256, batch: 32 });
   const policies: [string, CacheOptions][] = [
     ['full', {}],
     ['reuse', { policy: 'reuse', period: PERIOD }],

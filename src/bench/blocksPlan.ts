@@ -1,38 +1,49 @@
-import { emitBlock } from '../models/dit/block.js';
-import { type DiTConfig, tokensOf } from '../models/dit/config.js';
-import { type LinearAction, uniformActions } from '../models/layers/actions.js';
+import { actionName, type LayerAction } from '../models/layers/actions.js';
+import type { Network } from '../models/network.js';
 import { PlanBuilder } from '../plan/builder.js';
 import type { FloatType, Plan } from '../plan/types.js';
 
 export interface BlocksPlanOptions {
   readonly images: number;
-  /** What all linears do; the MLP is one operation where they are calibrated, and stored for that where they are stored. */
-  readonly action: LinearAction;
-  /** Of calibrated linears. */
+  /** The first so many. Default: all. */
+  readonly blocks?: number;
+  /** What all layers do; an MLP is one operation where they are calibrated, and stored for that where they are stored. */
+  readonly action: LayerAction;
+  /** Of calibrated layers. */
   readonly rank?: number;
   readonly activations: FloatType;
 }
 
 /**
- * The `config.depth` blocks of a DiT, as the real graph builder makes them, all on the same modulation.
- * State: `x` (images * tokens x hidden), which they update in place, as in a step: what one run leaves, the next begins
- * with. It grows by no more than a step's worth each time, and no time depends on values. Input: `modulation` (images x
- * 6 hidden). Factors are `blocks.0.q.down` and its like.
+ * Blocks of a network, as a step has them. State: the residual streams, which they update in place, as in a step: what one
+ * run leaves, the next begins with. It grows by no more than a step's worth each time, and no time depends on values.
+ * State: `modulation`, a row an image, of which the input `rows` says which is whose. Factors are `blocks.0.q.down`
+ * and its like.
  */
-export function blocksPlan(config: DiTConfig, options: BlocksPlanOptions): Plan {
-  const { images, action, rank = 0, activations } = options;
-  const { depth, hiddenSize } = config;
-  const builder = new PlanBuilder(`blocks.${action}`);
-  const cache = {
-    form: 'input',
-    splitQkv: Array(depth).fill(false),
-    fusedMlp: Array(depth).fill(action !== 'compute'),
-    rank: () => rank,
-    factorPrefix: '',
-  } as const;
-  const x = builder.state('x', images * tokensOf(config), hiddenSize);
-  const modulation = builder.input('modulation', images, 6 * hiddenSize);
-  for (let block = 0; block < depth; block++)
-    emitBlock({ builder, config, cache, activations }, block, uniformActions(action), x, modulation);
+export function blocksPlan(network: Network, options: BlocksPlanOptions): Plan {
+  const { images, blocks = network.blocks.length, action, rank = 0, activations } = options;
+  const builder = new PlanBuilder(`blocks.${actionName(action)}`);
+  const pairs = network.sublayers.flatMap((sublayer) => sublayer.pairs);
+  const isCached = !action.compute || action.keep !== undefined;
+  const step = network.step({
+    builder,
+    geometry: network.latents,
+    sequences: images,
+    tableRows: images,
+    first: 0,
+    last: blocks - 1,
+    resumes: true,
+    cache: {
+      form: 'input',
+      split: new Set(),
+      fused: new Set(isCached ? pairs.map(({ name }) => name) : []),
+      rank: () => rank,
+      factorPrefix: '',
+    },
+    activations,
+  });
+  const actions = new Map(network.layers.map(({ name }) => [name, action]));
+  step.resume();
+  for (let block = 0; block < blocks; block++) step.block(block, actions);
   return builder.build();
 }

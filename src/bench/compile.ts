@@ -19,7 +19,7 @@ export async function compileOnRandom(device: Device, plan: Plan): Promise<Compi
   };
 }
 
-/** Random weights, inputs and states for every buffer of a plan that has one. */
+/** Random weights, inputs and states for every buffer of a plan that has one; indices are 0. */
 export async function bindRandom(device: Device, { buffers }: Plan): Promise<PlanBindings & Disposable> {
   const sizes = new Map(buffers.map(({ name, rows, columns }) => [name, rows * columns]));
   const weights = device.loadWeights({ read: (name) => randomValues(sizes.get(name)!) });
@@ -27,7 +27,7 @@ export async function bindRandom(device: Device, { buffers }: Plan): Promise<Pla
   for (const { name, role, rows, columns, type } of buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
-    await tensor.write(randomValues(rows * columns));
+    await tensor.write(type === 'i32' ? new Int32Array(rows * columns) : randomValues(rows * columns));
     tensors.set(name, tensor);
   }
   return {

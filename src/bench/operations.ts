@@ -1,6 +1,7 @@
 /** The operations of a block, each as a contender of its own. */
 import type { Device } from '../backend/backend.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import { CALIBRATE, COMPUTE, type LayerAction } from '../models/layers/actions.js';
+import type { Network } from '../models/network.js';
 import { opCost } from '../plan/cost.js';
 import type { Plan, PlanStep } from '../plan/types.js';
 import { blocksPlan } from './blocksPlan.js';
@@ -13,14 +14,14 @@ export interface Operation extends Contender {
 }
 
 /** Every operation of one block on one image in full, and what takes its place when the block is calibrated. */
-export async function openOperations(device: Device, config: DiTConfig, rank: number): Promise<Operation[]> {
-  const open = (action: 'compute' | 'calibrate') => {
+export async function openOperations(device: Device, network: Network, rank: number): Promise<Operation[]> {
+  const open = (action: LayerAction) => {
     const { activations } = device;
-    return openPlan(device, blocksPlan({ ...config, depth: 1 }, { images: 1, action, rank, activations }));
+    return openPlan(device, blocksPlan(network, { blocks: 1, images: 1, action, rank, activations }));
   };
-  const full = await open('compute');
+  const full = await open(COMPUTE);
   const known = new Set(full.map(({ name }) => name));
-  return [...full, ...(await open('calibrate')).filter(({ name }) => !known.has(name))];
+  return [...full, ...(await open(CALIBRATE)).filter(({ name }) => !known.has(name))];
 }
 
 /** Each as a plan of its own on the buffers of the whole, what lies between two of them kept. */

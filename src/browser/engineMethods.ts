@@ -4,7 +4,7 @@ import type { FactorMethod } from '../cache/data/factorMethods.js';
 import type { FactorSetInfo, LayerFactors } from '../cache/data/factorSet.js';
 import type { SourceOptions, TrajectorySourceOptions } from '../calibrate/sources.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import type { NetworkInfo } from '../models/network.js';
 import type { AnySampleOptions } from '../pipeline/options.js';
 import type { LoadOptions } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
@@ -27,7 +27,7 @@ export interface OpenRequest {
 }
 
 export interface ModelInfo {
-  readonly config: DiTConfig;
+  readonly network: NetworkInfo;
   /** What classes are called, by number. */
   readonly labelNames: readonly (readonly [number, string])[];
   readonly backend: string;

@@ -6,6 +6,7 @@ import { loadCalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
 import { IncacheError } from '../errors.js';
 import { addBatch, errorsOf, startSums } from '../evaluate/runs/trajectoryRuns.js';
+import { latentSize, networkInfo } from '../models/network.js';
 import { type AnySampleOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
@@ -130,17 +131,17 @@ function pipeline(): DiTPipeline {
 }
 
 async function sourceOf(
-  { config }: DiTPipeline,
+  { network }: DiTPipeline,
   source: NonNullable<CalibrateRequest['source']>,
   signal: AbortSignal,
 ): Promise<CalibrationSource> {
-  if (!('images' in source)) return trajectorySource(config, source);
+  if (!('images' in source)) return trajectorySource(network, source);
   const { images: given, ...options } = source;
   const images = typeof given === 'string' ? await fetchFile(given, { signal }) : given;
   const path = `/calibration/${nameOf(given)}`;
   mountFile(path, images);
   try {
-    return imageSource(config, { ...options, ...loadCalibrationImages(path, config) });
+    return imageSource(network, { ...options, ...loadCalibrationImages(path, network) });
   } finally {
     unmountFile(path);
   }
@@ -181,9 +182,9 @@ async function mountParts(
   return isFolder && !names.includes(`${first}/transformer`) ? `${root}/${first}` : root;
 }
 
-function infoOf({ checkpoint, config, device, decoder }: DiTPipeline): ModelInfo {
+function infoOf({ checkpoint, network, device, decoder }: DiTPipeline): ModelInfo {
   return {
-    config,
+    network: networkInfo(network),
     labelNames: [...checkpoint.labels.names],
     backend: device.backend,
     threads: device.threads,
@@ -208,7 +209,7 @@ function remoteStep({
   ...step
 }: SampleStep): Extract<NextStep, { done: false }>['step'] {
   const values = latents();
-  const { inChannels, inputSize } = pipeline().config;
-  const images = values.length / (inChannels * inputSize ** 2);
-  return { ...step, values, shape: [images, inChannels, inputSize, inputSize] };
+  const { network } = pipeline();
+  const { channels, height, width } = network.latents;
+  return { ...step, values, shape: [values.length / latentSize(network), channels, height, width] };
 }

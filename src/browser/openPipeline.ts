@@ -1,8 +1,8 @@
 /** A pipeline for a page: the engine is in a worker, so that the page stays responsive and files can be read. */
 import { FactorSet } from '../cache/data/factorSet.js';
 import { ArgumentError, IncacheError } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
 import { LabelTable } from '../models/labelTable.js';
+import { classesOf, type NetworkInfo } from '../models/network.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import { Picture } from '../pipeline/picture.js';
 import { previewOf } from '../pipeline/preview.js';
@@ -101,11 +101,11 @@ export class PagePipeline implements AsyncDisposable {
   constructor(calls: RemoteCalls<EngineMethods>, info: ModelInfo) {
     this.#calls = calls;
     this.info = info;
-    this.labels = new LabelTable(info.config.classes, info.labelNames);
+    this.labels = new LabelTable(classesOf(info.network), info.labelNames);
   }
 
-  get config(): DiTConfig {
-    return this.info.config;
+  get network(): NetworkInfo {
+    return this.info.network;
   }
 
   /** sha256 over all tensors of the model. */

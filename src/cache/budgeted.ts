@@ -1,12 +1,12 @@
 /** What the policies that choose by measured errors under a budget of MACs have in common. */
 import { ArgumentError, requireNumber } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import type { Network } from '../models/network.js';
 import type { CacheDecision, CachedRun, CachePolicy, CachePolicyName } from './cachePolicy.js';
 import { type CacheKind, type MeasuredErrors, requireErrors, requireKind } from './measuredErrors.js';
 import { mix } from './mixture.js';
 import { Schedule, scheduleLayers } from './schedule.js';
 import { seriesOf } from './series.js';
-import { fixedMacs, type PartMacs, sublayerMacs } from './sublayerMacs.js';
+import { type PartMacs, sublayerMacs } from './sublayerMacs.js';
 
 /** The sublayers of a network in groups that are cached together, and what caching a group costs in error. */
 export interface Parts {
@@ -31,7 +31,7 @@ export abstract class Budgeted implements CachePolicy {
   protected abstract parts(sublayers: number): Parts;
 
   decide(run: CachedRun): CacheDecision {
-    return decideWithin(this.budget, this.errors, run, this.parts(2 * run.config.depth));
+    return decideWithin(this.budget, this.errors, run, this.parts(run.network.sublayers.length));
   }
 }
 
@@ -46,12 +46,12 @@ function decideWithin(
   { partOf, error }: Parts,
 ): CacheDecision {
   requireErrors(errors, run);
-  const { config, steps } = run;
-  const sublayers = sublayerMacs(config, run.rank);
+  const { network, geometry, steps } = run;
+  const sublayers = sublayerMacs(network, geometry, run.rank);
   const calibrates = sublayers.some(({ calibrate }) => calibrate !== undefined);
   requireKind(errors, calibrates);
   const macs = addedUp(sublayers, partOf);
-  const fixed = steps * fixedMacs(config);
+  const fixed = steps * network.fixedMacs(geometry);
   const whole = fixed + steps * macs.reduce((sum, { compute }) => sum + compute, 0);
   const choices = mix({
     steps,
@@ -64,7 +64,8 @@ function decideWithin(
     error,
     refuse: (cheapest) => refuse(budget, (cheapest + fixed) / whole, errors.gaps),
   });
-  const layers = scheduleLayers(config.depth, 'sublayer');
+  const layers = scheduleLayers(network, 'sublayer');
+  const sublayerOf = new Map(network.layers.map(({ name, sublayer }) => [name, layers.indexOf(sublayer)]));
   const choiceOf = (sublayer: number, step: number) => choices[partOf[sublayer]!]![step]!;
   return {
     schedule: Schedule.fromRule(
@@ -72,7 +73,8 @@ function decideWithin(
       steps,
       (step, layer) => choiceOf(layers.indexOf(layer), step) === 'compute',
     ),
-    scatter: (layer, step) => (choiceOf(sublayerOf(layer), step) === 'calibrate' ? 'calibrate' : 'reuse'),
+    scatter: (layer, step) =>
+      choiceOf(sublayerOf.get(layer)!, step) === 'calibrate' ? 'calibrate' : 'reuse',
     // In the published form, which is what was measured.
     ...(errors.order > 0 && {
       combination: seriesOf(calibrates ? 'calibrate' : 'reuse', errors.order, 'taylor'),
@@ -82,10 +84,10 @@ function decideWithin(
 
 /** Errors of nothing: under a budget that cannot be met with them it cannot be met at all. */
 export function noErrors(
-  config: DiTConfig,
+  { sublayers }: Network,
   measured: Pick<MeasuredErrors, 'steps' | 'gaps' | 'order' | 'kinds'>,
 ): MeasuredErrors {
-  return { ...measured, sublayers: 2 * config.depth, stepError: () => 0, sublayerError: () => 0 };
+  return { ...measured, sublayers: sublayers.length, stepError: () => 0, sublayerError: () => 0 };
 }
 
 /** A part may be calibrated when one of its sublayers may; the others are reused then. */
@@ -108,10 +110,4 @@ function refuse(budget: number, least: number, gaps: number): never {
     budget,
     `at least ${rounded} of the MACs of a run without a cache, the cheapest possible with errors measured up to ${gaps} ${gaps === 1 ? 'step' : 'steps'} apart`,
   );
-}
-
-/** The place of a linear's sublayer among all. */
-function sublayerOf(layer: string): number {
-  const [, block, linear] = layer.split('.');
-  return 2 * Number(block) + (linear!.startsWith('fc') ? 1 : 0);
 }

@@ -2,9 +2,10 @@
  * What a cache policy is: parameters from which, before the first step, everything that is cached is decided. Those of
  * `GATED_POLICIES` decide while they run instead (gatedPolicy.ts).
  */
-import type { DiTConfig } from '../models/dit/config.js';
+import type { Actions } from '../models/layers/actions.js';
+import type { Geometry, Network } from '../models/network.js';
 import { type Combination, withCombinations } from './combination.js';
-import { type ScatterAction, type StepActions, stepActions } from './policy.js';
+import { type ScatterAction, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
 
 export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache'] as const;
@@ -77,7 +78,9 @@ export function policiesWith(parameter: CacheParameter): string {
 
 /** The run that is to be cached. */
 export interface CachedRun {
-  readonly config: DiTConfig;
+  readonly network: Network;
+  /** Size of the latents. */
+  readonly geometry: Geometry;
   readonly steps: number;
   /** Rank of a layer's increment; 0 where there is none. */
   readonly rank: (layer: string) => number;
@@ -98,11 +101,11 @@ export interface CachePolicy {
   decide(run: CachedRun): CacheDecision;
 }
 
-/** What every step does with every linear under a policy. */
-export function policyActions(policy: CachePolicy, run: CachedRun): StepActions[] {
-  const { schedule, scatter, combination } = policy.decide(run);
-  const actions = stepActions(schedule, run.config.depth, (layer, step) =>
-    run.rank(layer) > 0 ? scatter(layer, step) : 'reuse',
+/** What every step does with every layer under a policy. */
+export function policyActions(policy: CachePolicy, { network, rank, ...run }: CachedRun): Actions[] {
+  const { schedule, scatter, combination } = policy.decide({ network, rank, ...run });
+  const actions = stepActions(network, schedule, (layer, step) =>
+    rank(layer) > 0 ? scatter(layer, step) : 'reuse',
   );
-  return combination ? withCombinations(actions, combination) : actions;
+  return combination ? withCombinations(network, actions, combination) : actions;
 }

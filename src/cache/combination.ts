@@ -1,12 +1,7 @@
-/** From the last stored step to combinations of several: what is reused or calibrated against of each linear. */
-import {
-  BLOCK_LINEARS,
-  type BlockActions,
-  type BlockLinear,
-  type LinearAction,
-  layerName,
-} from '../models/layers/actions.js';
-import type { StepActions } from './policy.js';
+/** From the last stored step to combinations of several: what is reused or calibrated against of each layer. */
+import type { Actions, LayerAction } from '../models/layers/actions.js';
+import type { Layer, Network } from '../models/network.js';
+import { withChanged } from './policy.js';
 
 /**
  * How a cached step continues the computed ones. Every forecast of the field is such a combination: reuse, lines, TaylorSeer
@@ -21,47 +16,35 @@ export interface Combination {
    * For each computed step of `past` (the last one first, `terms` of them or as many as there are yet) the coefficient of what it
    * kept. Of calibration they sum to 1: a linear layer then maps T(x) to T(y).
    */
-  coefficients(step: number, past: readonly number[], layer: string): readonly number[];
+  coefficients(step: number, past: readonly number[], layer: Layer): readonly number[];
 }
-
-/** The last linears of sublayers: what is reused of a sublayer. */
-const ENDS: readonly BlockLinear[] = ['proj', 'fc2'];
 
 /**
- * `steps` with what they reuse or calibrate against continued from several computed steps. Stores are expected to serve
- * one of both alone, as with the policies that extrapolate.
+ * `steps` with what they reuse (of a sublayer what ends it) or calibrate against continued from several computed steps.
+ * Stores are expected to serve one of both alone, as with the policies that extrapolate.
  */
-export function withCombinations(steps: readonly StepActions[], combination: Combination): StepActions[] {
-  const changed = steps.map((blocks) =>
-    blocks.map((actions) => ({ ...actions }) as Record<keyof BlockActions, LinearAction>),
-  );
-  // One object for one action: linears that do the same are told by it.
-  const known = new Map<string, LinearAction>();
-  for (const block of changed[0]!.keys())
-    for (const linear of combination.of === 'reuse' ? ENDS : BLOCK_LINEARS) {
-      const own = changed.map((blocks) => blocks[block]![linear]);
-      for (const [step, action] of continued(own, layerName(block, linear), combination).entries()) {
-        const key = JSON.stringify(action);
-        if (!known.has(key)) known.set(key, action);
-        changed[step]![block]![linear] = known.get(key)!;
-      }
-    }
-  return changed;
+export function withCombinations(
+  { layers, sublayers }: Network,
+  steps: readonly Actions[],
+  combination: Combination,
+): Actions[] {
+  const continues = combination.of === 'reuse' ? sublayers.flatMap(({ ends }) => ends) : layers;
+  return withChanged(steps, continues, (actions, layer) => continued(actions, layer, combination));
 }
 
-/** The actions of one linear. Computed steps take the slots in turn. */
+/** The actions of one layer. Computed steps take the slots in turn. */
 function continued(
-  actions: readonly LinearAction[],
-  layer: string,
+  actions: readonly LayerAction[],
+  layer: Layer,
   { of, terms, coefficients }: Combination,
-): LinearAction[] {
+): LayerAction[] {
   const changed = [...actions];
   const increment = of === 'calibrate';
   /** The last one first. */
   const computed: { readonly step: number; readonly slot: number }[] = [];
   for (const [step, action] of actions.entries()) {
-    if (isComputed(action)) computed.unshift({ step, slot: computed.length % terms });
-    if (action !== of) continue;
+    if (action.compute) computed.unshift({ step, slot: computed.length % terms });
+    if (action.compute || action.increment !== increment) continue;
     const past = computed.slice(0, terms);
     const own = coefficients(
       step,
@@ -71,16 +54,10 @@ function continued(
     const used = past
       .map((earlier, i) => ({ ...earlier, coefficient: own[i]! }))
       .filter(({ coefficient }) => coefficient !== 0);
-    changed[step] = {
-      kind: 'combine',
-      terms: used.map(({ slot, coefficient }) => ({ slot, coefficient })),
-      increment,
-    };
-    for (const { step: earlier, slot } of used) changed[earlier] = { kind: 'keep', slot, input: increment };
+    const from = used.map(({ slot, coefficient }) => ({ slot, coefficient }));
+    changed[step] = { compute: false, from, increment };
+    for (const { step: earlier, slot } of used)
+      changed[earlier] = { compute: true, keep: { slot, input: increment } };
   }
   return changed;
-}
-
-function isComputed(action: LinearAction): boolean {
-  return action === 'compute' || action === 'storeOutput' || action === 'store';
 }

@@ -5,6 +5,7 @@
  */
 import { requireInteger } from '../errors.js';
 import { MOST_TERMS } from '../models/layers/actions.js';
+import type { Layer } from '../models/network.js';
 import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import type { Combination } from './combination.js';
 import type { StepGrams } from './data/stepGrams.js';
@@ -80,11 +81,11 @@ export function fittedOf(of: Combination['of'], terms: number, grams: StepGrams)
   };
 }
 
-/** q, k and v have one input. */
-export function inputOf(layer: string): string {
-  return `${layer.replace(/\.[qkv]$/, '.qkv')}.input`;
+/** The layers of a group have one input. */
+export function inputOf({ group }: Layer): string {
+  return `${group}.input`;
 }
 
-export function outputOf(layer: string): string {
-  return `${layer}.output`;
+export function outputOf({ name }: Layer): string {
+  return `${name}.output`;
 }

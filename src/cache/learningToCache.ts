@@ -23,8 +23,8 @@ export class LearningToCache implements CachePolicy {
     requireNumber('theta', theta, 0, 1);
   }
 
-  decide({ config, steps }: CachedRun): CacheDecision {
-    const layers = scheduleLayers(config.depth, 'sublayer');
+  decide({ network, steps }: CachedRun): CacheDecision {
+    const layers = scheduleLayers(network, 'sublayer');
     this.#requireFit(layers.length, steps);
     const schedule = Schedule.fromRule(layers, steps, (step, layer) => {
       // Rows are respaced timesteps, in which sampling descends; odd ones are computed in full.

@@ -1,7 +1,6 @@
 /** What the policies that choose by measurement ask of one; `incache measure` makes it. */
 import { ArgumentError } from '../errors.js';
 import type { CachedRun } from './cachePolicy.js';
-import { scheduleLayers } from './schedule.js';
 
 /** What is done with a store. */
 export type CacheKind = 'reuse' | 'calibrate';
@@ -11,7 +10,7 @@ export interface MeasuredErrors {
   readonly steps: number;
   /** Gaps from 1 to this one are measured. */
   readonly gaps: number;
-  /** Two a block: attention, MLP. */
+  /** Of all blocks, in order. */
   readonly sublayers: number;
   /**
    * Of the extrapolation from the computed steps: 0 returns what the last one stored, higher ones go by `order` more. Of
@@ -29,8 +28,8 @@ export interface MeasuredErrors {
 }
 
 /** Throws an `ArgumentError` unless the errors are those of such a run. */
-export function requireErrors(errors: MeasuredErrors, { config, steps }: CachedRun): void {
-  const sublayers = scheduleLayers(config.depth, 'sublayer').length;
+export function requireErrors(errors: MeasuredErrors, { network, steps }: CachedRun): void {
+  const sublayers = network.sublayers.length;
   if (errors.steps !== steps || errors.sublayers !== sublayers)
     throw new ArgumentError(
       'errors',

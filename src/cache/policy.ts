@@ -1,11 +1,16 @@
-/** From a schedule and what scattered layers do to what every step does with every linear. */
+/** From a schedule and what scattered layers do to what every step does with every layer. */
 import {
-  BLOCK_LINEARS,
-  type BlockActions,
-  type BlockLinear,
-  type LinearAction,
-  layerName,
+  type Actions,
+  actionKey,
+  CALIBRATE,
+  COMPUTE,
+  isStored,
+  type LayerAction,
+  REUSE,
+  STORE,
+  STORE_OUTPUT,
 } from '../models/layers/actions.js';
+import type { Layer, Network, Sublayer } from '../models/network.js';
 import type { Schedule } from './schedule.js';
 
 /**
@@ -14,87 +19,105 @@ import type { Schedule } from './schedule.js';
  */
 export type ScatterAction = (layer: string, step: number) => 'reuse' | 'calibrate';
 
-/** The actions of every step, each a list by block. */
-export type StepActions = readonly BlockActions[];
-
-/** The last linear of a sublayer: when it is reused, nothing else of the sublayer needs to run. */
-const SUBLAYER_END: Record<BlockLinear, BlockLinear> = {
-  q: 'proj',
-  k: 'proj',
-  v: 'proj',
-  proj: 'proj',
-  fc1: 'fc2',
-  fc2: 'fc2',
-};
-
-/** Turns G and S into the actions of each step for a model of `depth` blocks. */
-export function stepActions(schedule: Schedule, depth: number, scatter: ScatterAction): StepActions[] {
-  const steps: Record<BlockLinear, LinearAction>[][] = Array.from({ length: schedule.steps }, () =>
-    Array.from({ length: depth }, () => ({}) as Record<BlockLinear, LinearAction>),
+/** Turns G and S into the actions of each step. */
+export function stepActions(network: Network, schedule: Schedule, scatter: ScatterAction): Actions[] {
+  const columns = network.sublayers.flatMap((sublayer) =>
+    sublayer.groups.flatMap(({ layers }) =>
+      layers.map((layer) => [layer.name, layerActions(schedule, layer, sublayer, scatter)] as const),
+    ),
   );
-  for (let block = 0; block < depth; block++)
-    for (const linear of BLOCK_LINEARS)
-      for (const [step, action] of linearActions(schedule, block, linear, scatter).entries())
-        steps[step]![block]![linear] = action;
-  return steps;
+  return Array.from(
+    { length: schedule.steps },
+    (_, step) => new Map(columns.map(([name, actions]) => [name, actions[step]!])),
+  );
 }
 
 /** Walks from the last step to the first, so that a gathered step knows what will be read of its store. */
-function linearActions(
+function layerActions(
   schedule: Schedule,
-  block: number,
-  linear: BlockLinear,
+  layer: Layer,
+  { ends }: Sublayer,
   scatter: ScatterAction,
-): LinearAction[] {
-  const end = SUBLAYER_END[linear];
-  const [layer, endLayer] = [layerName(block, linear), layerName(block, end)];
+): LayerAction[] {
+  // When the ends are reused, nothing else of the sublayer needs to run.
   const bypassed = (step: number) =>
-    linear !== end && !schedule.gathers(step, block, end) && scatter(endLayer, step) === 'reuse';
-  const actions: LinearAction[] = [];
+    !ends.includes(layer) &&
+    ends.every((end) => !schedule.gathers(step, end) && scatter(end.name, step) === 'reuse');
+  const actions: LayerAction[] = [];
   // What the next gather met on the way back has to store.
-  let need: LinearAction = 'compute';
+  let need = COMPUTE;
   for (let step = schedule.steps - 1; step >= 0; step--) {
-    if (schedule.gathers(step, block, linear)) {
+    if (schedule.gathers(step, layer)) {
       actions.push(need);
-      need = 'compute';
+      need = COMPUTE;
     } else if (bypassed(step)) {
-      actions.push('reuse');
-    } else if (scatter(layer, step) === 'calibrate') {
-      actions.push('calibrate');
-      need = 'store';
+      actions.push(REUSE);
+    } else if (scatter(layer.name, step) === 'calibrate') {
+      actions.push(CALIBRATE);
+      need = STORE;
     } else {
-      actions.push('reuse');
-      if (need !== 'store') need = 'storeOutput';
+      actions.push(REUSE);
+      if (need !== STORE) need = STORE_OUTPUT;
     }
   }
   return actions.reverse();
 }
 
-/**
- * Blocks in which fc1 and fc2 are always calibrated together and against the same step, so that a calibrated MLP is
- * one operation and the input of fc2 needs no cache. At other steps they may differ: where the MLP is reused, fc1
- * has nothing to store. Of combinations, gelu(T(y1)) is not what T(y2) was made from.
- */
-export function fusedMlp(steps: readonly StepActions[], depth: number): boolean[] {
-  return Array.from({ length: depth }, (_, block) => {
-    const stored = { fc1: -1, fc2: -1 };
-    return steps.every((actions, step) => {
-      const { fc1, fc2 } = actions[block]!;
-      if (fc1 === 'store') stored.fc1 = step;
-      if (fc2 === 'store') stored.fc2 = step;
-      if (typeof fc1 === 'object' || typeof fc2 === 'object') return false;
-      if (fc1 !== 'calibrate' && fc2 !== 'calibrate') return true;
-      return fc1 === fc2 && stored.fc1 === stored.fc2;
-    });
-  });
+/** `steps` with the actions of some layers changed: `change` gets those of all steps, and returns as many. */
+export function withChanged(
+  steps: readonly Actions[],
+  layers: readonly Layer[],
+  change: (actions: readonly LayerAction[], layer: Layer) => readonly LayerAction[],
+): Actions[] {
+  const changed = steps.map((actions) => new Map(actions));
+  for (const layer of layers) {
+    const own = steps.map((actions) => actions.get(layer.name)!);
+    for (const [step, action] of change(own, layer).entries()) changed[step]!.set(layer.name, action);
+  }
+  return changed;
 }
 
-/** Blocks in which q, k and v do different things at some step, so that each needs a cache of its own. */
-export function splitQkv(steps: readonly StepActions[], depth: number): boolean[] {
-  return Array.from({ length: depth }, (_, block) =>
+/**
+ * Names of pairs whose layers are always calibrated together and against the same step, so that they are one operation and
+ * the input of the second needs no cache. At other steps they may differ: where the second is reused, the first has
+ * nothing to store.
+ */
+export function fusedPairs({ sublayers }: Network, steps: readonly Actions[]): Set<string> {
+  const pairs = sublayers.flatMap((sublayer) => sublayer.pairs);
+  const fused = pairs.filter(({ first, second }) => {
+    let [storedFirst, storedSecond] = [-1, -1];
+    return steps.every((actions, step) => {
+      const [one, two] = [actions.get(first.name)!, actions.get(second.name)!];
+      if (keepsInput(one)) storedFirst = step;
+      if (keepsInput(two)) storedSecond = step;
+      if (!isPlain(one) || !isPlain(two)) return false;
+      if (!isCalibrated(one) && !isCalibrated(two)) return true;
+      return actionKey(one) === actionKey(two) && storedFirst === storedSecond;
+    });
+  });
+  return new Set(fused.map(({ name }) => name));
+}
+
+function keepsInput(action: LayerAction): boolean {
+  return action.compute && action.keep?.input === true;
+}
+
+function isCalibrated(action: LayerAction): boolean {
+  return !action.compute && action.increment;
+}
+
+/** Against a combination of several steps gelu(T(y1)) is not what T(y2) was made from. */
+function isPlain(action: LayerAction): boolean {
+  return action.compute || !action.increment || isStored(action.from);
+}
+
+/** Names of groups whose layers do different things at some step, so that each needs a cache of its own. */
+export function splitGroups({ groups }: Network, steps: readonly Actions[]): Set<string> {
+  const split = groups.filter(({ layers }) =>
     steps.some((actions) => {
-      const { q, k, v } = actions[block]!;
-      return q !== k || k !== v;
+      const keys = layers.map(({ name }) => actionKey(actions.get(name)!));
+      return keys.some((key) => key !== keys[0]);
     }),
   );
+  return new Set(split.map(({ name }) => name));
 }

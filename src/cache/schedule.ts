@@ -3,25 +3,20 @@
  * matrices G and S of increment-calibrated caching (METHOD: Cache and schedule; paper, section 3.2).
  */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
-import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/layers/actions.js';
+import type { Layer, Network } from '../models/network.js';
 
-/** What one column of G and S stands for: one linear, a sublayer (attention or MLP), or a whole block. */
+/** What one column of G and S stands for: one linear layer, a sublayer (attention or MLP), or a whole block. */
 export const GRANULARITIES = ['linear', 'sublayer', 'block'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];
 
 /** A binary matrix, steps x layers. */
 export type BinaryMatrix = readonly (readonly number[])[];
 
-/** The columns of G and S for a model of `depth` blocks. */
-export function scheduleLayers(depth: number, granularity: Granularity): string[] {
-  requireInteger('depth', depth, 1);
+/** The columns of G and S for a network. */
+export function scheduleLayers(network: Network, granularity: Granularity): string[] {
   requireOneOf('granularity', granularity, GRANULARITIES);
-  return Array.from({ length: depth }, (_, block) => {
-    if (granularity === 'linear') return BLOCK_LINEARS.map((linear) => layerName(block, linear));
-    return granularity === 'sublayer'
-      ? [`blocks.${block}.attention`, `blocks.${block}.mlp`]
-      : [`blocks.${block}`];
-  }).flat();
+  const { layers, sublayers, blocks } = network;
+  return { linear: layers, sublayer: sublayers, block: blocks }[granularity].map(({ name }) => name);
 }
 
 export class Schedule {
@@ -83,14 +78,13 @@ export class Schedule {
     return this.gather.length;
   }
 
-  /** Whether a linear of a block gathers at a step, whichever the granularity of the columns. */
-  gathers(step: number, block: number, linear: BlockLinear): boolean {
-    const sublayer = linear === 'fc1' || linear === 'fc2' ? 'mlp' : 'attention';
-    for (const name of [layerName(block, linear), `blocks.${block}.${sublayer}`, `blocks.${block}`]) {
-      const column = this.#columns.get(name);
-      if (column !== undefined) return this.gather[step]![column] === 1;
+  /** Whether a layer gathers at a step, whichever the granularity of the columns. */
+  gathers(step: number, { name, sublayer, block }: Layer): boolean {
+    for (const column of [name, sublayer, block]) {
+      const place = this.#columns.get(column);
+      if (place !== undefined) return this.gather[step]![place] === 1;
     }
-    throw new ArgumentError('schedule', this.layers, `a column for ${layerName(block, linear)}`);
+    throw new ArgumentError('schedule', this.layers, `a column for ${name}`);
   }
 }
 

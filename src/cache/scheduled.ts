@@ -8,6 +8,7 @@
  */
 import { ArgumentError, requireInteger, requireOneOf } from '../errors.js';
 import { MOST_TERMS } from '../models/layers/actions.js';
+import type { Network } from '../models/network.js';
 import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS } from './cachePolicy.js';
 import type { Combination } from './combination.js';
 import type { StepGrams } from './data/stepGrams.js';
@@ -63,12 +64,12 @@ export class Scheduled implements CachePolicy {
     return order > 0 ? seriesOf('calibrate', order, 'newton') : undefined;
   }
 
-  #schedule({ config: { depth }, steps }: CachedRun): Schedule {
+  #schedule({ network, steps }: CachedRun): Schedule {
     const { period, gatherSteps, rule, granularity = 'linear', schedule } = this.parameters;
     requireOneOf('granularity', granularity, GRANULARITIES);
-    const layers = scheduleLayers(depth, granularity);
+    const layers = scheduleLayers(network, granularity);
     if (this.name === 'none') return Schedule.fromPeriod(layers, steps, 1);
-    if (schedule) return fitting(schedule, depth, steps);
+    if (schedule) return fitting(schedule, network, steps);
     if (gatherSteps) return Schedule.fromSteps(layers, steps, gatherSteps);
     if (rule !== undefined && typeof rule !== 'function')
       throw new ArgumentError('rule', rule, 'a function of step and layer');
@@ -77,8 +78,8 @@ export class Scheduled implements CachePolicy {
   }
 }
 
-function fitting(schedule: Schedule, depth: number, steps: number): Schedule {
-  requireLayers(schedule.layers, depth);
+function fitting(schedule: Schedule, network: Network, steps: number): Schedule {
+  requireLayers(schedule.layers, network);
   if (schedule.steps !== steps)
     throw new ArgumentError(
       'schedule',
@@ -89,10 +90,12 @@ function fitting(schedule: Schedule, depth: number, steps: number): Schedule {
 }
 
 /** A column of no layer would be ignored, and so would all but one of the same name. */
-function requireLayers(names: readonly string[], depth: number): void {
-  const known = new Set(GRANULARITIES.flatMap((granularity) => scheduleLayers(depth, granularity)));
+function requireLayers(names: readonly string[], network: Network): void {
+  const known = new Set(GRANULARITIES.flatMap((granularity) => scheduleLayers(network, granularity)));
   for (const [column, name] of names.entries()) {
-    const expected = known.has(name) ? 'no layer twice' : `a layer of this model of ${depth} blocks`;
+    const expected = known.has(name)
+      ? 'no layer twice'
+      : `a layer of this model of ${network.blocks.length} blocks`;
     if (!known.has(name) || names.indexOf(name) !== column)
       throw new ArgumentError(`schedule.layers[${column}]`, name, expected);
   }

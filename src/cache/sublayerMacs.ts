@@ -1,7 +1,5 @@
 /** Multiply-accumulates of a step's sublayers for one sequence, as `planCost` counts them in a plan. */
-
-import { type DiTConfig, outChannels, tokensOf } from '../models/dit/config.js';
-import { type BlockLinear, layerName, linearShape } from '../models/layers/actions.js';
+import type { Geometry, Network } from '../models/network.js';
 
 /** Of a sublayer, or of several as one part, at a step. Reuse takes none. */
 export interface PartMacs {
@@ -10,32 +8,19 @@ export interface PartMacs {
   readonly calibrate: number | undefined;
 }
 
-const LINEARS: readonly (readonly BlockLinear[])[] = [
-  ['q', 'k', 'v', 'proj'],
-  ['fc1', 'fc2'],
-];
-
-/** Attention and MLP of every block, in the order of the columns of a schedule. */
-export function sublayerMacs(config: DiTConfig, rank: (layer: string) => number): PartMacs[] {
-  const tokens = tokensOf(config);
-  const attention = 2 * tokens * tokens * config.hiddenSize;
-  return Array.from({ length: config.depth }, (_, block) =>
-    LINEARS.map((linears, sublayer) => {
-      const products = sublayer === 0 ? attention : 0;
-      let [compute, calibrate] = [products, products];
-      for (const linear of linears) {
-        const { inputs, outputs } = linearShape(linear, config);
-        compute += tokens * inputs * outputs;
-        calibrate += tokens * rank(layerName(block, linear)) * (inputs + outputs);
-      }
-      const last = layerName(block, linears.at(-1)!);
-      return { compute, calibrate: rank(last) > 0 ? calibrate : undefined };
-    }),
-  ).flat();
-}
-
-/** Of what runs at every step whatever is cached: patch embedding and final layer. */
-export function fixedMacs(config: DiTConfig): number {
-  const { patchSize, inChannels, hiddenSize } = config;
-  return tokensOf(config) * hiddenSize * patchSize ** 2 * (inChannels + outChannels(config));
+/** In the order of the columns of a schedule. */
+export function sublayerMacs(
+  { sublayers, streams }: Network,
+  geometry: Geometry,
+  rank: (layer: string) => number,
+): PartMacs[] {
+  const tokens = new Map(streams.map((stream) => [stream.name, stream.tokens(geometry)]));
+  return sublayers.map(({ groups, ends, products }) => {
+    let [compute, calibrate] = [products(geometry), products(geometry)];
+    for (const { name, stream, inputs, outputs } of groups.flatMap(({ layers }) => layers)) {
+      compute += tokens.get(stream)! * inputs * outputs;
+      calibrate += tokens.get(stream)! * rank(name) * (inputs + outputs);
+    }
+    return { compute, calibrate: ends.some(({ name }) => rank(name) > 0) ? calibrate : undefined };
+  });
 }

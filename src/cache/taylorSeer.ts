@@ -58,14 +58,14 @@ export class TaylorSeer implements CachePolicy {
 
 /** The steps at the start in full, and every `period`-th one behind them; or those that are given. */
 export function extrapolationSchedule(
-  { config, steps }: CachedRun,
+  { network, steps }: CachedRun,
   {
     period,
     warmup,
     gatherSteps,
   }: { period: number; warmup: number; gatherSteps?: readonly number[] | undefined },
 ): Schedule {
-  const layers = scheduleLayers(config.depth, 'sublayer');
+  const layers = scheduleLayers(network, 'sublayer');
   if (gatherSteps) return Schedule.fromSteps(layers, steps, gatherSteps);
   const last = warmup - 1;
   return Schedule.fromRule(layers, steps, (step) => step <= last || (step - last) % period === 0);

@@ -6,13 +6,7 @@ import { requireFinite } from '../backend/finite.js';
 import { FactorSet, type LayerFactors, truncatedLayer } from '../cache/data/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject, requireOneOf } from '../errors.js';
-import {
-  BLOCK_LINEARS,
-  type BlockLinear,
-  type DiTConfig,
-  layerName,
-  linearShape,
-} from '../models/dit/index.js';
+import type { Layer, Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { VERSION } from '../version.js';
 import {
@@ -66,16 +60,16 @@ const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
 const MOST_SPREAD = 4;
 
 /**
- * The factors of all linears of all blocks by METHOD: Factors (paper, equations 5 and 6).
+ * The factors of all layers by METHOD: Factors (paper, equations 5 and 6).
  * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
  */
 export async function calibrate(model: LoadedModel, options: CalibrateOptions): Promise<FactorSet> {
   requireObject('model', model?.checkpoint, 'a DiTPipeline');
   requireOptions('options', options, CALIBRATE_OPTION_NAMES);
-  const { config } = model.checkpoint;
+  const { network } = model.checkpoint;
   requireOneOf('method', options.method, FACTOR_METHODS);
   requireNumber('ridge', options.ridge ?? 0, 0);
-  const ranks = ranksOf(config, options.rank);
+  const ranks = ranksOf(network, options.rank);
   const statistics = options.method === 'svd' ? undefined : await statisticsOf(model, options);
   const factored = await factorLayers(model, options, ranks, statistics);
   const cut = typeof options.rank === 'object' ? spreadOver(factored, options.rank) : ranks;
@@ -99,14 +93,14 @@ export async function calibrate(model: LoadedModel, options: CalibrateOptions): 
 }
 
 /** Batches and layers that `calibrate` reports progress in. */
-export function calibrationWork(config: DiTConfig, source: CalibrationSource | undefined): number {
-  return (source?.batches ?? 0) + config.depth * BLOCK_LINEARS.length;
+export function calibrationWork(network: Network, source: CalibrationSource | undefined): number {
+  return (source?.batches ?? 0) + network.layers.length;
 }
 
 async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
   const { method, source, signal, onProgress, onEvaluation } = options;
   if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
-  const total = calibrationWork(model.checkpoint.config, source);
+  const total = calibrationWork(model.checkpoint.network, source);
   return measureStatistics(model, {
     source,
     increments: method !== 'ca',
@@ -123,21 +117,19 @@ async function factorLayers(
   ranks: ReadonlyMap<string, number>,
   statistics: Statistics | undefined,
 ): Promise<Map<string, FactoredLayer>> {
-  const { config } = checkpoint;
+  const { network } = checkpoint;
   const layers = new Map<string, FactoredLayer>();
-  const total = calibrationWork(config, options.source);
-  for (let block = 0; block < config.depth; block++)
-    for (const linear of BLOCK_LINEARS) {
-      await pause();
-      options.signal?.throwIfAborted();
-      const layer = layerName(block, linear);
-      const weight = readLinear(checkpoint, block, linear);
-      const rank = ranks.get(layer)!;
-      const { rows, columns } = weight;
-      const { up, down, singularValues } = factorLayer(weight, rank, options, statistics?.get(layer));
-      layers.set(layer, { layer: { rank, rows, columns, up, down }, singularValues });
-      options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
-    }
+  const total = calibrationWork(network, options.source);
+  for (const layer of network.layers) {
+    await pause();
+    options.signal?.throwIfAborted();
+    const weight = readWeight(checkpoint, layer);
+    const rank = ranks.get(layer.name)!;
+    const { rows, columns } = weight;
+    const { up, down, singularValues } = factorLayer(weight, rank, options, statistics?.get(layer.name));
+    layers.set(layer.name, { layer: { rank, rows, columns, up, down }, singularValues });
+    options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
+  }
   return layers;
 }
 
@@ -188,28 +180,20 @@ function scalesOf(method: Exclude<FactorMethod, 'whitened'>, statistics: LayerSt
   };
 }
 
-/** The weight of one linear, Co x Ci; q, k and v are the thirds of the fused tensor. */
-function readLinear(checkpoint: DiTCheckpoint, block: number, linear: BlockLinear): LinearWeight {
-  const { inputs: columns, outputs: rows } = linearShape(linear, checkpoint.config);
-  const third = ['q', 'k', 'v'].indexOf(linear);
-  const site = third >= 0 ? 'attn.qkv' : `${linear === 'proj' ? 'attn' : 'mlp'}.${linear}`;
-  const name = `blocks.${block}.${site}.weight`;
+/** The weight of a layer, Co x Ci. */
+function readWeight(checkpoint: DiTCheckpoint, { inputs, outputs, weight }: Layer): LinearWeight {
+  const name = `${weight.tensor}.weight`;
   const values = checkpoint.read(name);
   requireFinite(name, values);
-  const weight = third >= 0 ? values.subarray(third * rows * columns, (third + 1) * rows * columns) : values;
-  return { weight, rows, columns };
+  const first = weight.first * inputs;
+  return { weight: values.subarray(first, first + outputs * inputs), rows: outputs, columns: inputs };
 }
 
 /** The ranks that layers are factored with; those that are spread are cut from them. */
-function ranksOf(config: DiTConfig, choice: RankChoice): Map<string, number> {
-  const ranks = new Map<string, number>();
-  for (let block = 0; block < config.depth; block++)
-    for (const linear of BLOCK_LINEARS) {
-      const { inputs, outputs } = linearShape(linear, config);
-      const layer = layerName(block, linear);
-      ranks.set(layer, rankOf(choice, layer, Math.min(inputs, outputs)));
-    }
-  return ranks;
+function ranksOf({ layers }: Network, choice: RankChoice): Map<string, number> {
+  return new Map(
+    layers.map(({ name, inputs, outputs }) => [name, rankOf(choice, name, Math.min(inputs, outputs))]),
+  );
 }
 
 function rankOf(choice: RankChoice, layer: string, most: number): number {

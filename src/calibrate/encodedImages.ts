@@ -2,7 +2,7 @@
 import { normals } from '../diffusion/philox.js';
 import type { Autoencoder } from '../engine/autoencoder.js';
 import { FormatError, requireInteger } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import { classesOf, latentSize, type Network } from '../models/network.js';
 import { scaleOf } from '../models/vae/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { NpzFile } from '../weights/npz.js';
@@ -45,7 +45,7 @@ const ENCODING_STREAM = 2;
  */
 export async function encodeCalibrationImages(
   path: string,
-  config: DiTConfig,
+  network: Network,
   autoencoder: Autoencoder,
   options: EncodeImagesOptions = {},
 ): Promise<CalibrationImages> {
@@ -55,10 +55,10 @@ export async function encodeCalibrationImages(
   requireInteger('seed', seed, 0);
   using file = openPictures(path);
   const { pictures } = file;
-  requireSize(pictures, config, autoencoder);
-  const labels = labelsOf(file, config, onDoubt);
+  requireSize(pictures, network, autoencoder);
+  const labels = labelsOf(file, network, onDoubt);
   const count = Math.min(options.count ?? labels.length, labels.length);
-  const size = config.inChannels * config.inputSize ** 2;
+  const size = latentSize(network);
   const images = new Float32Array(count * size);
   const range = new PictureRange(pictures.name, !pictures.bytes);
   let image = 0;
@@ -104,30 +104,27 @@ function openPictures(path: string): PicturesFile {
   }
 }
 
-function requireSize(
-  { name, shape }: PictureSource,
-  { inChannels, inputSize }: DiTConfig,
-  { config }: Autoencoder,
-): void {
+function requireSize({ name, shape }: PictureSource, { latents }: Network, { config }: Autoencoder): void {
   const [, channels, height, width] = shape;
-  const side = inputSize * scaleOf(config);
-  if (channels === config.imageChannels && height === side && width === side) return;
+  const scale = scaleOf(config);
+  const size = [config.imageChannels, latents.height * scale, latents.width * scale];
+  if ([channels, height, width].join() === size.join()) return;
   throw new FormatError(
-    `${name} holds pictures of ${channels} x ${height} x ${width}; expected ${config.imageChannels} x ${side} x ${side}, ` +
-      `whose latents are the ${inChannels} x ${inputSize} x ${inputSize} of the model`,
+    `${name} holds pictures of ${channels} x ${height} x ${width}; expected ${size.join(' x ')}, ` +
+      `whose latents are the ${latents.channels} x ${latents.height} x ${latents.width} of the model`,
   );
 }
 
 function labelsOf(
   { path, pictures, labels }: PicturesFile,
-  { classes }: DiTConfig,
+  network: Network,
   onDoubt: EncodeImagesOptions['onDoubt'],
 ): number[] {
   const [images] = pictures.shape;
   const given = labels();
   if (given === undefined) {
     onDoubt?.(`${path} has no labels; its images are shown to the model as those of no class`);
-    return new Array<number>(images).fill(classes);
+    return new Array<number>(images).fill(classesOf(network));
   }
   if (given.length !== images)
     throw new FormatError(`${path} has ${images} pictures and ${given.length} labels; expected as many`);

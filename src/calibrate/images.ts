@@ -1,6 +1,6 @@
 /** Calibration images from a file. */
 import { ArgumentError, FormatError } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import type { Network } from '../models/network.js';
 import { type Dtype, widenToFloat32 } from '../weights/dtypes.js';
 import { NpzFile } from '../weights/npz.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
@@ -13,7 +13,7 @@ export interface CalibrationImages {
 }
 
 /** Whether the file has `images` of the size that the model takes, or none that could be pictures of another size. */
-export function holdsModelImages(path: string, { inChannels, inputSize }: DiTConfig): boolean {
+export function holdsModelImages(path: string, { latents }: Network): boolean {
   if (path.endsWith('.npz')) {
     using file = NpzFile.open(path);
     if (!file.has('images')) return !file.has('arr_0');
@@ -21,7 +21,7 @@ export function holdsModelImages(path: string, { inChannels, inputSize }: DiTCon
   using file = openImages(path);
   const [, channels, height, width] = file.shape;
   if (channels !== 1 && channels !== 3) return true;
-  return channels === inChannels && height === inputSize && width === inputSize;
+  return channels === latents.channels && height === latents.height && width === latents.width;
 }
 
 /** A file that is open, of which nothing but shapes has been read. */
@@ -39,13 +39,13 @@ interface ImagesFile extends Disposable {
  */
 export function loadCalibrationImages(
   path: string,
-  config: DiTConfig,
+  network: Network,
   onDoubt?: (sentence: string) => void,
 ): CalibrationImages {
   using file = openImages(path);
   const { shape, dtype } = file;
-  const { inChannels, inputSize } = config;
-  const size = [inChannels, inputSize, inputSize];
+  const { channels, height, width } = network.latents;
+  const size = [channels, height, width];
   const refused = (images: number) =>
     new FormatError(
       `${path}: 'images' has shape [${shape}]; expected [${[images, ...size]}], one for each label`,
@@ -59,7 +59,7 @@ export function loadCalibrationImages(
   const values = widenToFloat32(dtype, file.read());
   if (dtype === 'U8') return { images: values.map(fromByte), labels };
   // Latents have no range of their own.
-  const range = new PictureRange(name, inChannels === 1 || inChannels === 3);
+  const range = new PictureRange(name, channels === 1 || channels === 3);
   range.add(values);
   if (range.doubt !== undefined) onDoubt?.(range.doubt);
   return { images: values, labels };

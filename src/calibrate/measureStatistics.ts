@@ -32,7 +32,7 @@ export interface MeasureOptions {
 export async function measureStatistics(model: LoadedModel, options: MeasureOptions): Promise<Statistics> {
   const { source, increments, secondMoments = false, signal, onBatch, onEvaluation } = options;
   using probe = await Probe.create({
-    config: model.checkpoint.config,
+    network: model.checkpoint.network,
     device: model.device,
     weights: model.weights,
     sequences: source.sequences,

@@ -1,16 +1,11 @@
 /** Runs a model and takes, on the device, the sums that calibration needs of every linear's input and output. */
 import type { Device, DeviceWeights } from '../backend/backend.js';
-import type { StepActions } from '../cache/policy.js';
-import { type Condition, DenoisingSession } from '../engine/session.js';
+import { DenoisingSession, type TableRow } from '../engine/session.js';
 import { planSession } from '../engine/sessionPlan.js';
-import {
-  type BlockLinear,
-  computeAll,
-  type DiTConfig,
-  type LinearTap,
-  layerName,
-  linearShape,
-} from '../models/dit/index.js';
+import type { Actions } from '../models/layers/actions.js';
+import type { LayerTap } from '../models/layers/context.js';
+import type { Group, Layer, Network } from '../models/network.js';
+import { computeAll } from '../models/stepPlans.js';
 import { sliceColumns } from '../plan/builder.js';
 import { SensitivityAccumulator } from './sensitivity.js';
 
@@ -33,7 +28,7 @@ export interface LayerStatistics {
 }
 
 export interface ProbeOptions {
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly device: Device;
   readonly weights: DeviceWeights;
   /** Sequences a batch. */
@@ -42,17 +37,16 @@ export interface ProbeOptions {
   readonly increments: boolean;
   readonly secondMoments: boolean;
   /** Of increments: what is done at every place, see `CalibrationSource`. */
-  readonly places: readonly StepActions[];
+  readonly places: readonly Actions[];
 }
 
-/** A linear of the checkpoint: q, k and v are measured as the one that they are there. */
+/** A group, whose layers are measured together: they have one input. */
 interface Site {
-  readonly name: string;
-  readonly linears: readonly { readonly layer: string; readonly linear: BlockLinear }[];
+  readonly group: Group;
   readonly input: SensitivityAccumulator;
   readonly output: SensitivityAccumulator;
   /** By layer, when second moments are collected. */
-  readonly moments: ReadonlyMap<string, Float64Array>;
+  readonly moments: ReadonlyMap<Layer, Float64Array>;
 }
 
 export class Probe implements Disposable {
@@ -61,19 +55,17 @@ export class Probe implements Disposable {
   readonly #sites: readonly Site[];
 
   private constructor(options: ProbeOptions, session: DenoisingSession) {
-    const { config } = options;
     this.#options = options;
     this.#session = session;
-    this.#sites = Array.from({ length: config.depth }, (_, block) =>
-      SITES.map((linears) => siteOf(block, linears, options)),
-    ).flat();
+    this.#sites = options.network.groups.map((group) => siteOf(group, options.secondMoments));
   }
 
   /** Rejects with an `OutOfMemoryError` when the device cannot hold it, and then holds nothing. */
   static async create(options: ProbeOptions): Promise<Probe> {
-    const { config, device, weights, sequences, increments, places } = options;
-    const steps = increments ? places : [computeAll(config.depth)];
-    const plan = planSession(config, { sequences, labels: sequences, steps, tap: statisticsTap(options) });
+    const { network, device, weights, sequences, increments, places } = options;
+    const steps = increments ? places : [computeAll(network)];
+    const tap = statisticsTap(options);
+    const plan = planSession(network, { sequences, conditions: sequences, steps, tap });
     return new Probe(options, await DenoisingSession.create(device, weights, plan));
   }
 
@@ -81,16 +73,17 @@ export class Probe implements Disposable {
   async evaluate(
     place: number,
     latents: Float32Array,
-    conditions: readonly Condition[],
+    conditions: readonly TableRow[],
   ): Promise<Float32Array> {
     const { increments, places } = this.#options;
+    await this.#session.begin(conditions);
     await this.#session.condition(conditions);
     const rows = Int32Array.from(conditions.keys());
     const output = await this.#session.evaluate(increments ? place : 0, latents, rows);
     if (increments && !measures(places[place]!)) return output;
     for (const site of this.#sites) {
-      site.input.addBatch(await this.#session.read(inputName(site.name)), this.#options.sequences);
-      site.output.addBatch(await this.#session.read(outputName(site.name)), this.#options.sequences);
+      site.input.addBatch(await this.#session.read(inputName(site.group)), this.#options.sequences);
+      site.output.addBatch(await this.#session.read(outputName(site.group)), this.#options.sequences);
       for (const [layer, sum] of site.moments) addMoment(sum, await this.#session.read(momentName(layer)));
     }
     return output;
@@ -99,19 +92,20 @@ export class Probe implements Disposable {
   /** The statistics of all batches so far, by layer. */
   finish(): Map<string, LayerStatistics> {
     const statistics = new Map<string, LayerStatistics>();
-    for (const { linears, input, output, moments } of this.#sites) {
+    for (const { group, input, output, moments } of this.#sites) {
+      const { layers } = group;
       const [inputs] = input.finish() as [Float64Array];
-      const outputs = output.finish(linears.length);
+      const outputs = output.finish(layers.length);
       const [inputMagnitudes] = input.magnitudes() as [Float64Array];
-      const outputMagnitudes = output.magnitudes(linears.length);
-      for (const [part, { layer, linear }] of linears.entries()) {
+      const outputMagnitudes = output.magnitudes(layers.length);
+      for (const [part, layer] of layers.entries()) {
         const sum = moments.get(layer);
-        statistics.set(layer, {
+        statistics.set(layer.name, {
           input: inputs,
           output: outputs[part]!,
           inputMagnitudes,
           outputMagnitudes: outputMagnitudes[part]!,
-          ...(sum && { moment: { side: momentSide(linear, this.#options.config), sum } }),
+          ...(sum && { moment: { side: momentSide(layer), sum } }),
         });
       }
     }
@@ -127,72 +121,48 @@ export class Probe implements Disposable {
   }
 }
 
-/** Whether increments are taken at a place: of all linears, or of none. */
-function measures([block]: StepActions): boolean {
-  const { q } = block!;
-  return q === 'calibrate' || (typeof q === 'object' && q.kind === 'combine');
+/** Whether increments are taken at a place: of all layers, or of none. */
+function measures(actions: Actions): boolean {
+  const [first] = actions.values();
+  return !first!.compute && first!.increment;
 }
 
-/** Appends the sums of one linear to the plan, as outputs. */
-function statisticsTap({ config, sequences, increments, secondMoments }: ProbeOptions): LinearTap {
-  return (builder, { layer, calibrated, x, y, cachedInput, cachedOutput }) => {
+/** Appends the sums of one layer to the plan, as outputs. */
+function statisticsTap({ sequences, increments, secondMoments }: ProbeOptions): LayerTap {
+  return (builder, { layer, group, place, calibrated, x, y, cachedInput, cachedOutput }) => {
     if (increments && !calibrated) return;
-    const [site, place] = siteOfLayer(layer);
     const previousInput = increments && { previous: cachedInput() };
     const previousOutput = increments && { previous: cachedOutput() };
-    // q, k and v have the same input: it is measured once.
+    // The input of the whole group is measured once.
     if (place === 0) {
-      const out = builder.output(inputName(site), sequences, x.columns);
+      const out = builder.output(inputName(group), sequences, x.columns);
       builder.append({ op: 'channelStatistics', x, ...previousInput, out });
     }
-    const parts = site.endsWith('qkv') ? 3 : 1;
-    const outputs = builder.output(outputName(site), sequences, parts * y.columns);
+    const outputs = builder.output(outputName(group), sequences, group.layers.length * y.columns);
     const out = sliceColumns(outputs, place * y.columns, y.columns);
     builder.append({ op: 'channelStatistics', x: y, ...previousOutput, out });
     if (!secondMoments) return;
-    const side = momentSide(layer.split('.').at(-1) as BlockLinear, config);
-    const of = side === 'input' ? { x, ...previousInput } : { x: y, ...previousOutput };
+    const of = momentSide(layer) === 'input' ? { x, ...previousInput } : { x: y, ...previousOutput };
     const moment = builder.output(momentName(layer), of.x.columns, of.x.columns);
     builder.append({ op: 'secondMoment', ...of, out: moment });
   };
 }
 
-const SITES = [
-  ['q', 'k', 'v'],
-  ['proj'],
-  ['fc1'],
-  ['fc2'],
-] as const satisfies readonly (readonly BlockLinear[])[];
-
-function siteOf(
-  block: number,
-  linears: readonly BlockLinear[],
-  { config, secondMoments }: ProbeOptions,
-): Site {
-  const layers = linears.map((linear) => ({ layer: layerName(block, linear), linear }));
-  const { inputs, outputs } = linearShape(linears[0]!, config);
+function siteOf(group: Group, secondMoments: boolean): Site {
+  const { layers } = group;
+  const { inputs, outputs } = layers[0]!;
   const side = Math.min(inputs, outputs);
-  const moments = secondMoments
-    ? layers.map(({ layer }) => [layer, new Float64Array(side * side)] as const)
-    : [];
+  const moments = secondMoments ? layers.map((layer) => [layer, new Float64Array(side * side)] as const) : [];
   return {
-    name: siteOfLayer(layers[0]!.layer)[0],
-    linears: layers,
+    group,
     input: new SensitivityAccumulator(inputs),
-    output: new SensitivityAccumulator(linears.length * outputs),
+    output: new SensitivityAccumulator(layers.length * outputs),
     moments: new Map(moments),
   };
 }
 
-/** The site of a layer and the layer's place in it: `blocks.0.k` is the second of `blocks.0.qkv`. */
-function siteOfLayer(layer: string): [string, number] {
-  const place = ['q', 'k', 'v'].indexOf(layer.split('.').at(-1)!);
-  return place < 0 ? [layer, 0] : [`${layer.slice(0, -1)}qkv`, place];
-}
-
 /** The outputs' moment costs no inverse (`whitenedFactors`), so it is taken unless they are the wider side. */
-function momentSide(linear: BlockLinear, config: DiTConfig): MomentSide {
-  const { inputs, outputs } = linearShape(linear, config);
+function momentSide({ inputs, outputs }: Layer): MomentSide {
   return outputs <= inputs ? 'output' : 'input';
 }
 
@@ -206,6 +176,6 @@ function addMoment(sum: Float64Array, values: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i]! += weight * values[i]!;
 }
 
-const inputName = (site: string) => `statistics.${site}.input`;
-const outputName = (site: string) => `statistics.${site}.output`;
-const momentName = (layer: string) => `statistics.${layer}.moment`;
+const inputName = ({ name }: Group) => `statistics.${name}.input`;
+const outputName = ({ name }: Group) => `statistics.${name}.output`;
+const momentName = ({ name }: Layer) => `statistics.${name}.moment`;

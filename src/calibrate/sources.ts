@@ -2,7 +2,6 @@
 import { policyActions } from '../cache/cachePolicy.js';
 import type { StepGrams } from '../cache/data/stepGrams.js';
 import { DEFAULT_TERMS } from '../cache/fitted.js';
-import type { StepActions } from '../cache/policy.js';
 import { Scheduled } from '../cache/scheduled.js';
 import { requireFiniteLatents } from '../diffusion/finiteLatents.js';
 import { bothBranches, guide } from '../diffusion/guidance.js';
@@ -10,10 +9,10 @@ import { qSample, respace } from '../diffusion/noiseSchedule.js';
 import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
 import { createSampler, type SamplerName } from '../diffusion/sampler.js';
-import type { Condition } from '../engine/session.js';
+import type { TableRow } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
-import { type DiTConfig, labelsInTurn } from '../models/dit/config.js';
-import { uniformActions } from '../models/layers/actions.js';
+import { type Actions, CALIBRATE, STORE } from '../models/layers/actions.js';
+import { classesOf, labelsInTurn, latentSize, type Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 
 /** How a source shows its data to the model. */
@@ -22,7 +21,7 @@ export interface Evaluator {
    * Evaluates the network in full. Of increments, `place` is that in the source's `places`, and what would be calibrated there
    * is measured; else all is measured.
    */
-  evaluate(place: number, latents: Float32Array, conditions: readonly Condition[]): Promise<Float32Array>;
+  evaluate(place: number, latents: Float32Array, conditions: readonly TableRow[]): Promise<Float32Array>;
 }
 
 export interface CalibrationSource {
@@ -39,7 +38,7 @@ export interface CalibrationSource {
   /** Sequences that every evaluation has. */
   readonly sequences: number;
   /** Of increments: what is done at each of its places, from which those that calibrate take them. */
-  readonly places: readonly StepActions[];
+  readonly places: readonly Actions[];
   run(batch: number, evaluator: Evaluator, increments: boolean): Promise<void>;
 }
 
@@ -86,27 +85,27 @@ const DRAW_STREAM = 1;
  * one deterministic DDIM step of the model's, at t - 1, with t uniform over the steps that have a successor;
  * else x at any step.
  */
-export function imageSource(config: DiTConfig, options: ImageSourceOptions): CalibrationSource {
-  requireArguments(config, options, IMAGE_OPTION_NAMES);
+export function imageSource(network: Network, options: ImageSourceOptions): CalibrationSource {
+  requireArguments(network, options, IMAGE_OPTION_NAMES);
   if (!(options.images instanceof Float32Array))
     throw new ArgumentError('images', options.images, 'a Float32Array');
   if (!Array.isArray(options.labels)) throw new ArgumentError('labels', options.labels, 'a list of labels');
   const { count, batch, steps, seed } = resolve({ count: Math.min(256, options.labels.length), ...options });
-  const size = config.inChannels * config.inputSize ** 2;
+  const size = latentSize(network);
   if (options.images.length < count * size || options.labels.length < count)
     throw new ArgumentError(
       'images',
       `${Math.min(options.labels.length, Math.floor(options.images.length / size))} images of ${size} values`,
       `at least ${count}`,
     );
-  for (const label of options.labels) requireInteger('label', label, 0, config.classes);
+  for (const label of options.labels) requireInteger('label', label, 0, classesOf(network));
   const process = respace(steps);
-  const geometry = geometryOf(config, batch);
+  const geometry = geometryOf(network, batch);
 
   /** Place t of image i in the respaced process (ascending), at least `lowest`. */
   const draw = (image: number, lowest: number) => {
     const draws = uniforms(seed, DRAW_STREAM, image, 2);
-    const label = draws[1]! < LABEL_DROPOUT ? config.classes : options.labels[image]!;
+    const label = draws[1]! < LABEL_DROPOUT ? classesOf(network) : options.labels[image]!;
     return { place: lowest + Math.floor(draws[0]! * (steps - lowest)), label };
   };
 
@@ -118,9 +117,7 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
     batches: count / batch,
     evaluations: 2,
     sequences: batch,
-    places: (['store', 'calibrate'] as const).map((action) =>
-      Array.from({ length: config.depth }, () => uniformActions(action)),
-    ),
+    places: [STORE, CALIBRATE].map((action) => new Map(network.layers.map(({ name }) => [name, action]))),
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
       const images = Array.from({ length: batch }, (_, i) => index * batch + i);
@@ -132,7 +129,7 @@ export function imageSource(config: DiTConfig, options: ImageSourceOptions): Cal
         latents.set(qSample(x0, noise, process.alphasCumprod[draws[i]!.place]!), i * size);
       }
       const conditions = (earlier: number) =>
-        draws.map(({ place, label }) => ({ timestep: process.timesteps[place - earlier]!, label }));
+        draws.map(({ place, label }) => rowOf(process.timesteps[place - earlier]!, label));
       if (!increments) {
         await evaluator.evaluate(0, latents, conditions(0));
         return;
@@ -189,11 +186,8 @@ const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
  * DDIM trajectories that the model samples itself, labels in turn, no data set needed. Increments are those that policy
  * `calibrated` meets: every `period`-th step is stored and the others are measured.
  */
-export function trajectorySource(
-  config: DiTConfig,
-  options: TrajectorySourceOptions = {},
-): CalibrationSource {
-  requireArguments(config, options, TRAJECTORY_OPTION_NAMES);
+export function trajectorySource(network: Network, options: TrajectorySourceOptions = {}): CalibrationSource {
+  requireArguments(network, options, TRAJECTORY_OPTION_NAMES);
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
   const { period = 2, order = 0, fits, terms, gatherSteps, sampler: name = 'ddim' } = options;
@@ -204,8 +198,8 @@ export function trajectorySource(
   fits?.requireTimesteps(name, sampler.timesteps);
   const spacing = gatherSteps ? `${gatherSteps.length} computed steps` : `period ${period}`;
   const guided = scale !== 1;
-  const size = config.inChannels * config.inputSize ** 2;
-  const geometry = geometryOf(config, batch);
+  const size = latentSize(network);
+  const geometry = geometryOf(network, batch);
   return {
     description: `${count} own ${name} trajectories, ${steps} steps, guidance ${scale}, ${spacing}, ${fits ? `fitted terms ${terms ?? DEFAULT_TERMS}` : `order ${order}`}`,
     seed,
@@ -214,19 +208,19 @@ export function trajectorySource(
     batches: count / batch,
     evaluations: steps,
     sequences: guided ? 2 * batch : batch,
-    places: policyActions(policy, { config, steps, rank: () => 1 }),
+    places: policyActions(policy, { network, geometry: network.latents, steps, rank: () => 1 }),
     async run(index, evaluator, increments) {
       if (increments) requireInteger('steps', steps, 2);
       const run = sampler.start(noFreshNoise);
       const latents = batchNormals(seed, NOISE_STREAM, index * batch, batch, size);
-      const labels = labelsInTurn(config, batch, index * batch);
-      const all = guided ? [...labels, ...labels.map(() => config.classes)] : labels;
+      const labels = labelsInTurn(network, batch, index * batch);
+      const all = guided ? [...labels, ...labels.map(() => classesOf(network))] : labels;
       for (const [step, timestep] of sampler.timesteps.entries()) {
         const input = guided ? bothBranches(latents) : latents;
-        const conditions = all.map((label) => ({ timestep, label }));
+        const conditions = all.map((label) => rowOf(timestep, label));
         const output = await evaluator.evaluate(step, input, conditions);
         const prediction = guided
-          ? guide(output, { ...geometry, scale, guidanceChannels: config.inChannels })
+          ? guide(output, { ...geometry, scale, guidanceChannels: network.latents.channels })
           : splitPrediction(output, geometry);
         run.advance(step, latents, prediction);
         requireFiniteLatents(latents, { step, steps, images: batch, firstImage: index * batch });
@@ -241,11 +235,11 @@ function noFreshNoise(): Float32Array {
 }
 
 function requireArguments(
-  config: DiTConfig,
+  network: Network,
   options: SourceOptions,
   names: Readonly<Record<string, true>>,
 ): void {
-  requireObject('config', config, 'the config of a DiTPipeline');
+  requireObject('network', network?.latents, 'the network of a DiTPipeline');
   requireOptions('options', options, names);
 }
 
@@ -272,11 +266,15 @@ function largestBatch(count: number): number {
   return batch;
 }
 
-function geometryOf(config: DiTConfig, images: number): PredictionGeometry {
+function rowOf(timestep: number, label: number): TableRow {
+  return { timestep, conditions: { labels: [label] } };
+}
+
+function geometryOf({ latents, predicts }: Network, images: number): PredictionGeometry {
   return {
     images,
-    channels: config.inChannels,
-    pixels: config.inputSize ** 2,
-    learnSigma: config.learnSigma,
+    channels: latents.channels,
+    pixels: latents.height * latents.width,
+    learnSigma: predicts.variance,
   };
 }

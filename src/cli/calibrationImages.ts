@@ -16,15 +16,16 @@ export interface ImagesOptions {
 
 /** The autoencoder is on the device no longer than it is needed. */
 export async function calibrationImages(
-  { config, decoder, device }: DiTPipeline,
+  { network, decoder, device }: DiTPipeline,
   path: string,
   { quiet, ...options }: ImagesOptions,
 ): Promise<CalibrationImages> {
-  if (decoder.isIdentity || holdsModelImages(path, config)) return loadCalibrationImages(path, config, note);
+  if (decoder.isIdentity || holdsModelImages(path, network))
+    return loadCalibrationImages(path, network, note);
   using autoencoder = new Autoencoder(decoder.checkpoint(), device);
   let progress: Progress | undefined;
   try {
-    return await encodeCalibrationImages(path, config, autoencoder, {
+    return await encodeCalibrationImages(path, network, autoencoder, {
       ...options,
       onDoubt: note,
       onImage: (_, count) => {

@@ -2,7 +2,6 @@
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { IncacheError } from '../errors.js';
-import { tensorShapes } from '../models/dit/config.js';
 import { scaleOf } from '../models/vae/config.js';
 import { isPictureSpace } from '../pipeline/picture.js';
 import { typesText } from './typesText.js';
@@ -21,11 +20,11 @@ export interface CheckpointFacts {
 }
 
 export function checkpointFacts(checkpoint: DiTCheckpoint): CheckpointFacts {
-  const { family, layout, config } = checkpoint;
+  const { network, layout } = checkpoint;
   return {
-    family,
+    family: network.family,
     layout,
-    types: typesText([...tensorShapes(config).keys()].map((name) => checkpoint.entry(name).dtype)),
+    types: typesText([...network.tensors.keys()].map((name) => checkpoint.entry(name).dtype)),
     draws: drawnBy(checkpoint),
     found: partsFound(checkpoint),
     missing: partsMissing(checkpoint),
@@ -41,8 +40,8 @@ function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DiT
   ];
 }
 
-function partsMissing({ config, files, settings, labels }: DiTCheckpoint): string[] {
-  const isLatent = !isPictureSpace(config.inChannels);
+function partsMissing({ network, files, settings, labels }: DiTCheckpoint): string[] {
+  const isLatent = !isPictureSpace(network.latents.channels);
   return [
     ...(isLatent && !files.parts.vae ? ['vae (name one with --vae)'] : []),
     ...(settings.scheduler ? [] : ["scheduler (Meta's DDIM; else --sampler)"]),
@@ -50,18 +49,16 @@ function partsMissing({ config, files, settings, labels }: DiTCheckpoint): strin
   ];
 }
 
-function drawnBy({ config, files: { parts } }: DiTCheckpoint): string {
-  const { inChannels, inputSize } = config;
-  const square = (channels: number, side: number) => `${channels} x ${side} x ${side}`;
-  if (parts.vae === undefined && isPictureSpace(inChannels))
-    return `pictures, ${square(inChannels, inputSize)}`;
-  if (parts.vae === undefined) return `latents, ${square(inChannels, inputSize)}`;
+function drawnBy({ network, files: { parts } }: DiTCheckpoint): string {
+  const { channels, height, width } = network.latents;
+  const size = (ofPixel: number, scale = 1) => `${ofPixel} x ${height * scale} x ${width * scale}`;
+  if (parts.vae === undefined && isPictureSpace(channels)) return `pictures, ${size(channels)}`;
+  if (parts.vae === undefined) return `latents, ${size(channels)}`;
   try {
     using vae = new VaeCheckpoint(parts.vae);
     const { imageChannels, latentChannels } = vae.config;
-    if (latentChannels === inChannels)
-      return `pictures, ${square(imageChannels, inputSize * scaleOf(vae.config))}`;
-    return `latents: the vae has ${latentChannels} channels and not ${inChannels}`;
+    if (latentChannels === channels) return `pictures, ${size(imageChannels, scaleOf(vae.config))}`;
+    return `latents: the vae has ${latentChannels} channels and not ${channels}`;
   } catch (error) {
     if (error instanceof IncacheError) return `latents: ${error.message}`;
     throw error;

@@ -1,7 +1,7 @@
 /** What `incache info` says of a model: what it is, what a run takes, and what the cache leaves of that. */
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { formatBytes } from '../errors.js';
-import { type DiTConfig, tensorShapes } from '../models/dit/config.js';
+import type { Network } from '../models/network.js';
 import { costByLayer, costByOp, planCost } from '../plan/cost.js';
 import type { Plan } from '../plan/types.js';
 import { printable } from '../printable.js';
@@ -11,7 +11,7 @@ import { counted, gmac, table } from './table.js';
 export interface PlannedModel {
   /** Of a file or folder; undefined for a named size. */
   readonly checkpoint: CheckpointFacts | undefined;
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly session: SessionPlan;
   /** Of the same run without a cache. */
   readonly whole: SessionPlan;
@@ -20,11 +20,11 @@ export interface PlannedModel {
 }
 
 /** For programs. */
-export function describeModel({ checkpoint, config, session, whole }: PlannedModel) {
+export function describeModel({ checkpoint, network, session, whole }: PlannedModel) {
   return {
     ...checkpoint,
-    config,
-    weightBytes: weightBytes(config),
+    config: network.config,
+    weightBytes: weightBytes(network),
     memory: session.memory,
     macs: macsOf(session),
     macRatio: macsOf(session) / macsOf(whole),
@@ -61,17 +61,14 @@ function checkpointRows({ family, layout, types, draws, found, missing }: Checkp
   ];
 }
 
-function factsTable({ checkpoint, config, session, whole, policy }: PlannedModel): string {
-  const { depth, hiddenSize, heads, mlpSize, inputSize, patchSize, inChannels, classes, learnSigma } = config;
+function factsTable({ checkpoint, network, session, whole, policy }: PlannedModel): string {
   const { memory, sequences } = session;
   return table(
     ['model', ''],
     [
       ...(checkpoint ? checkpointRows(checkpoint) : []),
-      ['blocks', `${depth}, of width ${hiddenSize}, ${counted(heads, 'head')}, MLP of ${mlpSize}`],
-      ['images', `${inChannels} x ${inputSize} x ${inputSize}, in patches of ${patchSize}`],
-      ['classes', `${classes}${learnSigma ? '; it predicts the variance too' : ''}`],
-      ['weights, float32', formatBytes(weightBytes(config))],
+      ...network.facts.map(([name, text]) => [name, text]),
+      ['weights, float32', formatBytes(weightBytes(network))],
       ['run', `${counted(stepsOf(session), 'step')}, ${counted(sequences, 'sequence')}, ${policy}`],
       ['MACs of the run', `${gmac(macsOf(session))}, without a cache ${gmac(macsOf(whole))}`],
       ['MACs over uncached', (macsOf(session) / macsOf(whole)).toFixed(3)],
@@ -81,8 +78,8 @@ function factsTable({ checkpoint, config, session, whole, policy }: PlannedModel
   );
 }
 
-function stepsOf({ planOfStep }: SessionPlan): number {
-  return planOfStep.length;
+function stepsOf({ courses }: SessionPlan): number {
+  return courses.length;
 }
 
 function planTable(session: SessionPlan): string {
@@ -105,8 +102,8 @@ function macsOf({ stepMacs, conditioningMacs }: SessionPlan): number {
   return stepMacs + conditioningMacs;
 }
 
-function weightBytes(config: DiTConfig): number {
+function weightBytes({ tensors }: Network): number {
   let values = 0;
-  for (const shape of tensorShapes(config).values()) values += shape.reduce((a, b) => a * b, 1);
+  for (const shape of tensors.values()) values += shape.reduce((a, b) => a * b, 1);
   return 4 * values;
 }

@@ -49,7 +49,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
     signal,
     ...(flags.batch !== undefined && { batch: flags.batch }),
   };
-  const { device, decoder, config } = pipeline;
+  const { device, decoder, network } = pipeline;
   return {
     backend: device.backend,
     threads: device.threads,
@@ -61,7 +61,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
       if (!decoder.isPresent)
         throw noPictures(
           out,
-          `the model has ${config.inChannels} latent channels and no autoencoder in a folder 'vae' beside it; --vae names one that makes pictures`,
+          `the model has ${network.latents.channels} latent channels and no autoencoder in a folder 'vae' beside it; --vae names one that makes pictures`,
         );
       if (!decoder.isIdentity) decoder.checkpoint();
     },

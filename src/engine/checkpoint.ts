@@ -1,9 +1,9 @@
 /** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
-import type { ConfigHints, DiTConfig } from '../models/dit/index.js';
-import { type DitLayout, openDit } from '../models/dit/layout.js';
+import { type NetworkHints, openNetwork } from '../models/families.js';
 import { LabelTable } from '../models/labelTable.js';
+import { classesOf, type Network } from '../models/network.js';
 import type { CanonicalSource } from '../weights/canonicalSource.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
@@ -13,13 +13,12 @@ import { locateModel, type ModelFiles } from './modelFiles.js';
 import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
 import { requireCheckpoint } from './ownFiles.js';
 
-export interface OpenModelOptions extends ConfigHints, OpenOptions {}
+export interface OpenModelOptions extends NetworkHints, OpenOptions {}
 
 export class DiTCheckpoint implements WeightSource, Disposable {
-  readonly family = 'dit';
-  readonly config: DiTConfig;
+  readonly network: Network;
   /** The code whose names the files have. */
-  readonly layout: DitLayout;
+  readonly layout: string;
   /** Where the parts of the model lie. */
   readonly files: ModelFiles;
   /** What its classes are called. */
@@ -46,10 +45,10 @@ export class DiTCheckpoint implements WeightSource, Disposable {
     this.#source = openTensors(this.files.weights, options);
     try {
       requireCheckpoint(path, this.#source.metadata);
-      const { config, layout, tensors, notes } = openDit(this.#source, this.files, options);
-      [this.config, this.layout, this.#tensors, this.notes] = [config, layout, tensors, notes];
+      const { network, layout, tensors, notes } = openNetwork(this.#source, this.files, options);
+      [this.network, this.layout, this.#tensors, this.notes] = [network, layout, tensors, notes];
       this.settings = { ...settingsBeside(this.files), ...settingsWithin(this.#source.metadata) };
-      this.labels = LabelTable.of(config.classes, this.settings.id2label);
+      this.labels = LabelTable.of(classesOf(network), this.settings.id2label);
     } catch (error) {
       this.#source.close();
       if (!(error instanceof FormatError) || error.message.includes(path)) throw error;

@@ -1,15 +1,15 @@
 /** What a file or folder of weights is, before it is opened as that. */
 
-import { hasDit } from '../models/dit/layout.js';
+import { hasNetwork } from '../models/families.js';
 import { namesOf } from '../models/vae/names.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import { locateModel, vaeFolder } from './modelFiles.js';
 
-/** Whether the tensors at `path` are those of an autoencoder, and no DiT is among them. Reads headers. */
+/** Whether the tensors at `path` are those of an autoencoder, and no network's are among them. Reads headers. */
 export function isAutoencoder(path: string, options: OpenOptions = {}): boolean {
   if (locateModel(path).weights !== path) return false;
   using source = openTensors(path, options);
-  return !hasDit(source.names) && namesOf(source.names) !== undefined;
+  return !hasNetwork(source.names) && namesOf(source.names) !== undefined;
 }
 
 /** Where the autoencoder of a model lies: its folder `vae`, else `path` itself, which may hold one. */

@@ -5,16 +5,20 @@ import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
 import { takeMemory } from './memoryPressure.js';
 import { requireMemory } from './requireMemory.js';
-import type { GatedSteps, SessionPlan } from './sessionPlan.js';
+import type { SessionPlan } from './sessionPlan.js';
 
-/** A timestep (may be fractional) and a label, the null class included. */
-export interface Condition {
+/** A row of the table of conditioning: a timestep (may be fractional), and by name the network's conditions of scope `table`. */
+export interface TableRow extends ConditionValues {
   readonly timestep: number;
-  readonly label: number;
+}
+
+/** Of one sequence, by name. */
+export interface ConditionValues {
+  readonly conditions: Readonly<Record<string, ArrayLike<number>>>;
 }
 
 /** What was run of a step. */
-export interface StepCourse {
+export interface RunCourse {
   /** Places in `SessionPlan.plans`. */
   readonly plans: readonly number[];
   /** Blocks that a gate has left to the cache. */
@@ -24,11 +28,12 @@ export interface StepCourse {
 export class DenoisingSession implements Disposable {
   readonly plan: SessionPlan;
   readonly #tensors = new Map<string, DeviceTensor>();
+  #context: Executable | undefined;
   #conditioning: Executable | undefined;
   readonly #steps: Executable[] = [];
   #gate: Gate | undefined;
   #held: Disposable | undefined;
-  #course: StepCourse = { plans: [], cachedBlocks: 0 };
+  #course: RunCourse = { plans: [], cachedBlocks: 0 };
 
   private constructor(plan: SessionPlan) {
     this.plan = plan;
@@ -51,20 +56,28 @@ export class DenoisingSession implements Disposable {
     return session;
   }
 
+  /** Makes what depends on the sequences of a batch alone: one for each, with the conditions of scope `sequence`. */
+  async begin(sequences: readonly ConditionValues[], signal?: AbortSignal): Promise<void> {
+    if (!this.#context) return;
+    const values = conditionValues(this.plan.context!, sequences);
+    await Promise.all([...this.#write(values), this.#context.run(signal)]);
+  }
+
   /**
-   * Fills the modulation table: row i for `conditions[i]`, at most `chunkSteps * labels` of them.
+   * Fills the modulation table: row i for `rows[i]`, at most `chunkSteps * conditions` of them.
    * What the rows held before is lost.
    */
-  async condition(conditions: readonly Condition[], signal?: AbortSignal): Promise<void> {
-    const rows = this.#tensor('timesteps').rows;
-    if (conditions.length < 1 || conditions.length > rows)
-      throw new ArgumentError('conditions', `${conditions.length} of them`, `1 to ${rows}`);
-    const padded = Array.from({ length: rows }, (_, i) => conditions[Math.min(i, conditions.length - 1)]!);
-    await Promise.all([
-      this.#tensor('timesteps').write(Float32Array.from(padded, ({ timestep }) => timestep)),
-      this.#tensor('labels').write(Int32Array.from(padded, ({ label }) => label)),
-      this.#conditioning!.run(signal),
-    ]);
+  async condition(rows: readonly TableRow[], signal?: AbortSignal): Promise<void> {
+    const timesteps = this.#tensor('timesteps');
+    if (rows.length < 1 || rows.length > timesteps.rows)
+      throw new ArgumentError('conditions', `${rows.length} of them`, `1 to ${timesteps.rows}`);
+    const padded = Array.from({ length: timesteps.rows }, (_, i) => rows[Math.min(i, rows.length - 1)]!);
+    const values = conditionValues(this.plan.conditioning, padded);
+    values.set(
+      'timesteps',
+      Float32Array.from(padded, ({ timestep }) => timestep),
+    );
+    await Promise.all([...this.#write(values), this.#conditioning!.run(signal)]);
   }
 
   /**
@@ -85,7 +98,7 @@ export class DenoisingSession implements Disposable {
   }
 
   /** What the last step ran. */
-  get course(): StepCourse {
+  get course(): RunCourse {
     return this.#course;
   }
 
@@ -114,6 +127,7 @@ export class DenoisingSession implements Disposable {
   }
 
   dispose(): void {
+    this.#context?.dispose();
     this.#conditioning?.dispose();
     for (const step of this.#steps) step.dispose();
     for (const tensor of this.#tensors.values()) tensor.dispose();
@@ -126,30 +140,21 @@ export class DenoisingSession implements Disposable {
     this.dispose();
   }
 
-  /** Runs the plans of a step; returns what the last one predicts. */
+  /** Node by node, each as the gate before it decides by what the last plan measured; returns what the last one predicts. */
   async #follow(step: number, signal?: AbortSignal): Promise<Float32Array> {
-    const { gated, planOfStep } = this.plan;
-    if (gated) return this.#runGated(gated, step, signal);
-    const place = planOfStep[step]!;
-    const prediction = await this.#run(place, 'prediction', signal);
-    this.#course = { plans: [place], cachedBlocks: 0 };
-    return prediction;
-  }
-
-  /** Section by section, each as its gate decides by what was measured just before it. */
-  async #runGated(gated: GatedSteps, step: number, signal?: AbortSignal): Promise<Float32Array> {
-    const { policy, run, head, sections } = gated;
-    if (step === 0) this.#gate = policy.start(run);
-    const outputOf = (section: number) => (section < sections.length ? 'change' : 'prediction');
-    const plans = [head];
+    const { gate } = this.plan;
+    if (gate && step === 0) this.#gate = gate.policy.start(gate.run);
+    const course = this.plan.courses[step]!;
+    const plans: number[] = [];
     let cachedBlocks = 0;
-    let output = await this.#run(head, outputOf(0), signal);
-    for (const [place, { computed, cached, blocks }] of sections.entries()) {
-      const isCached = this.#gate!.caches(step, place, output[0]!);
-      const plan = isCached ? cached : computed;
-      plans.push(plan);
-      if (isCached) cachedBlocks += blocks;
-      output = await this.#run(plan, outputOf(place + 1), signal);
+    let output: Float32Array = new Float32Array(0);
+    for (const [place, { plan, cached }] of course.entries()) {
+      // The first node has no gate before it: sections are counted from the second.
+      const isCached = cached && this.#gate!.caches(step, place - 1, output[0]!);
+      plans.push(isCached ? cached.plan : plan);
+      if (isCached) cachedBlocks += cached.blocks;
+      const isLast = place === course.length - 1;
+      output = await this.#run(plans.at(-1)!, isLast ? 'prediction' : 'change', signal);
     }
     this.#course = { plans, cachedBlocks };
     return output;
@@ -161,12 +166,17 @@ export class DenoisingSession implements Disposable {
     return values;
   }
 
+  #write(values: ReadonlyMap<string, Float32Array | Int32Array>): Promise<void>[] {
+    return [...values].map(([name, own]) => this.#tensor(name).write(own));
+  }
+
   /** One plan after another: what one has packed, the next finds. */
   async #prepare(device: Device, weights: DeviceWeights): Promise<void> {
-    const { conditioning, plans } = this.plan;
+    const { context, conditioning, plans } = this.plan;
     const bindings: PlanBindings = { weights, tensors: this.#tensors };
     this.#held = this.plan.hold?.();
-    this.#allocate(device, [conditioning, ...plans]);
+    this.#allocate(device, [...(context ? [context] : []), conditioning, ...plans]);
+    if (context) this.#context = await device.compile(context, bindings);
     this.#conditioning = await device.compile(conditioning, bindings);
     for (const step of plans) this.#steps.push(await device.compile(step, bindings));
   }
@@ -183,4 +193,29 @@ export class DenoisingSession implements Disposable {
     if (!tensor) throw new IncacheError(`the session has no tensor '${name}', or has been disposed`);
     return tensor;
   }
+}
+
+/** For every input of a plan but `timesteps` its values of all rows, one after another. */
+function conditionValues(
+  { buffers }: Plan,
+  rows: readonly ConditionValues[],
+): Map<string, Float32Array | Int32Array> {
+  const inputs = buffers.filter(({ role, name }) => role === 'input' && name !== 'timesteps');
+  return new Map(
+    inputs.map(({ name, type, ...buffer }) => {
+      const size = buffer.rows * buffer.columns;
+      const values = type === 'i32' ? new Int32Array(size) : new Float32Array(size);
+      for (const [row, { conditions }] of rows.entries()) {
+        const own = conditions[name];
+        if (own?.length !== size / rows.length)
+          throw new ArgumentError(
+            name,
+            own && `${own.length} values`,
+            `${size / rows.length} for each sequence`,
+          );
+        values.set(own, (row * size) / rows.length);
+      }
+      return [name, values];
+    }),
+  );
 }

@@ -25,16 +25,21 @@ export function withinBudgets(
 
 function refusalOf(
   { cache = {}, errors: order, factors }: Configuration,
-  { pipeline: { config }, sampling }: ExperimentContext,
+  { pipeline: { network }, sampling }: ExperimentContext,
 ): ArgumentError | undefined {
   if (order === undefined) return undefined;
   const { steps } = sampling;
   const Policy = cache.policy === 'mixed' ? Mixed : Searched;
   const extrapolated = factors ? 'calibrate' : 'reuse';
   const kinds = order > 0 ? ([extrapolated] as const) : (['reuse', 'calibrate'] as const);
-  const errors = noErrors(config, { steps, gaps: gapsOf(sampling), order, kinds });
+  const errors = noErrors(network, { steps, gaps: gapsOf(sampling), order, kinds });
   try {
-    new Policy(errors, cache.budget!).decide({ config, steps, rank: () => factors?.rank ?? 0 });
+    new Policy(errors, cache.budget!).decide({
+      network,
+      geometry: network.latents,
+      steps,
+      rank: () => factors?.rank ?? 0,
+    });
     return undefined;
   } catch (error) {
     if (error instanceof ArgumentError) return error;

@@ -3,7 +3,7 @@ import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { ArgumentError } from '../errors.js';
-import { labelsInTurn } from '../models/dit/config.js';
+import { labelsInTurn, latentSize } from '../models/network.js';
 import type { ExperimentContext } from './experiment.js';
 
 /**
@@ -52,7 +52,7 @@ export function calibrationSource(
   const { pipeline, sampling } = context;
   const { steps, guidanceScale } = sampling;
   if (data === 'trajectories')
-    return trajectorySource(pipeline.config, {
+    return trajectorySource(pipeline.network, {
       count,
       steps,
       seed,
@@ -60,7 +60,7 @@ export function calibrationSource(
       ...(period !== undefined && { period }),
       ...(order !== undefined && { order }),
     });
-  return imageSource(pipeline.config, { ...imagesOf(context, { data, count }), count, steps, seed });
+  return imageSource(pipeline.network, { ...imagesOf(context, { data, count }), count, steps, seed });
 }
 
 /** Evaluations of the network for one image that a calibration takes. */
@@ -82,8 +82,7 @@ function imagesOf(context: ExperimentContext, { data, count }: CalibrationChoice
 }
 
 function noiseImages({ pipeline }: ExperimentContext, count: number): CalibrationImages {
-  const { inChannels, inputSize } = pipeline.config;
-  const size = inChannels * inputSize ** 2;
+  const size = latentSize(pipeline.network);
   const images = batchNormals(0, NOISE_IMAGE_STREAM, 0, count, size);
-  return { images, labels: labelsInTurn(pipeline.config, count) };
+  return { images, labels: labelsInTurn(pipeline.network, count) };
 }

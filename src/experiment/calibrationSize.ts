@@ -18,7 +18,7 @@ const COUNTS = [16, 32, 64, 128, 256, 512];
 const OTHER_COUNT = 256;
 
 function configurations(context: ExperimentContext): readonly Configuration[] {
-  const [rank] = ranksOf(context.pipeline.config, [SHARE_OF_WIDTH]) as [number];
+  const [rank] = ranksOf(context.pipeline.network, [SHARE_OF_WIDTH]) as [number];
   const all = [
     reuse(PERIOD),
     ...METHODS.flatMap((method) =>

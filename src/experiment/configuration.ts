@@ -2,7 +2,7 @@
 import type { SeriesBasis } from '../cache/series.js';
 import type { FactorMethod } from '../calibrate/factors.js';
 import { ArgumentError } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import type { Network } from '../models/network.js';
 import type { AnyCacheOptions } from '../pipeline/options.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';
@@ -133,8 +133,8 @@ export function gated(policy: 'teacache' | 'first-block' | 'fastcache', threshol
 }
 
 /** Ranks as shares of the hidden size, which mean the same for models of any width. */
-export function ranksOf({ hiddenSize }: DiTConfig, shares: readonly number[]): number[] {
-  return [...new Set(shares.map((share) => Math.max(1, Math.round(share * hiddenSize))))];
+export function ranksOf({ width }: Network, shares: readonly number[]): number[] {
+  return [...new Set(shares.map((share) => Math.max(1, Math.round(share * width))))];
 }
 
 /** `DDIM-50`, as the field writes it. */

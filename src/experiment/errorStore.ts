@@ -25,7 +25,7 @@ export class ErrorStore {
   work(order: number, choice: FactorChoice | undefined): number {
     // Of order 0 calibration is measured beside reuse.
     const kinds = choice && order === 0 ? 2 : 1;
-    return kinds * IMAGES * measuringWork(this.#context.pipeline.config, this.#options(order));
+    return kinds * IMAGES * measuringWork(this.#context.pipeline.network, this.#options(order));
   }
 
   /**

@@ -26,7 +26,7 @@ export class FactorStore {
   /** Evaluations of the network for one image that `use` takes at most. */
   work(choice: FactorChoice): number {
     const { pipeline, sampling } = this.#context;
-    const layers = choice.spread ? LAYER_IMAGES * sampling.steps * layersWork(pipeline.config) : 0;
+    const layers = choice.spread ? LAYER_IMAGES * sampling.steps * layersWork(pipeline.network) : 0;
     return layers + this.#calibrationWork(choice);
   }
 

@@ -2,7 +2,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
 import { ArgumentError } from '../errors.js';
-import { BLOCK_LINEARS, type BlockLinear, layerName } from '../models/layers/actions.js';
 import {
   calibrationSeed,
   calibrationSource,
@@ -62,27 +61,24 @@ function magnitudeMeasurement(
         onBatch: () => advance(work / source.batches),
       };
       const statistics = await measureStatistics(context.pipeline, options);
-      return Array.from({ length: context.pipeline.config.depth }, (_, block) =>
-        BLOCK_LINEARS.flatMap((linear): Row[] => {
-          const { inputMagnitudes, outputMagnitudes } = statistics.get(layerName(block, linear))!;
-          const row = (side: 'input' | 'output', magnitudes: Float64Array): Row => ({
+      const { groups, blocks } = context.pipeline.network;
+      return groups.flatMap((group) =>
+        group.layers.flatMap((layer, place): Row[] => {
+          const { inputMagnitudes, outputMagnitudes } = statistics.get(layer.name)!;
+          const row = (site: string, magnitudes: Float64Array): Row => ({
             kind,
-            block,
-            site: siteOf(linear, side),
+            block: blocks.findIndex(({ name }) => name === layer.block),
+            site,
             seed,
             ...quantilesOf(magnitudes),
           });
-          const output = row('output', outputMagnitudes);
-          // q, k and v have the same input.
-          return linear === 'k' || linear === 'v' ? [output] : [row('input', inputMagnitudes), output];
+          const output = row(`${layer.kind} output`, outputMagnitudes);
+          // The layers of a group have one input.
+          return place === 0 ? [row(`${group.kind} input`, inputMagnitudes), output] : [output];
         }),
-      ).flat();
+      );
     },
   };
-}
-
-function siteOf(linear: BlockLinear, side: 'input' | 'output'): string {
-  return `${linear === 'q' && side === 'input' ? 'qkv' : linear} ${side}`;
 }
 
 /** The median as it is, the others over it. */

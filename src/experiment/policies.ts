@@ -39,7 +39,7 @@ const THRESHOLDS = [0.02, 0.04, 0.08];
 /** A new policy is a line here. */
 function configurations(context: ExperimentContext): readonly Configuration[] {
   const { pipeline, sampling } = context;
-  const [high, low] = ranksOf(pipeline.config, [1 / 4, 1 / 8]) as [number, number];
+  const [high, low] = ranksOf(pipeline.network, [1 / 4, 1 / 8]) as [number, number];
   const all = [
     ...fewerSteps(sampling, SHARES_OF_STEPS),
     ...PERIODS.map((period) => reuse(period)),

@@ -17,7 +17,7 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
   const all = [
     { ...reuse(PERIOD), parameters: { method: 'reuse', rank: 0 } },
     ...FACTOR_METHODS.flatMap((method) =>
-      ranksOf(context.pipeline.config, SHARES_OF_WIDTH).map((rank) => ({
+      ranksOf(context.pipeline.network, SHARES_OF_WIDTH).map((rank) => ({
         ...calibrated(method, rank, PERIOD),
         parameters: { method, rank },
       })),

@@ -1,7 +1,7 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
-import { labelsInTurn } from '../models/dit/config.js';
+import { labelsInTurn } from '../models/network.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { ExperimentContext, Measurement, Row } from './experiment.js';
 import { Preparation } from './preparation.js';
@@ -63,7 +63,7 @@ async function timeOf(
       const { report } = await pipeline.generateLatents({
         ...sampling,
         ...(configuration.steps !== undefined && { steps: configuration.steps }),
-        labels: labelsInTurn(pipeline.config, images),
+        labels: labelsInTurn(pipeline.network, images),
         cache,
         ...(signal && { signal }),
       });

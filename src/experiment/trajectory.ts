@@ -1,9 +1,8 @@
 /** Where along the steps and the layers a cached run leaves the uncached one on the same noise. */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { sublayers } from '../evaluate/runs/exposeResidual.js';
 import { trajectoryError } from '../evaluate/runs/trajectory.js';
-import { labelsInTurn } from '../models/dit/config.js';
+import { labelsInTurn } from '../models/network.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
@@ -14,7 +13,7 @@ import { common, groupBy, spread, spreadOf, spreadText } from './summary.js';
 const ERRORS = 'errors';
 
 function configurations(context: ExperimentContext): readonly Configuration[] {
-  const [low, high] = ranksOf(context.pipeline.config, [1 / 8, 1 / 4]) as [number, number];
+  const [low, high] = ranksOf(context.pipeline.network, [1 / 8, 1 / 4]) as [number, number];
   const all = [
     reuse(2),
     reuse(3),
@@ -40,7 +39,7 @@ export const trajectory: Experiment = {
 
   report(tables, context) {
     const rows = tables.get(ERRORS)!;
-    const layers = sublayers(context.pipeline.config);
+    const layers = context.pipeline.network.sublayers.map(({ name }) => name);
     return {
       title: 'Error along the trajectory',
       introduction: `Relative L2 to the run without a cache, from the same noise: of the latents after every step, and of the residual stream behind every sublayer. ${context.images} images a seed,
@@ -80,7 +79,7 @@ async function measureErrors(
   const errors = await trajectoryError(pipeline, {
     ...sampling,
     ...cache,
-    labels: labelsInTurn(pipeline.config, images),
+    labels: labelsInTurn(pipeline.network, images),
     seed,
     batch: Math.min(batch, images),
     folder: join(folder, 'runs', fileName(`${name} seed ${seed}`)),

@@ -6,8 +6,6 @@ import { isAutoencoder, locateAutoencoder } from '../engine/modelKind.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
-import { tensorShapes } from '../models/dit/config.js';
-import { configMetadata } from '../models/dit/inferConfig.js';
 import { vaeConfigFields } from '../models/vae/config.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import type { LatentFactors } from '../pipeline/decoder.js';
@@ -46,7 +44,8 @@ const OPTION_NAMES: OptionNames<ConvertOptions> = {
 };
 
 export interface ConvertReport {
-  readonly family: 'dit' | 'autoencoder';
+  /** As in `dit`, or `autoencoder`. */
+  readonly family: string;
   /** Whose names the tensors had. */
   readonly layout: string;
   readonly tensors: number;
@@ -104,15 +103,15 @@ function openModel(model: string, options: ConvertOptions): Convertible {
 }
 
 function ofDit(checkpoint: DiTCheckpoint): Convertible {
-  const { path, family, config, layout, notes, settings, files, weightFiles } = checkpoint;
+  const { path, network, layout, notes, settings, files, weightFiles } = checkpoint;
   return {
-    family,
+    family: network.family,
     path,
     layout,
     notes,
     inputs: [...weightFiles, ...settingsFiles(files)],
-    metadata: { ...configMetadata(config), ...settingsMetadata(settings) },
-    tensors: [...tensorShapes(config).keys()].map((name) => checkpoint.stored(name)),
+    metadata: { ...network.metadata, ...settingsMetadata(settings) },
+    tensors: [...network.tensors.keys()].map((name) => checkpoint.stored(name)),
     read: (name) => checkpoint.read(name),
     [Symbol.dispose]: () => checkpoint.dispose(),
   };

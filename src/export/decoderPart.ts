@@ -1,7 +1,7 @@
 /** The decoder in a model file: its plan for one image, and its tensors under names of their own. */
 import type { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import type { Geometry } from '../models/network.js';
 import { scaleOf } from '../models/vae/config.js';
 import { decoderPlan } from '../models/vae/graph.js';
 import { isPictureSpace } from '../pipeline/picture.js';
@@ -36,17 +36,17 @@ export function autoencoderOf(
 
 export function decoderPart(
   { config }: VaeCheckpoint,
-  { inputSize }: DiTConfig,
+  { height, width }: Geometry,
   activations: FloatType,
 ): ModelDecoder {
-  const plan = decoderPlan(config, { height: inputSize, width: inputSize, activations });
-  const side = inputSize * scaleOf(config);
+  const plan = decoderPlan(config, { height, width, activations });
+  const scale = scaleOf(config);
   return {
     scalingFactor: config.scalingFactor,
     shiftFactor: config.shiftFactor,
     channels: config.imageChannels,
-    height: side,
-    width: side,
+    height: height * scale,
+    width: width * scale,
     plan: {
       ...plan,
       buffers: plan.buffers.map((buffer) =>

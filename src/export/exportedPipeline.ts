@@ -18,6 +18,7 @@ import { takeSteps, withPictures } from '../pipeline/generate.js';
 import { SAMPLE_OPTION_NAMES } from '../pipeline/options.js';
 import { isPictureSpace, type Picture, picturesOf } from '../pipeline/picture.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../pipeline/result.js';
+import { labelConditions } from '../pipeline/sequences.js';
 import { planCost } from '../plan/cost.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import type { ModelHeader } from './format.js';
@@ -57,14 +58,14 @@ export class ExportedPipeline implements AsyncDisposable {
   readonly #file: SafetensorsFile;
   readonly #weights: DeviceWeights;
   readonly #plan: SessionPlan;
-  readonly #classes: number;
+  readonly #network: ReturnType<typeof networkOf>;
   #disposed = false;
 
   private constructor(file: SafetensorsFile, header: ModelHeader, classes: number, device: Device) {
     this.#file = file;
     this.header = header;
     this.device = device;
-    this.#classes = classes;
+    this.#network = networkOf(header, classes);
     this.labels = LabelTable.of(classes, settingsWithin(file.metadata).id2label);
     this.#plan = sessionPlanOf(header);
     this.#weights = device.loadWeights(file);
@@ -124,16 +125,14 @@ export class ExportedPipeline implements AsyncDisposable {
       const part = latents.subarray(first * size, (first + images) * size);
       part.set(sampler.initialLatents(batchNormals(seed, 0, firstImage + first, images, size)));
       const denoised = denoiseBatch({
-        config: {
-          inChannels: channels,
-          inputSize: height,
-          classes: this.#classes,
-          learnSigma: header.learnSigma,
-        },
+        network: this.#network,
         session,
         sampler,
         // What fills up the last batch is left out of the result.
-        labels: Array.from({ length: images }, (_, i) => labels[Math.min(first + i, labels.length - 1)]!),
+        conditions: labelConditions(
+          this.#network,
+          Array.from({ length: images }, (_, i) => labels[Math.min(first + i, labels.length - 1)]!),
+        ),
         guidanceScale: header.guidanceScale,
         guidanceChannels: header.guidanceChannels,
         latents: part,
@@ -266,16 +265,26 @@ function samplerOf({ sampler, steps, initialScale = 1 }: ModelHeader): Sampler {
   });
 }
 
-function sessionPlanOf(header: ModelHeader): SessionPlan {
-  const { conditioning, plans, steps, chunkSteps, images, guided, labelRows } = header;
+/** As far as a model file tells. */
+function networkOf({ channels, height, width, learnSigma }: ModelHeader, classes: number) {
   return {
+    latents: { channels, height, width, multipleOf: 1 },
+    predicts: { kind: 'noise', variance: learnSigma },
+    conditions: [{ name: 'labels', scope: 'table', type: 'i32', rows: 1, columns: 1, classes }],
+  } as const;
+}
+
+function sessionPlanOf(header: ModelHeader): SessionPlan {
+  const { height, width, conditioning, plans, steps, chunkSteps, images, guided, labelRows } = header;
+  return {
+    geometry: { height, width },
     conditioning,
     plans,
-    planOfStep: steps.map(({ plan }) => plan),
+    courses: steps.map(({ plan }) => [{ plan }]),
     chunkSteps,
     sequences: guided ? 2 * images : images,
-    labels: labelRows,
-    memory: memoryOf(conditioning, plans),
+    conditions: labelRows,
+    memory: memoryOf([conditioning, ...plans]),
     stepMacs: steps.reduce((macs, { plan }) => macs + planCost(plans[plan]!).macs, 0),
     conditioningMacs: planCost(conditioning).macs * Math.ceil(steps.length / chunkSteps),
   };

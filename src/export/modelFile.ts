@@ -6,7 +6,7 @@ import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject, requireOneOf } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import { classesOf, type Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
@@ -78,25 +78,25 @@ const EXPORT_OPTION_NAMES: OptionNames<ExportOptions> = {
 export function exportModel(pipeline: DiTPipeline, path: string, options: ExportOptions): ModelHeader {
   requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
   requireOptions('options', options, EXPORT_OPTION_NAMES);
-  const { checkpoint, config } = pipeline;
+  const { checkpoint, network } = pipeline;
   const { activations = 'f32' } = options;
   requireOneOf('activations', activations, FLOAT_TYPES);
   const resolved = resolveOptions(options, checkpoint);
   requireUngated(resolved.cache, 'a model file');
-  const sampler = samplerOf(resolved, config);
+  const sampler = samplerOf(resolved, network);
   if (sampler.table.some(({ next }) => next.x0Earlier !== undefined))
     throw new ArgumentError('scheduler.solver_order', 3, '1 or 2 for a model file');
   const images = resolved.labels.length;
   requireInteger('images', images, 1, MOST_IMAGES);
   const session = planBatch(checkpoint, resolved, {
     images,
-    labels: isGuided(resolved.guidanceScale) ? images + 1 : images,
+    conditions: isGuided(resolved.guidanceScale) ? images + 1 : images,
     activations,
     factorPrefix: () => FACTOR_PREFIX,
   });
   const autoencoder = autoencoderOf(pipeline, options.decoder);
-  const decoder = autoencoder && decoderPart(autoencoder, config, activations);
-  const header = headerOf(config, resolved, sampler, session, decoder);
+  const decoder = autoencoder && decoderPart(autoencoder, network.latents, activations);
+  const header = headerOf(network, resolved, sampler, session, decoder);
   const tensors = weightNames(header).map((name) => {
     if (autoencoder && name.startsWith(DECODER_PREFIX)) return decoderTensor(name, autoencoder);
     return tensorOf(name, checkpoint, resolved.cache.factors);
@@ -108,7 +108,7 @@ export function exportModel(pipeline: DiTPipeline, path: string, options: Export
 }
 
 function headerOf(
-  config: DiTConfig,
+  network: Network,
   options: ResolvedOptions,
   sampler: Sampler,
   session: SessionPlan,
@@ -118,20 +118,19 @@ function headerOf(
     format: FORMAT,
     version: VERSION,
     name: nameOf(options),
-    channels: config.inChannels,
-    height: config.inputSize,
-    width: config.inputSize,
-    inputs: [labelsBelow(config.classes)],
-    learnSigma: config.learnSigma,
+    channels: network.latents.channels,
+    ...session.geometry,
+    inputs: [labelsBelow(classesOf(network))],
+    learnSigma: network.predicts.variance,
     images: options.labels.length,
     guidanceScale: options.guidanceScale,
     guided: isGuided(options.guidanceScale),
     guidanceChannels: options.guidanceChannels,
-    labelRows: session.labels,
+    labelRows: session.conditions,
     chunkSteps: session.chunkSteps,
     sampler: sampler.name,
     ...(sampler.initialScale !== 1 && { initialScale: sampler.initialScale }),
-    steps: sampler.table.map((step, i) => ({ plan: session.planOfStep[i]!, ...step })),
+    steps: sampler.table.map((step, i) => ({ plan: session.courses[i]![0]!.plan, ...step })),
     conditioning: session.conditioning,
     plans: session.plans,
     ...(decoder && { decoder }),

@@ -1,16 +1,13 @@
 /**
- * The graph of a step whose course is decided while it runs: one plan up to the first gate, and for every section of
- * blocks behind a gate two plans that go on to the next gate or to the end, one that computes the section and one that
- * takes it from the cache. A gate is one number, the output `change`; between plans the residual stream is a state.
+ * The plans of a step. One whose course is decided while it runs is cut at gates: one plan up to the first gate, and for every
+ * section of blocks behind a gate two plans that go on to the next gate or to the end, one that computes the section and
+ * one that takes it from the cache. A gate is one number, the output `change`; between plans the residual streams are
+ * states. A step without gates is the first plan alone.
  */
-import { copyOp, PlanBuilder, sliceColumns } from '../plan/builder.js';
-import type { FloatType, Plan, View } from '../plan/types.js';
-import { emitBlock, emitModulated, type Modulation, modulationsOf } from './dit/block.js';
-import { type DiTConfig, tokensOf } from './dit/config.js';
-import { emitFinalLayer, emitModulation, emitTokens } from './dit/graph.js';
-import type { BlockActions } from './layers/actions.js';
-import { computeAll } from './layers/actions.js';
-import type { CacheLayout } from './layers/linearContext.js';
+import { copyOp, PlanBuilder } from '../plan/builder.js';
+import type { Plan, View } from '../plan/types.js';
+import { type Actions, COMPUTE } from './layers/actions.js';
+import type { Network, NetworkStep, StepOptions } from './network.js';
 
 /**
  * What a gate tells the relative change of:
@@ -24,174 +21,149 @@ export type GateSignal = 'modulatedInput' | 'residual' | 'input';
 /** How a step is cut. Blocks before the first section and behind the last are always computed. */
 export interface StepCut {
   readonly signal: GateSignal;
-  /** Blocks [first, end) of each section, one section directly behind another. */
+  /** Blocks [first, end) of each section, one section directly behind another; at least one. */
   readonly sections: readonly { readonly first: number; readonly end: number }[];
 }
 
-export interface GatedStepOptions {
-  /** Sequences in the batch. */
-  readonly images: number;
-  /** Rows of the modulation table. */
-  readonly tableRows: number;
-  readonly cut: StepCut;
-  /** Without, what a section that is not computed has last added to the residual stream is added again. */
-  readonly actions?: SectionActions | undefined;
-  readonly cache: CacheLayout;
-  readonly activations?: FloatType | undefined;
-}
-
-/** What the linears of each block do where its section is computed and where it is not. */
+/** What the layers do where their section is computed and where it is not. */
 export interface SectionActions {
-  readonly computed: readonly BlockActions[];
-  readonly cached: readonly BlockActions[];
+  readonly computed: Actions;
+  readonly cached: Actions;
 }
 
-/** The plans of a section. */
-export interface SectionPlans {
-  readonly computed: Plan;
-  readonly cached: Plan;
+export interface StepPlansOptions
+  extends Omit<StepOptions, 'builder' | 'first' | 'last' | 'resumes'>,
+    Partial<StepCut> {
+  readonly name: string;
+  /** Of layers in no section. */
+  readonly actions: Actions;
+  /** Without, what a section that is not computed has last added to the residual streams is added again. */
+  readonly sectionActions?: SectionActions | undefined;
 }
 
-/** Inputs and the output `prediction` are those of `stepPlan`. */
-export interface GatedStepPlans {
+/** Inputs and the output `prediction` are those of `NetworkStep`. */
+export interface StepPlans {
   readonly head: Plan;
-  readonly sections: readonly SectionPlans[];
+  readonly sections: readonly { readonly computed: Plan; readonly cached: Plan }[];
 }
 
-export function gatedStepPlans(config: DiTConfig, options: GatedStepOptions): GatedStepPlans {
-  const plan = (name: string, emit: (emitter: GatedStepEmitter) => void) => {
-    const builder = new PlanBuilder(name);
-    emit(new GatedStepEmitter(builder, config, options));
+/** Every layer computed in full, nothing stored. */
+export function computeAll({ layers }: Pick<Network, 'layers'>): Actions {
+  return new Map(layers.map(({ name }) => [name, COMPUTE]));
+}
+
+export function stepPlans(network: Network, options: StepPlansOptions): StepPlans {
+  const { name, sections = [] } = options;
+  const depth = network.blocks.length;
+  const plan = (part: string, first: number, last: number, emit: (emitter: StepEmitter) => void) => {
+    const builder = new PlanBuilder(name + part);
+    const step = network.step({ ...options, builder, first, last, resumes: sections.length > 0 });
+    emit(new StepEmitter(builder, step, network, options));
     return builder.build();
   };
+  const lastOf = (section: number) => sections[section]?.first ?? depth;
   return {
-    head: plan('step.head', (emitter) => emitter.head()),
-    sections: options.cut.sections.map((_, section) => ({
-      computed: plan(`step.${section}.computed`, (emitter) => emitter.section(section, true)),
-      cached: plan(`step.${section}.cached`, (emitter) => emitter.section(section, false)),
+    head: plan(sections.length > 0 ? '.head' : '', 0, lastOf(0), (emitter) => emitter.head()),
+    sections: sections.map(({ first }, i) => ({
+      computed: plan(`.${i}.computed`, first, lastOf(i + 1), (emitter) => emitter.section(i, true)),
+      cached: plan(`.${i}.cached`, first, lastOf(i + 1), (emitter) => emitter.section(i, false)),
     })),
   };
 }
 
-class GatedStepEmitter {
-  readonly #stream: View;
+class StepEmitter {
+  readonly #sections: StepCut['sections'];
 
   constructor(
     readonly builder: PlanBuilder,
-    readonly config: DiTConfig,
-    readonly options: GatedStepOptions,
+    readonly step: NetworkStep,
+    readonly network: Network,
+    readonly options: StepPlansOptions,
   ) {
-    this.#stream = this.#state('stream');
+    this.#sections = options.sections ?? [];
   }
 
-  /** From the latents to the first gate. */
+  /** From the latents to the first gate or the end. */
   head(): void {
-    const { cut, images } = this.options;
-    const { first } = cut.sections[0]!;
-    const x = emitTokens(this.builder, this.config, images, this.#stream);
-    const tokens = cut.signal === 'residual' && this.#copy(x, this.#temporary());
-    const modulation = emitModulation(this.builder, this.config, this.options, 0, first);
-    this.#blocks(0, first, computeAll(this.config.depth), modulation, 0);
-    if (tokens) this.#combine(this.#state('gate.residual'), [x, 1], [tokens, -1]);
-    this.#gate(0, modulation, 0);
+    const [x] = this.step.streams;
+    this.step.begin();
+    const tokens = this.options.signal === 'residual' && this.#copy(x!, this.#temporary(x!));
+    this.#blocks(0, this.#lastOf(0), this.options.actions);
+    if (tokens) this.#combine(this.#state('gate.residual', x!), [x!, 1], [tokens, -1]);
+    this.#gateOrEnd(0);
   }
 
   /** A section and what lies between it and the next gate or the end. */
   section(section: number, computed: boolean): void {
-    const { sections } = this.options.cut;
-    const { first, end } = sections[section]!;
-    const last = sections[section + 1]?.first ?? this.config.depth;
-    const modulation = emitModulation(this.builder, this.config, this.options, first, last);
-    if (computed) this.#computed(section, modulation);
-    else this.#cached(section, modulation);
-    this.#blocks(end, last, computeAll(this.config.depth), modulation, first);
-    if (last < this.config.depth) return this.#gate(section + 1, modulation, first);
-    const width = 2 * this.config.hiddenSize;
-    const final = sliceColumns(modulation, modulation.columns - width, width);
-    emitFinalLayer(this.builder, this.config, this.#stream, final);
+    this.step.resume();
+    if (computed) this.#computed(section);
+    else this.#cached(section);
+    this.#blocks(this.#sections[section]!.end, this.#lastOf(section + 1), this.options.actions);
+    this.#gateOrEnd(section + 1);
   }
 
-  #computed(section: number, modulation: View): void {
-    const { cut, actions } = this.options;
-    const { first, end } = cut.sections[section]!;
+  #computed(section: number): void {
+    const { signal, actions, sectionActions } = this.options;
+    const { first, end } = this.#sections[section]!;
     this.builder.layer(`sections.${section}`);
-    if (cut.signal !== 'modulatedInput') this.#copy(this.#signal(), this.#reference(section));
-    if (actions) return this.#blocks(first, end, actions.computed, modulation, first);
-    const before = this.#copy(this.#stream, this.#temporary());
-    this.#blocks(first, end, computeAll(this.config.depth), modulation, first);
+    if (signal !== 'modulatedInput') this.#copy(this.#signal(), this.#reference(section));
+    if (sectionActions) return this.#blocks(first, end, sectionActions.computed);
+    const before = this.step.streams.map((stream) => this.#copy(stream, this.#temporary(stream)));
+    this.#blocks(first, end, actions);
     this.builder.layer(`sections.${section}`);
-    this.#combine(this.#added(section), [this.#stream, 1], [before, -1]);
+    for (const [i, stream] of this.step.streams.entries())
+      this.#combine(this.#added(section, i), [stream, 1], [before[i]!, -1]);
   }
 
-  #cached(section: number, modulation: View): void {
-    const { cut, actions } = this.options;
-    const { first, end } = cut.sections[section]!;
-    if (actions) return this.#blocks(first, end, actions.cached, modulation, first);
+  #cached(section: number): void {
+    const { sectionActions } = this.options;
+    const { first, end } = this.#sections[section]!;
+    if (sectionActions) return this.#blocks(first, end, sectionActions.cached);
     this.builder.layer(`sections.${section}`);
-    this.#combine(this.#stream, [this.#stream, 1], [this.#added(section), 1]);
+    for (const [i, stream] of this.step.streams.entries())
+      this.#combine(stream, [stream, 1], [this.#added(section, i), 1]);
   }
 
-  /** Blocks [first, end); the rows of `modulation` start with block `offset`. */
-  #blocks(
-    first: number,
-    end: number,
-    actions: readonly BlockActions[],
-    modulation: View,
-    offset: number,
-  ): void {
-    const { builder, config } = this;
-    const { cache, activations } = this.options;
-    for (let block = first; block < end; block++)
-      emitBlock(
-        { builder, config, cache, activations },
-        block,
-        actions[block]!,
-        this.#stream,
-        this.#modulationOf(block, modulation, offset),
-      );
+  #blocks(first: number, end: number, actions: Actions): void {
+    for (let block = first; block < end; block++) this.step.block(block, actions);
   }
 
-  /** The change before section `section`. What a step before it is compared with is renewed at every step. */
-  #gate(section: number, modulation: View, offset: number): void {
-    const { signal, sections } = this.options.cut;
+  #gateOrEnd(section: number): void {
+    if (this.#sections[section]) this.#gate(section);
+    else this.step.end();
+  }
+
+  /** The change before a section. What a step before it is compared with is renewed at every step. */
+  #gate(section: number): void {
+    const { signal } = this.options;
     this.builder.layer(`gates.${section}`);
-    const reference = this.#reference(section);
+    const previous = this.#reference(section);
     const out = this.builder.output('change', 1, 1);
-    if (signal !== 'modulatedInput') {
-      const norm = signal === 'residual' ? 1 : 2;
-      const x = this.#signal();
-      this.builder.append({ op: 'relativeDistance', x, previous: reference, norm, out });
-      return;
-    }
-    const [attention] = modulationsOf(this.#modulationOf(sections[section]!.first, modulation, offset));
-    const x = this.#modulated(attention);
-    this.builder.append({ op: 'relativeDistance', x, previous: reference, norm: 1, out });
-    this.#copy(x, reference);
+    const ofInput = signal === 'modulatedInput';
+    const x = ofInput ? this.step.blockInput(this.#sections[section]!.first) : this.#signal();
+    this.builder.append({ op: 'relativeDistance', x, previous, norm: signal === 'input' ? 2 : 1, out });
+    if (ofInput) this.#copy(x, previous);
   }
 
-  #modulated(modulation: Modulation): View {
-    const out = this.#temporary();
-    emitModulated(this.builder, this.#stream, modulation, out);
-    return out;
-  }
-
-  #modulationOf(block: number, modulation: View, offset: number): View {
-    const width = 6 * this.config.hiddenSize;
-    return sliceColumns(modulation, (block - offset) * width, width);
+  /** The block before which the plan of a section, or the head (0), hands over; as many as there are blocks for none. */
+  #lastOf(section: number): number {
+    return this.#sections[section]?.first ?? this.network.blocks.length;
   }
 
   /** What gates of `residual` and of `input` look at. */
   #signal(): View {
-    return this.options.cut.signal === 'residual' ? this.#state('gate.residual') : this.#stream;
+    const [x] = this.step.streams;
+    return this.options.signal === 'residual' ? this.#state('gate.residual', x!) : x!;
   }
 
   #reference(section: number): View {
-    return this.#state(`cache.sections.${section}.reference`);
+    return this.#state(`cache.sections.${section}.reference`, this.step.streams[0]!);
   }
 
-  /** What the blocks of a section have added to the residual stream. */
-  #added(section: number): View {
-    return this.#state(`cache.sections.${section}.added`);
+  /** What the blocks of a section have added to a residual stream. */
+  #added(section: number, stream: number): View {
+    const suffix = stream === 0 ? '' : `.${this.network.streams[stream]!.name}`;
+    return this.#state(`cache.sections.${section}.added${suffix}`, this.step.streams[stream]!);
   }
 
   #copy(x: View, out: View): View {
@@ -207,16 +179,12 @@ class GatedStepEmitter {
     });
   }
 
-  /** As float32, which the residual stream is kept in. */
-  #state(name: string): View {
-    return this.builder.state(name, this.#rows, this.config.hiddenSize);
+  /** As float32, which the residual streams are kept in. */
+  #state(name: string, { rows, columns }: View): View {
+    return this.builder.state(name, rows, columns);
   }
 
-  #temporary(): View {
-    return this.builder.temporary(this.#rows, this.config.hiddenSize);
-  }
-
-  get #rows(): number {
-    return this.options.images * tokensOf(this.config);
+  #temporary({ rows, columns }: View): View {
+    return this.builder.temporary(rows, columns);
   }
 }

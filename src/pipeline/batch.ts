@@ -24,13 +24,15 @@ export interface BatchOptions extends BatchNetworkOptions {
 export async function* denoiseBatch(
   options: BatchOptions,
 ): AsyncGenerator<Omit<SampleStep, 'batch' | 'batches'>> {
-  const { session, sampler, latents, labels, firstImage = 0 } = options;
+  const { session, sampler, latents, conditions, firstImage = 0 } = options;
   const { plan } = session;
   const network = new BatchNetwork(options);
   const run = sampler.start(options.noise);
   const macs = plan.plans.map((step) => planCost(step).macs);
-  const images = { steps: sampler.timesteps.length, images: labels.length, firstImage };
-  const { inChannels, inputSize } = options.config;
+  const count = conditions.conditional.length;
+  const images = { steps: sampler.timesteps.length, images: count, firstImage };
+  const { channels } = options.network.latents;
+  const { height, width } = plan.geometry;
   let latest = -1;
   for (const [index, timestep] of sampler.timesteps.entries()) {
     options.signal?.throwIfAborted();
@@ -54,7 +56,7 @@ export async function* denoiseBatch(
       },
       preview: () => {
         requireLatest(index, latest);
-        return previewOf(latents, [labels.length, inChannels, inputSize, inputSize]);
+        return previewOf(latents, [count, channels, height, width]);
       },
     };
     // The network runs on this thread too: let signals, timers and the caller's own work through.

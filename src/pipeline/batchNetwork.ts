@@ -1,15 +1,15 @@
-/** The network as a batch sees it: its labels, both branches of guidance and the modulation table taken care of. */
+/** The network as a batch sees it: its conditions, both branches of guidance and the modulation table taken care of. */
 import { bothBranches, guide } from '../diffusion/guidance.js';
 import { splitPrediction } from '../diffusion/prediction.js';
 import type { Prediction } from '../diffusion/sampler.js';
 import type { DenoisingSession } from '../engine/session.js';
-import type { DiTConfig } from '../models/dit/config.js';
-import { isGuided, type Sequences, sequencesOf } from './sequences.js';
+import type { Network } from '../models/network.js';
+import { type BatchConditions, isGuided, type Sequences, sequencesOf } from './sequences.js';
 
 export interface BatchNetworkOptions {
-  readonly config: Pick<DiTConfig, 'inChannels' | 'inputSize' | 'classes' | 'learnSigma'>;
+  readonly network: Pick<Network, 'latents' | 'predicts' | 'conditions'>;
   readonly session: DenoisingSession;
-  readonly labels: readonly number[];
+  readonly conditions: BatchConditions;
   readonly guidanceScale: number;
   readonly guidanceChannels: number;
   readonly signal?: AbortSignal | undefined;
@@ -18,22 +18,25 @@ export interface BatchNetworkOptions {
 export class BatchNetwork {
   readonly #options: BatchNetworkOptions;
   readonly #sequences: Sequences;
+  #begun = false;
 
   constructor(options: BatchNetworkOptions) {
-    const { labels, guidanceScale, config } = options;
+    const { network, conditions, guidanceScale } = options;
     this.#options = options;
-    this.#sequences = sequencesOf(labels, isGuided(guidanceScale), config.classes);
+    this.#sequences = sequencesOf(network, conditions, isGuided(guidanceScale));
   }
 
   /** Fills the modulation table for these timesteps, at most `chunkSteps` of the session's plan. */
   async condition(timesteps: readonly number[]): Promise<void> {
     const { session, signal } = this.#options;
-    const { distinct } = this.#sequences;
+    const { all, distinct } = this.#sequences;
+    if (!this.#begun) await session.begin(all, signal);
+    this.#begun = true;
     await session.condition(
       timesteps.flatMap((timestep) =>
-        Array.from({ length: session.plan.labels }, (_, i) => ({
+        Array.from({ length: session.plan.conditions }, (_, i) => ({
           timestep,
-          label: distinct[Math.min(i, distinct.length - 1)]!,
+          ...distinct[Math.min(i, distinct.length - 1)]!,
         })),
       ),
       signal,
@@ -46,19 +49,22 @@ export class BatchNetwork {
    */
   async predict(step: number, place: number, latents: Float32Array): Promise<Prediction> {
     const { session, guidanceScale, signal } = this.#options;
-    const { labels, distinct } = this.#sequences;
-    const rows = Int32Array.from(labels, (label) => place * session.plan.labels + distinct.indexOf(label));
+    const rows = Int32Array.from(
+      this.#sequences.places,
+      (distinct) => place * session.plan.conditions + distinct,
+    );
     const input = isGuided(guidanceScale) ? bothBranches(latents) : latents;
     return this.#predictionOf(await session.evaluate(step, input, rows, signal));
   }
 
   #predictionOf(output: Float32Array): Prediction {
-    const { config, labels, guidanceScale, guidanceChannels } = this.#options;
+    const { network, session, conditions, guidanceScale, guidanceChannels } = this.#options;
+    const { height, width } = session.plan.geometry;
     const geometry = {
-      images: labels.length,
-      channels: config.inChannels,
-      pixels: config.inputSize ** 2,
-      learnSigma: config.learnSigma,
+      images: conditions.conditional.length,
+      channels: network.latents.channels,
+      pixels: height * width,
+      learnSigma: network.predicts.variance,
     };
     if (isGuided(guidanceScale))
       return guide(output, { ...geometry, scale: guidanceScale, guidanceChannels });

@@ -1,4 +1,5 @@
 /** From the cache options of a run to its policy, and to what every step does with every linear. */
+import { type CachedSteps, cachedSteps } from '../cache/cachedSteps.js';
 import {
   CACHE_POLICIES,
   type CacheParameter,
@@ -7,7 +8,6 @@ import {
   GATED_POLICIES,
   parametersOf,
   policiesWith,
-  policyActions,
 } from '../cache/cachePolicy.js';
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
@@ -18,7 +18,6 @@ import { Fitted } from '../cache/fitted.js';
 import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
-import type { StepActions } from '../cache/policy.js';
 import { Schedule } from '../cache/schedule.js';
 import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
@@ -26,35 +25,31 @@ import { TaylorSeer } from '../cache/taylorSeer.js';
 import { TeaCache } from '../cache/teaCache.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
-import { BLOCK_LINEARS, layerName } from '../models/layers/actions.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { type AnyCacheOptions, CACHE_OPTION_NAMES, type ResolvedOptions } from './options.js';
 import { samplerOf } from './samplerOf.js';
 
-/** Either what every step does, or a policy that decides it while it runs. */
-export type CachedSteps = {
-  /** Undefined where nothing may be calibrated. */
+/** What the steps of a run do, with the factors that their layers are calibrated with, if any may be. */
+export interface PlannedSteps extends CachedSteps {
   readonly factors: FactorSet | undefined;
-} & (
-  | { readonly actions: readonly StepActions[]; readonly gated?: undefined }
-  | { readonly gated: GatedPolicy; readonly actions?: undefined }
-);
+}
 
 /**
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
  * an `IncacheError` for factors of another model, or errors of another model or other factors.
  */
-export function cachedSteps(checkpoint: DiTCheckpoint, options: ResolvedOptions): CachedSteps {
+export function plannedSteps(checkpoint: DiTCheckpoint, options: ResolvedOptions): PlannedSteps {
   const { cache, steps } = options;
+  const { network } = checkpoint;
   requireParameters(cache);
   const policy = policyOf(cache);
   const factors = factorsOf(checkpoint, cache);
   requireErrorsFit(checkpoint, cache, factors);
   requireFits(checkpoint, options);
-  if ('cut' in policy) return { gated: policy, factors };
   const rank = (layer: string) => factors?.rank(layer) ?? 0;
-  return { actions: policyActions(policy, { config: checkpoint.config, steps, rank }), factors };
+  const run = { network, geometry: network.latents, steps, rank };
+  return { ...cachedSteps(policy, run, factors ? 'outputs' : cache.keep), factors };
 }
 
 /** Parameters that are made by a function of ours. */
@@ -132,8 +127,7 @@ function factorsOf(checkpoint: DiTCheckpoint, cache: AnyCacheOptions): FactorSet
   const factors = cache.policy === 'calibrated' ? needed(cache, 'factors') : cache.factors;
   if (!factors) return undefined;
   factors.requireModel(checkpoint.hash, checkpoint.path);
-  for (let block = 0; block < checkpoint.config.depth; block++)
-    for (const linear of BLOCK_LINEARS) factors.requireLayer(layerName(block, linear));
+  for (const { name } of checkpoint.network.layers) factors.requireLayer(name);
   return factors;
 }
 
@@ -153,7 +147,7 @@ function requireFits(checkpoint: DiTCheckpoint, options: ResolvedOptions): void 
   const { fits } = options.cache;
   if (!fits) return;
   fits.requireModel(checkpoint.hash, checkpoint.path);
-  const { name, timesteps } = samplerOf(options, checkpoint.config);
+  const { name, timesteps } = samplerOf(options, checkpoint.network);
   fits.requireTimesteps(name, timesteps);
 }
 

@@ -20,9 +20,9 @@ export class PipelineDecoder implements Disposable {
   readonly #factors: LatentFactors;
 
   /** vae: a file, a folder or a pipeline's folder, opened at once; default: the folder `vae` of the model, opened when it is needed. */
-  constructor({ path, config, files }: DiTCheckpoint, vae?: string, factors: LatentFactors = {}) {
+  constructor({ path, network, files }: DiTCheckpoint, vae?: string, factors: LatentFactors = {}) {
     this.#model = path;
-    this.#channels = config.inChannels;
+    this.#channels = network.latents.channels;
     requireHints(factors);
     this.#factors = { scalingFactor: factors.scalingFactor, shiftFactor: factors.shiftFactor };
     this.#path = vae === undefined ? files.parts.vae : (vaeFolder(vae) ?? vae);

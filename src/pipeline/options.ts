@@ -12,9 +12,9 @@ import { RESPACINGS } from '../diffusion/noiseSchedule.js';
 import type { SamplerName, SamplerSettings } from '../diffusion/sampler.js';
 import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
 import type { CacheForm } from '../models/layers/actions.js';
+import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
 
@@ -190,7 +190,7 @@ const DEFAULT_BATCH = 16;
 
 /** What a model says about how it is sampled, as `DiTCheckpoint` does. */
 export interface SampledModel {
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly labels: LabelTable;
   readonly scheduler?: SchedulerConfig | undefined;
 }
@@ -206,7 +206,7 @@ function schedulerOf(options: AnySampleOptions, model: SampledModel): SchedulerC
  * left out: callers have options of their own.
  */
 export function resolveOptions(options: AnySampleOptions, model: SampledModel): ResolvedOptions {
-  const { config } = model;
+  const { network } = model;
   if (!Array.isArray(options.labels) || options.labels.length === 0)
     throw new ArgumentError('labels', options.labels, 'a list of at least one label');
   const labels = options.labels.map((label: Label) => model.labels.find(label));
@@ -218,7 +218,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     steps: options.steps ?? 50,
     sampler: options.sampler ?? (scheduler ? samplerOfScheduler(scheduler) : 'ddim'),
     guidanceScale: options.guidanceScale ?? 1.5,
-    guidanceChannels: options.guidanceChannels ?? config.guidanceChannels ?? config.inChannels,
+    guidanceChannels: options.guidanceChannels ?? network.guidanceChannels,
     seed: options.seed ?? 0,
     firstImage: options.firstImage ?? 0,
     batch: options.batch ?? Math.min(labels.length, DEFAULT_BATCH),
@@ -226,7 +226,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   };
   requireInteger('steps', resolved.steps, 1, 1000);
   requireNumber('guidanceScale', resolved.guidanceScale, 0);
-  requireInteger('guidanceChannels', resolved.guidanceChannels, 1, config.inChannels);
+  requireInteger('guidanceChannels', resolved.guidanceChannels, 1, network.latents.channels);
   requireInteger('seed', resolved.seed, 0);
   requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - labels.length);
   requireInteger('batch', resolved.batch, 1);
@@ -235,7 +235,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     throw new ArgumentError('signal', options.signal, 'an AbortSignal');
   if (options.noise !== undefined && !(options.noise instanceof Float32Array))
     throw new ArgumentError('noise', options.noise, 'a Float32Array');
-  const values = labels.length * config.inChannels * config.inputSize ** 2;
+  const values = labels.length * latentSize(network);
   if (options.noise && options.noise.length !== values)
     throw new ArgumentError(
       'noise',

@@ -7,9 +7,9 @@ import { batchNormals } from '../diffusion/philox.js';
 import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
-import type { SessionPlan } from '../engine/sessionPlan.js';
+import type { SessionOptions, SessionPlan } from '../engine/sessionPlan.js';
 import { IncacheError } from '../errors.js';
-import type { DiTConfig } from '../models/dit/config.js';
+import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
 import { type LatentFactors, PipelineDecoder } from './decoder.js';
@@ -20,7 +20,7 @@ import type { Picture } from './picture.js';
 import { planBatch } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { samplerOf } from './samplerOf.js';
-import { isGuided, sequencesOf } from './sequences.js';
+import { isGuided, labelConditions, sequencesOf } from './sequences.js';
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
 
@@ -47,7 +47,7 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
 const INITIAL_NOISE_STREAM = 0;
 
 export class DiTPipeline implements AsyncDisposable {
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly device: Device;
   readonly checkpoint: DiTCheckpoint;
   readonly weights: DeviceWeights;
@@ -62,7 +62,7 @@ export class DiTPipeline implements AsyncDisposable {
   private constructor(checkpoint: DiTCheckpoint, decoder: PipelineDecoder, device: Device) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
-    this.config = checkpoint.config;
+    this.network = checkpoint.network;
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
     this.#sessions = new SessionPool(device, () => this.weights);
@@ -88,15 +88,19 @@ export class DiTPipeline implements AsyncDisposable {
     }
   }
 
-  /** The plans, costs and memory of one batch of such a run, without taking any memory. */
-  plan(options: SampleOptions): SessionPlan {
+  /**
+   * The plans, costs and memory of one batch of such a run, without taking any memory. `onSublayer` may append operations
+   * behind every sublayer.
+   */
+  plan(options: SampleOptions, onSublayer?: SessionOptions['onSublayer']): SessionPlan {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
     const resolved = resolveOptions(options, this.checkpoint);
     return this.#planBatch(
       resolved,
       Math.min(resolved.batch, options.labels.length),
-      distinctLabels(resolved, this.config),
+      distinctConditions(resolved, this.network),
+      onSublayer,
     );
   }
 
@@ -111,13 +115,13 @@ export class DiTPipeline implements AsyncDisposable {
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
     const resolved = resolveOptions(options, this.checkpoint);
     resolved.signal?.throwIfAborted();
-    const sampler = samplerOf(resolved, this.config);
+    const sampler = samplerOf(resolved, this.network);
     // Whether they belong to this model is asked of its hash.
     if (resolved.cache.factors || resolved.cache.errors) await this.checkpoint.loadHash(resolved.signal);
-    const { inChannels, inputSize, classes } = this.config;
-    const size = inChannels * inputSize ** 2;
+    const { channels, height, width } = this.network.latents;
+    const size = latentSize(this.network);
     const count = resolved.labels.length;
-    const labels = distinctLabels(resolved, this.config);
+    const conditions = distinctConditions(resolved, this.network);
     const totals = {
       macs: 0,
       milliseconds: 0,
@@ -130,30 +134,30 @@ export class DiTPipeline implements AsyncDisposable {
     try {
       const begun = performance.now();
       // Before the noise is drawn: what cannot fit is refused here.
-      session = await this.#lend(resolved, Math.min(resolved.batch, count), labels);
+      session = await this.#lend(resolved, Math.min(resolved.batch, count), conditions);
       totals.setupMilliseconds += performance.now() - begun;
       const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
       const batches = Math.ceil(count / resolved.batch);
       for (let batch = 0; batch < batches; batch++) {
         const first = batch * resolved.batch;
         const batchLabels = resolved.labels.slice(first, first + resolved.batch);
-        const sequences = sequencesOf(batchLabels, isGuided(resolved.guidanceScale), classes).labels.length;
+        const sequences = batchLabels.length * (isGuided(resolved.guidanceScale) ? 2 : 1);
         const started = performance.now();
         if (session.plan.sequences !== sequences) {
           this.#sessions.giveBack(session);
           session = undefined;
-          session = await this.#lend(resolved, batchLabels.length, labels);
+          session = await this.#lend(resolved, batchLabels.length, conditions);
         }
         totals.memory ??= session.plan.memory;
         totals.setupMilliseconds += performance.now() - started;
-        gated ||= session.plan.gated !== undefined;
+        gated ||= session.plan.gate !== undefined;
         cachedBlocks.push([]);
         totals.macs += session.plan.conditioningMacs;
         const steps = denoiseBatch({
-          config: this.config,
+          network: this.network,
           session,
           sampler,
-          labels: batchLabels,
+          conditions: labelConditions(this.network, batchLabels),
           guidanceScale: resolved.guidanceScale,
           guidanceChannels: resolved.guidanceChannels,
           latents: latents.subarray(first * size, (first + batchLabels.length) * size),
@@ -171,7 +175,7 @@ export class DiTPipeline implements AsyncDisposable {
       const { memory, ...sums } = totals;
       return {
         latents,
-        shape: [count, inChannels, inputSize, inputSize],
+        shape: [count, channels, height, width],
         report: {
           images: count,
           batch: Math.min(resolved.batch, count),
@@ -260,9 +264,9 @@ export class DiTPipeline implements AsyncDisposable {
   /** One line for `console.log`. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const { backend, threads } = this.device;
-    const { hiddenSize, depth } = this.config;
+    const { width, blocks } = this.network;
     const state = this.#disposed ? 'disposed' : `${backend}, ${threads} threads`;
-    return `DiTPipeline { ${basename(this.checkpoint.path)}, ${depth} blocks of width ${hiddenSize}, ${state} }`;
+    return `DiTPipeline { ${basename(this.checkpoint.path)}, ${blocks.length} blocks of width ${width}, ${state} }`;
   }
 
   #requireOpen(): void {
@@ -270,16 +274,22 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   /** A session for a batch of `images`; see `SessionPool`. */
-  #lend(options: ResolvedOptions, images: number, labels: number): Promise<DenoisingSession> {
-    const key = sessionKey(options, images, labels, (factors) => this.#factors.prefixOf(factors));
-    return this.#sessions.lend(key, () => this.#planBatch(options, images, labels));
+  #lend(options: ResolvedOptions, images: number, conditions: number): Promise<DenoisingSession> {
+    const key = sessionKey(options, images, conditions, (factors) => this.#factors.prefixOf(factors));
+    return this.#sessions.lend(key, () => this.#planBatch(options, images, conditions));
   }
 
-  #planBatch(options: ResolvedOptions, images: number, labels: number): SessionPlan {
+  #planBatch(
+    options: ResolvedOptions,
+    images: number,
+    conditions: number,
+    onSublayer?: SessionOptions['onSublayer'],
+  ): SessionPlan {
     return planBatch(this.checkpoint, options, {
       images,
-      labels,
+      conditions,
       activations: this.device.activations,
+      onSublayer,
       factorPrefix: (factors) => this.#factors.prefixOf(factors),
       holdFactors: (factors) => this.#factors.hold(factors),
     });
@@ -295,12 +305,12 @@ export class DiTPipeline implements AsyncDisposable {
   }
 }
 
-/** The most distinct labels of any batch: rows that a step takes in the modulation table. */
-function distinctLabels({ labels, batch, guidanceScale }: ResolvedOptions, { classes }: DiTConfig): number {
+/** The most distinct conditions of any batch: rows that a step takes in the modulation table. */
+function distinctConditions({ labels, batch, guidanceScale }: ResolvedOptions, network: Network): number {
   let most = 0;
   for (let first = 0; first < labels.length; first += batch) {
-    const { distinct } = sequencesOf(labels.slice(first, first + batch), isGuided(guidanceScale), classes);
-    most = Math.max(most, distinct.length);
+    const conditions = labelConditions(network, labels.slice(first, first + batch));
+    most = Math.max(most, sequencesOf(network, conditions, isGuided(guidanceScale)).distinct.length);
   }
   return most;
 }

@@ -21,6 +21,8 @@ export class CanonicalSource {
     readonly source: TensorSource,
     readonly origins: ReadonlyMap<string, TensorOrigin>,
     readonly computed: ReadonlyMap<string, ComputedTensor> = new Map(),
+    /** Tensors that plans may name though they are none of the model's, as tables for a size. */
+    readonly constants: (name: string) => ComputedTensor | undefined = () => undefined,
   ) {}
 
   get names(): readonly string[] {
@@ -33,7 +35,7 @@ export class CanonicalSource {
 
   /** Of joined parts that differ in type, float32. Throws a `FormatError` when there is none of that name. */
   entry(name: string): TensorInfo {
-    const computed = this.computed.get(name);
+    const computed = this.#computed(name);
     if (computed) return infoOf('F32', computed.shape);
     const { parts, scales } = this.#origin(name);
     const infos = parts.map((part) => this.source.entry(part));
@@ -63,7 +65,7 @@ export class CanonicalSource {
 
   /** Widened to float32. */
   read(name: string): Float32Array {
-    const computed = this.computed.get(name);
+    const computed = this.#computed(name);
     if (computed) return computed.values();
     const { parts } = this.#origin(name);
     if (parts.length === 1) return this.#readPart(name, 0);
@@ -86,6 +88,10 @@ export class CanonicalSource {
     const [scale] = this.source.read(scaleName);
     for (let j = 0; j < values.length; j++) values[j]! *= scale!;
     return values;
+  }
+
+  #computed(name: string): ComputedTensor | undefined {
+    return this.computed.get(name) ?? this.constants(name);
   }
 
   #origin(name: string): TensorOrigin {

@@ -6,28 +6,32 @@ import type { MeasuredErrors } from '../../src/cache/measuredErrors.js';
 import { Mixed } from '../../src/cache/mixed.js';
 import { Scheduled } from '../../src/cache/scheduled.js';
 import { Searched } from '../../src/cache/searched.js';
-import { fixedMacs, sublayerMacs } from '../../src/cache/sublayerMacs.js';
+import { sublayerMacs } from '../../src/cache/sublayerMacs.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { uniformActions } from '../../src/models/layers/actions.js';
-import { TINY } from '../support/tinyModel.js';
+import { namesOf, sameNames } from '../support/actions.js';
+import { TINY_NETWORK } from '../support/tinyModel.js';
+
+const geometry = TINY_NETWORK.latents;
 
 describe('the MACs of sublayers', () => {
   const rank = (layer: string) => (layer.endsWith('q') ? 0 : layer.endsWith('fc2') ? 7 : 3);
-  const run = { config: TINY, steps: 2, rank };
+  const run = { network: TINY_NETWORK, geometry, steps: 2, rank };
   const stepMacs = (policy: Scheduled) =>
-    planSession(TINY, { sequences: 1, labels: 1, rank, steps: policyActions(policy, run) }).stepMacs;
-  const macs = sublayerMacs(TINY, rank);
+    planSession(TINY_NETWORK, { sequences: 1, conditions: 1, rank, steps: policyActions(policy, run) })
+      .stepMacs;
+  const macs = sublayerMacs(TINY_NETWORK, geometry, rank);
   const sum = (of: 'compute' | 'calibrate') => macs.reduce((all, each) => all + each[of]!, 0);
 
   test('are those of the plans', () => {
-    const full = fixedMacs(TINY) + sum('compute');
+    const fixed = TINY_NETWORK.fixedMacs(geometry);
+    const full = fixed + sum('compute');
     assert.equal(stepMacs(new Scheduled('none', {})), 2 * full);
-    assert.equal(stepMacs(new Scheduled('calibrated', {})), full + fixedMacs(TINY) + sum('calibrate'));
-    assert.equal(stepMacs(new Scheduled('reuse', {})), full + fixedMacs(TINY));
+    assert.equal(stepMacs(new Scheduled('calibrated', {})), full + fixed + sum('calibrate'));
+    assert.equal(stepMacs(new Scheduled('reuse', {})), full + fixed);
   });
 
   test('know no calibration where the last linear has no increment', () => {
-    const ends = sublayerMacs(TINY, (layer) => (layer.endsWith('proj') ? 0 : 4));
+    const ends = sublayerMacs(TINY_NETWORK, geometry, (layer) => (layer.endsWith('proj') ? 0 : 4));
     assert.deepEqual(
       ends.map(({ calibrate }) => calibrate !== undefined),
       [false, true, false, true],
@@ -40,7 +44,7 @@ describe('under a budget', () => {
   const errors: MeasuredErrors = {
     steps,
     gaps,
-    sublayers: 2 * TINY.depth,
+    sublayers: TINY_NETWORK.sublayers.length,
     order: 0,
     kinds: ['reuse', 'calibrate'],
     // Reuse is right at step 2, and calibration elsewhere; of the sublayers, in MLPs.
@@ -48,10 +52,11 @@ describe('under a budget', () => {
     sublayerError: (kind, step, gap, sublayer) =>
       ((kind === 'calibrate') === (sublayer % 2 === 1) ? 0.01 : 1) * gap + step / 1000,
   };
-  const run = { config: TINY, steps, rank: () => 2 };
+  const run = { network: TINY_NETWORK, geometry, steps, rank: () => 2 };
   const actionsOf = (policy: CachePolicy) => policyActions(policy, run);
   const macsOf = (policy: CachePolicy) =>
-    planSession(TINY, { sequences: 1, labels: 1, rank: run.rank, steps: actionsOf(policy) }).stepMacs;
+    planSession(TINY_NETWORK, { sequences: 1, conditions: 1, rank: run.rank, steps: actionsOf(policy) })
+      .stepMacs;
   const whole = macsOf(new Scheduled('none', {}));
 
   for (const Policy of [Searched, Mixed])
@@ -88,16 +93,16 @@ describe('under a budget', () => {
     });
 
   test('searched does the same everywhere, and at every step what is right there', () => {
-    const [first, second, third, fourth] = actionsOf(new Searched(errors, 0.6));
-    assert.deepEqual(first, [uniformActions('store'), uniformActions('store')]);
-    assert.deepEqual(second, [uniformActions('calibrate'), uniformActions('calibrate')]);
-    assert.deepEqual(third, [uniformActions('reuse'), uniformActions('reuse')]);
-    assert.deepEqual(fourth, [uniformActions('compute'), uniformActions('compute')]);
+    const [first, second, third, fourth] = actionsOf(new Searched(errors, 0.6)).map(namesOf);
+    assert.deepEqual(first, [sameNames('store'), sameNames('store')]);
+    assert.deepEqual(second, [sameNames('calibrate'), sameNames('calibrate')]);
+    assert.deepEqual(third, [sameNames('reuse'), sameNames('reuse')]);
+    assert.deepEqual(fourth, [sameNames('compute'), sameNames('compute')]);
   });
 
   test('mixed does in every sublayer what is right there', () => {
     const cached = actionsOf(new Mixed(errors, 0.6))
-      .flat()
+      .flatMap(namesOf)
       .filter(({ proj, fc2 }) => proj !== 'store' && proj !== 'storeOutput' && fc2 !== 'store');
     assert.ok(cached.some(({ proj }) => proj === 'reuse') && cached.some(({ fc2 }) => fc2 === 'calibrate'));
     for (const { proj, fc2 } of cached) assert.ok(proj !== 'calibrate' && fc2 !== 'reuse', `${proj}, ${fc2}`);
@@ -122,7 +127,8 @@ describe('under a budget', () => {
       const calibrated = new Searched({ ...line, kinds: ['calibrate'], stepError }, 0.8);
       assert.equal(calibrated.decide(run).combination!.of, 'calibrate');
       const last = actionsOf(calibrated).at(-1)!;
-      assert.ok(last.every(({ q }) => typeof q === 'object' && q.kind === 'combine' && q.increment));
+      assert.ok([...last.values()].every((action) => !action.compute && action.increment));
+      assert.ok(namesOf(last).every(({ q }) => q === 'combine'));
     });
 
     test('are refused by a run that does another thing, and by mixed', () => {

@@ -2,70 +2,82 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Combination, withCombinations } from '../../src/cache/combination.js';
-import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
+import {
+  stepActions as actionsOf,
+  fusedPairs,
+  type ScatterAction,
+  splitGroups,
+} from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { type SeriesBasis, seriesOf } from '../../src/cache/series.js';
-import type { BlockLinear, LinearAction } from '../../src/models/layers/actions.js';
+import { type Actions, actionName, type LayerAction } from '../../src/models/layers/actions.js';
+import { TINY_NETWORK } from '../support/tinyModel.js';
 
-const LAYERS = scheduleLayers(2, 'linear');
+const LAYERS = scheduleLayers(TINY_NETWORK, 'linear');
+const stepActions = (schedule: Schedule, scatter: ScatterAction) =>
+  actionsOf(TINY_NETWORK, schedule, scatter);
+const withLines = (steps: readonly Actions[], combination: Combination) =>
+  withCombinations(TINY_NETWORK, steps, combination);
 
 /** As in `keep 1`, and `1.5*0 -0.5*1`: 1.5 times what slot 0 keeps less half of what slot 1 keeps. */
-function text(action: LinearAction): string {
-  if (typeof action !== 'object') return action;
-  if (action.kind === 'keep') return `keep ${action.slot}`;
-  return action.terms.map(({ slot, coefficient }) => `${coefficient}*${slot}`).join(' ');
+function text(action: LayerAction): string {
+  if (action.compute) return action.keep ? `keep ${action.keep.slot}` : 'compute';
+  return action.from.map(({ slot, coefficient }) => `${coefficient}*${slot}`).join(' ');
 }
 
-const of = (steps: readonly StepActions[], linear: BlockLinear) =>
-  steps.map((actions) => text(actions[1]![linear])).join(', ');
+const of = (steps: readonly Actions[], kind: string) =>
+  steps.map((actions) => text(actions.get(`blocks.1.${kind}`)!)).join(', ');
+const namesOf = (steps: readonly Actions[], kind: string) =>
+  steps.map((actions) => actionName(actions.get(`blocks.1.${kind}`)!)).join(', ');
 
 const calibrated = (computed: readonly number[], steps: number) =>
-  stepActions(Schedule.fromSteps(LAYERS, steps, computed), 2, () => 'calibrate');
+  stepActions(Schedule.fromSteps(LAYERS, steps, computed), () => 'calibrate');
 
+const LAYER = TINY_NETWORK.layers[0]!;
 const line = seriesOf('calibrate', 1, 'newton');
 
 describe('combinations', () => {
   test('are of the last computed steps, as many as there are, which take the slots in turn', () => {
     const steps = calibrated([0, 2, 5, 7], 9);
     assert.equal(
-      of(withCombinations(steps, line), 'proj'),
+      of(withLines(steps, line), 'proj'),
       `keep 0, 1*0, keep 1, 1.5*1 -0.5*0, 2*1 -1*0, keep 0, ${1 + 1 / 3}*0 ${-1 / 3}*1, keep 1, 1.5*1 -0.5*0`,
     );
     assert.equal(
-      of(steps, 'proj'),
+      namesOf(steps, 'proj'),
       'store, calibrate, store, calibrate, calibrate, store, calibrate, store, calibrate',
     );
   });
 
   test('keep only what is used', () => {
-    const lines = withCombinations(calibrated([0, 1, 2, 4, 5, 6], 8), line);
+    const lines = withLines(calibrated([0, 1, 2, 4, 5, 6], 8), line);
     assert.equal(of(lines, 'fc1'), 'compute, keep 1, keep 0, 2*0 -1*1, compute, keep 0, keep 1, 2*1 -1*0');
     const reuse: Combination = { of: 'calibrate', terms: 3, coefficients: () => [1, 0, 0] };
-    assert.equal(of(withCombinations(calibrated([0, 1, 2], 4), reuse), 'q'), 'compute, compute, keep 2, 1*2');
+    assert.equal(of(withLines(calibrated([0, 1, 2], 4), reuse), 'q'), 'compute, compute, keep 2, 1*2');
   });
 
   test('leave a layer that is reused as it is', () => {
-    const steps = stepActions(Schedule.fromPeriod(LAYERS, 4, 2), 2, (layer) =>
+    const steps = stepActions(Schedule.fromPeriod(LAYERS, 4, 2), (layer) =>
       layer.endsWith('fc2') ? 'reuse' : 'calibrate',
     );
-    const lines = withCombinations(steps, line);
+    const lines = withLines(steps, line);
     assert.equal(of(lines, 'fc2'), of(steps, 'fc2'));
     assert.equal(of(lines, 'q'), 'keep 0, 1*0, keep 1, 1.5*1 -0.5*0');
   });
 
   test('keep q, k and v together, and fc1 and fc2 apart', () => {
-    const lines = withCombinations(calibrated([0, 2, 4], 5), line);
-    assert.deepEqual(splitQkv(lines, 2), [false, false]);
-    assert.deepEqual(fusedMlp(lines, 2), [false, false]);
+    const lines = withLines(calibrated([0, 2, 4], 5), line);
+    assert.deepEqual(splitGroups(TINY_NETWORK, lines), new Set());
+    assert.deepEqual(fusedPairs(TINY_NETWORK, lines), new Set());
   });
 
   test('ask for the coefficients of every layer, step and past', () => {
     const asked: string[] = [];
-    withCombinations(calibrated([0, 2], 4), {
+    withLines(calibrated([0, 2], 4), {
       of: 'calibrate',
       terms: 2,
       coefficients: (step, past, layer) => {
-        if (layer.startsWith('blocks.1.fc')) asked.push(`${layer} ${step} ${past}`);
+        if (layer.name.startsWith('blocks.1.fc')) asked.push(`${layer.name} ${step} ${past}`);
         return past.map((_, i) => (i === 0 ? 1 : 0));
       },
     });
@@ -78,11 +90,11 @@ describe('combinations', () => {
 
 describe('combinations of what is reused', () => {
   /** The attention is computed at steps 0, 1, 4 and 8, the MLP at steps 0 and 2. */
-  const schedule = Schedule.fromRule(scheduleLayers(2, 'sublayer'), 9, (step, layer) =>
+  const schedule = Schedule.fromRule(scheduleLayers(TINY_NETWORK, 'sublayer'), 9, (step, layer) =>
     (layer.endsWith('attention') ? [0, 1, 4, 8] : [0, 2]).includes(step),
   );
-  const reused = stepActions(schedule, 2, () => 'reuse');
-  const series = withCombinations(reused, seriesOf('reuse', 2, 'newton'));
+  const reused = stepActions(schedule, () => 'reuse');
+  const series = withLines(reused, seriesOf('reuse', 2, 'newton'));
 
   test('each sublayer goes by its own computed steps', () => {
     assert.equal(
@@ -97,11 +109,11 @@ describe('combinations of what is reused', () => {
   test('everything before the end of a sublayer is as it was', () => {
     for (const [step, actions] of series.entries())
       for (const linear of ['q', 'k', 'v', 'fc1'] as const)
-        assert.equal(actions[0]![linear], reused[step]![0]![linear]);
+        assert.equal(actions.get(`blocks.0.${linear}`), reused[step]!.get(`blocks.0.${linear}`));
   });
 
   function newton(step: number, past: readonly number[]): string {
-    const own = seriesOf('reuse', 2, 'newton').coefficients(step, past, '');
+    const own = seriesOf('reuse', 2, 'newton').coefficients(step, past, LAYER);
     return own.map((coefficient, i) => `${coefficient}*${2 - i}`).join(' ');
   }
 });
@@ -115,7 +127,7 @@ describe('polynomials over the steps', () => {
     f: (step: number) => number,
   ) =>
     seriesOf('reuse', order, basis)
-      .coefficients(step, past, '')
+      .coefficients(step, past, LAYER)
       .reduce((sum, coefficient, i) => sum + coefficient * f(past[i]!), 0);
   const cubic = (step: number) => 3 - 2 * step + 0.5 * step ** 2 - 0.1 * step ** 3;
 
@@ -138,7 +150,7 @@ describe('polynomials over the steps', () => {
   test('both are the same line, and their coefficients sum to 1', () => {
     for (const past of [[5], [5, 3], [5, 3, 2], [5, 3, 2, 0]]) {
       const [newton, taylor] = (['newton', 'taylor'] as const).map((basis) =>
-        seriesOf('reuse', past.length - 1, basis).coefficients(6, past, ''),
+        seriesOf('reuse', past.length - 1, basis).coefficients(6, past, LAYER),
       );
       if (past.length < 3) assert.deepEqual(newton, taylor);
       for (const own of [newton!, taylor!])

@@ -9,6 +9,7 @@ import { fitCoefficients } from '../../src/cache/fitCoefficients.js';
 import { fittedOf } from '../../src/cache/fitted.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { Random } from '../support/random.js';
+import { TINY_NETWORK } from '../support/tinyModel.js';
 
 const [STEPS, SIZE] = [8, 40];
 
@@ -105,11 +106,12 @@ describe('grams', () => {
 
   test('q, k and v take the coefficients of the input that they share', () => {
     const fitted = fittedOf('calibrate', 3, grams);
+    const layerOf = (layer: string) => TINY_NETWORK.layers.find(({ name }) => name === layer)!;
     const { coefficients } = fitCoefficients({ gram, step: 6, past: [4, 2, 0] });
     for (const linear of ['q', 'k', 'v'])
-      assert.deepEqual(fitted.coefficients(6, [4, 2, 0], `blocks.0.${linear}`), coefficients);
+      assert.deepEqual(fitted.coefficients(6, [4, 2, 0], layerOf(`blocks.0.${linear}`)), coefficients);
     assert.throws(
-      () => fitted.coefficients(6, [4, 2, 0], 'blocks.0.proj'),
+      () => fitted.coefficients(6, [4, 2, 0], layerOf('blocks.0.proj')),
       /no feature 'blocks.0.proj.input'/,
     );
   });

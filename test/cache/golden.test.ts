@@ -93,7 +93,7 @@ async function twoSteps(run: Run): Promise<void> {
 
 async function followTrajectory(run: Run & { period: number }): Promise<void> {
   const { golden, checkpoint } = run;
-  const { config } = checkpoint;
+  const { latents: shape, predicts } = checkpoint.network;
   const [steps, images] = golden.tensors.get(run.expected)!.shape as [number, number];
   const expected = golden.read(run.expected);
   const latents = golden.read(`${/^ddim\d+/.exec(run.expected)![0]}_z`);
@@ -103,9 +103,9 @@ async function followTrajectory(run: Run & { period: number }): Promise<void> {
   const denoiser = await open(run, images, steps, run.period);
   const geometry = {
     images,
-    channels: config.inChannels,
-    pixels: config.inputSize ** 2,
-    learnSigma: config.learnSigma,
+    channels: shape.channels,
+    pixels: shape.height * shape.width,
+    learnSigma: predicts.variance,
   };
   try {
     for (const [step, timestep] of sampler.timesteps.entries()) {
@@ -130,13 +130,13 @@ async function followTrajectory(run: Run & { period: number }): Promise<void> {
 }
 
 function open(run: Run, sequences: number, steps: number, period: number) {
-  const { config } = run.checkpoint;
+  const { network } = run.checkpoint;
   return openDenoiser({
     backend: run.backend,
-    config,
+    network,
     weights: run.weights,
     sequences,
-    steps: periodic(config, steps, period, run.scatter),
+    steps: periodic(network, steps, period, run.scatter),
     rank: run.rank,
     ...(run.form && { form: run.form }),
   });

@@ -6,24 +6,26 @@ import { type CachedRun, policyActions } from '../../src/cache/cachePolicy.js';
 import { loadRouterTable, type RouterTable } from '../../src/cache/data/routerTable.js';
 import { LearningToCache } from '../../src/cache/learningToCache.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { type DiTConfig, namedConfig } from '../../src/models/dit/config.js';
-import { uniformActions } from '../../src/models/layers/actions.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { namedNetwork } from '../../src/models/families.js';
+import type { Network } from '../../src/models/network.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
+import { namesOf, sameNames } from '../support/actions.js';
 import { temporaryFolder } from '../support/folder.js';
-import { TINY } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK } from '../support/tinyModel.js';
 
 const folder = temporaryFolder();
 const AUTHORS = fileURLToPath(
   new URL('../../../test/data/policies/l2c-router-ddim50.safetensors', import.meta.url),
 );
-const runOf = (config: DiTConfig, steps: number, rank = 0): CachedRun => {
-  return { config, steps, rank: () => rank };
+const runOf = (network: Network, steps: number, rank = 0): CachedRun => {
+  return { network, geometry: network.latents, steps, rank: () => rank };
 };
 
 describe("the authors' table", () => {
   const table = loadRouterTable(AUTHORS);
-  const config = namedConfig('DiT-XL/2');
-  const run = runOf(config, 50);
+  const network = namedNetwork('DiT-XL/2');
+  const run = runOf(network, 50);
   const recomputed = (theta?: number) => {
     const { schedule } = new LearningToCache(table, theta).decide(run);
     return schedule.gather.map((row) => row.reduce((sum, cell) => sum + cell, 0));
@@ -54,13 +56,14 @@ describe("the authors' table", () => {
 
   test('attention is the even column, the MLP of a block the odd one', () => {
     const { schedule } = new LearningToCache(table).decide(run);
+    const layerOf = (layer: string) => network.layers.find(({ name }) => name === layer)!;
     for (let step = 1; step < 50; step += 2)
       for (let block = 0; block < 28; block++) {
         const logit = (column: number) => table.logits[(49 - step) * 56 + column]!;
         // sigmoid(x) > 0.1
         const asks = (column: number) => logit(column) > -Math.log(9);
-        assert.equal(schedule.gathers(step, block, 'proj'), asks(2 * block));
-        assert.equal(schedule.gathers(step, block, 'fc1'), asks(2 * block + 1));
+        assert.equal(schedule.gathers(step, layerOf(`blocks.${block}.proj`)), asks(2 * block));
+        assert.equal(schedule.gathers(step, layerOf(`blocks.${block}.fc1`)), asks(2 * block + 1));
       }
   });
 
@@ -74,9 +77,9 @@ describe("the authors' table", () => {
     const sublayers = schedule.gather.map((row) =>
       row.reduce((macs, cell, column) => macs + cell * (column % 2 === 0 ? attention : mlp), 0),
     );
-    const { stepMacs } = planSession(config, {
+    const { stepMacs } = planSession(network, {
       sequences: 1,
-      labels: 1,
+      conditions: 1,
       steps: policyActions(new LearningToCache(table), run),
     });
     assert.equal(
@@ -98,10 +101,12 @@ describe('small tables', () => {
       [0, 'reuse', 'storeOutput'],
       [8, 'calibrate', 'store'],
     ] as const) {
-      const actions = policyActions(new LearningToCache(table), runOf(TINY, steps, rank));
-      assert.deepEqual(actions[1], [uniformActions(cached), uniformActions(cached)]);
+      const actions = policyActions(new LearningToCache(table), runOf(TINY_NETWORK, steps, rank)).map(
+        namesOf,
+      );
+      assert.deepEqual(actions[1], [sameNames(cached), sameNames(cached)]);
       const mlp = { fc1: 'compute', fc2: 'compute' } as const;
-      assert.deepEqual(actions[3], [uniformActions(cached), { ...uniformActions(cached), ...mlp }]);
+      assert.deepEqual(actions[3], [sameNames(cached), { ...sameNames(cached), ...mlp }]);
       assert.deepEqual([actions[0]![0]!.proj, actions[2]![1]!.proj], [kept, kept]);
       assert.deepEqual(actions[2]![1]!.fc2, 'compute');
     }
@@ -109,18 +114,21 @@ describe('small tables', () => {
 
   test('of an odd number of steps the first is computed whatever its router says', () => {
     const odd: RouterTable = { steps: 3, sublayers: 4, logits: new Float32Array(12).fill(-10) };
-    const actions = policyActions(new LearningToCache(odd), runOf(TINY, 3));
-    assert.deepEqual(actions[2], [uniformActions('reuse'), uniformActions('reuse')]);
+    const actions = policyActions(new LearningToCache(odd), runOf(TINY_NETWORK, 3)).map(namesOf);
+    assert.deepEqual(actions[2], [sameNames('reuse'), sameNames('reuse')]);
     assert.ok(actions.slice(0, 2).every(([block]) => block!.fc2 !== 'reuse'));
   });
 
   test('a table of another model or number of steps is refused, and so is a theta beyond its range', () => {
     const policy = new LearningToCache(table);
     assert.throws(
-      () => policy.decide(runOf(TINY, 5)),
+      () => policy.decide(runOf(TINY_NETWORK, 5)),
       /table is 'of 4 steps and 4 sublayers'; expected 5 steps/,
     );
-    assert.throws(() => policy.decide(runOf({ ...TINY, depth: 3 }, 4)), /expected 4 steps and 6 sublayers/);
+    assert.throws(
+      () => policy.decide(runOf(ditNetwork({ ...TINY, depth: 3 }), 4)),
+      /expected 4 steps and 6 sublayers/,
+    );
     assert.throws(
       () => new LearningToCache(table, 1.1),
       /theta is 1.1; expected a finite number from 0 to 1/,

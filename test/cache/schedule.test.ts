@@ -3,17 +3,19 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { ArgumentError } from '../../src/errors.js';
-import { BLOCK_LINEARS } from '../../src/models/layers/actions.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import { TINY, TINY_NETWORK } from '../support/tinyModel.js';
 
-const LAYERS = scheduleLayers(2, 'sublayer');
+const LAYERS = scheduleLayers(TINY_NETWORK, 'sublayer');
+const layerOf = (layer: string) => TINY_NETWORK.layers.find(({ name }) => name === layer)!;
 
 describe('schedules', () => {
   test('columns of each granularity', () => {
-    assert.deepEqual(scheduleLayers(2, 'block'), ['blocks.0', 'blocks.1']);
+    assert.deepEqual(scheduleLayers(TINY_NETWORK, 'block'), ['blocks.0', 'blocks.1']);
     assert.deepEqual(LAYERS, ['blocks.0.attention', 'blocks.0.mlp', 'blocks.1.attention', 'blocks.1.mlp']);
     assert.deepEqual(
-      scheduleLayers(1, 'linear'),
-      BLOCK_LINEARS.map((linear) => `blocks.0.${linear}`),
+      scheduleLayers(ditNetwork({ ...TINY, depth: 1 }), 'linear'),
+      ['q', 'k', 'v', 'proj', 'fc1', 'fc2'].map((kind) => `blocks.0.${kind}`),
     );
   });
 
@@ -43,16 +45,14 @@ describe('schedules', () => {
 
   test('a cell holds for every linear that it stands for, whatever the granularity', () => {
     for (const granularity of ['linear', 'sublayer', 'block'] as const) {
-      const schedule = Schedule.fromPeriod(scheduleLayers(3, granularity), 4, 2);
+      const schedule = Schedule.fromPeriod(scheduleLayers(TINY_NETWORK, granularity), 4, 2);
       for (let step = 0; step < 4; step++)
-        for (let block = 0; block < 3; block++)
-          for (const linear of BLOCK_LINEARS)
-            assert.equal(schedule.gathers(step, block, linear), step % 2 === 0);
+        for (const layer of TINY_NETWORK.layers) assert.equal(schedule.gathers(step, layer), step % 2 === 0);
     }
     const mlpOnly = Schedule.fromRule(LAYERS, 2, (_, layer) => layer === 'blocks.1.mlp');
     assert.deepEqual(
-      BLOCK_LINEARS.filter((linear) => mlpOnly.gathers(1, 1, linear)),
-      ['fc1', 'fc2'],
+      TINY_NETWORK.layers.filter((layer) => mlpOnly.gathers(1, layer)).map(({ name }) => name),
+      ['blocks.1.fc1', 'blocks.1.fc2'],
     );
   });
 
@@ -103,10 +103,14 @@ describe('schedules', () => {
     ],
     [
       'columns of another model',
-      () => Schedule.fromPeriod(LAYERS, 5, 2).gathers(1, 2, 'q'),
-      /a column for blocks\.2\.q/,
+      () => Schedule.fromPeriod(['blocks.0'], 5, 2).gathers(1, layerOf('blocks.1.q')),
+      /a column for blocks\.1\.q/,
     ],
-    ['an unknown granularity', () => scheduleLayers(2, 'head' as 'block'), /^granularity is 'head'/],
+    [
+      'an unknown granularity',
+      () => scheduleLayers(TINY_NETWORK, 'head' as 'block'),
+      /^granularity is 'head'/,
+    ],
   ];
   for (const [what, make, message] of refusals)
     test(`refuses ${what}`, () => {

@@ -5,11 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import { type CalibrateOptions, calibrate } from '../../src/calibrate/calibrate.js';
 import { FACTOR_METHODS, type FactorMethod } from '../../src/calibrate/factors.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../src/calibrate/sources.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';
-import { TINY, writeTinyModel } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
 
 const IMAGES = 6;
 const OPTIONS = { count: IMAGES, batch: 3, steps: 5, seed: 1 };
@@ -18,14 +17,12 @@ const RANK = 4;
 const images = new Random(5).normals(IMAGES * TINY.inChannels * TINY.inputSize ** 2, 0.5);
 const labels = [0, 1, 2, 0, 1, 2];
 const SOURCES: Record<string, CalibrationSource> = {
-  images: imageSource(TINY, { ...OPTIONS, images, labels }),
-  trajectories: trajectorySource(TINY, OPTIONS),
-  'trajectories without guidance': trajectorySource(TINY, { ...OPTIONS, guidanceScale: 1 }),
+  images: imageSource(TINY_NETWORK, { ...OPTIONS, images, labels }),
+  trajectories: trajectorySource(TINY_NETWORK, OPTIONS),
+  'trajectories without guidance': trajectorySource(TINY_NETWORK, { ...OPTIONS, guidanceScale: 1 }),
 };
 
-const LAYERS = Array.from({ length: TINY.depth }, (_, block) =>
-  BLOCK_LINEARS.map((linear) => ({ name: layerName(block, linear), ...linearShape(linear, TINY) })),
-).flat();
+const LAYERS = TINY_NETWORK.layers;
 
 describe('calibrate', () => {
   const folder = temporaryFolder();
@@ -117,11 +114,11 @@ describe('calibrate', () => {
   });
 
   test('the same request gives the same factors, whatever the backend has done before', async () => {
-    const source = () => imageSource(TINY, { ...OPTIONS, images, labels });
+    const source = () => imageSource(TINY_NETWORK, { ...OPTIONS, images, labels });
     const first = await make({ source: source() });
     await model.generate({ labels: [1], steps: 2 });
     assert.deepEqual((await make({ source: source() })).layers, first.layers);
-    const reseeded = imageSource(TINY, { ...OPTIONS, seed: 2, images, labels });
+    const reseeded = imageSource(TINY_NETWORK, { ...OPTIONS, seed: 2, images, labels });
     assert.notDeepEqual((await make({ source: reseeded })).layers, first.layers);
   });
 
@@ -202,13 +199,13 @@ describe('calibrate', () => {
 
   test('sources are refused by name', () => {
     const cases: readonly (readonly [() => unknown, string])[] = [
-      [() => trajectorySource(TINY, { ...OPTIONS, batch: 4 }), 'batch'],
-      [() => trajectorySource(TINY, { ...OPTIONS, count: 0 }), 'count'],
-      [() => trajectorySource(TINY, { ...OPTIONS, steps: 1001 }), 'steps'],
-      [() => trajectorySource(TINY, { ...OPTIONS, guidanceScale: -1 }), 'guidanceScale'],
-      [() => imageSource(TINY, { ...OPTIONS, count: 9, images, labels }), 'images'],
-      [() => imageSource(TINY, { ...OPTIONS, images: images.subarray(1), labels }), 'images'],
-      [() => imageSource(TINY, { ...OPTIONS, images, labels: [0, 1, 2, 0, 1, 9] }), 'label'],
+      [() => trajectorySource(TINY_NETWORK, { ...OPTIONS, batch: 4 }), 'batch'],
+      [() => trajectorySource(TINY_NETWORK, { ...OPTIONS, count: 0 }), 'count'],
+      [() => trajectorySource(TINY_NETWORK, { ...OPTIONS, steps: 1001 }), 'steps'],
+      [() => trajectorySource(TINY_NETWORK, { ...OPTIONS, guidanceScale: -1 }), 'guidanceScale'],
+      [() => imageSource(TINY_NETWORK, { ...OPTIONS, count: 9, images, labels }), 'images'],
+      [() => imageSource(TINY_NETWORK, { ...OPTIONS, images: images.subarray(1), labels }), 'images'],
+      [() => imageSource(TINY_NETWORK, { ...OPTIONS, images, labels: [0, 1, 2, 0, 1, 9] }), 'label'],
     ];
     for (const [source, argument] of cases) assert.throws(source, { name: 'ArgumentError', argument });
   });

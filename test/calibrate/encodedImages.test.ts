@@ -8,6 +8,7 @@ import { holdsModelImages, loadCalibrationImages } from '../../src/calibrate/ima
 import { imageSource } from '../../src/calibrate/sources.js';
 import { normals } from '../../src/diffusion/philox.js';
 import type { Autoencoder } from '../../src/engine/autoencoder.js';
+import { classesOf } from '../../src/models/network.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
@@ -45,8 +46,8 @@ describe('calibration from pictures of a model of latents', () => {
   after(() => pipeline.dispose());
 
   test('latents are drawn from what the encoder gives, image by image', async () => {
-    const { config } = pipeline;
-    const { images, labels } = await encodeCalibrationImages(path, config, autoencoder, { seed: 7 });
+    const { network } = pipeline;
+    const { images, labels } = await encodeCalibrationImages(path, network, autoencoder, { seed: 7 });
     assert.deepEqual(labels, [1, 0, 3, 2]);
     const { mean, standardDeviation, shape } = await autoencoder.encode(planes, [count, 3, side, side]);
     assert.deepEqual(shape, [count, 4, 8, 8]);
@@ -59,15 +60,15 @@ describe('calibration from pictures of a model of latents', () => {
       }
     }
     const [first, other] = [
-      await encodeCalibrationImages(path, config, autoencoder, { seed: 7, count: 2 }),
-      await encodeCalibrationImages(path, config, autoencoder, { seed: 8, count: 2 }),
+      await encodeCalibrationImages(path, network, autoencoder, { seed: 7, count: 2 }),
+      await encodeCalibrationImages(path, network, autoencoder, { seed: 8, count: 2 }),
     ];
     assert.deepEqual([first.images, first.labels], [images.slice(0, 2 * size), [1, 0]]);
     assert.notDeepEqual(other.images, first.images);
   });
 
   test('the same pictures in any form are the same latents', async () => {
-    const { config } = pipeline;
+    const { network } = pipeline;
     const shape = [count, 3, side, side];
     const floats = join(folder, 'floats.safetensors');
     writeSafetensors(floats, [
@@ -75,23 +76,23 @@ describe('calibration from pictures of a model of latents', () => {
       { name: 'labels', dtype: 'I32', shape: [count], data: labels.data },
     ]);
     const named = npz('named.npz', { images: { shape, data: planes }, labels });
-    const expected = await encodeCalibrationImages(path, config, autoencoder);
+    const expected = await encodeCalibrationImages(path, network, autoencoder);
     for (const other of [floats, named])
-      assert.deepEqual(await encodeCalibrationImages(other, config, autoencoder), expected);
+      assert.deepEqual(await encodeCalibrationImages(other, network, autoencoder), expected);
   });
 
   test('grey pictures and pictures without labels', async () => {
-    const { config } = pipeline;
+    const { network } = pipeline;
     const grey = bytes.map((_, i) => bytes[i - (i % 3)]!);
     const doubts: string[] = [];
     const { images, labels } = await encodeCalibrationImages(
       npz('grey.npz', { arr_0: { ...pictures, data: grey } }),
-      config,
+      network,
       autoencoder,
       { onDoubt: (sentence) => doubts.push(sentence) },
     );
     assert.ok(images.every(Number.isFinite));
-    assert.deepEqual(labels, new Array(count).fill(config.classes));
+    assert.deepEqual(labels, new Array(count).fill(classesOf(network)));
     assert.match(
       doubts.join(),
       /grey\.npz has no labels; its images are shown to the model as those of no class$/,
@@ -99,24 +100,24 @@ describe('calibration from pictures of a model of latents', () => {
   });
 
   test('factors come of them', async () => {
-    const data = await encodeCalibrationImages(path, pipeline.config, autoencoder);
-    const source = imageSource(pipeline.config, { ...data, steps: 10 });
+    const data = await encodeCalibrationImages(path, pipeline.network, autoencoder);
+    const source = imageSource(pipeline.network, { ...data, steps: 10 });
     const factors = await calibrate(pipeline, { method: 'cd', rank: 4, source });
     assert.equal(factors.layers.size, 2 * 6);
   });
 
   test('latents are told from pictures', () => {
-    const { config } = pipeline;
+    const { network } = pipeline;
     const latents = { shape: [count, 4, 8, 8], data: new Float32Array(count * 256) };
     const given = npz('latents.npz', { images: latents, labels });
-    assert.ok(holdsModelImages(given, config));
-    assert.equal(loadCalibrationImages(given, config).images.length, count * 256);
-    assert.ok(!holdsModelImages(path, config));
+    assert.ok(holdsModelImages(given, network));
+    assert.equal(loadCalibrationImages(given, network).images.length, count * 256);
+    assert.ok(!holdsModelImages(path, network));
   });
 
   test('bad input is one sentence', async () => {
     const refused = (file: string, message: RegExp, options = {}) =>
-      assert.rejects(encodeCalibrationImages(file, pipeline.config, autoencoder, options), { message });
+      assert.rejects(encodeCalibrationImages(file, pipeline.network, autoencoder, options), { message });
     await refused(
       npz('small.npz', { arr_0: { shape: [1, 8, 8, 3], data: bytes.slice(0, 192) } }),
       /'arr_0' holds pictures of 3 x 8 x 8; expected 3 x 16 x 16, whose latents are the 4 x 8 x 8 of the model$/,

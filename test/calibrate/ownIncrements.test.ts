@@ -3,23 +3,23 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { measureStatistics, type Statistics } from '../../src/calibrate/measureStatistics.js';
 import { trajectorySource } from '../../src/calibrate/sources.js';
-import { type Condition, DenoisingSession } from '../../src/engine/session.js';
+import { DenoisingSession, type TableRow } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import type { LinearTap } from '../../src/models/dit/index.js';
-import { computeAll } from '../../src/models/layers/actions.js';
+import type { LayerTap } from '../../src/models/layers/context.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
-import { TINY, writeTinyModel } from '../support/tinyModel.js';
+import { TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
 
 const STEPS = 8;
 const LAYERS = ['blocks.0.k', 'blocks.1.proj', 'blocks.1.fc1', 'blocks.1.fc2'];
 
 /** What a linear has in and out, as it is. */
-const copies: LinearTap = (builder, { layer, x, y }) => {
-  if (!LAYERS.includes(layer)) return;
+const copies: LayerTap = (builder, { layer: { name }, x, y }) => {
+  if (!LAYERS.includes(name)) return;
   for (const [side, view] of Object.entries({ input: x, output: y })) {
-    const out = builder.output(`${layer}.${side}`, view.rows, view.columns);
+    const out = builder.output(`${name}.${side}`, view.rows, view.columns);
     builder.append({ op: 'linearCombination', terms: [{ x: view, coefficient: 1 }], out });
   }
 };
@@ -35,7 +35,14 @@ describe('increments of own trajectories', () => {
   for (const period of [2, 3])
     for (const order of [0, 1])
       test(`period ${period}, order ${order}`, async () => {
-        const source = trajectorySource(TINY, { count: 2, batch: 2, steps: STEPS, seed: 4, period, order });
+        const source = trajectorySource(TINY_NETWORK, {
+          count: 2,
+          batch: 2,
+          steps: STEPS,
+          seed: 4,
+          period,
+          order,
+        });
         const statistics = await measureStatistics(model, { source, increments: true, secondMoments: true });
         const values = await valuesOf(source);
         for (const layer of LAYERS) assertMoment(statistics, layer, values, period, order);
@@ -44,15 +51,15 @@ describe('increments of own trajectories', () => {
   /** By step and name, of the uncached trajectory. */
   async function valuesOf(source: ReturnType<typeof trajectorySource>): Promise<Map<string, Float32Array>[]> {
     const { sequences } = source;
-    const plan = planSession(TINY, {
+    const plan = planSession(TINY_NETWORK, {
       sequences,
-      labels: sequences,
-      steps: [computeAll(TINY.depth)],
+      conditions: sequences,
+      steps: [computeAll(TINY_NETWORK)],
       tap: copies,
     });
     using session = await DenoisingSession.create(model.device, model.weights, plan);
     const steps: Map<string, Float32Array>[] = [];
-    const evaluate = async (_place: number, latents: Float32Array, conditions: readonly Condition[]) => {
+    const evaluate = async (_place: number, latents: Float32Array, conditions: readonly TableRow[]) => {
       await session.condition(conditions);
       const output = await session.evaluate(0, latents, Int32Array.from(conditions.keys()));
       const names = LAYERS.flatMap((layer) => [`${layer}.input`, `${layer}.output`]);

@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { Probe } from '../../src/calibrate/probe.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { layerName, uniformActions } from '../../src/models/layers/actions.js';
+import { CALIBRATE, STORE } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { uniformActions } from '../support/actions.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
 
@@ -31,19 +32,17 @@ for (const { name: backend, available, detail } of backends()) {
       ] as const)
         test(family, async () => {
           const sequences = golden.tensors.get('x0')!.shape[0]!;
-          const { config } = checkpoint;
+          const { network } = checkpoint;
           const device = await openDevice(backend, { weights: 'f32' });
           const weights = device.loadWeights(checkpoint);
           const probe = await Probe.create({
-            config,
+            network,
             device,
             weights,
             sequences,
             increments,
             secondMoments: false,
-            places: (['store', 'calibrate'] as const).map((action) =>
-              Array.from({ length: config.depth }, () => uniformActions(action)),
-            ),
+            places: [STORE, CALIBRATE].map((action) => uniformActions(network, action)),
           });
           for (let batch = 0; batch < batches; batch++) {
             if (!increments) {
@@ -58,12 +57,12 @@ for (const { name: backend, available, detail } of backends()) {
           for (const name of golden.tensors.keys()) {
             const [, of, block, linear, side] = /^(\w+)\.block(\d+)\.(\w+)_(rwtv|lwtv)$/.exec(name) ?? [];
             if (of !== family) continue;
-            const measured = statistics.get(layerName(Number(block), linear as 'q'))!;
+            const measured = statistics.get(`blocks.${block}.${linear}`)!;
             const vector = side === 'rwtv' ? measured.input : measured.output;
             assertClose(vector, golden.read(name), toleranceOf(file, TOLERANCE), name);
             compared++;
           }
-          assert.equal(compared, config.depth * 12);
+          assert.equal(compared, network.blocks.length * 12);
           probe.dispose();
           weights.dispose();
           await device.dispose();
@@ -75,5 +74,8 @@ for (const { name: backend, available, detail } of backends()) {
 /** Timesteps and labels of a recorded batch, `earlier` steps on. */
 function conditions(golden: SafetensorsFile, batch: number, earlier: number) {
   const labels = golden.readIntegers(`y${batch}`);
-  return golden.readIntegers(`t${batch}`).map((t, i) => ({ timestep: t - earlier, label: labels[i]! }));
+  return golden.readIntegers(`t${batch}`).map((t, i) => ({
+    timestep: t - earlier,
+    conditions: { labels: [labels[i]!] },
+  }));
 }

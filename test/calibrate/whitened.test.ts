@@ -11,35 +11,36 @@ import type { FactorMethod } from '../../src/calibrate/factors.js';
 import { loadCalibrationImages } from '../../src/calibrate/images.js';
 import { type CalibrationSource, imageSource } from '../../src/calibrate/sources.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
-import { type Condition, DenoisingSession } from '../../src/engine/session.js';
+import { DenoisingSession, type TableRow } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import type { LinearTap } from '../../src/models/dit/index.js';
-import { computeAll, uniformActions } from '../../src/models/layers/actions.js';
+import { STORE } from '../../src/models/layers/actions.js';
+import type { LayerTap } from '../../src/models/layers/context.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { uniformActions } from '../support/actions.js';
 
 const IMAGES = 16;
 const RANK = 16;
 const OTHERS: readonly FactorMethod[] = ['svd', 'ca', 'cd'];
 
 /** Sums of dx dx^T over the tokens of one evaluation, as outputs of the plan. */
-const momentsTap: LinearTap = (builder, { layer, x, cachedInput }) => {
-  const out = builder.output(`moment.${layer}`, x.columns, x.columns);
+const momentsTap: LayerTap = (builder, { layer, x, cachedInput }) => {
+  const out = builder.output(`moment.${layer.name}`, x.columns, x.columns);
   builder.append({ op: 'secondMoment', x, previous: cachedInput(), out });
 };
 
 /** E dx dx^T (up to a factor) of every layer, over all the source shows. */
 async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise<Map<string, Float64Array>> {
-  const { config, device, weights } = model;
-  const stores = Array.from({ length: config.depth }, () => uniformActions('store'));
-  const plan = planSession(config, {
+  const { network, device, weights } = model;
+  const plan = planSession(network, {
     sequences: source.sequences,
-    labels: source.sequences,
-    steps: [stores, computeAll(config.depth)],
+    conditions: source.sequences,
+    steps: [uniformActions(network, STORE), computeAll(network)],
     tap: momentsTap,
   });
   using session = await DenoisingSession.create(device, weights, plan);
   const moments = new Map<string, Float64Array>();
-  const evaluate = async (step: number, latents: Float32Array, conditions: readonly Condition[]) => {
+  const evaluate = async (step: number, latents: Float32Array, conditions: readonly TableRow[]) => {
     await session.condition(conditions);
     const output = await session.evaluate(step, latents, Int32Array.from(conditions.keys()));
     if (step === 0) return output;
@@ -88,8 +89,8 @@ describe(`embedded model, ${IMAGES} images, rank ${RANK}`, () => {
   let whitened: FactorSet;
   before(async () => {
     model = await DiTPipeline.load(EMBEDDED_MODEL);
-    const data = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, model.config);
-    source = imageSource(model.config, { ...data, count: IMAGES, batch: IMAGES, steps: 50 });
+    const data = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, model.network);
+    source = imageSource(model.network, { ...data, count: IMAGES, batch: IMAGES, steps: 50 });
     moments = await momentsOf(model, source);
     whitened = await calibrate(model, { method: 'whitened', rank: RANK, source });
   });

@@ -9,7 +9,7 @@ import type { AnyCacheOptions } from '../../src/pipeline/options.js';
 import { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import type { TensorToWrite } from '../../src/weights/safetensors.js';
-import { TINY, writeTinyModel } from '../support/tinyModel.js';
+import { TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
 import { Workplace } from './run.js';
 
@@ -205,7 +205,7 @@ describe('factors', { concurrency: 2 }, () => {
 });
 
 describe('schedules', { concurrency: 2 }, () => {
-  const layers = scheduleLayers(TINY.depth, 'sublayer');
+  const layers = scheduleLayers(TINY_NETWORK, 'sublayer');
   const { gather, scatter } = Schedule.fromPeriod(layers, STEPS, 2);
   /** A good schedule with changes, in JSON. */
   const changed = (change: (file: { layers: unknown[]; G: unknown[][]; S: unknown[][] }) => void): string => {

@@ -6,7 +6,7 @@ import type { Device, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { rounding } from '../../src/backend/half.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import type { DiTConfig } from '../../src/models/dit/config.js';
+import type { Network } from '../../src/models/network.js';
 import type { OpName } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { CASES, type ConformanceCase } from '../conformance/cases.js';
@@ -75,7 +75,7 @@ function testType(place: Place, type: HalfType): void {
         const checkpoint = openCheckpoint(file.split('.')[0]!);
         const denoiser = await openNarrow(
           type,
-          checkpoint.config,
+          checkpoint.network,
           checkpoint,
           golden.readIntegers('y').length,
         );
@@ -92,8 +92,8 @@ function testType(place: Place, type: HalfType): void {
         const factors = goldenFactors(checkpoint, sensitivity, 'cd', RANK);
         const weights = { read: (name: string) => factors.get(name) ?? checkpoint.read(name) };
         const sequences = golden.readIntegers('y').length;
-        const steps = periodic(checkpoint.config, 2, 2, 'calibrate');
-        const denoiser = await openNarrow(type, checkpoint.config, weights, sequences, {
+        const steps = periodic(checkpoint.network, 2, 2, 'calibrate');
+        const denoiser = await openNarrow(type, checkpoint.network, weights, sequences, {
           steps,
           form,
           rank: RANK,
@@ -120,7 +120,7 @@ const openCheckpoint = (model: string) => new DiTCheckpoint(`${goldenFolder()}/$
 
 function openNarrow(
   type: HalfType,
-  config: DiTConfig,
+  network: Network,
   weights: WeightSource,
   sequences: number,
   options: Partial<DenoiserOptions> = {},
@@ -128,10 +128,10 @@ function openNarrow(
   const narrow = { precision: type, activations: type } as const;
   return openDenoiser({
     backend: 'cuda',
-    config,
+    network,
     weights,
     sequences,
-    steps: uncached(config),
+    steps: uncached(network),
     ...narrow,
     ...options,
   });

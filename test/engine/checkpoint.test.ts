@@ -9,6 +9,7 @@ import type { DiTConfig } from '../../src/models/dit/config.js';
 import { diffusersConfig, diffusersOrigins } from '../../src/models/dit/diffusers.js';
 import { positionTable } from '../../src/models/positionTable.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
+import { ditConfig } from '../support/ditConfig.js';
 import { temporaryFolder } from '../support/folder.js';
 import { TINY, writeTinyModel } from '../support/tinyModel.js';
 
@@ -119,7 +120,7 @@ describe("checkpoints with Meta's names", () => {
     const config = { num_heads: 2, frequency_shift: 1, mlp_norm_eps: 1e-5, guidance_channels: 1 };
     const path = writeTinyModel(fresh(), { metadata: { config: JSON.stringify(config) } });
     using checkpoint = new DiTCheckpoint(path);
-    const { frequencyShift, mlpNormEpsilon, guidanceChannels } = checkpoint.config;
+    const { frequencyShift, mlpNormEpsilon, guidanceChannels } = ditConfig(checkpoint);
     assert.deepEqual([frequencyShift, mlpNormEpsilon, guidanceChannels], [1, 1e-5, 1]);
     const bad = writeTinyModel(fresh(), { metadata: { config: '{"num_heads": 2, "frequency_shift": 200}' } });
     assert.throws(() => new DiTCheckpoint(bad), /frequency_shift 200; expected 0 to 1/);
@@ -168,9 +169,9 @@ describe('checkpoints with the names of diffusers', () => {
   test('equal embedders are used once, and the position table is computed', () => {
     using checkpoint = new DiTCheckpoint(writeDiffusers());
     assert.equal(checkpoint.layout, 'diffusers');
-    assert.equal(checkpoint.config.blockEmbedders, undefined);
+    assert.equal(ditConfig(checkpoint).blockEmbedders, undefined);
     assert.deepEqual(checkpoint.entry('pos_embed').shape, [1, 16, TINY.hiddenSize]);
-    assert.deepEqual(checkpoint.read('pos_embed'), positionTable(4, TINY.hiddenSize));
+    assert.deepEqual(checkpoint.read('pos_embed'), positionTable({ height: 4, width: 4 }, TINY.hiddenSize));
     assert.deepEqual(checkpoint.entry('blocks.0.attn.qkv.weight').shape, [
       3 * TINY.hiddenSize,
       TINY.hiddenSize,
@@ -184,7 +185,7 @@ describe('checkpoints with the names of diffusers', () => {
         (tensors.get(name)!.data as Float32Array)[5]! += 1;
       }),
     );
-    assert.equal(checkpoint.config.blockEmbedders, true);
+    assert.equal(ditConfig(checkpoint).blockEmbedders, true);
     assert.notDeepEqual(
       checkpoint.read('blocks.0.t_embedder.mlp.0.bias'),
       checkpoint.read('blocks.1.t_embedder.mlp.0.bias'),
@@ -259,9 +260,12 @@ describe('checkpoints with the names of diffusers', () => {
   });
 
   test('defaults are those of the class that the configuration names', () => {
-    const { config, positionScale } = diffusersConfig('config.json', {});
+    const config = diffusersConfig('config.json', {});
     assert.deepEqual([config.hiddenSize, config.depth, config.heads, config.classes], [1152, 28, 16, 1000]);
-    assert.deepEqual([config.mlpNormEpsilon, config.learnSigma, positionScale], [1e-5, false, 1]);
+    assert.deepEqual(
+      [config.mlpNormEpsilon, config.learnSigma, config.positionScale],
+      [1e-5, false, undefined],
+    );
     const old = { ...CONFIG, _class_name: 'Transformer2DModel' };
     assert.throws(() => diffusersConfig('config.json', old), /norm_type is "layer_norm"/);
     const whole = {

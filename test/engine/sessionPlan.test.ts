@@ -3,23 +3,19 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { WeightSource } from '../../src/backend/backend.js';
 import { backends } from '../../src/backend/choose.js';
-import type { StepActions } from '../../src/cache/policy.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../../src/engine/sessionPlan.js';
-import { namedConfig, tokensOf } from '../../src/models/dit/config.js';
-import { modulationWidth } from '../../src/models/dit/graph.js';
-import {
-  type BlockActions,
-  type CacheForm,
-  computeAll,
-  uniformActions,
-} from '../../src/models/layers/actions.js';
+import { tokensOf } from '../../src/models/dit/config.js';
+import { namedNetwork } from '../../src/models/families.js';
+import { type Actions, CALIBRATE, type CacheForm, COMPUTE, STORE } from '../../src/models/layers/actions.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import type { FloatType } from '../../src/plan/types.js';
+import { uniformActions } from '../support/actions.js';
 import { assertClose } from '../support/compare.js';
 import { type DenoiserOptions, openDenoiser, periodic } from '../support/denoiser.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';
-import { TINY, writeTinyModel } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
 
 const SEQUENCES = 3;
 const RANK = 5;
@@ -28,17 +24,23 @@ const { hiddenSize: C, mlpSize: H, depth } = TINY;
 /** Elements of a column of all tokens. */
 const TOKENS = SEQUENCES * tokensOf(TINY);
 
-const uniform = (action: 'store' | 'calibrate'): BlockActions[] =>
-  Array.from({ length: depth }, () => uniformActions(action));
+const stored = uniformActions(TINY_NETWORK, STORE);
+const calibrated = uniformActions(TINY_NETWORK, CALIBRATE);
 /** fc1 of every block is computed at a third step: until then nothing differs, but no MLP is one operation. */
-const FUSED: StepActions[] = [uniform('store'), uniform('calibrate')];
-const UNFUSED: StepActions[] = [
+const FUSED: Actions[] = [stored, calibrated];
+const UNFUSED: Actions[] = [
   ...FUSED,
-  uniform('calibrate').map((actions) => ({ ...actions, fc1: 'compute' as const })),
+  new Map([...calibrated].map(([name, action]) => [name, name.endsWith('.fc1') ? COMPUTE : action])),
 ];
 
 const plan = (options: Partial<SessionOptions>): SessionPlan =>
-  planSession(TINY, { sequences: SEQUENCES, labels: 1, steps: FUSED, rank: () => RANK, ...options });
+  planSession(TINY_NETWORK, {
+    sequences: SEQUENCES,
+    conditions: 1,
+    steps: FUSED,
+    rank: () => RANK,
+    ...options,
+  });
 
 describe('cache of a calibrated session', () => {
   /** Floats of what attention keeps, of fc1's input or hidden, and of the outputs of both of the MLP. */
@@ -67,22 +69,22 @@ describe('cache of a calibrated session', () => {
   test('and where a tap may ask for it', () => {
     const asked: string[] = [];
     const tapped = plan({
-      steps: [uniform('store'), computeAll(depth)],
+      steps: [stored, computeAll(TINY_NETWORK)],
       tap: (builder, { layer, cachedInput }) => {
         const previous = cachedInput();
-        const out = builder.output(`sum.${layer}`, SEQUENCES, previous.columns);
+        const out = builder.output(`sum.${layer.name}`, SEQUENCES, previous.columns);
         builder.append({ op: 'channelStatistics', x: previous, out });
-        asked.push(layer);
+        asked.push(layer.name);
       },
     });
     assert.ok(asked.includes('blocks.0.fc2'));
-    const stored = tapped.plans[0]!.buffers.map(({ name }) => name);
-    assert.ok(stored.includes('cache.blocks.0.fc2.input'));
+    const names = tapped.plans[0]!.buffers.map(({ name }) => name);
+    assert.ok(names.includes('cache.blocks.0.fc2.input'));
   });
 });
 
 test('bf16 is for what lies between the operations of a block, and its caches', () => {
-  const mixed = [...UNFUSED, ...periodic(TINY, 2, 2, 'reuse')];
+  const mixed = [...UNFUSED, ...periodic(TINY_NETWORK, 2, 2, 'reuse')];
   for (const { buffers, ops } of plan({ activations: 'bf16', steps: mixed }).plans) {
     const typeOf = (view: { buffer: number }) => buffers[view.buffer]!.type;
     for (const { name, role, type } of buffers)
@@ -130,7 +132,7 @@ for (const { name: backend, available, detail } of backends())
     async function run(then: Float32Array, options: Partial<DenoiserOptions>): Promise<Float32Array[]> {
       const denoiser = await openDenoiser({
         backend,
-        config: TINY,
+        network: TINY_NETWORK,
         weights,
         sequences: SEQUENCES,
         steps: FUSED,
@@ -174,13 +176,13 @@ for (const { name: backend, available, detail } of backends())
 
 test('the modulation table has as many whole steps as fit 64 MiB, at least one and no more than there are', () => {
   const LIMIT = 64 * 2 ** 20;
-  const XL = namedConfig('DiT-XL/2');
-  const stepBytes = 4 * modulationWidth(XL);
+  const XL = namedNetwork('DiT-XL/2');
+  const stepBytes = 4 * XL.tableWidth;
   const table = (labels: number, steps: number) => {
     const { chunkSteps, memory } = planSession(XL, {
       sequences: 2,
-      labels,
-      steps: Array.from({ length: steps }, () => computeAll(XL.depth)),
+      conditions: labels,
+      steps: Array.from({ length: steps }, () => computeAll(XL)),
     });
     assert.equal(memory.modulation, chunkSteps * labels * stepBytes);
     return chunkSteps;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { DiTPipeline, type EvaluateOptions, evaluateModel, psnr } from '../../src/index.js';
+import { classesOf } from '../../src/models/network.js';
 import { temporaryFolder } from '../support/folder.js';
 import { readNpz } from '../support/npz.js';
 import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
@@ -30,7 +31,7 @@ describe('pictures of a model of latents', () => {
     assert.equal(latents.psnr, undefined);
     const npz = path('pictures.npz');
     const report = await evaluateModel(pipeline, { ...options, pictures: true, npz });
-    const labels = Array.from({ length: 3 }, (_, i) => i % pipeline.config.classes);
+    const labels = Array.from({ length: 3 }, (_, i) => i % classesOf(pipeline.network));
     const planes = async (cache: EvaluateOptions['cache']) => {
       const drawn = await pipeline.generateLatents({ labels, steps: 4, seed: 2, ...(cache && { cache }) });
       return pipeline.decoder.planes(pipeline.device, drawn.latents, drawn.shape);

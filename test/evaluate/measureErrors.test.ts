@@ -17,7 +17,7 @@ import type { CacheOptions, CacheParameters, SampleOptions } from '../../src/pip
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { temporaryFolder } from '../support/folder.js';
-import { TINY } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK } from '../support/tinyModel.js';
 
 const STEPS = 5;
 const LAST = STEPS - 1;
@@ -123,7 +123,7 @@ describe('measured errors', () => {
       let evaluations = 0;
       const all = { ...given, sampler: 'dpm++2m' as const, onProgress: () => evaluations++ };
       const errors = await measureErrors(pipeline(), all);
-      assert.equal(evaluations, measuringWork(TINY, all));
+      assert.equal(evaluations, measuringWork(TINY_NETWORK, all));
       assert.equal(errors.info.sampler, 'dpm++2m');
       const past = new Array<number>(1 + errors.order).fill(1);
       for (let step = past.length; step < STEPS; step++) assert.ok(errors.stepError('reuse', step, past) > 0);
@@ -275,7 +275,7 @@ describe('measured errors of extrapolation', () => {
     let reported = 0;
     const errors = await measureErrors(pipeline(), { ...resumed, onProgress: () => reported++ });
     evaluated.mock.restore();
-    assert.equal(reported, measuringWork(TINY, options));
+    assert.equal(reported, measuringWork(TINY_NETWORK, options));
     assert.ok(evaluated.mock.callCount() < reported - 30, `${evaluated.mock.callCount()} of ${reported}`);
     const [once, again] = [join(folder, 'once'), join(folder, 'again')];
     table.save(once);

@@ -6,7 +6,7 @@ import { calibrate } from '../../src/calibrate/calibrate.js';
 import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
 import { layersWork, measureLayers } from '../../src/evaluate/runs/measureLayers.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
-import { TINY } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK } from '../support/tinyModel.js';
 
 const SAMPLING = { steps: 7, seed: 3 };
 
@@ -26,7 +26,7 @@ describe('errors of layers', () => {
         images: 2,
         onLayer: () => told++,
       });
-      assert.equal(told, layersWork(TINY));
+      assert.equal(told, layersWork(TINY_NETWORK));
       const exact = await calibrate(pipeline(), { method: 'svd', rank: TINY.hiddenSize });
       const run = async (factors?: FactorSet) => {
         const cache = factors && { policy: 'calibrated' as const, period, order, factors };

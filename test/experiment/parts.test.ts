@@ -10,7 +10,7 @@ import { csv, rounded } from '../../src/experiment/files.js';
 import { fileName } from '../../src/experiment/measurementStore.js';
 import { ProgressEstimate } from '../../src/experiment/progressEstimate.js';
 import { groupBy, median, spread, spreadText } from '../../src/experiment/summary.js';
-import { TINY } from '../support/tinyModel.js';
+import { TINY_NETWORK } from '../support/tinyModel.js';
 
 describe('summaries', () => {
   const rows = [
@@ -82,7 +82,7 @@ describe('configurations', () => {
     const names = fewerSteps({ steps: 4 }, [0.9, 0.8, 0.7, 0.5, 0.1]).map(({ name }) => name);
     assert.deepEqual(names, ['DDIM-3', 'DDIM-2', 'DDIM-1']);
     assert.deepEqual(fewerSteps({ sampler: 'ddpm', steps: 50 }, [0.7])[0]!.name, 'DDPM-35');
-    assert.deepEqual(ranksOf(TINY, [1 / 64, 1 / 32, 1 / 16]), [1, 2]);
+    assert.deepEqual(ranksOf(TINY_NETWORK, [1 / 64, 1 / 32, 1 / 16]), [1, 2]);
   });
 
   test('names of files', () => {

@@ -53,7 +53,7 @@ for (const folder of ofDiffusers)
         for (const other of ['transformer', `transformer/${file}`]) {
           using same = new DiTCheckpoint(`${path}/${other}`);
           assert.equal(same.hash, checkpoint.hash);
-          assert.deepEqual(same.config, checkpoint.config);
+          assert.deepEqual(same.network.config, checkpoint.network.config);
           assert.equal(same.files.root, path);
           assert.equal(same.files.parts.scheduler, `${path}/scheduler`);
           assert.ok(Object.keys(same.files.index.id2label as object).length > 0);
@@ -124,13 +124,13 @@ for (const { name: backend, available, detail } of backends())
 async function assertForward(backend: string, { model, golden, output, options }: Forward): Promise<void> {
   using checkpoint = new DiTCheckpoint(`${root}/${model}`, options);
   using file = openGolden(golden);
-  const { config } = checkpoint;
+  const { network } = checkpoint;
   const denoiser = await openDenoiser({
     backend,
-    config,
+    network,
     weights: checkpoint,
     sequences: file.entry('x').shape[0]!,
-    steps: uncached(config),
+    steps: uncached(network),
   });
   try {
     const actual = await denoiser.evaluate(0, file.read('x'), file.readIntegers('t'), file.readIntegers('y'));

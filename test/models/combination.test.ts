@@ -6,14 +6,18 @@ import { withCombinations } from '../../src/cache/combination.js';
 import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { SERIES_BASES, seriesOf } from '../../src/cache/series.js';
-import type { LinearAction } from '../../src/models/layers/actions.js';
-import { LinearEmitter } from '../../src/models/layers/linearEmitter.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import type { Actions } from '../../src/models/layers/actions.js';
+import { actingLayer } from '../../src/models/layers/context.js';
+import { LayerEmitter } from '../../src/models/layers/emitter.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { Plan } from '../../src/plan/types.js';
 import { assertClose } from '../support/compare.js';
 import { Random } from '../support/random.js';
 import { TINY } from '../support/tinyModel.js';
 
+const NETWORK = ditNetwork({ ...TINY, depth: 1 });
+const PROJ = NETWORK.layers.find(({ kind }) => kind === 'proj')!;
 const [ROWS, WIDTH] = [7, TINY.hiddenSize];
 const COMPUTED = [0, 1, 4, 6, 7, 10];
 const STEPS = 14;
@@ -76,16 +80,21 @@ class Series implements Continued {
 }
 
 /** The projection of a block alone: out = 1 * y + 0. */
-function projection(action: LinearAction): Plan {
+function projection(actions: Actions): Plan {
   const builder = new PlanBuilder('projection');
-  const cache = { form: 'input', splitQkv: [], fusedMlp: [], rank: () => 0, factorPrefix: '' } as const;
-  const emitter = new LinearEmitter({ builder, config: TINY, cache }, ROWS);
-  const group = { name: 'blocks.0.proj', block: 0, linears: ['proj'], action } as const;
-  emitter.emit(group, builder.input('x', ROWS, WIDTH), builder.output('out', ROWS, WIDTH), {
-    epilogue: 'gateResidual',
-    gate: builder.input('ones', 1, WIDTH),
-    residual: builder.input('zeros', ROWS, WIDTH),
-  });
+  const none = new Set<string>();
+  const cache = { form: 'input', split: none, fused: none, rank: () => 0, factorPrefix: '' } as const;
+  const emitter = new LayerEmitter({ builder, cache }, ROWS);
+  emitter.emit(
+    actingLayer(PROJ, actions),
+    builder.input('x', ROWS, WIDTH),
+    builder.output('out', ROWS, WIDTH),
+    {
+      epilogue: 'gateResidual',
+      gate: builder.input('ones', 1, WIDTH),
+      residual: builder.input('zeros', ROWS, WIDTH),
+    },
+  );
   return builder.build();
 }
 
@@ -95,17 +104,15 @@ for (const { name: backend, available, detail } of backends())
       test(`${basis}, order ${order}`, async () => {
         const random = new Random(3);
         const [weight, bias] = [random.normals(WIDTH * WIDTH, 0.2), random.normals(WIDTH)];
-        const schedule = Schedule.fromSteps(scheduleLayers(1, 'sublayer'), STEPS, COMPUTED);
-        const steps = withCombinations(
-          stepActions(schedule, 1, () => 'reuse'),
-          seriesOf('reuse', order, basis),
-        );
+        const schedule = Schedule.fromSteps(scheduleLayers(NETWORK, 'sublayer'), STEPS, COMPUTED);
+        const reused = stepActions(NETWORK, schedule, () => 'reuse');
+        const steps = withCombinations(NETWORK, reused, seriesOf('reuse', order, basis));
         const expected: Continued = basis === 'taylor' ? new Series(order) : new Polynomial(order);
         const device = await openDevice(backend, { threads: 2, weights: 'f32' });
         const weights = device.loadWeights({ read: (name) => (name.endsWith('bias') ? bias : weight) });
         const tensors = new Map<string, DeviceTensor>();
         for (const [step, actions] of steps.entries()) {
-          const plan = projection(actions[0]!.proj);
+          const plan = projection(actions);
           for (const { name, role, type, rows, columns } of plan.buffers)
             if (role !== 'weight' && role !== 'temporary' && !tensors.has(name))
               tensors.set(name, device.allocate(rows, columns, type));

@@ -6,15 +6,15 @@ import { guide } from '../../src/diffusion/guidance.js';
 import { type PredictionGeometry, splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler, type SamplerName } from '../../src/diffusion/sampler.js';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { emitBlock } from '../../src/models/dit/block.js';
-import { type DiTConfig, tokensOf } from '../../src/models/dit/config.js';
-import { emitConditioning, emitTokens } from '../../src/models/dit/graph.js';
-import { uniformActions } from '../../src/models/layers/actions.js';
+import { emitConditioning } from '../../src/models/dit/conditioning.js';
+import { latentSize, type Network } from '../../src/models/network.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { Plan, View } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { type Denoiser, openDenoiser, uncached } from '../support/denoiser.js';
+import { ditConfig } from '../support/ditConfig.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
 import { runPlan } from '../support/runPlan.js';
 
@@ -26,7 +26,7 @@ for (const { name: backend, available, detail } of backends()) {
   for (const model of models) {
     describe(`${model} on ${backend}`, { skip: available ? false : detail }, () => {
       const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
-      const { config } = checkpoint;
+      const { network } = checkpoint;
       const golden = openGolden(`${model}.forward.safetensors`);
       const tolerance = toleranceOf(`${model}.forward.safetensors`, 1e-4);
       const sequences = golden.tensors.get('x')!.shape[0]!;
@@ -35,10 +35,10 @@ for (const { name: backend, available, detail } of backends()) {
       before(async () => {
         denoiser = await openDenoiser({
           backend,
-          config,
+          network,
           weights: checkpoint,
           sequences,
-          steps: uncached(config),
+          steps: uncached(network),
         });
       });
       after(() => denoiser.dispose());
@@ -58,7 +58,7 @@ for (const { name: backend, available, detail } of backends()) {
       test('guidance on the first three channels and on all', async () => {
         const images = sequences / 2;
         const scale = golden.read('cfg_scale')[0]!;
-        const geometry = geometryOf(config, images);
+        const geometry = geometryOf(network, images);
         const { channels } = geometry;
         // Meta's forward_with_cfg evaluates the first half of the latents twice.
         const x = golden.read('cfg_x');
@@ -100,37 +100,41 @@ for (const { name: backend, available, detail } of backends()) {
       });
 
       test('tokens and the first block', async () => {
-        const builder = new PlanBuilder('first block');
-        const c = config.hiddenSize;
-        const x = emitTokens(builder, config, sequences);
-        copy(builder, x, builder.output('tokens', x.rows, c));
-        const conditioning = emitConditioning(builder, config, sequences);
-        builder.append({ op: 'silu', x: conditioning, out: conditioning });
-        const modulation = builder.temporary(sequences, 6 * c);
-        const name = 'blocks.0.adaLN_modulation.1';
-        builder.append({
-          op: 'linear',
-          x: conditioning,
-          weight: builder.weight(`${name}.weight`, 6 * c, c),
-          bias: builder.weight(`${name}.bias`, 1, 6 * c),
-          epilogue: 'none',
-          out: modulation,
-        });
-        const cache = {
-          form: 'input',
-          splitQkv: [false],
-          fusedMlp: [false],
-          rank: () => 0,
-          factorPrefix: '',
-        } as const;
-        emitBlock({ builder, config, cache }, 0, uniformActions('compute'), x, modulation);
-        copy(builder, x, builder.output('block0', x.rows, c));
-        const outputs = await run(builder.build(), {
-          latents: golden.read('x'),
+        const table = new PlanBuilder('table');
+        network.emitTable(table, sequences);
+        copy(
+          table,
+          table.state('modulation', sequences, network.tableWidth),
+          table.output('out', sequences, network.tableWidth),
+        );
+        const modulation = await run(table.build(), {
           timesteps: golden.read('t'),
           labels: Int32Array.from(golden.readIntegers('y')),
         });
-        assert.equal(x.rows, sequences * tokensOf(config));
+        const builder = new PlanBuilder('first block');
+        const none = new Set<string>();
+        const step = network.step({
+          builder,
+          geometry: network.latents,
+          sequences,
+          tableRows: sequences,
+          first: 0,
+          last: 0,
+          resumes: false,
+          cache: { form: 'input', split: none, fused: none, rank: () => 0, factorPrefix: '' },
+          activations: 'f32',
+        });
+        const [x] = step.streams;
+        step.begin();
+        copy(builder, x!, builder.output('tokens', x!.rows, network.width));
+        step.block(0, computeAll(network));
+        copy(builder, x!, builder.output('block0', x!.rows, network.width));
+        const outputs = await run(builder.build(), {
+          latents: golden.read('x'),
+          modulation: modulation.get('out')!,
+          rows: Int32Array.from({ length: sequences }, (_, i) => i),
+        });
+        assert.equal(x!.rows, sequences * network.streams[0]!.tokens(network.latents));
         assertClose(outputs.get('tokens')!, golden.read('tokens'), tolerance, 'tokens');
         assertClose(outputs.get('block0')!, golden.read('block0'), tolerance, 'block0');
       });
@@ -156,8 +160,8 @@ for (const { name: backend, available, detail } of backends()) {
       };
 
       const emitConditioningOutput = (builder: PlanBuilder) => {
-        const c = emitConditioning(builder, config, sequences);
-        copy(builder, c, builder.output('c', sequences, config.hiddenSize));
+        const c = emitConditioning(builder, ditConfig(checkpoint), sequences);
+        copy(builder, c, builder.output('c', sequences, network.width));
       };
     });
   }
@@ -171,21 +175,21 @@ async function followTrajectory(
   tolerance: number,
   name: SamplerName,
 ): Promise<void> {
-  const { config } = checkpoint;
+  const { network } = checkpoint;
   const trajectory = golden.read('trajectory');
   const [steps, images] = golden.tensors.get('trajectory')!.shape as [number, number];
-  const size = config.inChannels * config.inputSize ** 2;
+  const size = latentSize(network);
   const recorded = name === 'ddpm' ? golden.read('noise') : new Float32Array(0);
-  const sampler = createSampler(name, { steps, predictsVariance: config.learnSigma });
+  const sampler = createSampler(name, { steps, predictsVariance: network.predicts.variance });
   const run = sampler.start((step) => recorded.subarray(step * images * size, (step + 1) * images * size));
   const latents = golden.read('z');
   const labels = golden.readIntegers('y');
   const denoiser = await openDenoiser({
     backend,
-    config,
+    network,
     weights: checkpoint,
     sequences: images,
-    steps: sampler.timesteps.map(() => uncached(config)[0]!),
+    steps: sampler.timesteps.map(() => uncached(network)[0]!),
   });
   try {
     for (const [step, timestep] of sampler.timesteps.entries()) {
@@ -195,7 +199,7 @@ async function followTrajectory(
         labels.map(() => timestep),
         labels,
       );
-      run.advance(step, latents, splitPrediction(output, geometryOf(config, images)));
+      run.advance(step, latents, splitPrediction(output, geometryOf(network, images)));
       const expected = trajectory.subarray(step * images * size, (step + 1) * images * size);
       assertClose(latents, expected, tolerance, `sample after step ${step}`);
     }
@@ -204,9 +208,9 @@ async function followTrajectory(
   }
 }
 
-function geometryOf(config: DiTConfig, images: number): PredictionGeometry {
-  const { inChannels: channels, inputSize, learnSigma } = config;
-  return { images, channels, pixels: inputSize ** 2, learnSigma };
+function geometryOf({ latents, predicts }: Network, images: number): PredictionGeometry {
+  const { channels, height, width } = latents;
+  return { images, channels, pixels: height * width, learnSigma: predicts.variance };
 }
 
 /** Adds zero: the way to look at a temporary. */

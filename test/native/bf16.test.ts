@@ -44,8 +44,8 @@ describe('bf16 on native', { skip: SKIP }, () => {
     const labels = [3, 5, 8];
     await using exact = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'native' });
     await using narrow = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'native', weights: 'bf16' });
-    const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, exact.config);
-    const source = imageSource(exact.config, { ...images, count: 16, batch: 16 });
+    const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, exact.network);
+    const source = imageSource(exact.network, { ...images, count: 16, batch: 16 });
     const factors = await calibrate(exact, { method: 'cd', rank: 32, source });
     const run = async (pipeline: DiTPipeline, cache: CacheOptions) =>
       (await pipeline.generate({ labels, steps: 10, cache })).latents;
@@ -86,12 +86,14 @@ async function forward(model: string, weights: FloatType): Promise<Float32Array>
   const device = await openDevice('native', { weights, threads: 2 });
   const labels = golden.readIntegers('y');
   const { activations } = device;
-  const steps = uncached(checkpoint.config);
-  const sizes = { sequences: labels.length, labels: labels.length };
-  const plan = planSession(checkpoint.config, { ...sizes, steps, activations });
+  const steps = uncached(checkpoint.network);
+  const sizes = { sequences: labels.length, conditions: labels.length };
+  const plan = planSession(checkpoint.network, { ...sizes, steps, activations });
   using session = await DenoisingSession.create(device, device.loadWeights(checkpoint), plan);
   const timesteps = golden.readIntegers('t');
-  await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
+  await session.condition(
+    timesteps.map((timestep, i) => ({ timestep, conditions: { labels: [labels[i]!] } })),
+  );
   const output = await session.evaluate(0, golden.read('x'), Int32Array.from(labels.keys()));
   await device.dispose();
   return output;

@@ -65,7 +65,7 @@ for (const { name: backend, available, detail } of backends())
         await using pipeline = await DiTPipeline.load(path, { backend, weights: 'f32', frequencyShift: 0 });
         for (const [field, guidanceChannels] of [
           ['trajectory_first3', 3],
-          ['trajectory_all', pipeline.config.inChannels],
+          ['trajectory_all', pipeline.network.latents.channels],
         ] as const) {
           const options: SampleOptions = {
             labels: golden.readIntegers('y'),
@@ -135,9 +135,9 @@ async function comparePictures(
   golden: SafetensorsFile,
   latents: Float32Array,
 ): Promise<void> {
-  const { inChannels, inputSize } = pipeline.config;
+  const shape = pipeline.network.latents;
   const [images, height, width] = golden.entry('image_u8').shape as [number, number, number, number];
-  const pictures = await pipeline.decode(latents, [images, inChannels, inputSize, inputSize]);
+  const pictures = await pipeline.decode(latents, [images, shape.channels, shape.height, shape.width]);
   const expected = golden.bytes('image_u8');
   const size = height * width * 3;
   assert.equal(pictures.length, images);

@@ -4,15 +4,13 @@ import { bothBranches } from '../../src/diffusion/guidance.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { exposeResidual, residualOutput } from '../../src/evaluate/runs/exposeResidual.js';
-import { tokensOf } from '../../src/models/dit/config.js';
-import { emitTokens } from '../../src/models/dit/graph.js';
-import { computeAll } from '../../src/models/layers/actions.js';
-import type { LinearTap } from '../../src/models/layers/linearContext.js';
+import type { LayerTap } from '../../src/models/layers/context.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
-import { sequencesOf } from '../../src/pipeline/sequences.js';
-import { PlanBuilder } from '../../src/plan/builder.js';
+import { labelConditions, sequencesOf } from '../../src/pipeline/sequences.js';
+import { copyOp, PlanBuilder } from '../../src/plan/builder.js';
 import { runPlan } from '../support/runPlan.js';
 
 /** Of one step, all sequences as one vector. */
@@ -42,32 +40,47 @@ export async function runWithSignals(
   return { steps, signals };
 }
 
-async function openOracle({ checkpoint, config }: DiTPipeline, imageLabels: readonly number[]) {
-  const { labels } = sequencesOf(imageLabels, true, config.classes);
+async function openOracle({ checkpoint, network }: DiTPipeline, labels: readonly number[]) {
+  const { all } = sequencesOf(network, labelConditions(network, labels), true);
   const device = await openDevice('reference');
   const weights = device.loadWeights(checkpoint);
-  const [rows, hidden] = [labels.length * tokensOf(config), config.hiddenSize];
-  const tap: LinearTap = (builder, { layer, x }) => {
-    if (layer !== 'blocks.0.q') return;
+  const geometry = network.latents;
+  const [rows, hidden] = [all.length * network.streams[0]!.tokens(geometry), network.width];
+  const tap: LayerTap = (builder, { layer, x }) => {
+    if (layer.name !== 'blocks.0.q') return;
     const out = builder.output('modulated', rows, hidden);
-    builder.append({ op: 'linearCombination', terms: [{ x, coefficient: 1 }], out });
+    builder.append(copyOp(x, out));
   };
-  const plan = planSession(config, {
-    sequences: labels.length,
-    labels: labels.length,
-    steps: [computeAll(config.depth)],
+  const plan = planSession(network, {
+    sequences: all.length,
+    conditions: all.length,
+    steps: [computeAll(network)],
     tap,
+    onSublayer: exposeResidual,
   });
-  const plans = plan.plans.map(exposeResidual);
-  const session = await DenoisingSession.create(device, weights, { ...plan, plans });
+  const session = await DenoisingSession.create(device, weights, plan);
   const embedding = new PlanBuilder('tokens');
-  emitTokens(embedding, config, labels.length, embedding.output('tokens', rows, hidden));
+  const none = new Set<string>();
+  const cache = { form: 'input', split: none, fused: none, rank: () => 0, factorPrefix: '' } as const;
+  const step = network.step({
+    builder: embedding,
+    geometry,
+    sequences: all.length,
+    tableRows: all.length,
+    first: 0,
+    last: 0,
+    resumes: false,
+    cache,
+    activations: 'f32',
+  });
+  step.begin();
+  embedding.append(copyOp(step.streams[0]!, embedding.output('tokens', rows, hidden)));
   const tokensPlan = embedding.build();
   return {
     async signals(latents: Float32Array, timestep: number): Promise<Signals> {
       const both = bothBranches(latents);
-      await session.condition(labels.map((label) => ({ timestep, label })));
-      await session.evaluate(0, both, Int32Array.from(labels.keys()));
+      await session.condition(all.map((sequence) => ({ timestep, ...sequence })));
+      await session.evaluate(0, both, Int32Array.from(all.keys()));
       const tokens = await runPlan(device, tokensPlan, checkpoint, { latents: both });
       return {
         tokens: tokens.get('tokens')!,

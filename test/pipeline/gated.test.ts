@@ -164,7 +164,7 @@ for (const backend of PRESENT)
       // One step of the sampler is repeated by hand: the same latents, timestep and label.
       const session = await sessionOf({ policy: 'teacache', threshold: 1 });
       const [latents, rows] = [NOISE.slice(0, SIZE), Int32Array.of(0)];
-      await session.condition([{ timestep: 500, label: 1 }]);
+      await session.condition([{ timestep: 500, conditions: { labels: [1] } }]);
       const computed = await session.evaluate(0, latents, rows);
       assert.equal(session.course.cachedBlocks, 0);
       const cached = await session.evaluate(1, latents, rows);

@@ -6,7 +6,7 @@ import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { CacheOptions, CacheParameters } from '../../src/pipeline/options.js';
 import { assertClose, relativeL2 } from '../support/compare.js';
-import { TINY } from '../support/tinyModel.js';
+import { TINY, TINY_NETWORK } from '../support/tinyModel.js';
 import { assertDiffer, assertSame, PRESENT, sharedPipeline } from './tinyPipeline.js';
 
 const STEPS = 6;
@@ -75,7 +75,7 @@ for (const backend of PRESENT)
 
     test('gathering everywhere is no cache', async () => {
       for (const granularity of ['linear', 'sublayer', 'block'] as const) {
-        const layers = scheduleLayers(TINY.depth, granularity);
+        const layers = scheduleLayers(TINY_NETWORK, granularity);
         const schedule = Schedule.fromRule(layers, STEPS, () => true);
         assertSame(await run({ policy: 'reuse', schedule }), full, granularity);
         assertSame(await run({ policy: 'calibrated', factors: factors.low, schedule }), full, granularity);
@@ -97,7 +97,7 @@ for (const backend of PRESENT)
         for (const granularity of ['linear', 'sublayer', 'block'] as const) {
           assertSame(await same({ granularity, rule: (step) => step % 2 === 0 }), expected, granularity);
           assertSame(await same({ granularity, gatherSteps: [4, 2, 0] }), expected, granularity);
-          const schedule = Schedule.fromPeriod(scheduleLayers(TINY.depth, granularity), STEPS, 2);
+          const schedule = Schedule.fromPeriod(scheduleLayers(TINY_NETWORK, granularity), STEPS, 2);
           assertSame(await same({ schedule }), expected, granularity);
         }
       }

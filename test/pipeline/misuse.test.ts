@@ -40,7 +40,7 @@ describe('first-use: misuse', () => {
       sample: (junk) => open.sample(junk).next(),
       plan: (junk) => open.plan(junk),
       trajectorySource: (junk) => trajectorySource(junk),
-      imageSource: (junk) => imageSource(open.config, junk),
+      imageSource: (junk) => imageSource(open.network, junk),
       'calibrate, its model': (junk) => calibrate(junk, { method: 'svd', rank: 1 }),
       'calibrate, its options': (junk) => calibrate(open, junk),
       'evaluateModel, its pipeline': (junk) => evaluateModel(junk, { images: 1 }),
@@ -106,7 +106,10 @@ describe('first-use: misuse', () => {
         /^a name in cache is 'periods'; expected period\b/,
       ],
       [() => DiTPipeline.load(EMBEDDED_MODEL, { thread: 2 } as Untyped), /expected threads\b/],
-      [() => trajectorySource(pipeline().config, { images: 2 } as Untyped), /^a name in options is 'images'/],
+      [
+        () => trajectorySource(pipeline().network, { images: 2 } as Untyped),
+        /^a name in options is 'images'/,
+      ],
       [() => evaluateModel(pipeline(), { images: 1, guidance: 2 } as Untyped), /expected guidanceScale\b/],
       [() => measureErrors(pipeline(), { gap: 2 } as Untyped), /expected gaps\b/],
     ];

@@ -126,7 +126,7 @@ describe('black-images: what is measured', () => {
       calibrate(pipeline, {
         method: 'cd',
         rank: 4,
-        source: trajectorySource(pipeline.config, { count: 2, steps: STEPS }),
+        source: trajectorySource(pipeline.network, { count: 2, steps: STEPS }),
       }),
   };
   for (const [name, measure] of Object.entries(measurements))

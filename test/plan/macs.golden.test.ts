@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import { computeAll } from '../../src/models/layers/actions.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import { planCost } from '../../src/plan/cost.js';
 import { periodic } from '../support/denoiser.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind } from '../support/golden.js';
@@ -17,13 +17,13 @@ describe("MACs of an image and step are those of the authors' formulas", () => {
       using golden = openGolden(file);
       const [, model, rank] = NAME.exec(file)! as unknown as [string, string, string];
       using checkpoint = new DiTCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
-      const { config } = checkpoint;
+      const { network } = checkpoint;
       const macs = (scatter?: 'reuse' | 'calibrate') => {
-        const steps = scatter ? periodic(config, 2, 2, scatter) : [computeAll(config.depth)];
-        const plan = planSession(config, { sequences: 3, labels: 1, steps, rank: () => Number(rank) });
+        const steps = scatter ? periodic(network, 2, 2, scatter) : [computeAll(network)];
+        const plan = planSession(network, { sequences: 3, conditions: 1, steps, rank: () => Number(rank) });
         // They count the conditioning at every step, once an image.
         const conditioning = planCost(plan.conditioning).macs / plan.chunkSteps;
-        return planCost(plan.plans[plan.planOfStep.at(-1)!]!).macs / 3 + conditioning;
+        return planCost(plan.plans[plan.courses.at(-1)![0]!.plan]!).macs / 3 + conditioning;
       };
       const recorded = (name: string) => Math.round(golden.readFloat64(name)[0]! * 1e9);
       assert.equal(macs(), recorded('macs_full_gmac'));

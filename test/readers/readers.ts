@@ -12,6 +12,7 @@ import { samplerOfScheduler, schedulerTable } from '../../src/diffusion/schedule
 import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
 import { readStatistics } from '../../src/evaluate/metrics/statisticsFile.js';
 import { readHeader } from '../../src/export/readHeader.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
 import { parsePlan, serializePlan } from '../../src/plan/file.js';
 import { readJsonObject } from '../../src/weights/jsonFile.js';
 import { NpzFile, writeNpz } from '../../src/weights/npz.js';
@@ -175,7 +176,7 @@ export const READERS: readonly Reader[] = [
       ]);
       return [path];
     },
-    read: (path) => loadCalibrationImages(path, SMALL),
+    read: (path) => loadCalibrationImages(path, ditNetwork(SMALL)),
   },
   {
     name: 'npz',
@@ -194,7 +195,7 @@ export const READERS: readonly Reader[] = [
     name: 'images as npz',
     extension: 'npz',
     samples: (folder) => [arrays(join(folder, 'images.npz'))],
-    read: (path) => loadCalibrationImages(path, SMALL),
+    read: (path) => loadCalibrationImages(path, ditNetwork(SMALL)),
   },
   {
     name: 'statistics',
@@ -247,7 +248,7 @@ export const READERS: readonly Reader[] = [
     structure: 'json',
     samples: (folder) => {
       const path = join(folder, 'schedule.json');
-      const layers = scheduleLayers(1, 'sublayer');
+      const layers = scheduleLayers(ditNetwork(SMALL), 'sublayer');
       const rows = (first: number, second: number) => [first, second].map((value) => layers.map(() => value));
       writeFileSync(path, JSON.stringify({ layers, G: rows(1, 0), S: rows(0, 1) }));
       return [path];

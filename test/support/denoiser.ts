@@ -1,11 +1,12 @@
 import type { Device, WeightPrecision, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
-import { type StepActions, stepActions } from '../../src/cache/policy.js';
+import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
-import type { DiTConfig } from '../../src/models/dit/config.js';
-import { type CacheForm, computeAll } from '../../src/models/layers/actions.js';
+import type { Actions, CacheForm } from '../../src/models/layers/actions.js';
+import type { Network } from '../../src/models/network.js';
+import { computeAll } from '../../src/models/stepPlans.js';
 import type { FloatType } from '../../src/plan/types.js';
 
 /** A network evaluated with explicit timesteps and labels, for comparison with recorded evaluations. */
@@ -22,10 +23,10 @@ export interface Denoiser {
 export interface DenoiserOptions {
   readonly backend: string;
   readonly threads?: number;
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly weights: WeightSource;
   readonly sequences: number;
-  readonly steps: readonly StepActions[];
+  readonly steps: readonly Actions[];
   readonly form?: CacheForm;
   readonly rank?: number;
   /** How the device keeps weights; default `f32`. */
@@ -43,9 +44,9 @@ export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> 
   const weights = device.loadWeights(options.weights);
   const { sequences, steps } = options;
   const form = options.form ?? 'input';
-  const plan = planSession(options.config, {
+  const plan = planSession(options.network, {
     sequences,
-    labels: sequences,
+    conditions: sequences,
     steps,
     form,
     rank: () => options.rank ?? 0,
@@ -55,7 +56,9 @@ export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> 
   const rows = Int32Array.from({ length: sequences }, (_, i) => i);
   return {
     async evaluate(step, latents, timesteps, labels) {
-      await session.condition(timesteps.map((timestep, i) => ({ timestep, label: labels[i]! })));
+      await session.condition(
+        timesteps.map((timestep, i) => ({ timestep, conditions: { labels: [labels[i]!] } })),
+      );
       return session.evaluate(step, latents, rows);
     },
     async dispose() {
@@ -68,16 +71,16 @@ export async function openDenoiser(options: DenoiserOptions): Promise<Denoiser> 
 
 /** Actions of a trajectory with period p. */
 export function periodic(
-  config: DiTConfig,
+  network: Network,
   steps: number,
   period: number,
   scatter: 'reuse' | 'calibrate',
-): StepActions[] {
-  const schedule = Schedule.fromPeriod(scheduleLayers(config.depth, 'sublayer'), steps, period);
-  return stepActions(schedule, config.depth, () => scatter);
+): Actions[] {
+  const schedule = Schedule.fromPeriod(scheduleLayers(network, 'sublayer'), steps, period);
+  return stepActions(network, schedule, () => scatter);
 }
 
 /** Actions of one uncached evaluation. */
-export function uncached(config: DiTConfig): StepActions[] {
-  return [computeAll(config.depth)];
+export function uncached(network: Network): Actions[] {
+  return [computeAll(network)];
 }

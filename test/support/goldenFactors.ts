@@ -1,6 +1,5 @@
 import { type FactorMethod, scaledFactors } from '../../src/calibrate/factors.js';
 import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
-import { BLOCK_LINEARS, layerName, linearShape } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 
 /** Which recorded sensitivities scale the inputs (rwtv) and the outputs (lwtv) of each method. */
@@ -20,21 +19,20 @@ export function goldenFactors(
 ): Map<string, Float32Array> {
   const factors = new Map<string, Float32Array>();
   const scales = SCALES[method];
-  for (let block = 0; block < checkpoint.config.depth; block++)
-    for (const linear of BLOCK_LINEARS) {
-      const { inputs: columns, outputs: rows } = linearShape(linear, checkpoint.config);
-      const vector = (side: string) => sensitivity.read(`${scales?.family}.block${block}.${linear}_${side}`);
-      const { up, down } = scaledFactors({
-        weight: linearWeight(checkpoint, block, linear),
-        rows,
-        columns,
-        rank,
-        ...(scales?.input && { inputScale: vector('rwtv') }),
-        ...(scales?.output && { outputScale: vector('lwtv') }),
-      });
-      factors.set(`factors.${layerName(block, linear)}.up`, up);
-      factors.set(`factors.${layerName(block, linear)}.down`, down);
-    }
+  for (const { name, kind, inputs: columns, outputs: rows } of checkpoint.network.layers) {
+    const block = Number(name.split('.')[1]);
+    const vector = (side: string) => sensitivity.read(`${scales?.family}.block${block}.${kind}_${side}`);
+    const { up, down } = scaledFactors({
+      weight: linearWeight(checkpoint, block, kind),
+      rows,
+      columns,
+      rank,
+      ...(scales?.input && { inputScale: vector('rwtv') }),
+      ...(scales?.output && { outputScale: vector('lwtv') }),
+    });
+    factors.set(`factors.${name}.up`, up);
+    factors.set(`factors.${name}.down`, down);
+  }
   return factors;
 }
 

@@ -1,8 +1,10 @@
-import { fusedMlp, type StepActions, splitQkv, stepActions } from '../../src/cache/policy.js';
+import { fusedPairs, splitGroups, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import type { DiTConfig } from '../../src/models/dit/config.js';
-import { conditioningPlan, stepPlan } from '../../src/models/dit/graph.js';
-import type { CacheForm } from '../../src/models/layers/actions.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
+import type { Actions, CacheForm } from '../../src/models/layers/actions.js';
+import { stepPlans } from '../../src/models/stepPlans.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 
 /** A DiT small enough to look at. */
@@ -18,21 +20,25 @@ export const TINY: DiTConfig = {
   learnSigma: true,
 };
 
+export const NETWORK = ditNetwork(TINY);
+
 /** The plan of one step of `TINY`. */
 export function tinyStep(
-  actions: StepActions,
+  actions: Actions,
   form: CacheForm = 'input',
-  all: readonly StepActions[] = [actions],
+  all: readonly Actions[] = [actions],
   activations: FloatType = 'f32',
 ): Plan {
   const cache = {
     form,
-    splitQkv: splitQkv(all, TINY.depth),
-    fusedMlp: fusedMlp(all, TINY.depth),
+    split: splitGroups(NETWORK, all),
+    fused: fusedPairs(NETWORK, all),
     rank: () => 3,
     factorPrefix: 'factors.',
   };
-  return stepPlan(TINY, { name: 'step', images: 2, tableRows: 4, actions, cache, activations });
+  const geometry = NETWORK.latents;
+  const options = { name: 'step', geometry, sequences: 2, tableRows: 4, actions, cache, activations };
+  return stepPlans(NETWORK, options).head;
 }
 
 /** Actions of a trajectory of `TINY` in which the given rule gathers. */
@@ -40,9 +46,16 @@ export function tinyActions(
   steps: number,
   scatter: 'reuse' | 'calibrate',
   gathers: (step: number, layer: string) => boolean,
-): StepActions[] {
-  const schedule = Schedule.fromRule(scheduleLayers(TINY.depth, 'linear'), steps, gathers);
-  return stepActions(schedule, TINY.depth, () => scatter);
+): Actions[] {
+  const schedule = Schedule.fromRule(scheduleLayers(NETWORK, 'linear'), steps, gathers);
+  return stepActions(NETWORK, schedule, () => scatter);
+}
+
+/** The plan of its conditioning. */
+export function tinyTable(rows: number): Plan {
+  const builder = new PlanBuilder('conditioning');
+  NETWORK.emitTable(builder, rows);
+  return builder.build();
 }
 
 /** Every kind of plan there is: conditioning, and steps with every action, in both forms and types, whole and mixed. */
@@ -56,7 +69,7 @@ export function allPlans(): Plan[] {
     (step, layer) => (step + layer.length) % 2 === 0 || layer.endsWith('.k'),
   );
   return [
-    conditioningPlan(TINY, 4),
+    tinyTable(4),
     ...[full, reuse, calibrated].flatMap((steps) => steps.map((actions) => tinyStep(actions))),
     ...calibrated.map((actions) => tinyStep(actions, 'rank')),
     ...calibrated.map((actions) => tinyStep(actions, 'input', calibrated, 'bf16')),

@@ -1,7 +1,7 @@
 import type { Device, DeviceTensor, WeightSource } from '../../src/backend/backend.js';
 import type { Plan } from '../../src/plan/types.js';
 
-/** Runs a plan once and returns its outputs by name. Inputs that are not given are zeros. */
+/** Runs a plan once and returns its outputs by name. Inputs that are not given are zeros; states may be given too. */
 export async function runPlan(
   device: Device,
   plan: Plan,
@@ -13,7 +13,8 @@ export async function runPlan(
   for (const { name, role, type, rows, columns } of plan.buffers) {
     if (role === 'weight' || role === 'temporary') continue;
     const tensor = device.allocate(rows, columns, type);
-    if (role === 'input') await tensor.write(inputs[name] ?? new Float32Array(rows * columns));
+    if (role === 'input' || inputs[name])
+      await tensor.write(inputs[name] ?? new Float32Array(rows * columns));
     tensors.set(name, tensor);
   }
   const executable = await device.compile(plan, { weights, tensors });

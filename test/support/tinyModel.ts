@@ -1,5 +1,6 @@
 /** A DiT of random weights, small enough for hundreds of steps a second. */
 import { type DiTConfig, tensorShapes } from '../../src/models/dit/config.js';
+import { ditNetwork } from '../../src/models/dit/network.js';
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors.js';
 import { Random } from './random.js';
 
@@ -14,6 +15,8 @@ export const TINY: DiTConfig = {
   classes: 3,
   learnSigma: true,
 };
+
+export const TINY_NETWORK = ditNetwork(TINY);
 
 export interface TinyModelOptions {
   readonly config?: Partial<DiTConfig>;

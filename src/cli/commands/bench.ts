@@ -7,7 +7,7 @@ import { type Contender, interleave, median } from '../../bench/measure.js';
 import { type Operation, openOperations } from '../../bench/operations.js';
 import { peakLoopOf } from '../../bench/peak.js';
 import { requireInteger, requireOneOf } from '../../errors.js';
-import { namedConfig } from '../../models/dit/config.js';
+import { namedNetwork } from '../../models/families.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { integer } from '../parse.js';
@@ -65,8 +65,8 @@ export function registerBench(program: Command): void {
 }
 
 async function runBench(flags: BenchFlags): Promise<void> {
-  const config = namedConfig(flags.size);
-  requireInteger('rank', flags.rank, 1, config.hiddenSize);
+  const network = namedNetwork(flags.size);
+  requireInteger('rank', flags.rank, 1, network.width);
   const present = CANDIDATES.filter(([name]) => isPresent(name));
   if (flags.backend !== undefined)
     requireOneOf('backend', flags.backend, [...new Set(present.map(([name]) => name))]);
@@ -86,7 +86,7 @@ async function runBench(flags: BenchFlags): Promise<void> {
           signal.throwIfAborted();
           progress.advance();
         };
-        const operations = await openOperations(device, config, flags.rank);
+        const operations = await openOperations(device, network, flags.rank);
         rows.push(...(await timeOperations(device, weights, operations, { rounds: flags.rounds, onRound })));
       } finally {
         await device.dispose();

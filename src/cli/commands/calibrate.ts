@@ -4,8 +4,7 @@ import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
-import type { DiTConfig } from '../../models/dit/config.js';
-import { BLOCK_LINEARS, layerName } from '../../models/layers/actions.js';
+import type { Network } from '../../models/network.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
@@ -105,9 +104,9 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
-  requireLayers(Object.keys(ranks), pipeline.config);
+  requireLayers(Object.keys(ranks), pipeline.network);
   const source = method === 'svd' ? undefined : await sourceOf(flags, pipeline, signal);
-  const phases = new Phases(flags, pipeline.config, source);
+  const phases = new Phases(flags, pipeline.network, source);
   const started = performance.now();
   try {
     const factors = await calibrate(pipeline, {
@@ -149,21 +148,21 @@ class Phases {
   readonly #flags: CalibrateFlags;
   readonly #evaluations: number;
   readonly #batches: number;
-  readonly #config: DiTConfig;
+  readonly #network: Network;
   #evaluated = 0;
   #firstEvaluated = 0;
   #bar: { readonly name: string; readonly progress: Progress } | undefined;
 
-  constructor(flags: CalibrateFlags, config: DiTConfig, source: CalibrationSource | undefined) {
+  constructor(flags: CalibrateFlags, network: Network, source: CalibrationSource | undefined) {
     this.#flags = flags;
-    this.#config = config;
+    this.#network = network;
     this.#batches = source?.batches ?? 0;
     this.#evaluations = this.#batches * (source?.evaluations ?? 0);
-    if (flags.spread) this.#at('spreading ranks', layersWork(config));
+    if (flags.spread) this.#at('spreading ranks', layersWork(network));
     else if (source) this.#at('evaluating', this.#evaluations);
   }
 
-  readonly onLayerError = () => this.#at('spreading ranks', layersWork(this.#config)).advance();
+  readonly onLayerError = () => this.#at('spreading ranks', layersWork(this.#network)).advance();
   readonly onEvaluation = () => {
     this.#at('evaluating', this.#evaluations).advance();
     this.#evaluated++;
@@ -220,12 +219,12 @@ async function sourceOf(
   pipeline: DiTPipeline,
   signal: AbortSignal,
 ): Promise<CalibrationSource> {
-  const { config } = pipeline;
+  const { network } = pipeline;
   const { steps, seed, guidanceScale, period, order } = flags;
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
     const count = flags.count ?? DEFAULT_COUNT;
-    return trajectorySource(config, {
+    return trajectorySource(network, {
       count,
       ...batch,
       steps,
@@ -242,7 +241,7 @@ async function sourceOf(
     signal,
   });
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
-  return imageSource(config, { ...data, count, ...batch, steps, seed });
+  return imageSource(network, { ...data, count, ...batch, steps, seed });
 }
 
 function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {
@@ -252,18 +251,14 @@ function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<
   return { ...ranks, [layer]: Number(rank) };
 }
 
-function requireLayers(names: readonly string[], { depth }: DiTConfig): void {
-  const layers = new Set(
-    Array.from({ length: depth }, (_, block) =>
-      BLOCK_LINEARS.map((linear) => layerName(block, linear)),
-    ).flat(),
-  );
-  const unknown = names.find((name) => !layers.has(name));
+function requireLayers(names: readonly string[], { layers, blocks }: Network): void {
+  const unknown = names.find((name) => !layers.some((layer) => layer.name === name));
+  const kinds = [...new Set(layers.map(({ kind }) => kind))];
   if (unknown !== undefined)
     throw new ArgumentError(
       'layer-rank',
       unknown,
-      `blocks.0 to blocks.${depth - 1} followed by one of ${BLOCK_LINEARS.map((linear) => `.${linear}`).join(', ')}`,
+      `${blocks[0]!.name} to ${blocks.at(-1)!.name} followed by one of ${kinds.map((kind) => `.${kind}`).join(', ')}`,
     );
 }
 

@@ -67,7 +67,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const signal = interruptSignal();
   await using pipeline = await loadPipeline({ ...flags, model: EMBEDDED_MODEL });
   const batch = 32;
-  const work = CALIBRATION_IMAGES / batch + 6 * pipeline.config.depth + 3 * flags.steps;
+  const work = CALIBRATION_IMAGES / batch + pipeline.network.layers.length + 3 * flags.steps;
   const progress = startProgress('demo', work, flags.json === true);
   try {
     const rows = await sampleRows(flags, pipeline, signal, batch, progress);
@@ -93,8 +93,8 @@ async function sampleRows(
   progress: Progress,
 ): Promise<DemoRow[]> {
   const { rank, seed, steps, period } = flags;
-  const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.config);
-  const source = imageSource(pipeline.config, { ...images, count: CALIBRATION_IMAGES, batch, seed });
+  const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.network);
+  const source = imageSource(pipeline.network, { ...images, count: CALIBRATION_IMAGES, batch, seed });
   const factors = await calibrate(pipeline, {
     method: METHOD,
     rank,

@@ -79,7 +79,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
-  const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
+  const extractor = await openExtractor(flags.features, pipeline.network, onnxOptions(flags));
   try {
     const reference = await referenceOf(flags, extractor, signal);
     const options: Omit<EvaluateOptions, 'onStep'> = {

@@ -79,7 +79,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const images = await imagesOf(flags, pipeline, signal);
-  const extractor = await openExtractor(flags.features, pipeline.config, onnxOptions(flags));
+  const extractor = await openExtractor(flags.features, pipeline.network, onnxOptions(flags));
   let progress: EstimatedProgress | undefined;
   try {
     const reference = await referenceOf(flags, extractor, images, signal);

@@ -7,7 +7,7 @@ import { isAutoencoder } from '../../engine/modelKind.js';
 import { planSession } from '../../engine/sessionPlan.js';
 import { VaeCheckpoint } from '../../engine/vaeCheckpoint.js';
 import { ArgumentError, requireInteger, requireOneOf } from '../../errors.js';
-import { namedConfig } from '../../models/dit/config.js';
+import { namedNetwork } from '../../models/families.js';
 import { planText } from '../../plan/text.js';
 import { ROW_SCALED_TYPES } from '../../plan/types.js';
 import { checkpointFacts } from '../checkpointReport.js';
@@ -139,34 +139,35 @@ function openOptions({ heads, weightsKey, variant }: InfoFlags): OpenModelOption
 }
 
 /** What is said of the model itself, and its configuration. */
-function describedModel(flags: InfoFlags): Pick<PlannedModel, 'config' | 'checkpoint'> {
-  if (flags.size !== undefined) return { config: namedConfig(flags.size), checkpoint: undefined };
+function describedModel(flags: InfoFlags): Pick<PlannedModel, 'network' | 'checkpoint'> {
+  if (flags.size !== undefined) return { network: namedNetwork(flags.size), checkpoint: undefined };
   using checkpoint = new DiTCheckpoint(flags.model!, openOptions(flags));
   tellNotes(checkpoint);
-  return { config: checkpoint.config, checkpoint: checkpointFacts(checkpoint) };
+  return { network: checkpoint.network, checkpoint: checkpointFacts(checkpoint) };
 }
 
 function plannedModel(flags: InfoFlags): PlannedModel {
-  const { config, checkpoint } = describedModel(flags);
+  const { network, checkpoint } = describedModel(flags);
   const { policy, period, cacheForm: form, cacheType: type, sequences, steps } = flags;
   requireOneOf('policy', policy, SCHEDULED_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
   if (type !== undefined) requireOneOf('cache-type', type, ROW_SCALED_TYPES);
-  const largest = Math.min(config.hiddenSize, config.mlpSize);
+  const largest = Math.min(...network.layers.flatMap(({ inputs, outputs }) => [inputs, outputs]));
   const rank = flags.rank ?? Math.min(DEFAULT_RANK, largest);
   requireInteger('rank', rank, 1, largest);
+  const run = { network, geometry: network.latents, steps, rank: () => rank };
   const session = (name: (typeof SCHEDULED_POLICIES)[number]) =>
-    planSession(config, {
+    planSession(network, {
       sequences,
-      labels: Math.min(sequences, 2),
-      steps: policyActions(new Scheduled(name, { period }), { config, steps, rank: () => rank }),
+      conditions: Math.min(sequences, 2),
+      steps: policyActions(new Scheduled(name, { period }), run),
       form,
       ...(type !== undefined && { cacheType: type }),
       rank: () => rank,
     });
   return {
     checkpoint,
-    config,
+    network,
     session: session(policy),
     whole: session('none'),
     policy: policyText(policy, period, rank),

@@ -72,7 +72,7 @@ async function runMeasure(flags: MeasureFlags): Promise<void> {
     ...(factors && { factors }),
     ...(resume !== undefined && { folder: resume }),
   };
-  const progress = startProgress('measuring', measuringWork(pipeline.config, options), json === true);
+  const progress = startProgress('measuring', measuringWork(pipeline.network, options), json === true);
   const started = performance.now();
   try {
     const errors = await measureErrors(pipeline, { ...options, onProgress: () => progress.advance() });

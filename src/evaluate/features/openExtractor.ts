@@ -1,5 +1,6 @@
 /** Which feature model judges a model's images, when it is named by a text. */
 import { ArgumentError } from '../../errors.js';
+import { classesOf, type Network } from '../../models/network.js';
 import { DigitsClassifier } from './digitsClassifier.js';
 import type { FeatureExtractor } from './featureExtractor.js';
 import { OnnxExtractor, type OnnxExtractorOptions } from './onnxExtractor.js';
@@ -10,13 +11,14 @@ import { OnnxExtractor, type OnnxExtractorOptions } from './onnxExtractor.js';
  */
 export async function openExtractor(
   name: string | undefined,
-  config: { readonly inChannels: number; readonly inputSize: number; readonly classes: number },
+  network: Pick<Network, 'latents' | 'conditions'>,
   options: OnnxExtractorOptions,
 ): Promise<FeatureExtractor | undefined> {
   if (name?.endsWith('.onnx')) return OnnxExtractor.load(name, options);
   if (Object.keys(options).length > 0)
     throw new ArgumentError('features', name, 'an .onnx file, since its outputs or range are given');
-  const isDigits = config.inChannels === 1 && config.inputSize === 32 && config.classes === 10;
+  const { channels, height, width } = network.latents;
+  const isDigits = [channels, height, width, classesOf(network)].join() === '1,32,32,10';
   switch (name ?? (isDigits ? 'digits' : 'none')) {
     case 'digits':
       return DigitsClassifier.load();

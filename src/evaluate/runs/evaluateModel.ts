@@ -2,6 +2,7 @@
 
 import type { SessionPlan } from '../../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
+import { classesOf } from '../../models/network.js';
 import { scaleOf } from '../../models/vae/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
@@ -110,7 +111,7 @@ export async function evaluateModel(
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
   const sampling = (first: number, count: number): NumberedOptions => ({
     ...pickOptions(options, SAMPLE_OPTION_NAMES),
-    labels: labelsOf(options, pipeline.config.classes, first, count),
+    labels: labelsOf(options, classesOf(pipeline.network), first, count),
     firstImage: first,
     batch: count,
   });
@@ -147,7 +148,7 @@ export async function evaluateModel(
       ...(await evaluation.result(reference, options.signal)),
       ...(await manifolds(options, fileOf(outputs.features))),
       ...costs(totals, options.images),
-      ...(!plan.gated && { bytesPerImage: bytesOf(plan) / batch }),
+      ...(!plan.gate && { bytesPerImage: bytesOf(plan) / batch }),
     };
   } finally {
     for (const file of files) file[Symbol.dispose]();
@@ -181,13 +182,12 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
     );
 }
 
-function sizeOf({ config, decoder }: DiTPipeline, pictures: boolean): PictureSize {
-  if (pictures && !decoder.isIdentity) {
-    const { config: vae } = decoder.checkpoint();
-    const side = config.inputSize * scaleOf(vae);
-    return { channels: vae.imageChannels, height: side, width: side };
-  }
-  return { channels: config.inChannels, height: config.inputSize, width: config.inputSize };
+function sizeOf({ network, decoder }: DiTPipeline, pictures: boolean): PictureSize {
+  const { channels, height, width } = network.latents;
+  if (!pictures || decoder.isIdentity) return { channels, height, width };
+  const { config: vae } = decoder.checkpoint();
+  const scale = scaleOf(vae);
+  return { channels: vae.imageChannels, height: height * scale, width: width * scale };
 }
 
 function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, count: number): number[] {
@@ -198,9 +198,10 @@ function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, c
 
 /** What beside the sampling decides what is in a saved run. */
 function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
+  const classes = classesOf(pipeline.network);
   return {
     images: options.images,
-    labels: labelsOf(options, pipeline.config.classes, 0, options.labels?.length ?? pipeline.config.classes),
+    labels: labelsOf(options, classes, 0, options.labels?.length ?? classes),
     compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
     samples: options.samples !== undefined,
     splits: options.splits,
@@ -259,12 +260,11 @@ function costs(
   };
 }
 
-function bytesOf({ conditioning, plans, planOfStep, chunkSteps }: SessionPlan): number {
-  const chunks = Math.ceil(planOfStep.length / chunkSteps);
-  return planOfStep.reduce(
-    (sum, place) => sum + planCost(plans[place]!).bytes,
-    chunks * planCost(conditioning).bytes,
-  );
+function bytesOf({ conditioning, plans, courses, chunkSteps }: SessionPlan): number {
+  const chunks = Math.ceil(courses.length / chunkSteps);
+  return courses
+    .flat()
+    .reduce((sum, { plan }) => sum + planCost(plans[plan]!).bytes, chunks * planCost(conditioning).bytes);
 }
 
 function writeResults(

@@ -5,7 +5,7 @@ import type { FactorSet } from '../../cache/data/factorSet.js';
 import type { CacheKind } from '../../cache/measuredErrors.js';
 import { scheduleLayers } from '../../cache/schedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import { type DiTConfig, labelsInTurn } from '../../models/dit/config.js';
+import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
@@ -66,9 +66,9 @@ type Resolved = MeasureErrorsOptions &
   Required<Pick<MeasureErrorsOptions, 'images' | 'gaps' | 'order' | 'steps'>>;
 
 /** Evaluations of the network that `measureErrors` will take. */
-export function measuringWork(config: DiTConfig, options: MeasureErrorsOptions): number {
+export function measuringWork(network: Network, options: MeasureErrorsOptions): number {
   const resolved = resolve(options);
-  const units = measurementsOf(config, resolved).flatMap((measurement) => measurement.units);
+  const units = measurementsOf(network, resolved).flatMap((measurement) => measurement.units);
   return units.reduce((sum, { evaluations }) => sum + evaluations, resolved.steps);
 }
 
@@ -85,9 +85,9 @@ export async function measureErrors(
   const resolved = resolve(options);
   await pipeline.checkpoint.loadHash(options.signal);
   const { images, gaps, order, steps, factors, folder } = resolved;
-  const labels = labelsInTurn(pipeline.config, images);
+  const labels = labelsInTurn(pipeline.network, images);
   const trajectory = new Trajectory(pipeline, { ...options, steps, labels });
-  const measurements = measurementsOf(pipeline.config, resolved);
+  const measurements = measurementsOf(pipeline.network, resolved);
   using saved = folder === undefined ? undefined : await savedRun(trajectory, resolved, folder);
   using bench = await MeasuringBench.create(trajectory, options.onProgress ?? (() => {}));
   const units = measurements.flatMap((measurement) => measurement.units);
@@ -101,7 +101,7 @@ export async function measureErrors(
       steps,
       gaps,
       order,
-      sublayers: scheduleLayers(pipeline.config.depth, 'sublayer').length,
+      sublayers: pipeline.network.sublayers.length,
       guidanceScale: trajectory.options.guidanceScale,
       images,
       seed: trajectory.options.seed,
@@ -121,14 +121,14 @@ function resolve(options: MeasureErrorsOptions): Resolved {
   return { ...options, images, gaps, order, steps };
 }
 
-function measurementsOf({ depth }: DiTConfig, { order, steps, gaps, factors }: Resolved): KindMeasurement[] {
+function measurementsOf(network: Network, { order, steps, gaps, factors }: Resolved): KindMeasurement[] {
   const calibrated = factors && ({ policy: 'calibrated', factors } as const);
   if (order > 0) {
     const cache = { ...(calibrated ?? ({ policy: 'taylorseer', basis: 'taylor' } as const)), order };
     const kind = calibrated ? 'calibrate' : 'reuse';
     return [measurement(kind, new ExtrapolationErrors({ cache, order, steps, gaps }))];
   }
-  const layers = scheduleLayers(depth, 'sublayer');
+  const layers = scheduleLayers(network, 'sublayer');
   const of = (kind: CacheKind, cache: CacheErrors['options']['cache']) =>
     measurement(kind, new CacheErrors({ kind, cache, steps, gaps, layers }));
   return [of('reuse', { policy: 'reuse' }), ...(calibrated ? [of('calibrate', calibrated)] : [])];

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { inputOf, outputOf } from '../../cache/fitted.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import { BLOCK_LINEARS, labelsInTurn, layerName } from '../../models/dit/index.js';
+import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
@@ -57,9 +57,9 @@ export async function measureGrams(
   const { images = DEFAULT_IMAGES, onStep, ...sampling } = options;
   requireInteger('images', images, 1);
   await pipeline.checkpoint.loadHash(options.signal);
-  const features = featuresOf(pipeline.config.depth);
+  const features = featuresOf(pipeline.network);
   const sums = new Map<string, Float64Array>();
-  const labels = labelsInTurn(pipeline.config, images);
+  const labels = labelsInTurn(pipeline.network, images);
   let last: Trajectory | undefined;
   for (let first = 0; first < images; first += BATCH) {
     last = new Trajectory(pipeline, {
@@ -87,15 +87,10 @@ export async function measureGrams(
 }
 
 /** By the name of a feature the state that a step which keeps everything leaves it in. */
-function featuresOf(depth: number): Map<string, string> {
-  const features = new Map<string, string>();
-  for (let block = 0; block < depth; block++)
-    for (const linear of BLOCK_LINEARS) {
-      const layer = layerName(block, linear);
-      features.set(inputOf(layer), `cache.${inputOf(layer)}`);
-      if (linear === 'proj' || linear === 'fc2') features.set(outputOf(layer), `cache.${outputOf(layer)}`);
-    }
-  return features;
+function featuresOf({ layers, sublayers }: Network): Map<string, string> {
+  const inputs = layers.map((layer) => inputOf(layer));
+  const outputs = sublayers.flatMap(({ ends }) => ends).map((layer) => outputOf(layer));
+  return new Map([...inputs, ...outputs].map((feature) => [feature, `cache.${feature}`]));
 }
 
 /** Of every feature its sampled values at every step. */

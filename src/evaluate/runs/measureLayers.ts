@@ -1,6 +1,6 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
 import { requireInteger, requireObject } from '../../errors.js';
-import { BLOCK_LINEARS, type DiTConfig, labelsInTurn } from '../../models/dit/index.js';
+import { labelsInTurn, type Network } from '../../models/network.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
@@ -20,8 +20,8 @@ export interface MeasureLayersOptions
 const DEFAULT_IMAGES = 8;
 
 /** Times that `measureLayers` calls `onLayer`: runs of all steps. */
-export function layersWork({ depth }: DiTConfig): number {
-  return 1 + depth * BLOCK_LINEARS.length;
+export function layersWork({ layers }: Network): number {
+  return 1 + layers.length;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function measureLayers(
   const { images = DEFAULT_IMAGES, period = 2, order = 0, onLayer, ...sampling } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);
-  const labels = labelsInTurn(pipeline.config, images);
+  const labels = labelsInTurn(pipeline.network, images);
   const run = { ...sampling, labels, batch: images };
   const { latents } = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } });
   onLayer?.();

@@ -1,6 +1,6 @@
 /** What decides the numbers of an evaluation, by name: a saved run is gone on with only where all of it is the same. */
 import { createHash } from 'node:crypto';
-import { cachedSteps } from '../../pipeline/cachePolicy.js';
+import { plannedSteps } from '../../pipeline/cachePolicy.js';
 import { type AnySampleOptions, resolveOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
@@ -29,7 +29,7 @@ export function runKey(
     cache,
   } = resolved;
   const policy = cache.policy ?? 'none';
-  const { actions, gated, factors } = cachedSteps(pipeline.checkpoint, resolved);
+  const { actions, gates, factors } = plannedSteps(pipeline.checkpoint, resolved);
   return {
     incache: VERSION,
     model: pipeline.checkpoint.hash,
@@ -46,9 +46,9 @@ export function runKey(
     seed,
     policy,
     // Gates decide for a batch as a whole.
-    ...(gated
-      ? { gated: JSON.stringify({ ...gated, keep: cache.keep }), batch }
-      : { schedule: sha256(JSON.stringify(actions)) }),
+    ...(gates
+      ? { gated: JSON.stringify({ ...gates.policy, keep: cache.keep }), batch }
+      : { schedule: sha256(JSON.stringify(actions.map((step) => [...step]))) }),
     ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
     ...(cache.type && { cacheType: cache.type }),
     features: extractor?.fingerprint ?? 'none',

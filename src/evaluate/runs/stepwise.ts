@@ -4,6 +4,7 @@ import { requireFiniteLatents } from '../../diffusion/finiteLatents.js';
 import { batchNormals } from '../../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../../diffusion/sampler.js';
 import { DenoisingSession } from '../../engine/session.js';
+import { latentSize } from '../../models/network.js';
 import { BatchNetwork } from '../../pipeline/batchNetwork.js';
 import {
   type AnyCacheOptions,
@@ -14,6 +15,7 @@ import {
 } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
+import { labelConditions } from '../../pipeline/sequences.js';
 
 /** The network under a cache over a few steps, for any step of a trajectory. */
 export class StepNetwork implements Disposable {
@@ -25,7 +27,12 @@ export class StepNetwork implements Disposable {
     readonly session: DenoisingSession,
   ) {
     const { pipeline, options } = trajectory;
-    this.#network = new BatchNetwork({ ...options, config: pipeline.config, session });
+    this.#network = new BatchNetwork({
+      ...options,
+      network: pipeline.network,
+      conditions: labelConditions(pipeline.network, options.labels),
+      session,
+    });
   }
 
   /** `steps` are those that the cache is planned for. */
@@ -68,7 +75,7 @@ export class Trajectory {
     options: SampleOptions,
   ) {
     this.options = resolveOptions(options, pipeline.checkpoint);
-    this.sampler = samplerOf(this.options, pipeline.config);
+    this.sampler = samplerOf(this.options, pipeline.network);
     this.latents = [this.sampler.initialLatents(this.#noise(0))];
   }
 
@@ -129,8 +136,7 @@ export class Trajectory {
 
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
   #noise(stream: number): Float32Array {
-    const { inChannels, inputSize } = this.pipeline.config;
     const { labels, seed, firstImage } = this.options;
-    return batchNormals(seed, stream, firstImage, labels.length, inChannels * inputSize ** 2);
+    return batchNormals(seed, stream, firstImage, labels.length, latentSize(this.pipeline.network));
   }
 }

@@ -1,13 +1,15 @@
 /** A cached and an uncached run of one batch, step by step side by side, and the sums of their differences. */
 import { batchNormals } from '../../diffusion/philox.js';
 import { DenoisingSession } from '../../engine/session.js';
+import { latentSize } from '../../models/network.js';
 import { denoiseBatch } from '../../pipeline/batch.js';
 import { requireUngated } from '../../pipeline/cachePolicy.js';
 import type { AnyCacheOptions, CacheOptions, ResolvedOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
+import { labelConditions } from '../../pipeline/sequences.js';
 import { RelativeL2 } from '../metrics/relativeL2.js';
-import { exposeResidual, residualOutput, sublayers } from './exposeResidual.js';
+import { exposeResidual, residualOutput } from './exposeResidual.js';
 
 export interface TrajectoryStepError {
   readonly step: number;
@@ -38,8 +40,8 @@ interface Run {
 /** Sums without a batch, one for each step. Throws for a policy that decides while it runs. */
 export function startSums(pipeline: DiTPipeline, options: ResolvedOptions): StepSums[] {
   requireUngated(options.cache, 'errors by layer');
-  const names = sublayers(pipeline.config);
-  return samplerOf(options, pipeline.config).timesteps.map((timestep) => ({
+  const names = pipeline.network.sublayers.map(({ name }) => name);
+  return samplerOf(options, pipeline.network).timesteps.map((timestep) => ({
     timestep,
     latents: new RelativeL2(),
     layers: new Map(names.map((name) => [name, new RelativeL2()])),
@@ -92,25 +94,25 @@ async function startRun(
   first: number,
   cache: AnyCacheOptions,
 ): Promise<Run> {
-  const { config, device, weights } = pipeline;
+  const { network, device, weights } = pipeline;
   const { seed, firstImage, guidanceScale, guidanceChannels, signal } = options;
   const labels = options.labels.slice(first, first + options.batch);
-  const size = config.inChannels * config.inputSize ** 2;
+  const size = latentSize(network);
   const { noise: given, ...rest } = options;
-  const plan = pipeline.plan({ ...rest, labels, batch: labels.length, cache: cache as CacheOptions });
-  const plans = plan.plans.map(exposeResidual);
-  const session = await DenoisingSession.create(device, weights, { ...plan, plans });
+  const run = { ...rest, labels, batch: labels.length, cache: cache as CacheOptions };
+  const plan = pipeline.plan(run, exposeResidual);
+  const session = await DenoisingSession.create(device, weights, plan);
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
   const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, labels.length, size);
-  const sampler = samplerOf(options, config);
+  const sampler = samplerOf(options, network);
   const latents = sampler.initialLatents(
     given?.subarray(first * size, (first + labels.length) * size) ?? noise(0),
   );
   const steps = denoiseBatch({
-    config,
+    network,
     session,
     sampler,
-    labels,
+    conditions: labelConditions(network, labels),
     guidanceScale,
     guidanceChannels,
     latents,

@@ -1,7 +1,7 @@
 /** Tries factors cut down to several ranks on images that they have not been made from. */
 import type { FactorSet } from '../../cache/data/factorSet.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
-import { labelsInTurn } from '../../models/dit/config.js';
+import { labelsInTurn } from '../../models/network.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { meanPsnr } from '../metrics/psnr.js';
@@ -41,7 +41,7 @@ export async function tryRanks(pipeline: DiTPipeline, options: TryRanksOptions):
   if (!Array.isArray(ranks)) throw new ArgumentError('ranks', ranks, 'a list of ranks');
   requireObject('factors', factors, 'a FactorSet');
   const cut = ranks.map((rank) => factors.truncated(rank));
-  const labels = labelsInTurn(pipeline.config, images);
+  const labels = labelsInTurn(pipeline.network, images);
   const run = { ...sampling, labels };
   const whole = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } }, onStep);
   const trials: RankTrial[] = [];

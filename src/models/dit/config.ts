@@ -1,5 +1,6 @@
 /** What a DiT is, and how to tell it from the tensors of a checkpoint. */
 import { ArgumentError } from '../../errors.js';
+import type { Geometry } from '../network.js';
 
 export interface DiTConfig {
   /** Height and width of the latent image, in pixels. */
@@ -29,14 +30,17 @@ export interface DiTConfig {
    * them; the final layer takes those of block 0. Default: all share one.
    */
   readonly blockEmbedders?: boolean;
+  /** Places of the position table are divided by it. Default 1. */
+  readonly positionScale?: number;
 }
 
 /** Width of the sinusoidal timestep embedding. */
 export const FREQUENCY_SIZE = 256;
 
-/** Tokens of one image. */
-export function tokensOf(config: DiTConfig): number {
-  return (config.inputSize / config.patchSize) ** 2;
+/** Tokens of one image of a size; without, of the one that the model was trained for. */
+export function tokensOf({ inputSize, patchSize }: DiTConfig, geometry?: Geometry): number {
+  const { height, width } = geometry ?? { height: inputSize, width: inputSize };
+  return (height / patchSize) * (width / patchSize);
 }
 
 export function outChannels(config: DiTConfig): number {
@@ -104,9 +108,4 @@ export function tensorShapes(config: DiTConfig): Map<string, readonly number[]> 
   linear('final_layer.linear', p * p * outChannels(config), c);
   linear('final_layer.adaLN_modulation.1', 2 * c, c);
   return shapes;
-}
-
-/** Labels of so many images, one class after another; the first is that of image `first`. */
-export function labelsInTurn({ classes }: Pick<DiTConfig, 'classes'>, count: number, first = 0): number[] {
-  return Array.from({ length: count }, (_, i) => (first + i) % classes);
 }

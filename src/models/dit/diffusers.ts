@@ -53,17 +53,11 @@ const REQUIRED: Fields = {
 /** `Timesteps(num_channels=256, downscale_freq_shift=1)` in every version of diffusers. */
 const FREQUENCY_SHIFT = 1;
 
-export interface DiffusersDit {
-  readonly config: DiTConfig;
-  /** Places of the position table are divided by it. */
-  readonly positionScale: number;
-}
-
 /**
  * The configuration that `config.json` gives. Throws a `FormatError` that starts with `path` and names the field that is
  * not what a DiT has.
  */
-export function diffusersConfig(path: string, file: Fields): DiffusersDit {
+export function diffusersConfig(path: string, file: Fields): DiTConfig {
   const className = file._class_name ?? 'DiTTransformer2DModel';
   if (typeof className !== 'string' || !Object.hasOwn(DEFAULTS, className))
     throw new FormatError(
@@ -96,23 +90,22 @@ export function diffusersConfig(path: string, file: Fields): DiffusersDit {
   const epsilon = fields.norm_eps;
   if (typeof epsilon !== 'number' || !(epsilon > 0 && epsilon < 1))
     return refuse('norm_eps', 'a number between 0 and 1');
+  // `interpolation_scale` of Transformer2DModel; the newer class has none.
+  const positionScale = className === 'Transformer2DModel' ? Math.max(Math.floor(inputSize / 64), 1) : 1;
   return {
-    config: {
-      inputSize,
-      patchSize,
-      inChannels,
-      hiddenSize,
-      depth: count('num_layers', MOST_LAYERS),
-      heads,
-      mlpSize: 4 * hiddenSize,
-      classes: count('num_embeds_ada_norm'),
-      learnSigma: outChannels === 2 * inChannels,
-      frequencyShift: FREQUENCY_SHIFT,
-      mlpNormEpsilon: epsilon,
-      guidanceChannels: inChannels,
-    },
-    // `interpolation_scale` of Transformer2DModel; the newer class has none.
-    positionScale: className === 'Transformer2DModel' ? Math.max(Math.floor(inputSize / 64), 1) : 1,
+    inputSize,
+    patchSize,
+    inChannels,
+    hiddenSize,
+    depth: count('num_layers', MOST_LAYERS),
+    heads,
+    mlpSize: 4 * hiddenSize,
+    classes: count('num_embeds_ada_norm'),
+    learnSigma: outChannels === 2 * inChannels,
+    frequencyShift: FREQUENCY_SHIFT,
+    mlpNormEpsilon: epsilon,
+    guidanceChannels: inChannels,
+    ...(positionScale !== 1 && { positionScale }),
   };
 }
 

@@ -1,6 +1,3 @@
-export * from '../layers/actions.js';
-export type { CacheLayout, LinearTap, TappedLinear } from '../layers/linearContext.js';
-export * from '../stepPlans.js';
-export * from './config.js';
-export * from './graph.js';
-export * from './inferConfig.js';
+/** What of DiT is public. */
+export { type DiTConfig, namedConfig, tensorShapes } from './config.js';
+export { ditNetwork } from './network.js';

@@ -6,10 +6,13 @@ import { FLOAT8_SCALES, scaleOf } from '../../weights/float8Scales.js';
 import { readJsonObject } from '../../weights/jsonFile.js';
 import type { TensorSource } from '../../weights/tensorSource.js';
 import { foreignModel, foreignTransformer } from '../foreignModels.js';
+import type { Network } from '../network.js';
 import { positionTable } from '../positionTable.js';
 import { type DiTConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersEmbedders, diffusersOrigins } from './diffusers.js';
 import { type ConfigHints, checkTensors, inferConfig } from './inferConfig.js';
+import { ditNetwork } from './network.js';
+import { positionsOf } from './positions.js';
 
 export type DitLayout = 'meta' | 'diffusers';
 
@@ -21,7 +24,7 @@ export interface ConfigFile {
 
 export interface OpenedDit {
   readonly layout: DitLayout;
-  readonly config: DiTConfig;
+  readonly network: Network;
   readonly tensors: CanonicalSource;
   /** What a person should know about the file, a sentence each. */
   readonly notes: readonly string[];
@@ -50,8 +53,8 @@ export function openDit(source: TensorSource, files: ConfigFile, hints: DitHints
   if (frequencyShift !== undefined) requireNumber('frequencyShift', frequencyShift, 0, 1);
   return {
     layout,
-    ...opened,
-    config: { ...opened.config, ...(frequencyShift !== undefined && { frequencyShift }) },
+    tensors: opened.tensors,
+    network: ditNetwork({ ...opened.config, ...(frequencyShift !== undefined && { frequencyShift }) }),
     notes: [...source.notes, ...strangers(source, prefix, opened)],
   };
 }
@@ -63,7 +66,11 @@ function refuseForeign(names: readonly string[], prefix: string, anchor: string)
   if (kind) throw new FormatError(`the weights are those of ${kind}; expected a DiT`);
 }
 
-type Opened = Pick<OpenedDit, 'config' | 'tensors'> & { readonly alsoUsed?: readonly string[] };
+interface Opened {
+  readonly config: DiTConfig;
+  readonly tensors: CanonicalSource;
+  readonly alsoUsed?: readonly string[];
+}
 
 /** Whether a DiT in some layout is among tensors of these names. */
 export function hasDit(names: readonly string[]): boolean {
@@ -106,7 +113,10 @@ function openMeta(source: TensorSource, prefix: string, hints: DitHints): Opened
   const origins = [...tensorShapes(config).keys()].map(
     (name) => [name, originOf(source, [prefix + name])] as const,
   );
-  return { config, tensors: new CanonicalSource(source, new Map(origins)) };
+  return {
+    config,
+    tensors: new CanonicalSource(source, new Map(origins), new Map(), (name) => positionsOf(config, name)),
+  };
 }
 
 function openDiffusers(source: TensorSource, prefix: string, files: ConfigFile, hints: DitHints): Opened {
@@ -114,8 +124,8 @@ function openDiffusers(source: TensorSource, prefix: string, files: ConfigFile, 
     throw new FormatError(
       'the weights have the names of diffusers, whose sizes stand in config.json; it is not beside them',
     );
-  const { config, positionScale } = diffusersConfig(files.config, readJsonObject(files.config));
-  const { inputSize, patchSize, hiddenSize, heads } = config;
+  const config = diffusersConfig(files.config, readJsonObject(files.config));
+  const { inputSize, patchSize, hiddenSize, heads, positionScale = 1 } = config;
   if (hints.heads !== undefined && hints.heads !== heads)
     throw new ArgumentError('heads', hints.heads, `${heads}, as ${files.config} has it`);
   const embedders = Array.from({ length: config.depth }, (_, block) =>
@@ -133,11 +143,14 @@ function openDiffusers(source: TensorSource, prefix: string, files: ConfigFile, 
       ] as const,
   );
   const side = inputSize / patchSize;
+  const scale = { height: positionScale, width: positionScale };
   const position = {
     shape: [1, side ** 2, hiddenSize],
-    values: () => positionTable(side, hiddenSize, positionScale),
+    values: () => positionTable({ height: side, width: side }, hiddenSize, scale),
   };
-  const tensors = new CanonicalSource(source, new Map(origins), new Map([['pos_embed', position]]));
+  const tensors = new CanonicalSource(source, new Map(origins), new Map([['pos_embed', position]]), (name) =>
+    positionsOf(full, name),
+  );
   checkTensors(new Map(tensors.names.map((name) => [name, tensors.entry(name)])), tensorShapes(full));
   return { config: full, tensors, alsoUsed: [...embedders.flat(), `${prefix}pos_embed.pos_embed`] };
 }

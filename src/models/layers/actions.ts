@@ -1,44 +1,40 @@
-/** What a step does with each of a block's six linear layers. The cache policies decide it, the graph obeys. */
+/** What a step does with each layer. The cache policies decide it, the graph obeys. */
 
-/** The linears of a block that carry its cost, in the order of the columns of G and S. */
-export const BLOCK_LINEARS = ['q', 'k', 'v', 'proj', 'fc1', 'fc2'] as const;
+/** The action of every layer, by its name. */
+export type Actions = ReadonlyMap<string, LayerAction>;
 
-export type BlockLinear = (typeof BLOCK_LINEARS)[number];
+export type LayerAction = Computed | Cached;
 
-/**
- * - `compute`: in full, nothing stored
- * - `storeOutput`: in full, the output goes to the cache (all that `reuse` needs)
- * - `store`: in full, input (or Wb times it, in rank form) and output go to the cache
- * - `reuse`: the stored output is the output
- * - `calibrate`: the stored output plus the low-rank increment
- */
-export type LinearAction =
-  | 'compute'
-  | 'storeOutput'
-  | 'store'
-  | 'reuse'
-  | 'calibrate'
-  | KeepAction
-  | CombineAction;
+/** In full. */
+export interface Computed {
+  readonly compute: true;
+  /** What of it goes to the cache. Default: nothing. */
+  readonly keep?: Keep;
+}
 
-/** In full; the output, and with `input` the input too, go to one of several places of the cache. */
-export interface KeepAction {
-  readonly kind: 'keep';
+/** From the cache: a linear combination of what is kept, and an increment on it or none. */
+export interface Cached {
+  readonly compute: false;
+  readonly from: From;
+  /**
+   * Whether the low-rank increment is added, Wa Wb times how far the input is from the same combination of inputs. Of a layer
+   * whose coefficients add up to 1 nothing but that difference is left to it, since a linear layer maps one combination
+   * to the other exactly.
+   */
+  readonly increment: boolean;
+}
+
+/** The output, and the input (or Wb times it, in rank form) where an increment will be taken against it. */
+export interface Keep {
+  /** Each slot holds what was kept there last, so that several computed steps can be kept side by side. */
   readonly slot: number;
   readonly input: boolean;
 }
 
-/**
- * Of what is kept, T(y) = sum of coefficient y(slot) is the output; with `increment` T(y) plus the increment of the input to
- * T(x). A linear layer maps T(x) to T(y) where the coefficients sum to 1.
- */
-export interface CombineAction {
-  readonly kind: 'combine';
-  readonly terms: readonly CombinedTerm[];
-  readonly increment: boolean;
-}
+/** Sum of coefficient times what is in a slot. */
+export type From = readonly Term[];
 
-export interface CombinedTerm {
+export interface Term {
   readonly slot: number;
   readonly coefficient: number;
 }
@@ -46,33 +42,42 @@ export interface CombinedTerm {
 /** As many as an operation combines. */
 export const MOST_TERMS = 4;
 
-export type BlockActions = Readonly<Record<BlockLinear, LinearAction>>;
+export const COMPUTE: LayerAction = { compute: true };
 
-/** How the input of a calibrated linear is kept: as it is, or multiplied by Wb. */
+/** In full; the output goes to the cache, which is all that reuse needs. */
+export const STORE_OUTPUT: LayerAction = { compute: true, keep: { slot: 0, input: false } };
+
+/** In full; input and output go to the cache. */
+export const STORE: LayerAction = { compute: true, keep: { slot: 0, input: true } };
+
+/** What is in the first slot. */
+export const STORED: From = [{ slot: 0, coefficient: 1 }];
+
+/** The stored output is the output. */
+export const REUSE: LayerAction = { compute: false, from: STORED, increment: false };
+
+/** The stored output plus the increment. */
+export const CALIBRATE: LayerAction = { compute: false, from: STORED, increment: true };
+
+/** How the input of a calibrated layer is kept: as it is, or multiplied by Wb. */
 export type CacheForm = 'input' | 'rank';
 
-/** A layer's name in schedules, factor files and cost tables: `blocks.3.fc1`. */
-export function layerName(block: number, linear: BlockLinear): string {
-  return `blocks.${block}.${linear}`;
+/** The same for two layers exactly when they do the same. */
+export function actionKey(action: LayerAction): string {
+  return JSON.stringify(action);
 }
 
-/** Input and output channels (Ci, Co) of a linear. */
-export function linearShape(
-  linear: BlockLinear,
-  config: { readonly hiddenSize: number; readonly mlpSize: number },
-): { readonly inputs: number; readonly outputs: number } {
-  const { hiddenSize, mlpSize } = config;
-  if (linear === 'fc1') return { inputs: hiddenSize, outputs: mlpSize };
-  if (linear === 'fc2') return { inputs: mlpSize, outputs: hiddenSize };
-  return { inputs: hiddenSize, outputs: hiddenSize };
+/** For names of plans. */
+export function actionName(action: LayerAction): string {
+  if (action.compute) {
+    if (!action.keep) return 'compute';
+    return action.keep.input ? 'store' : 'storeOutput';
+  }
+  if (!isStored(action.from)) return 'combine';
+  return action.increment ? 'calibrate' : 'reuse';
 }
 
-/** Every block computed in full, nothing stored. */
-export function computeAll(depth: number): BlockActions[] {
-  return Array.from({ length: depth }, () => uniformActions('compute'));
-}
-
-/** The same action for all linears of a block. */
-export function uniformActions(action: LinearAction): BlockActions {
-  return { q: action, k: action, v: action, proj: action, fc1: action, fc2: action };
+/** Whether what is taken is in a slot as it is. */
+export function isStored(from: From): boolean {
+  return from.length === 1 && from[0]!.coefficient === 1;
 }

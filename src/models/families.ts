@@ -1,0 +1,49 @@
+/** The kinds of networks that there are. A new one is a folder beside `dit` and a line here. */
+import type { CanonicalSource } from '../weights/canonicalSource.js';
+import type { TensorSource } from '../weights/tensorSource.js';
+import { namedConfig } from './dit/config.js';
+import type { ConfigHints } from './dit/inferConfig.js';
+import { type ConfigFile, hasDit, openDit } from './dit/layout.js';
+import { ditNetwork } from './dit/network.js';
+import type { Network } from './network.js';
+
+/** What tensors leave open, and which of several models among them is meant. */
+export interface NetworkHints extends ConfigHints {
+  readonly weightsKey?: string;
+}
+
+export interface OpenedNetwork {
+  readonly network: Network;
+  /** The code whose names the tensors have in the file. */
+  readonly layout: string;
+  /** Under the names that the network's plans use. */
+  readonly tensors: CanonicalSource;
+  /** What a person should know about the file, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+interface Family {
+  /** Whether one is among tensors of these names. */
+  has(names: readonly string[]): boolean;
+  /** Throws a `FormatError` that names the tensor or the field which is missing, strange or misshapen. */
+  open(source: TensorSource, files: ConfigFile, hints: NetworkHints): OpenedNetwork;
+}
+
+const DIT: Family = { has: hasDit, open: openDit };
+
+const FAMILIES: readonly Family[] = [DIT];
+
+export function hasNetwork(names: readonly string[]): boolean {
+  return FAMILIES.some((family) => family.has(names));
+}
+
+/** Of none that is known a DiT is expected, and what it lacks is said. */
+export function openNetwork(source: TensorSource, files: ConfigFile, hints: NetworkHints): OpenedNetwork {
+  const family = FAMILIES.find(({ has }) => has(source.names)) ?? DIT;
+  return family.open(source, files, hints);
+}
+
+/** A network by the name of its size, as `DiT-XL/2`. Throws an `ArgumentError` for a name that is none. */
+export function namedNetwork(name: string): Network {
+  return ditNetwork(namedConfig(name));
+}
