@@ -69,6 +69,18 @@ Elements elementsOf(const Napi::Value &value, incache_type type) {
   const auto array = value.As<Napi::TypedArrayOf<T>>();
   return {const_cast<T *>(array.Data()), type, array.ElementLength()};
 }
+// Values of a weight: a Float32Array, or the bits of 16-bit numbers of the type that the argument behind it names.
+Elements weightElements(const Napi::CallbackInfo &info, size_t place) {
+  const Napi::Value value = info[place];
+  const incache_type kind = info.Length() > place + 1 ? type(info, place + 1) : INCACHE_F32;
+  const bool isHalf = kind == INCACHE_BF16 || kind == INCACHE_F16;
+  const napi_typedarray_type wanted = isHalf ? napi_uint16_array : napi_float32_array;
+  if (isHalf || kind == INCACHE_F32)
+    if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == wanted)
+      return isHalf ? elementsOf<uint16_t>(value, kind) : elementsOf<float>(value, kind);
+  raise(info.Env(), INCACHE_BAD_ARGUMENT,
+        "argument " + std::to_string(place) + " is not a Float32Array, nor a Uint16Array with the type bf16 or f16 behind it");
+}
 Elements elements(const Napi::CallbackInfo &info, size_t place) {
   const Napi::Value value = info[place];
   if (value.IsTypedArray()) {
@@ -161,12 +173,12 @@ Napi::Value missingWeight(const Napi::CallbackInfo &info) {
   check(info.Env(), incache_weights_missing(handle<incache_weights>(info, 0).get(), handle<incache_plan>(info, 1).get(), count(info, 2), &place));
   return Napi::Number::New(info.Env(), static_cast<double>(place));
 }
-// (weights, plan, place, values) -> promise. The values are copied first.
+// (weights, plan, place, values, type = f32) -> promise. The values are copied first.
 Napi::Value loadWeight(const Napi::CallbackInfo &info) {
   const auto weights = handle<incache_weights>(info, 0);
   const auto plan = handle<incache_plan>(info, 1);
   const uint64_t place = count(info, 2);
-  const Elements given = elements(info, 3);
+  const Elements given = weightElements(info, 3);
   const std::shared_ptr<char[]> copy = copyOf(info.Env(), given);
   const auto load = [weights, plan, place, copy, type = given.type, count = given.count] {
     return incache_weights_load(weights.get(), plan.get(), place, copy.get(), type, count);

@@ -42,8 +42,19 @@ export interface Backend {
  * compiled and not kept by the source, so that a model is never in memory twice.
  */
 export interface WeightSource {
-  /** Values of the named tensor, widened to float32, row-major. Throws if there is none. */
-  read(name: string): Float32Array;
+  /**
+   * Values of the named tensor, row-major, at once or as a promise. Throws or rejects if there is none. The device copies
+   * them and keeps nothing of the source's.
+   */
+  read(name: string): WeightValues | Promise<WeightValues>;
+}
+
+/** float32, or 16-bit numbers as they are: `native` and `cuda` take those without widening them first. */
+export type WeightValues = Float32Array | HalfValues;
+
+export interface HalfValues {
+  readonly type: 'bf16' | 'f16';
+  readonly bits: Uint16Array;
 }
 
 /** A dense rows x columns tensor in the memory of a device. */

@@ -7,7 +7,7 @@
 import { afterTurn, pause } from '#platform/eventLoop';
 
 /** Milliseconds of computing between two turns of the event loop. Operations that cannot be interrupted may exceed it. */
-const SLICE = 15;
+const SLICE = 8;
 
 /** When computing began after the last turn of the event loop; undefined if it has not. */
 let since: number | undefined;

@@ -24,7 +24,7 @@ export class RunQueue {
   }
 
   /** What `data` holds now, for work that takes its turn: a copy, unless that turn has come. */
-  keep<T extends Float32Array | Int32Array>(data: T): T {
+  keep<T extends Float32Array | Int32Array | Uint16Array>(data: T): T {
     return this.#isIdle ? data : (data.slice() as T);
   }
 

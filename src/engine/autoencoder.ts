@@ -43,7 +43,7 @@ export class Autoencoder implements Disposable {
     readonly checkpoint: VaeCheckpoint,
     readonly device: Device,
   ) {
-    this.#weights = device.loadWeights(checkpoint);
+    this.#weights = device.loadWeights({ read: (name) => checkpoint.readStored(name) });
   }
 
   get config(): VaeConfig {

@@ -8,7 +8,12 @@ import type { CanonicalSource } from '../weights/canonicalSource.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
-import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
+import {
+  readStored,
+  type StoredValues,
+  type TensorInfo,
+  type TensorSource,
+} from '../weights/tensorSource.js';
 import { locateModel, type ModelFiles } from './modelFiles.js';
 import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
 import { requireCheckpoint } from './ownFiles.js';
@@ -92,6 +97,11 @@ export class DiTCheckpoint implements WeightSource, Disposable {
 
   read(name: string): Float32Array {
     return this.#tensors.read(name);
+  }
+
+  /** As `read`, but 16-bit numbers as they are stored: what devices take. */
+  readStored(name: string): StoredValues {
+    return readStored(this.#tensors, name);
   }
 
   /** A tensor as it is stored, to be written elsewhere; its bytes are read when their turn comes. */

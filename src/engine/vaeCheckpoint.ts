@@ -18,7 +18,12 @@ import type { Plan } from '../plan/types.js';
 import { parseJsonObject, readJsonObject } from '../weights/jsonFile.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
-import type { TensorInfo, TensorSource } from '../weights/tensorSource.js';
+import {
+  readStored,
+  type StoredValues,
+  type TensorInfo,
+  type TensorSource,
+} from '../weights/tensorSource.js';
 
 /** A linear in diffusers, a 1 x 1 convolution in CompVis' files. */
 const ATTENTION_WEIGHT = /\.attentions\.0\.to_[\w.]+\.weight$/;
@@ -82,6 +87,11 @@ export class VaeCheckpoint implements WeightSource, Disposable {
   /** The values of a tensor by its canonical name, as float32. */
   read(name: string): Float32Array {
     return this.#source.read(this.#names(name));
+  }
+
+  /** As `read`, but 16-bit numbers as they are stored: what devices take. */
+  readStored(name: string): StoredValues {
+    return readStored(this.#source, this.#names(name));
   }
 
   /** Type, shape as diffusers has it since 0.13, and bytes. Throws a `FormatError` when there is no tensor of that name. */

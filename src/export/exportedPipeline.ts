@@ -21,6 +21,7 @@ import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../
 import { labelConditions } from '../pipeline/sequences.js';
 import { planCost } from '../plan/cost.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
+import { readStored } from '../weights/tensorSource.js';
 import type { ModelHeader } from './format.js';
 import { classesOf } from './inputs.js';
 import { readHeader } from './readHeader.js';
@@ -68,7 +69,7 @@ export class ExportedPipeline implements AsyncDisposable {
     this.#network = networkOf(header, classes);
     this.labels = LabelTable.of(classes, settingsWithin(file.metadata).id2label);
     this.#plan = sessionPlanOf(header);
-    this.#weights = device.loadWeights(file);
+    this.#weights = device.loadWeights({ read: (name) => readStored(file, name) });
   }
 
   /** Opens the file at `path` on a backend. Throws a `FormatError` for another file or a damaged one. */

@@ -297,7 +297,7 @@ export class DiTPipeline implements AsyncDisposable {
 
   /** The checkpoint's tensors, and those of the factors in use. */
   #weightSource(): WeightSource {
-    return { read: (name) => this.#factors.read(name) ?? this.checkpoint.read(name) };
+    return { read: (name) => this.#factors.read(name) ?? this.checkpoint.readStored(name) };
   }
 
   #initialNoise({ seed, firstImage, labels }: ResolvedOptions, size: number): Float32Array {

@@ -30,6 +30,21 @@ export interface TensorSource extends Disposable {
   close(): void;
 }
 
+/** float32, or the bits of 16-bit numbers. */
+export type StoredValues = Float32Array | { readonly type: 'bf16' | 'f16'; readonly bits: Uint16Array };
+
+/** A tensor as float32, but 16-bit numbers as they are stored: half the bytes, for devices that take them so. */
+export function readStored(
+  source: Pick<TensorSource, 'entry' | 'bytes' | 'read'>,
+  name: string,
+): StoredValues {
+  const { dtype } = source.entry(name);
+  if (dtype !== 'BF16' && dtype !== 'F16') return source.read(name);
+  const bytes = source.bytes(name);
+  const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return { type: dtype === 'BF16' ? 'bf16' : 'f16', bits: new Uint16Array(buffer, byteOffset, length / 2) };
+}
+
 /** Reads a tensor as float32 where `fill` reads its bytes into a target; float32 is in memory once. */
 export function readAsFloat32(
   path: string,

@@ -46,8 +46,14 @@ export interface Binding {
   weightsBytes(weights: WeightsHandle): number;
   /** Place of the first of the plan's buffers from `from` on whose weight is not loaded; their number if there is none. */
   missingWeight(weights: WeightsHandle, plan: PlanHandle, from: number): number;
-  /** Packs a copy of `values` off this thread. */
-  loadWeight(weights: WeightsHandle, plan: PlanHandle, place: number, values: Float32Array): Promise<void>;
+  /** Packs a copy of `values` off this thread: numbers, or with a type of 16 bits their bits. */
+  loadWeight(
+    weights: WeightsHandle,
+    plan: PlanHandle,
+    place: number,
+    values: Float32Array | Uint16Array,
+    type?: FloatType,
+  ): Promise<void>;
   releaseWeights(weights: WeightsHandle, prefix: string): void;
   createExecutable(
     device: DeviceHandle,

@@ -2,11 +2,15 @@
 import { IncacheError } from '../../errors.js';
 import type { Plan } from '../../plan/types.js';
 import type { DeviceWeights, WeightSource } from '../backend.js';
+import { RunQueue } from '../runQueue.js';
+import { elementsOf, withWeight } from '../weightValues.js';
 import type { PlanHandle, WeightsHandle } from './binding.js';
 import { native, nativeAsync } from './errors.js';
 import type { NativeHost } from './tensor.js';
 
 export class NativeWeights implements DeviceWeights {
+  /** Of several plans that are compiled at once, one finds what another has read. */
+  readonly #loads = new RunQueue();
   #disposed = false;
 
   constructor(
@@ -16,23 +20,24 @@ export class NativeWeights implements DeviceWeights {
   ) {}
 
   /** Loads what the plan lacks, one tensor at a time, so that the model is never in memory twice. */
-  async load(plan: Plan, handle: PlanHandle): Promise<void> {
+  load(plan: Plan, handle: PlanHandle): Promise<void> {
+    return this.#loads.add(() => this.#load(plan, handle));
+  }
+
+  async #load(plan: Plan, handle: PlanHandle): Promise<void> {
     const { binding } = this.host;
     for (let from = 0; ; from++) {
       this.requireAlive();
       from = native(() => binding.missingWeight(this.handle, handle, from));
       const buffer = plan.buffers[from];
       if (!buffer) return;
-      const { name, rows, columns } = buffer;
-      const values = this.source.read(name);
-      if (values.length !== rows * columns)
-        throw new IncacheError(
-          `weight '${name}' has ${values.length} values; the plan expects ${rows} x ${columns}`,
-        );
-      const kept = this.host.runs.keep(values);
-      await this.host.runs.add(async () => {
-        this.requireAlive();
-        await nativeAsync(() => binding.loadWeight(this.handle, handle, from, kept));
+      await withWeight(this.source, buffer, (values) => {
+        const type = 'bits' in values ? values.type : 'f32';
+        const kept = this.host.runs.keep(elementsOf(values));
+        return this.host.runs.add(async () => {
+          this.requireAlive();
+          await nativeAsync(() => binding.loadWeight(this.handle, handle, from, kept, type));
+        });
       });
     }
   }

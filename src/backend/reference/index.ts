@@ -19,6 +19,7 @@ import { isSliceOver, turn } from '../eventLoop.js';
 import { requireFinite } from '../finite.js';
 import { rounding } from '../half.js';
 import { RunQueue } from '../runQueue.js';
+import { asFloat32, withWeight } from '../weightValues.js';
 import { runOp } from './dispatch.js';
 import { type BufferData, matrixOf } from './matrix.js';
 
@@ -92,19 +93,22 @@ class ReferenceWeights implements DeviceWeights {
   bytes = 0;
   readonly #source: WeightSource;
   readonly #tensors = new Map<string, Float64Array>();
+  /** Of several plans that are compiled at once, one finds what another has read. */
+  readonly #loads = new RunQueue();
 
   constructor(source: WeightSource) {
     this.#source = source;
   }
 
-  tensor({ name, rows, columns }: PlanBuffer): Float64Array {
+  tensor(buffer: PlanBuffer): Promise<Float64Array> {
+    return this.#loads.add(() => this.#load(buffer));
+  }
+
+  async #load(buffer: PlanBuffer): Promise<Float64Array> {
+    const { name } = buffer;
     const known = this.#tensors.get(name);
     if (known) return known;
-    const values = this.#source.read(name);
-    if (values.length !== rows * columns)
-      throw new IncacheError(
-        `weight '${name}' has ${values.length} values; the plan expects ${rows} x ${columns}`,
-      );
+    const values = await withWeight(this.#source, buffer, (given) => asFloat32(given));
     requireFinite(name, values);
     const tensor = Float64Array.from(values);
     this.#tensors.set(name, tensor);
@@ -151,11 +155,12 @@ class ReferenceDevice implements Device {
     const weights = bindings.weights as ReferenceWeights;
     validatePlan(plan);
     const tensors = bindTensors(plan, bindings) as (ReferenceTensor | undefined)[];
-    const buffers = plan.buffers.map((buffer, id): BufferData => {
+    const buffers: BufferData[] = [];
+    for (const [id, buffer] of plan.buffers.entries()) {
       const { role, type, rows, columns } = buffer;
-      const own = () => (role === 'weight' ? weights.tensor(buffer) : new Float64Array(rows * columns));
-      return { data: tensors[id]?.data ?? own(), type, columns };
-    });
+      const own = role === 'weight' ? await weights.tensor(buffer) : tensors[id]?.data;
+      buffers.push({ data: own ?? new Float64Array(rows * columns), type, columns });
+    }
     let disposed = false;
     const requireAlive = () => {
       this.#requireOpen();

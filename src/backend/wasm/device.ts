@@ -131,7 +131,7 @@ export class WasmDevice implements Device, ExecutionHost {
       throw new IncacheError(
         `buffer '${narrow.name}' of plan '${plan.name}' is ${narrow.type}; the wasm backend has only f32 and i32`,
       );
-    return new WasmExecutable(this, plan, bindings);
+    return WasmExecutable.compile(this, plan, bindings);
   }
 
   async dispose(): Promise<void> {

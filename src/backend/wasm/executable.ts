@@ -34,14 +34,28 @@ export class WasmExecutable implements Executable {
   readonly #program: Program;
   #disposed = false;
 
-  constructor(host: ExecutionHost, plan: Plan, bindings: PlanBindings) {
+  /** Loads the weights that the plan lacks, then binds it. Rejects when a binding does not fit it. */
+  static async compile(host: ExecutionHost, plan: Plan, bindings: PlanBindings): Promise<WasmExecutable> {
+    const weights = ownWeights(host, bindings);
+    bindTensors(plan, bindings);
+    const packed = await weights.load(plan, host.int8);
+    return new WasmExecutable(host, plan, bindings, packed);
+  }
+
+  private constructor(
+    host: ExecutionHost,
+    plan: Plan,
+    bindings: PlanBindings,
+    packed: readonly PackedWeight[],
+  ) {
+    host.requireOpen();
     this.#host = host;
     this.#plan = plan;
+    this.#packed = packed;
     this.#weights = ownWeights(host, bindings);
     this.#tensors = bindTensors(plan, bindings).map(
       (tensor, id) => tensor && ownTensor(host, plan.buffers[id]!.name, tensor),
     );
-    this.#packed = this.#weights.load(plan, host.int8);
     const { offsets, arenaBytes } = layoutTemporaries(plan);
     this.#arena = host.memory.allocate(arenaBytes);
     try {
