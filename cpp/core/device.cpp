@@ -60,11 +60,11 @@ std::unique_ptr<Engine> engineFor(const char *name, Host &host) {
 }  // namespace
 
 Device::Device(const char *name, const incache_device_options &options)
-    : host{chooseKernels(), poolFor(options.threads)}, engine(engineFor(name, host)), weights(requireWeights(options.weights, *engine)) {}
+    : host{chooseKernels(options.weights), poolFor(options.threads)}, engine(engineFor(name, host)), weights(requireWeights(options.weights, *engine)) {}
 
 DeviceFacts Device::describe(const char *name) {
   const int gpu = gpuNamed(name);
-  return gpu == kCpu ? DeviceFacts{std::string("CPU, ") + chooseKernels().name, 0} : describeGpu(gpu);
+  return gpu == kCpu ? DeviceFacts{std::string("CPU, ") + chooseKernels(INCACHE_BF16).name, 0} : describeGpu(gpu);
 }
 
 Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64_t columns, incache_type type) {

@@ -30,7 +30,14 @@ namespace {
 
 template <class K>
 constexpr Kernel kernel() {
+#ifdef __AMX_BF16__
+  return {K::tasks, K::scratch, [](const BoundOp &b, int64_t task, int64_t tasks, int64_t threads, char *scratch) {
+            const TileRegisters registers;
+            K::run(b, task, tasks, threads, scratch);
+          }};
+#else
   return {K::tasks, K::scratch, K::run};
+#endif
 }
 }  // namespace
 

@@ -35,7 +35,7 @@ struct KernelSet {
   Kernel kernels[kOpKinds];
 };
 
-// The best set that this processor runs, or the lesser one that INCACHE_ISA asks for.
-const KernelSet &chooseKernels();
+// The best set that this processor runs for weights of that type, or the lesser one that INCACHE_ISA asks for. All pack weights alike.
+const KernelSet &chooseKernels(incache_type weights);
 
 }  // namespace incache

@@ -148,8 +148,8 @@ typedef struct incache_device_options {
   uint32_t threads;
   /**
    * INCACHE_F32, or INCACHE_BF16: the weights of linears and factors are kept, and their inputs multiplied, as bfloat16,
-   * summed in float32. Twice the arithmetic rate where the processor has AVX-512 BF16, half the memory everywhere. On a
-   * GPU INCACHE_BF16 is the fast mode, by tensor cores; so is INCACHE_F16, which only a GPU has: finer steps, but nothing
+   * summed in float32. Half the memory everywhere; several times the arithmetic rate where the processor has AMX, twice on
+   * those whose AVX-512 BF16 is fast. On a GPU INCACHE_BF16 is the fast mode, by tensor cores; so is INCACHE_F16, which only a GPU has: finer steps, but nothing
    * beyond 65,504. INCACHE_F32 is for comparison there.
    */
   incache_type weights;
@@ -163,7 +163,7 @@ typedef struct incache_device_options {
  * A GPU is reached through a plugin, libincache_cuda.so, that is opened when it is first asked for: the one that the
  * environment variable INCACHE_CUDA_LIBRARY names, else the one in the folder of this library. The plugin must be of the
  * same version, the GPU of compute capability 8.0 or more.
- * INCACHE_ISA (avx512bf16, avx512, avx2, portable) holds the kernels of the processor to a lesser instruction set.
+ * INCACHE_ISA (amx, avx512bf16, avx512, avx2, portable) holds the kernels of the processor to a lesser instruction set.
  */
 INCACHE_API incache_status incache_device_open(const char *name, const incache_device_options *options,
                                                incache_device **device);
@@ -180,7 +180,10 @@ typedef struct incache_device_info {
 INCACHE_API incache_status incache_device_describe(const char *name, incache_device_info *info);
 /** Threads that its runs take, the caller's among them; 0 of a null handle. */
 INCACHE_API uint32_t incache_device_threads(const incache_device *device);
-/** "avx512bf16", "avx512", "avx2" or "portable"; of a GPU its architecture, as "sm_90". It lives as long as the device. */
+/**
+ * "amx" (with bfloat16 weights), "avx512bf16", "avx512", "avx2" or "portable"; of a GPU its architecture, as
+ * "sm_90". It lives as long as the device.
+ */
 INCACHE_API const char *incache_device_instruction_set(const incache_device *device);
 /** Bytes in use for weights, buffers and arenas together; 0 of a null handle. */
 INCACHE_API uint64_t incache_device_memory(const incache_device *device);

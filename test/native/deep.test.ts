@@ -30,7 +30,7 @@ describe('a linear deeper than a block', { skip: SKIP }, () => {
     else process.env.INCACHE_ISA = before;
   });
 
-  for (const instructionSet of ['avx512bf16', 'avx512', 'avx2', 'portable'])
+  for (const instructionSet of ['amx', 'avx512bf16', 'avx512', 'avx2', 'portable'])
     for (const [weights, depth, tolerance] of [
       ['f32', 770, 1e-5],
       ['f32', 1153, 1e-5],

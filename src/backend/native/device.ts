@@ -75,7 +75,7 @@ export class NativeDevice implements Device, NativeHost {
     return this.#open ? this.binding.deviceMemory(this.#handle) : 0;
   }
 
-  /** Name of the instruction set of its kernels, as `avx512bf16` or `sm_90`. */
+  /** Name of the instruction set of its kernels, as `amx`, `avx512bf16` or `sm_90`. */
   get instructionSet(): string {
     this.requireOpen();
     return this.binding.deviceInstructionSet(this.#handle);
