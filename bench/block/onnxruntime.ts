@@ -1,9 +1,9 @@
 /** onnxruntime as a peer. */
-import { MODULATION } from '../onnx/ditGraph.js';
-import { onnxruntimeNode, onnxruntimeWeb, openModel, type Runtime } from '../onnx/runtime.js';
+import { openModel, type Runtime } from '../onnx/openModel.js';
+import { onnxruntimeNode, onnxruntimeWeb } from '../onnx/runtime.js';
 import { type Absent, absentPeer } from '../peer.js';
-import { columns, type Tensor } from '../tensor.js';
 import { type BlockContender, TOLERANCE } from './contender.js';
+import { modelInputs } from './modelInputs.js';
 import { blockModel } from './onnxModel.js';
 import { blockFlops } from './ours.js';
 import type { BlockProblem } from './problem.js';
@@ -37,12 +37,6 @@ async function contender(
   runtime: Runtime,
   own: Pick<BlockContender, 'name' | 'threads' | 'loop'>,
 ): Promise<BlockContender> {
-  const model = await openModel(runtime, blockModel(problem), inputs(problem), own.threads);
+  const model = await openModel(runtime, blockModel(problem), modelInputs(problem), own.threads);
   return { ...own, flops: blockFlops(problem, 'compute'), tolerance: TOLERANCE.f32, ...model };
-}
-
-function inputs({ config, images, tokens, x, modulation }: BlockProblem): Record<string, Tensor> {
-  const c = config.hiddenSize;
-  const vectors = MODULATION.map((name, i) => [name, columns(modulation, images, i * c, c)]);
-  return { x: { data: x.data, shape: [images, tokens, c] }, ...Object.fromEntries(vectors) };
 }

@@ -2,7 +2,8 @@
  * What others make of the same steps, none of them with a cache. The modulation of a step is handed to them, and neither
  * its making nor the sampler's arithmetic is counted; of ours both are.
  */
-import { onnxruntimeNode, onnxruntimeWeb, openModel, type Runtime } from '../onnx/runtime.js';
+import { openModel, type Runtime } from '../onnx/openModel.js';
+import { onnxruntimeNode, onnxruntimeWeb } from '../onnx/runtime.js';
 import { type Absent, absentPeer } from '../peer.js';
 import type { Tensor } from '../tensor.js';
 import { openTorch } from '../torch/process.js';

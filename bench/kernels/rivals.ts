@@ -2,7 +2,8 @@
 import { randomValues } from '../../src/bench/compile.js';
 import type { Contender } from '../../src/bench/measure.js';
 import { OnnxGraph } from '../onnx/graph.js';
-import { onnxruntimeNode, onnxruntimeWeb, openModel, type Runtime } from '../onnx/runtime.js';
+import { openModel, type Runtime } from '../onnx/openModel.js';
+import { onnxruntimeNode, onnxruntimeWeb } from '../onnx/runtime.js';
 import { absentPeer } from '../peer.js';
 import type { RivalModel } from './case.js';
 

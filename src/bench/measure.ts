@@ -1,5 +1,4 @@
 /** Timing of contenders in turn, so that what else the machine does falls on all of them alike. */
-import { setTimeout } from 'node:timers/promises';
 
 export interface Contender {
   readonly name: string;
@@ -46,7 +45,7 @@ export async function interleave(contenders: readonly Contender[], turns: Turns)
     onRound?.();
     for (const [i, contender] of contenders.entries()) {
       if (pause > 0) {
-        await setTimeout(pause);
+        await new Promise((resolve) => setTimeout(resolve, pause));
         await timeCalls(contender, 1);
       }
       const milliseconds = await timeCalls(contender, calls[i]!);

@@ -1,0 +1,112 @@
+/**
+ * The engine in Chromium: a block of DiT-S/2 beside onnxruntime-web in the same worker, what is downloaded, and how soon the page
+ * of `examples/web` shows pictures. `npm run bench:browser`, or `-- --quick` for a look.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { median, medianRatio } from '../../src/bench/measure.js';
+import { startWebServer } from '../../src/cli/webServer.js';
+import { Chromium } from '../../test/support/chromium.js';
+import { saveJson } from '../results.js';
+import { statisticsOf } from '../statistics.js';
+import type { BlockAnswer, BlockRequest } from './worker.js';
+
+const MODEL = 'DiT-S/2';
+const quick = process.argv.includes('--quick');
+const root = new URL('../../../', import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), 'incache-bench-browser-'));
+
+const { buildBrowser } = await import(new URL('scripts/build-browser.mjs', root).href);
+await buildBrowser(folder, {
+  entries: { blockWorker: fileURLToPath(new URL('bench/browser/worker.ts', root)) },
+});
+// Nothing else happens in it.
+writeFileSync(join(folder, 'blank.html'), '<!doctype html><title>Benchmark</title>');
+const ort = fileURLToPath(new URL('node_modules/onnxruntime-web/dist', root));
+const server = await startWebServer({
+  port: 0,
+  isolated: true,
+  folders: { '/incache/': folder, '/bench/': folder, '/ort/': ort },
+});
+const chromium = await Chromium.launch();
+try {
+  const rows = [...(await block(1)), ...(await block(2))];
+  const milliseconds = await firstPictures();
+  const text = `One block of ${MODEL}, two images of 256 pixels, in one worker of Chromium, contenders in turn, medians`;
+  const page = { firstPictures: milliseconds, ...sizes() };
+  const path = await saveJson('browser', { text, model: MODEL, rows, page }, { isPartial: quick });
+  for (const row of rows) console.log(JSON.stringify({ ...row, times: row.times.median }));
+  console.log(JSON.stringify(page));
+  console.log(`written to ${path}`);
+} finally {
+  await chromium.close();
+  await server.close();
+  rmSync(folder, { recursive: true });
+}
+
+async function block(threads: number) {
+  const page = await chromium.page();
+  await page.goto(`${server.address}bench/blank.html`);
+  const request: BlockRequest = {
+    model: MODEL,
+    threads,
+    rounds: quick ? 5 : 21,
+    runtime: `${server.address}ort/`,
+  };
+  const answers = await page.evaluate<BlockAnswer[]>(`new Promise((resolve, reject) => {
+    const worker = new Worker('/bench/blockWorker.js', { type: 'module' });
+    worker.onmessage = ({ data }) => data.error ? reject(new Error(data.error)) : resolve(data.rows);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage(${JSON.stringify(request)});
+  })`);
+  await page.close();
+  const peer = answers.find(({ name }) => name === 'onnxruntime-web')!;
+  return Promise.all(
+    answers.map(async ({ name, replaces, error, times }) => {
+      const full = answers.find((other) => other.name === replaces);
+      return {
+        contender: name,
+        threads,
+        error,
+        times: await statisticsOf(times),
+        ...(name !== peer.name && !full && { overWeb: medianRatio(peer.times, times) }),
+        ...(full && { timeShare: medianRatio(times, full.times) }),
+      };
+    }),
+  );
+}
+
+/** Milliseconds from the start of loading the page to the first row's pictures, in a new profile each; the median of three. */
+async function firstPictures(): Promise<number> {
+  const taken: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const browser = await Chromium.launch();
+    const page = await browser.page();
+    await page.goto(`${server.address}#map=false`);
+    await page.until("document.querySelector('.row .figures')?.childElementCount > 0");
+    taken.push(await page.evaluate<number>('performance.now()'));
+    await browser.close();
+  }
+  return median(taken);
+}
+
+/** Bytes of the scripts, as they are and compressed, and of the kernels that one browser loads of the four builds. */
+function sizes() {
+  const bytes = (pattern: RegExp) =>
+    readdirSync(folder)
+      .filter((name) => pattern.test(name) && name !== 'blockWorker.js')
+      .map((name) => readFileSync(join(folder, name)));
+  const sum = (files: readonly Uint8Array[]) => files.reduce((total, { length }) => total + length, 0);
+  const scripts = bytes(/\.js$/);
+  const kernels = bytes(/^relaxed-shared\.wasm$/);
+  const compressed = (files: readonly Uint8Array[]) => sum(files.map((file) => gzipSync(file)));
+  return {
+    scriptBytes: sum(scripts),
+    scriptBytesCompressed: compressed(scripts),
+    kernelBytes: sum(kernels),
+    kernelBytesCompressed: compressed(kernels),
+  };
+}
