@@ -39,6 +39,8 @@ describe('npm package', () => {
     for (const path of [
       'dist/wasm/simd.wasm',
       'dist/src/index.d.ts',
+      'dist/src/browser.d.ts',
+      'examples/web/index.html',
       'models/digits/dit-digits.safetensors',
       'LICENSE',
     ])
