@@ -44,14 +44,14 @@ export class Model {
 
   /** A line for people. */
   get description() {
-    const { config, threads, hasPictures, hasAutoencoder } = this.pipeline.info;
+    const { network, threads, hasPictures, hasAutoencoder } = this.pipeline.info;
     const pictures = hasAutoencoder
       ? 'with its autoencoder'
       : hasPictures
         ? 'on pixels'
         : 'without an autoencoder: drop one to see its pictures, until then their colours are guessed';
     const computing = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-    return `${this.name}: ${config.depth} blocks of width ${config.hiddenSize}, ${config.classes} classes, ${pictures}, ${computing}`;
+    return `${this.name}: ${network.config.depth} blocks of width ${network.width}, ${this.pipeline.labels.classes} classes, ${pictures}, ${computing}`;
   }
 
   /** What a class is called. */

@@ -121,7 +121,7 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     const before = await page.evaluate<number>(memory);
     const { depth, threads } = await page.evaluate<{ depth: number; threads: number }>(`(async () => {
       window.pipeline = await incache.openPipeline(document.querySelector('#file').files[0], { threads: 2 });
-      return { depth: pipeline.config.depth, threads: pipeline.info.threads };
+      return { depth: pipeline.network.config.depth, threads: pipeline.info.threads };
     })()`);
     const grown = (await page.evaluate<number>(memory)) - before;
     assert.deepEqual({ depth, threads }, { depth: 28, threads: 2 });
