@@ -25,6 +25,9 @@ export interface RunCourse {
   readonly cachedBlocks: number;
 }
 
+/** Inputs that are written for each step. */
+const NO_CONDITIONS = ['timesteps', 'latents', 'rows'];
+
 export class DenoisingSession implements Disposable {
   readonly plan: SessionPlan;
   readonly #tensors = new Map<string, DeviceTensor>();
@@ -58,9 +61,9 @@ export class DenoisingSession implements Disposable {
 
   /** Makes what depends on the sequences of a batch alone: one for each, with the conditions of scope `sequence`. */
   async begin(sequences: readonly ConditionValues[], signal?: AbortSignal): Promise<void> {
-    if (!this.#context) return;
-    const values = conditionValues(this.plan.context!, sequences);
-    await Promise.all([...this.#write(values), this.#context.run(signal)]);
+    const { context, plans } = this.plan;
+    const all = (context ? [context, ...plans] : plans).flatMap((plan) => [...conditionValues(plan, sequences)]);
+    await Promise.all([...this.#write(new Map(all)), this.#context?.run(signal)]);
   }
 
   /**
@@ -195,12 +198,12 @@ export class DenoisingSession implements Disposable {
   }
 }
 
-/** For every input of a plan but `timesteps` its values of all rows, one after another. */
+/** For every input of a plan that is a condition its values of all rows, one after another. */
 function conditionValues(
   { buffers }: Plan,
   rows: readonly ConditionValues[],
 ): Map<string, Float32Array | Int32Array> {
-  const inputs = buffers.filter(({ role, name }) => role === 'input' && name !== 'timesteps');
+  const inputs = buffers.filter(({ role, name }) => role === 'input' && !NO_CONDITIONS.includes(name));
   return new Map(
     inputs.map(({ name, type, ...buffer }) => {
       const size = buffer.rows * buffer.columns;

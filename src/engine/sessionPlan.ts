@@ -93,8 +93,10 @@ export function planSession(network: Network, options: SessionOptions): SessionP
   const { sequences, conditions, steps, gates, geometry = network.latents } = options;
   const chunkSteps = chunkStepsFor(network, conditions, steps.length);
   const tableRows = chunkSteps * conditions;
+  const { activations = 'f32' } = options;
   const context =
-    network.emitContext && planOf('context', (builder) => network.emitContext!(builder, sequences));
+    network.emitContext &&
+    planOf('context', (builder) => network.emitContext!(builder, { sequences, activations }));
   const conditioning = planOf('conditioning', (builder) => network.emitTable(builder, tableRows));
   const { plans, courses } = planSteps(network, { ...options, geometry, tableRows });
   const macs = (course: StepCourse) => macsOf(course.map(({ plan }) => plans[plan]!));

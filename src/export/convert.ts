@@ -33,6 +33,9 @@ export interface ConvertOptions extends OpenModelOptions, LatentFactors {
 const OPTION_NAMES: OptionNames<ConvertOptions> = {
   heads: true,
   frequencyShift: true,
+  sampleSize: true,
+  positionScale: true,
+  captionTokens: true,
   weightsKey: true,
   variant: true,
   scalingFactor: true,

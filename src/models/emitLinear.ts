@@ -7,7 +7,7 @@ export function emitLinear(
   name: string,
   x: View,
   out: View,
-  epilogue: 'none' | 'silu' = 'none',
+  epilogue: 'none' | 'silu' | 'gelu' = 'none',
 ): void {
   const weight = builder.weight(`${name}.weight`, out.columns, x.columns);
   const bias = builder.weight(`${name}.bias`, 1, out.columns);

@@ -6,9 +6,11 @@ import type { ConfigHints } from './dit/inferConfig.js';
 import { type ConfigFile, hasDit, openDit } from './dit/layout.js';
 import { ditNetwork } from './dit/network.js';
 import type { Network } from './network.js';
+import type { PixArtHints } from './pixart/inferConfig.js';
+import { hasPixArt, openPixArt } from './pixart/layout.js';
 
 /** What tensors leave open, and which of several models among them is meant. */
-export interface NetworkHints extends ConfigHints {
+export interface NetworkHints extends ConfigHints, PixArtHints {
   readonly weightsKey?: string;
 }
 
@@ -31,7 +33,10 @@ interface Family {
 
 const DIT: Family = { has: hasDit, open: openDit };
 
-const FAMILIES: readonly Family[] = [DIT];
+const PIXART: Family = { has: hasPixArt, open: openPixArt };
+
+/** The first that finds tensors of its own: those of a DiT are also in others. */
+const FAMILIES: readonly Family[] = [PIXART, DIT];
 
 export function hasNetwork(names: readonly string[]): boolean {
   return FAMILIES.some((family) => family.has(names));

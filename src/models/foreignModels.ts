@@ -2,7 +2,6 @@
 
 /** Transformers that share names with a DiT. */
 const TRANSFORMERS: readonly (readonly [tensor: RegExp, what: string])[] = [
-  [/^(adaln_single\.linear|t_block\.1)\.weight$/, 'PixArt'],
   [/^(single_transformer_blocks|single_blocks)\.\d+\./, 'Flux'],
   [/^(context_embedder\.weight|joint_blocks\.)/, 'Stable Diffusion 3'],
 ];

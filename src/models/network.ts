@@ -145,9 +145,16 @@ export interface Network {
    * Appends what depends on the conditions of scope `sequence` alone, such as keys and values of the text, which is run once
    * for a batch. Inputs: the conditions, one sequence after another. What it makes are states, which steps read by name.
    */
-  readonly emitContext?: (builder: PlanBuilder, sequences: number) => void;
+  readonly emitContext?: (builder: PlanBuilder, options: ContextOptions) => void;
   /** What appends a step, whole or from block to block. */
   step(options: StepOptions): NetworkStep;
+}
+
+export interface ContextOptions {
+  /** In the batch. */
+  readonly sequences: number;
+  /** Of what steps read: as `StepOptions.activations`. */
+  readonly activations: FloatType;
 }
 
 export interface StepOptions {

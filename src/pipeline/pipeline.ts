@@ -39,6 +39,9 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   shiftFactor: true,
   heads: true,
   frequencyShift: true,
+  sampleSize: true,
+  positionScale: true,
+  captionTokens: true,
   weightsKey: true,
   variant: true,
 };

@@ -2,7 +2,7 @@
 import { type PlanBuilder, sliceColumns } from '../../plan/builder.js';
 import type { View } from '../../plan/types.js';
 import { emitLinear } from '../emitLinear.js';
-import { type DiTConfig, embedderPrefixes, FREQUENCY_SIZE } from './config.js';
+import { type DiTConfig, embedderPrefixes, FREQUENCY_SIZE, type StepConfig } from './config.js';
 
 /** Vectors that adaLN gives a block: shift, scale and gate of the attention, then of the MLP. */
 export const BLOCK_VECTORS = 6;
@@ -11,7 +11,7 @@ export const BLOCK_VECTORS = 6;
 export const FINAL_VECTORS = 2;
 
 /** Columns of the modulation table. */
-export function tableWidth({ depth, hiddenSize }: DiTConfig): number {
+export function tableWidth({ depth, hiddenSize }: StepConfig): number {
   return (BLOCK_VECTORS * depth + FINAL_VECTORS) * hiddenSize;
 }
 

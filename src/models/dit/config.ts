@@ -34,16 +34,30 @@ export interface DiTConfig {
   readonly positionScale?: number;
 }
 
+/** What the graph of a step depends on. */
+export type StepConfig = Pick<
+  DiTConfig,
+  | 'inputSize'
+  | 'patchSize'
+  | 'inChannels'
+  | 'hiddenSize'
+  | 'depth'
+  | 'heads'
+  | 'learnSigma'
+  | 'mlpNormEpsilon'
+  | 'positionScale'
+>;
+
 /** Width of the sinusoidal timestep embedding. */
 export const FREQUENCY_SIZE = 256;
 
 /** Tokens of one image of a size; without, of the one that the model was trained for. */
-export function tokensOf({ inputSize, patchSize }: DiTConfig, geometry?: Geometry): number {
+export function tokensOf({ inputSize, patchSize }: StepConfig, geometry?: Geometry): number {
   const { height, width } = geometry ?? { height: inputSize, width: inputSize };
   return (height / patchSize) * (width / patchSize);
 }
 
-export function outChannels(config: DiTConfig): number {
+export function outChannels(config: StepConfig): number {
   return config.learnSigma ? 2 * config.inChannels : config.inChannels;
 }
 

@@ -1,10 +1,14 @@
 /** The configuration of a DiT from the tensors of a checkpoint with Meta's key names. */
 import { ArgumentError, FormatError, requireInteger } from '../../errors.js';
+import {
+  checkMetadata,
+  checkTensors,
+  countBlocks,
+  metadataConfig,
+  shapeOf,
+  type TensorHeaders,
+} from '../tensorShapes.js';
 import { type DiTConfig, SIZES, tensorShapes } from './config.js';
-
-export interface TensorHeader {
-  readonly shape: readonly number[];
-}
 
 /** What the shapes of a checkpoint leave open, or what its metadata may say. */
 export interface ConfigHints {
@@ -12,6 +16,10 @@ export interface ConfigHints {
   /** Instead of the one of the code that wrote the file: 0 is Meta's, with which the published DiTs were trained. */
   readonly frequencyShift?: number;
 }
+
+const KIND = 'DiT';
+
+const BLOCK = /^blocks\.(\d+)\.(?:attn|mlp|adaLN_modulation)\./;
 
 /** `forward_with_cfg` of Meta's DiT guides the first three channels. */
 const META_GUIDED_CHANNELS = 3;
@@ -24,18 +32,18 @@ const META_GUIDED_CHANNELS = 3;
  * Throws a `FormatError` that names the first tensor that is missing or misshapen; others are not looked at.
  */
 export function inferConfig(
-  tensors: ReadonlyMap<string, TensorHeader>,
+  tensors: TensorHeaders,
   metadata: Readonly<Record<string, string>>,
   hints: ConfigHints = {},
 ): DiTConfig {
-  const [hiddenSize, inChannels, patchSize] = shapeOf(tensors, 'x_embedder.proj.weight', 4);
-  const [, tokens] = shapeOf(tensors, 'pos_embed', 3);
+  const [hiddenSize, inChannels, patchSize] = shapeOf(tensors, 'x_embedder.proj.weight', 4, KIND);
+  const [, tokens] = shapeOf(tensors, 'pos_embed', 3, KIND);
   const blockEmbedders = tensors.has('blocks.0.y_embedder.embedding_table.weight');
   const table = `${blockEmbedders ? 'blocks.0.' : ''}y_embedder.embedding_table.weight`;
-  const [tableRows] = shapeOf(tensors, table, 2);
-  const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2);
-  const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2);
-  const depth = depthOf(tensors);
+  const [tableRows] = shapeOf(tensors, table, 2, KIND);
+  const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2, KIND);
+  const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2, KIND);
+  const depth = countBlocks(tensors, BLOCK);
   const side = Math.sqrt(tokens!);
   if (!Number.isInteger(side))
     throw new FormatError(`pos_embed has ${tokens} tokens; expected a square number`);
@@ -55,32 +63,9 @@ export function inferConfig(
   };
   requireInteger('classes', config.classes, 1);
   checkTensors(tensors, tensorShapes(config));
-  checkMetadata(config, metadata);
+  // The metadata may repeat what the shapes say, but not contradict it.
+  checkMetadata(metadataConfig(metadata), shapedFields(config));
   return config;
-}
-
-/** Counts blocks instead of looking for the last one, so that a lost tensor is named and not what follows it. */
-function depthOf(tensors: ReadonlyMap<string, TensorHeader>): number {
-  const blocks = new Set<string>();
-  for (const name of tensors.keys()) {
-    const [, block] = /^blocks\.(\d+)\.(?:attn|mlp|adaLN_modulation)\./.exec(name) ?? [];
-    if (block !== undefined) blocks.add(block);
-  }
-  return blocks.size;
-}
-
-function shapeOf(
-  tensors: ReadonlyMap<string, TensorHeader>,
-  name: string,
-  dimensions: number,
-): readonly number[] {
-  const tensor = tensors.get(name);
-  if (!tensor) throw new FormatError(`not a DiT checkpoint: tensor '${name}' is missing`);
-  if (tensor.shape.length !== dimensions || tensor.shape.some((size) => size < 1))
-    throw new FormatError(
-      `tensor '${name}' has shape [${tensor.shape}]; expected ${dimensions} positive dimensions`,
-    );
-  return tensor.shape;
 }
 
 function headsOf(
@@ -90,7 +75,8 @@ function headsOf(
   hints: ConfigHints,
 ): number {
   const named = Object.values(SIZES).find((size) => size.hiddenSize === hiddenSize && size.depth === depth);
-  const heads = hints.heads ?? metadataConfig(metadata).num_heads ?? named?.heads;
+  const said = metadataConfig(metadata) as { readonly num_heads?: number };
+  const heads = hints.heads ?? said.num_heads ?? named?.heads;
   if (heads === undefined)
     throw new ArgumentError(
       'heads',
@@ -101,19 +87,6 @@ function headsOf(
   if (hiddenSize % heads !== 0)
     throw new ArgumentError('heads', heads, `a divisor of the hidden size ${hiddenSize}`);
   return heads;
-}
-
-/** Throws a `FormatError` that names the first tensor which is missing or misshapen. */
-export function checkTensors(
-  tensors: ReadonlyMap<string, TensorHeader>,
-  expected: ReadonlyMap<string, readonly number[]>,
-): void {
-  for (const [name, shape] of expected) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new FormatError(`tensor '${name}' is missing; expected shape [${shape}]`);
-    if (tensor.shape.join() !== shape.join())
-      throw new FormatError(`tensor '${name}' has shape [${tensor.shape}]; expected [${shape}]`);
-  }
 }
 
 /** What the metadata say of a model that Meta's code would compute otherwise. */
@@ -136,16 +109,6 @@ function metadataNumerics(
     ...(mlpNormEpsilon !== undefined && { mlpNormEpsilon }),
     ...(guidanceChannels !== undefined && { guidanceChannels }),
   };
-}
-
-/** The metadata may repeat what the shapes say, but not contradict it. */
-function checkMetadata(config: DiTConfig, metadata: Readonly<Record<string, string>>): void {
-  const said = metadataConfig(metadata);
-  for (const [field, value] of Object.entries(shapedFields(config)))
-    if (said[field] !== undefined && said[field] !== value)
-      throw new FormatError(
-        `the metadata says ${field} ${JSON.stringify(said[field])}, the shapes say ${value}`,
-      );
 }
 
 /** The metadata by which `inferConfig` gives this configuration, whatever the shapes leave open. */
@@ -172,17 +135,4 @@ function shapedFields(config: DiTConfig) {
     num_classes: config.classes,
     learn_sigma: config.learnSigma,
   };
-}
-
-function metadataConfig(
-  metadata: Readonly<Record<string, string>>,
-): Record<string, unknown> & { num_heads?: number } {
-  if (metadata.config === undefined) return {};
-  try {
-    const parsed: unknown = JSON.parse(metadata.config);
-    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
-  } catch {
-    // Falls through to the one message for everything that is not an object.
-  }
-  throw new FormatError(`the metadata's 'config' is not a JSON object`);
 }

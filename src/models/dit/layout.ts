@@ -1,16 +1,17 @@
 /** A DiT in any of its layouts, seen under Meta's names. */
 import { ArgumentError, FormatError, requireNumber } from '../../errors.js';
 import { equalBytes } from '../../weights/binary.js';
-import { CanonicalSource, type TensorOrigin } from '../../weights/canonicalSource.js';
-import { FLOAT8_SCALES, scaleOf } from '../../weights/float8Scales.js';
+import { CanonicalSource } from '../../weights/canonicalSource.js';
 import { readJsonObject } from '../../weights/jsonFile.js';
 import type { TensorSource } from '../../weights/tensorSource.js';
 import { foreignModel, foreignTransformer } from '../foreignModels.js';
 import type { Network } from '../network.js';
 import { positionTable } from '../positionTable.js';
+import { findModel, hasAnchor, leftOut, originOf } from '../tensorNames.js';
+import { checkTensors } from '../tensorShapes.js';
 import { type DiTConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersEmbedders, diffusersOrigins } from './diffusers.js';
-import { type ConfigHints, checkTensors, inferConfig } from './inferConfig.js';
+import { type ConfigHints, inferConfig } from './inferConfig.js';
 import { ditNetwork } from './network.js';
 import { positionsOf } from './positions.js';
 
@@ -20,6 +21,8 @@ export type DitLayout = 'meta' | 'diffusers';
 export interface ConfigFile {
   /** Path of its `config.json`, where there is one. */
   readonly config: string | undefined;
+  /** The fields of `model_index.json`; empty or absent without one. */
+  readonly index?: Readonly<Record<string, unknown>>;
 }
 
 export interface OpenedDit {
@@ -45,7 +48,10 @@ const ANCHORS: Readonly<Record<DitLayout, string>> = {
  * does not fit them.
  */
 export function openDit(source: TensorSource, files: ConfigFile, hints: DitHints): OpenedDit {
-  const { layout, prefix } = findLayout(source.names, hints.weightsKey);
+  const { layout, prefix } = findModel(source.names, ANCHORS, hints.weightsKey) ?? {
+    layout: 'meta',
+    prefix: '',
+  };
   refuseForeign(source.names, prefix, ANCHORS[layout]);
   const opened =
     layout === 'meta' ? openMeta(source, prefix, hints) : openDiffusers(source, prefix, files, hints);
@@ -55,7 +61,7 @@ export function openDit(source: TensorSource, files: ConfigFile, hints: DitHints
     layout,
     tensors: opened.tensors,
     network: ditNetwork({ ...opened.config, ...(frequencyShift !== undefined && { frequencyShift }) }),
-    notes: [...source.notes, ...strangers(source, prefix, opened)],
+    notes: [...source.notes, ...leftOut(source, prefix, opened, OWN, 'DiT')],
   };
 }
 
@@ -74,33 +80,7 @@ interface Opened {
 
 /** Whether a DiT in some layout is among tensors of these names. */
 export function hasDit(names: readonly string[]): boolean {
-  return names.some((name) => Object.values(ANCHORS).some((anchor) => isAnchor(name, anchor)));
-}
-
-function isAnchor(name: string, anchor: string): boolean {
-  return name === anchor || name.endsWith(`.${anchor}`);
-}
-
-/** Training code puts names of its own before those of the model: `module.`, `_orig_mod.`, `model.`, `ema.`. */
-function findLayout(
-  names: readonly string[],
-  key: string | undefined,
-): { layout: DitLayout; prefix: string } {
-  const found = (Object.entries(ANCHORS) as [DitLayout, string][]).flatMap(([layout, anchor]) =>
-    names
-      .filter((name) => isAnchor(name, anchor))
-      .map((name) => ({ layout, prefix: name.slice(0, name.length - anchor.length) })),
-  );
-  const keyed = found.filter(({ prefix }) => key !== undefined && prefix.startsWith(`${key}.`));
-  const averaged = found.filter(({ prefix }) => /(^|[._])ema([._]|$)/.test(prefix));
-  const plain = found.filter(({ prefix }) => prefix === '');
-  for (const choice of [keyed, averaged, plain, found]) if (choice.length === 1) return choice[0]!;
-  if (found.length === 0) return { layout: 'meta', prefix: '' };
-  throw new ArgumentError(
-    'weightsKey',
-    key,
-    `one of ${found.map(({ prefix }) => prefix.slice(0, -1) || "''").join(', ')}, which all begin a model`,
-  );
+  return hasAnchor(names, ANCHORS);
 }
 
 function openMeta(source: TensorSource, prefix: string, hints: DitHints): Opened {
@@ -164,28 +144,6 @@ function areEqual(source: TensorSource, embedders: readonly (readonly string[])[
   });
 }
 
-function originOf(source: TensorSource, parts: readonly string[]): TensorOrigin {
-  const scales = parts.map((part) => scaleOf(source, part));
-  return scales.some((scale) => scale !== undefined) ? { parts, scales } : { parts };
-}
-
 /** Names that begin the tensors of a DiT in either layout: another one among them changes what the model computes. */
 const OWN =
   /^(?:(?:blocks|transformer_blocks)\.|[xyt]_embedder\.|final_layer\.|pos_embed|proj_out|norm_out|adaln)/;
-
-/** What is there beside the model: a sentence, or a `FormatError` where it cannot be left out. */
-function strangers(source: TensorSource, prefix: string, { tensors, alsoUsed = [] }: Opened): string[] {
-  const used = new Set(alsoUsed);
-  for (const { parts, scales = [] } of tensors.origins.values())
-    for (const name of [...parts, ...scales]) if (name !== undefined) used.add(name);
-  const others = source.names.filter((name) => !used.has(name) && !FLOAT8_SCALES.test(name));
-  for (const name of others)
-    if (name.startsWith(prefix) && OWN.test(name.slice(prefix.length)))
-      throw new FormatError(`tensor '${name}' does not belong to this DiT`);
-  if (others.length === 0) return [];
-  const named = others.slice(0, 3).join(', ');
-  const count = others.length === 1 ? 'a tensor' : `${others.length} tensors`;
-  return [
-    `${source.path}: left out ${count} that no layer uses: ${named}${others.length > 3 ? ', ...' : ''}`,
-  ];
-}

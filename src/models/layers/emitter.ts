@@ -25,11 +25,19 @@ export class LayerEmitter {
 
   /** Where the group's input is to be written: straight into the cache where that keeps it. */
   input(group: ActingGroup): View {
-    const { action } = group;
-    const keep = action.compute ? action.keep : undefined;
-    return keep?.input && this.cache.form === 'input' && !this.cache.type
-      ? this.#tensors.cachedInput(group, keep.slot)
-      : this.#tensors.temporary(inputsOf(group));
+    const slot = this.#keptSlot(group);
+    return slot === undefined
+      ? this.#tensors.temporary(inputsOf(group))
+      : this.#tensors.cachedInput(group, slot);
+  }
+
+  /** `x` as the input of a group that reads it where it lies; copied where the cache keeps it. */
+  inputFrom(group: ActingGroup, x: View): View {
+    if (this.#keptSlot(group) === undefined) return x;
+    const input = this.input(group);
+    this.builder.layer(group.name);
+    this.#kept.copy(x, input);
+    return input;
   }
 
   /** Emits the group; the result is in `out`, or where the group left it if `out` is not given. */
@@ -64,6 +72,12 @@ export class LayerEmitter {
       ...epilogue,
       out,
     });
+  }
+
+  /** The slot in which the group's input lies as it is, if it is kept so. */
+  #keptSlot({ action }: ActingGroup): number | undefined {
+    const keep = action.compute ? action.keep : undefined;
+    return keep?.input && this.cache.form === 'input' && !this.cache.type ? keep.slot : undefined;
   }
 
   /** With `from` as it would be calibrated against it, which a tap may ask for. */

@@ -1,0 +1,58 @@
+/** What a PixArt is: alpha (Chen et al., 2023) and Sigma (Chen et al., 2024). */
+import { type DiTConfig, FREQUENCY_SIZE, outChannels } from '../dit/config.js';
+
+export interface PixArtConfig
+  extends Pick<
+    DiTConfig,
+    'inputSize' | 'patchSize' | 'inChannels' | 'hiddenSize' | 'depth' | 'heads' | 'mlpSize' | 'learnSigma'
+  > {
+  /** Width of the text encoder's embeddings. */
+  readonly captionChannels: number;
+  /** Tokens that a caption has at most: 120 of alpha, 300 of Sigma. */
+  readonly captionTokens: number;
+  /** Whether it is told the height, the width and the aspect ratio of the picture, as alpha's 1024-MS is. */
+  readonly sizeConditions: boolean;
+  /** Places of the position table are divided by it. */
+  readonly positionScale: number;
+}
+
+/** The shape of every tensor that the plans read, by the names of the original code. */
+export function tensorShapes(config: PixArtConfig): Map<string, readonly number[]> {
+  const { hiddenSize: c, mlpSize, patchSize: p, inChannels, captionChannels } = config;
+  const shapes = new Map<string, readonly number[]>();
+  const linear = (name: string, rows: number, columns: number) => {
+    shapes.set(`${name}.weight`, [rows, columns]);
+    shapes.set(`${name}.bias`, [rows]);
+  };
+  const embedder = (name: string, width: number) => {
+    linear(`${name}.mlp.0`, width, FREQUENCY_SIZE);
+    linear(`${name}.mlp.2`, width, width);
+  };
+  shapes.set('x_embedder.proj.weight', [c, inChannels, p, p]);
+  shapes.set('x_embedder.proj.bias', [c]);
+  embedder('t_embedder', c);
+  if (config.sizeConditions) for (const name of SIZE_EMBEDDERS) embedder(name, c / 3);
+  linear('t_block.1', 6 * c, c);
+  linear('y_embedder.y_proj.fc1', c, captionChannels);
+  linear('y_embedder.y_proj.fc2', c, c);
+  for (let block = 0; block < config.depth; block++) {
+    const name = `blocks.${block}`;
+    shapes.set(`${name}.scale_shift_table`, [6, c]);
+    linear(`${name}.attn.qkv`, 3 * c, c);
+    linear(`${name}.attn.proj`, c, c);
+    linear(`${name}.cross_attn.q_linear`, c, c);
+    linear(`${name}.cross_attn.kv_linear`, 2 * c, c);
+    linear(`${name}.cross_attn.proj`, c, c);
+    linear(`${name}.mlp.fc1`, mlpSize, c);
+    linear(`${name}.mlp.fc2`, c, mlpSize);
+  }
+  shapes.set('final_layer.scale_shift_table', [2, c]);
+  linear('final_layer.linear', p * p * outChannels(config), c);
+  return shapes;
+}
+
+/** Of height and width, which share one, and of their ratio. */
+export const SIZE_EMBEDDERS = ['csize_embedder', 'ar_embedder'] as const;
+
+/** Tokens of a caption that the two models were trained with. */
+export const CAPTION_TOKENS = { alpha: 120, sigma: 300 } as const;
