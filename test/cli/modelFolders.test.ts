@@ -95,14 +95,14 @@ describe('what is no such model', { concurrency: 2 }, () => {
       says: ['a U-Net; expected a DiT'],
     },
     {
-      name: 'a folder of PixArt',
+      name: "a PixArt's folder with the configuration of a DiT",
       args: model(networkWith('pixart', 'pos_embed.proj.weight', 'adaln_single.linear.weight')),
-      says: ['those of PixArt; expected a DiT'],
+      says: ['norm_type is "ada_norm_zero"; expected "ada_norm_single", as a PixArt has'],
     },
     {
-      name: "a file of PixArt's own names",
+      name: "a file of PixArt's own names without the rest",
       args: model(networkWith('pixart-own', 'x_embedder.proj.weight', 't_block.1.weight')),
-      says: ['those of PixArt; expected a DiT'],
+      says: ["not a PixArt checkpoint: tensor 'y_embedder.y_proj.fc1.weight' is missing"],
     },
     {
       name: 'a folder of Stable Diffusion 3',

@@ -200,7 +200,7 @@ describe('checkpoints with the names of diffusers', () => {
       {},
       /attn2\.to_q\.weight' does not belong/,
     ],
-    ['PixArt', added({ ...step, name: 'adaln_single.linear.weight' }), {}, /are those of PixArt/],
+    ['a tensor of PixArt', added({ ...step, name: 'adaln_single.linear.weight' }), {}, /as a PixArt has/],
     ['other sizes', () => {}, { num_layers: 3 }, /transformer_blocks\.2/],
     ['other heads', () => {}, { attention_head_dim: 8 }, /has shape|expected/],
     [
