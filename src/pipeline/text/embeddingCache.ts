@@ -1,0 +1,32 @@
+/** Embeddings in a folder: one file for each pair of a prompt and a text encoder. */
+import { sha256 } from '#platform/hash';
+import { fileExists } from '#platform/files';
+import { join } from '#platform/paths';
+import { loadEmbeddings, saveEmbeddings, type TextEmbedding } from './embeddings.js';
+
+export class EmbeddingCache {
+  readonly #folder: string;
+  readonly #encoder: string;
+
+  /** @param encoder what tells the text encoder from every other, see `fingerprintOf` */
+  constructor(folder: string, encoder: string) {
+    this.#folder = folder;
+    this.#encoder = encoder;
+  }
+
+  find(prompt: string, tokens: number): TextEmbedding | undefined {
+    const path = this.#pathOf(prompt, tokens);
+    return fileExists(path) ? loadEmbeddings(path).prompts[0] : undefined;
+  }
+
+  store(prompt: string, tokens: number, embedding: TextEmbedding): void {
+    saveEmbeddings(this.#pathOf(prompt, tokens), { prompts: [embedding] });
+  }
+
+  /** @param tokens that the prompt is cut to */
+  #pathOf(prompt: string, tokens: number): string {
+    const hash = sha256();
+    hash.update(JSON.stringify([this.#encoder, tokens, prompt]));
+    return join(this.#folder, `${hash.digest()}.safetensors`);
+  }
+}

@@ -1,0 +1,19 @@
+/** What tells large files from others without reading all of them. */
+import { sha256 } from '#platform/hash';
+import { FileBytes } from './fileBytes.js';
+
+const SAMPLES = 256;
+const SAMPLE_BYTES = 2 ** 14;
+
+/** sha256 over the sizes of the files and over samples all over them: it changes with a change that touches most of the weights. */
+export function fingerprintOf(paths: readonly string[]): string {
+  const hash = sha256();
+  for (const path of paths) {
+    using file = FileBytes.open(path);
+    hash.update(JSON.stringify(file.size));
+    const stride = Math.max(Math.floor(file.size / SAMPLES), SAMPLE_BYTES);
+    for (let start = 0; start < file.size; start += stride)
+      hash.update(file.read(new Uint8Array(Math.min(SAMPLE_BYTES, file.size - start)), start));
+  }
+  return hash.digest();
+}
