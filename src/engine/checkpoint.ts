@@ -86,6 +86,10 @@ export class DiTCheckpoint implements WeightSource, Disposable {
     return this.#source.files;
   }
 
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
   entry(name: string): TensorInfo {
     return this.#tensors.entry(name);
   }

@@ -48,7 +48,7 @@ export function plannedSteps(checkpoint: DiTCheckpoint, options: ResolvedOptions
   requireErrorsFit(checkpoint, cache, factors);
   requireFits(checkpoint, options);
   const rank = (layer: string) => factors?.rank(layer) ?? 0;
-  const run = { network, geometry: network.latents, steps, rank };
+  const run = { network, geometry: options.geometry, steps, rank };
   return { ...cachedSteps(policy, run, factors ? 'outputs' : cache.keep), factors };
 }
 

@@ -5,11 +5,13 @@ import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
-import { requireHints, type VaeHints } from '../models/vae/config.js';
+import { requireHints, scaleOf, type VaeHints } from '../models/vae/config.js';
 import { isPictureSpace, type Picture, picturesOf } from './picture.js';
 
 /** A latent of the diffusion model is (z - shiftFactor) * scalingFactor. Default: as the autoencoder's files say. */
 export type LatentFactors = Pick<VaeHints, 'scalingFactor' | 'shiftFactor'>;
+
+const USUAL_SCALE = 8;
 
 export class PipelineDecoder implements Disposable {
   readonly #path: string | undefined;
@@ -41,6 +43,12 @@ export class PipelineDecoder implements Disposable {
   /** Whether latents are pictures already. */
   get isIdentity(): boolean {
     return !this.hasAutoencoder && isPictureSpace(this.#channels);
+  }
+
+  /** Pixels of a picture for each of its latents, along a side; without an autoencoder as in Stable Diffusion's. */
+  get pixelsPerLatent(): number {
+    if (this.hasAutoencoder) return scaleOf(this.checkpoint().config);
+    return this.isIdentity ? 1 : USUAL_SCALE;
   }
 
   /** The autoencoder, opened. Throws an `IncacheError` that says how to give one where there is none. */

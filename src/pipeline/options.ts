@@ -14,9 +14,16 @@ import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
 import type { CacheForm } from '../models/layers/actions.js';
-import { latentSize, type Network } from '../models/network.js';
+import { type Geometry, latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
+import {
+  type ResolvedText,
+  resolveText,
+  TEXT_OPTION_NAMES,
+  type TextOptions,
+  takesSize,
+} from './text/textOptions.js';
 
 /** The parameters of all policies. Which of them a policy needs and takes is in `CacheOptions`. */
 export interface CacheParameters {
@@ -129,17 +136,20 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   type: true,
 };
 
-export interface SampleOptions extends SamplerSettings {
+export interface SampleOptions extends SamplerSettings, TextOptions {
   /**
-   * One class for each image: its number, from 0 to the number of classes (the last is the null class), or its name, or
-   * several of its names divided by commas. See `DiTCheckpoint.labels`.
+   * Of a model of classes, one for each image: its number, from 0 to the number of classes (the last is the null class), or its
+   * name, or several of its names divided by commas. See `DiTCheckpoint.labels`.
    */
-  readonly labels: readonly Label[];
-  /** Denoising steps. Default 50. */
+  readonly labels?: readonly Label[];
+  /** Of the pictures, in pixels. Default: as the model was trained for. */
+  readonly height?: number;
+  readonly width?: number;
+  /** Denoising steps. Default 50, of a model of prompts 20. */
   readonly steps?: number;
-  /** Default: that of the model's scheduler, else `ddim`. */
+  /** Default: that of the model's scheduler, else `ddim`, of a model of prompts `dpm++2m`. */
   readonly sampler?: SamplerName;
-  /** Classifier-free guidance scale; 1 is none. Default 1.5. */
+  /** Classifier-free guidance scale; 1 is none. Default 1.5, of a model of prompts 4.5. */
   readonly guidanceScale?: number;
   /** Guide the first so many noise channels. Default: as the original code, 3 in Meta's DiT and all in diffusers. */
   readonly guidanceChannels?: number;
@@ -157,7 +167,10 @@ export interface SampleOptions extends SamplerSettings {
 }
 
 export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
+  ...TEXT_OPTION_NAMES,
   labels: true,
+  height: true,
+  width: true,
   steps: true,
   sampler: true,
   eta: true,
@@ -174,17 +187,31 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
   signal: true,
 };
 
+/** Those that a run takes as they are. */
+const { labels: _, height: __, width: ___, ...OWN_OPTION_NAMES } = SAMPLE_OPTION_NAMES;
+
 /** `SampleOptions` with parameters of a cache that have not been held against its policy yet. */
 export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
 
 /** `SampleOptions` with nothing left open. */
-export type ResolvedOptions = Omit<SampleOptions, 'cache' | 'labels'> &
+export type ResolvedOptions = Omit<SampleOptions, 'cache' | 'labels' | 'height' | 'width' | keyof TextOptions> &
   Required<
     Pick<
       SampleOptions,
       'steps' | 'sampler' | 'guidanceScale' | 'guidanceChannels' | 'seed' | 'firstImage' | 'batch'
     >
-  > & { readonly cache: AnyCacheOptions; readonly labels: readonly number[] };
+  > & {
+    readonly cache: AnyCacheOptions;
+    readonly images: number;
+    /** Of a model of classes, one for each image; else none. */
+    readonly labels: readonly number[];
+    /** Of a model of prompts. */
+    readonly text?: ResolvedText;
+    /** Of the latents. */
+    readonly geometry: Geometry;
+    /** Of the pictures, where the network is told of it. */
+    readonly pixels?: Geometry;
+  };
 
 const DEFAULT_BATCH = 16;
 
@@ -193,7 +220,15 @@ export interface SampledModel {
   readonly network: Network;
   readonly labels: LabelTable;
   readonly scheduler?: SchedulerConfig | undefined;
+  /** Pixels of a picture for each of its latents, along a side; asked for where a size in pixels matters. Default: 8. */
+  readonly pixelsPerLatent?: () => number;
 }
+
+/** What a run has where its options are silent. */
+const DEFAULTS = {
+  classes: { steps: 50, sampler: 'ddim', guidanceScale: 1.5 },
+  text: { steps: 20, sampler: 'dpm++2m', guidanceScale: 4.5 },
+} as const;
 
 /** The run's own or the model's; with timesteps of ADM the model's is out of use. */
 function schedulerOf(options: AnySampleOptions, model: SampledModel): SchedulerConfig | undefined {
@@ -207,35 +242,39 @@ function schedulerOf(options: AnySampleOptions, model: SampledModel): SchedulerC
  */
 export function resolveOptions(options: AnySampleOptions, model: SampledModel): ResolvedOptions {
   const { network } = model;
-  if (!Array.isArray(options.labels) || options.labels.length === 0)
-    throw new ArgumentError('labels', options.labels, 'a list of at least one label');
-  const labels = options.labels.map((label: Label) => model.labels.find(label));
+  const text = resolveText(options, network);
+  const labels = text ? [] : resolveLabels(options, model);
+  const images = text ? text.images : labels.length;
+  const defaults = text ? DEFAULTS.text : DEFAULTS.classes;
   const scheduler = schedulerOf(options, model);
   const resolved = {
-    ...pickOptions(options, SAMPLE_OPTION_NAMES),
+    ...pickOptions(options, OWN_OPTION_NAMES),
     labels,
+    images,
+    ...(text && { text }),
+    ...resolveSize(options, model),
     ...(scheduler && { scheduler }),
-    steps: options.steps ?? 50,
-    sampler: options.sampler ?? (scheduler ? samplerOfScheduler(scheduler) : 'ddim'),
-    guidanceScale: options.guidanceScale ?? 1.5,
+    steps: options.steps ?? defaults.steps,
+    sampler: options.sampler ?? (scheduler ? samplerOfScheduler(scheduler) : defaults.sampler),
+    guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
     guidanceChannels: options.guidanceChannels ?? network.guidanceChannels,
     seed: options.seed ?? 0,
     firstImage: options.firstImage ?? 0,
-    batch: options.batch ?? Math.min(labels.length, DEFAULT_BATCH),
+    batch: options.batch ?? Math.min(images, DEFAULT_BATCH),
     cache: options.cache ?? {},
   };
   requireInteger('steps', resolved.steps, 1, 1000);
   requireNumber('guidanceScale', resolved.guidanceScale, 0);
   requireInteger('guidanceChannels', resolved.guidanceChannels, 1, network.latents.channels);
   requireInteger('seed', resolved.seed, 0);
-  requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - labels.length);
+  requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - images);
   requireInteger('batch', resolved.batch, 1);
   requireObject('cache', resolved.cache, 'an object of options');
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     throw new ArgumentError('signal', options.signal, 'an AbortSignal');
   if (options.noise !== undefined && !(options.noise instanceof Float32Array))
     throw new ArgumentError('noise', options.noise, 'a Float32Array');
-  const values = labels.length * latentSize(network);
+  const values = images * latentSize(network, resolved.geometry);
   if (options.noise && options.noise.length !== values)
     throw new ArgumentError(
       'noise',
@@ -246,3 +285,36 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   if (bad >= 0) throw new ArgumentError(`noise[${bad}]`, options.noise![bad], 'a finite number');
   return resolved;
 }
+
+function resolveLabels({ labels }: AnySampleOptions, model: SampledModel): number[] {
+  if (!Array.isArray(labels) || labels.length === 0)
+    throw new ArgumentError('labels', labels, 'a list of at least one label');
+  return labels.map((label: Label) => model.labels.find(label));
+}
+
+function resolveSize(
+  options: AnySampleOptions,
+  { network, pixelsPerLatent = () => USUAL_SCALE }: SampledModel,
+): Pick<ResolvedOptions, 'geometry' | 'pixels'> {
+  const { latents } = network;
+  const isTold = takesSize(network);
+  if (options.height === undefined && options.width === undefined && !isTold)
+    return { geometry: { height: latents.height, width: latents.width } };
+  const scale = pixelsPerLatent();
+  const side = (name: 'height' | 'width') => {
+    const step = latents.multipleOf * scale;
+    const pixels = options[name] ?? latents[name] * scale;
+    requireInteger(name, pixels, 1, MOST_PIXELS);
+    if (pixels % step !== 0) throw new ArgumentError(name, pixels, `a multiple of ${step} pixels`);
+    return pixels;
+  };
+  const pixels = { height: side('height'), width: side('width') };
+  const geometry = { height: pixels.height / scale, width: pixels.width / scale };
+  return { geometry, ...(isTold && { pixels }) };
+}
+
+/** Of Stable Diffusion's autoencoder. */
+const USUAL_SCALE = 8;
+
+/** Of a side of a picture. */
+const MOST_PIXELS = 2 ** 15;

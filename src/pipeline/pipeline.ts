@@ -8,23 +8,33 @@ import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
 import type { SessionOptions, SessionPlan } from '../engine/sessionPlan.js';
-import { IncacheError } from '../errors.js';
+import { ArgumentError, IncacheError } from '../errors.js';
 import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
 import { type LatentFactors, PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { takeSteps, withPictures } from './generate.js';
-import { type ResolvedOptions, resolveOptions, SAMPLE_OPTION_NAMES, type SampleOptions } from './options.js';
+import {
+  type AnySampleOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  SAMPLE_OPTION_NAMES,
+  type SampleOptions,
+} from './options.js';
 import type { Picture } from './picture.js';
 import { planBatch } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { samplerOf } from './samplerOf.js';
-import { isGuided, labelConditions, sequencesOf } from './sequences.js';
+import { type BatchConditions, isGuided, labelConditions, sequencesOf } from './sequences.js';
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
+import type { TextEmbeddings } from './text/embeddings.js';
+import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from './text/prompts.js';
+import { textConditions } from './text/textConditions.js';
+import { EMBED_OPTION_NAMES, type EmbedOptions, resolveText } from './text/textOptions.js';
 
-export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors {
+export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors, TextEncoderOptions {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
   /** The autoencoder that makes pictures of latents: a file or folder. Default: the folder `vae` of the model, if it has one. */
@@ -33,6 +43,7 @@ export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFact
 
 const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   ...DEVICE_OPTION_NAMES,
+  ...TEXT_ENCODER_OPTION_NAMES,
   backend: true,
   vae: true,
   scalingFactor: true,
@@ -60,15 +71,22 @@ export class DiTPipeline implements AsyncDisposable {
     () => this.weights,
     (prefix) => this.#sessions.clear(prefix),
   );
+  readonly #prompts: Prompts;
   #disposed = false;
 
-  private constructor(checkpoint: DiTCheckpoint, decoder: PipelineDecoder, device: Device) {
+  private constructor(
+    checkpoint: DiTCheckpoint,
+    decoder: PipelineDecoder,
+    device: Device,
+    options: TextEncoderOptions,
+  ) {
     this.checkpoint = checkpoint;
     this.decoder = decoder;
     this.network = checkpoint.network;
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
     this.#sessions = new SessionPool(device, () => this.weights);
+    this.#prompts = new Prompts(checkpoint, device, options);
   }
 
   /**
@@ -83,12 +101,30 @@ export class DiTPipeline implements AsyncDisposable {
     try {
       decoder = new PipelineDecoder(checkpoint, options.vae, options);
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
-      return new DiTPipeline(checkpoint, decoder, device);
+      return new DiTPipeline(checkpoint, decoder, device, options);
     } catch (error) {
       decoder?.dispose();
       checkpoint.dispose();
       throw error;
     }
+  }
+
+  /** The options of a run with nothing left open. Throws an `ArgumentError` that names the first one which is not what it must be. */
+  resolve(options: AnySampleOptions): ResolvedOptions {
+    const { network, labels, scheduler } = this.checkpoint;
+    return resolveOptions(options, { network, labels, scheduler, pixelsPerLatent: () => this.decoder.pixelsPerLatent });
+  }
+
+  /**
+   * Embeddings of prompts, for `saveEmbeddings` and option `embeddings`. Rejects with an `IncacheError` where the model has no text
+   * encoder.
+   */
+  async embed(options: EmbedOptions): Promise<TextEmbeddings> {
+    this.#requireOpen();
+    requireOptions('options', options, EMBED_OPTION_NAMES);
+    const text = resolveText(options, this.network);
+    if (!text) throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
+    return this.#prompts.embed(text, true, [], options.signal);
   }
 
   /**
@@ -98,10 +134,10 @@ export class DiTPipeline implements AsyncDisposable {
   plan(options: SampleOptions, onSublayer?: SessionOptions['onSublayer']): SessionPlan {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = resolveOptions(options, this.checkpoint);
+    const resolved = this.resolve(options);
     return this.#planBatch(
       resolved,
-      Math.min(resolved.batch, options.labels.length),
+      Math.min(resolved.batch, resolved.images),
       distinctConditions(resolved, this.network),
       onSublayer,
     );
@@ -116,15 +152,20 @@ export class DiTPipeline implements AsyncDisposable {
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = resolveOptions(options, this.checkpoint);
+    const resolved = this.resolve(options);
     resolved.signal?.throwIfAborted();
     const sampler = samplerOf(resolved, this.network);
     // Whether they belong to this model is asked of its hash.
     if (resolved.cache.factors || resolved.cache.errors) await this.checkpoint.loadHash(resolved.signal);
-    const { channels, height, width } = this.network.latents;
-    const size = latentSize(this.network);
-    const count = resolved.labels.length;
+    const { channels } = this.network.latents;
+    const { height, width } = resolved.geometry;
+    const size = latentSize(this.network, resolved.geometry);
+    const count = resolved.images;
     const conditions = distinctConditions(resolved, this.network);
+    const notes: string[] = [];
+    const started = performance.now();
+    const conditionsOf = await this.#conditionsOf(resolved, notes);
+    const textMilliseconds = performance.now() - started;
     const totals = {
       macs: 0,
       milliseconds: 0,
@@ -143,13 +184,13 @@ export class DiTPipeline implements AsyncDisposable {
       const batches = Math.ceil(count / resolved.batch);
       for (let batch = 0; batch < batches; batch++) {
         const first = batch * resolved.batch;
-        const batchLabels = resolved.labels.slice(first, first + resolved.batch);
-        const sequences = batchLabels.length * (isGuided(resolved.guidanceScale) ? 2 : 1);
+        const images = Math.min(resolved.batch, count - first);
+        const sequences = images * (isGuided(resolved.guidanceScale) ? 2 : 1);
         const started = performance.now();
         if (session.plan.sequences !== sequences) {
           this.#sessions.giveBack(session);
           session = undefined;
-          session = await this.#lend(resolved, batchLabels.length, conditions);
+          session = await this.#lend(resolved, images, conditions);
         }
         totals.memory ??= session.plan.memory;
         totals.setupMilliseconds += performance.now() - started;
@@ -160,11 +201,11 @@ export class DiTPipeline implements AsyncDisposable {
           network: this.network,
           session,
           sampler,
-          conditions: labelConditions(this.network, batchLabels),
+          conditions: conditionsOf(first, images),
           guidanceScale: resolved.guidanceScale,
           guidanceChannels: resolved.guidanceChannels,
-          latents: latents.subarray(first * size, (first + batchLabels.length) * size),
-          noise: stepNoise(resolved, first, batchLabels.length, size),
+          latents: latents.subarray(first * size, (first + images) * size),
+          noise: stepNoise(resolved, first, images, size),
           firstImage: resolved.firstImage + first,
           signal: resolved.signal,
         });
@@ -187,6 +228,8 @@ export class DiTPipeline implements AsyncDisposable {
           ...sums,
           memory: memory!,
           ...(gated && { cachedBlocks }),
+          ...(resolved.text && { textMilliseconds }),
+          ...(notes.length > 0 && { notes }),
         },
       };
     } catch (error) {
@@ -255,6 +298,7 @@ export class DiTPipeline implements AsyncDisposable {
     this.#disposed = true;
     this.#sessions.dispose();
     this.weights.dispose();
+    this.#prompts.dispose();
     this.decoder.dispose();
     this.checkpoint.dispose();
     await this.device.dispose();
@@ -303,13 +347,29 @@ export class DiTPipeline implements AsyncDisposable {
     return { read: (name) => this.#factors.read(name) ?? this.checkpoint.readStored(name) };
   }
 
-  #initialNoise({ seed, firstImage, labels }: ResolvedOptions, size: number): Float32Array {
-    return batchNormals(seed, INITIAL_NOISE_STREAM, firstImage, labels.length, size);
+  #initialNoise({ seed, firstImage, images }: ResolvedOptions, size: number): Float32Array {
+    return batchNormals(seed, INITIAL_NOISE_STREAM, firstImage, images, size);
+  }
+
+  /** What images [first, first + count) are conditioned on. */
+  async #conditionsOf(
+    { text, labels, pixels, guidanceScale, signal }: ResolvedOptions,
+    notes: string[],
+  ): Promise<(first: number, count: number) => BatchConditions> {
+    const { network } = this;
+    if (!text) return (first, count) => labelConditions(network, labels.slice(first, first + count));
+    const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
+    return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
 }
 
 /** The most distinct conditions of any batch: rows that a step takes in the modulation table. */
-function distinctConditions({ labels, batch, guidanceScale }: ResolvedOptions, network: Network): number {
+function distinctConditions(
+  { text, labels, batch, guidanceScale }: ResolvedOptions,
+  network: Network,
+): number {
+  // Prompts are no part of the table, and all pictures have one size.
+  if (text) return 1;
   let most = 0;
   for (let first = 0; first < labels.length; first += batch) {
     const conditions = labelConditions(network, labels.slice(first, first + batch));

@@ -26,11 +26,12 @@ export function planBatch(
   { images, conditions, activations, onSublayer, factorPrefix, holdFactors }: BatchPlanOptions,
 ): SessionPlan {
   const { network } = checkpoint;
-  const { cache, guidanceScale } = options;
+  const { cache, guidanceScale, geometry } = options;
   const { actions, gates, factors } = plannedSteps(checkpoint, options);
   const plan = planSession(network, {
     sequences: images * (isGuided(guidanceScale) ? 2 : 1),
     conditions,
+    geometry,
     steps: actions,
     gates,
     activations,

@@ -44,6 +44,10 @@ export interface SampleReport {
   readonly memory: SessionMemory;
   /** Of a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by batch. */
   readonly cachedBlocks?: readonly (readonly number[])[];
+  /** Of a model of prompts: time to encode them, in milliseconds. */
+  readonly textMilliseconds?: number;
+  /** What was done otherwise than asked, a sentence each. */
+  readonly notes?: readonly string[];
 }
 
 export interface SampledLatents {

@@ -10,6 +10,9 @@ let last = 0;
 /** Options that say what is drawn, and not how. */
 const DRAWN = [
   'labels',
+  'text',
+  'pixels',
+  'images',
   'seed',
   'firstImage',
   'noise',

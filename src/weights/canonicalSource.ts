@@ -30,7 +30,7 @@ export class CanonicalSource {
   }
 
   has(name: string): boolean {
-    return this.origins.has(name) || this.computed.has(name);
+    return this.origins.has(name) || this.#computed(name) !== undefined;
   }
 
   /** Of joined parts that differ in type, float32. Throws a `FormatError` when there is none of that name. */

@@ -132,7 +132,8 @@ for (const { name: backend, available, detail } of backends())
           await session.begin(conditions);
           await session.condition(conditions);
           const out = await session.evaluate(0, latents, Int32Array.from(timesteps.keys()));
-          return { out, parts: new Map(outputs.map((name) => [name, session.read(name)])) };
+          const read = outputs.map(async (name) => [name, await session.read(name)] as const);
+          return { out, parts: new Map(await Promise.all(read)) };
         };
 
         const recorded = (): Evaluation => ({
