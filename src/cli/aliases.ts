@@ -11,9 +11,6 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** Options of other libraries that nothing here does, and what to use instead. */
 const HINTS: Readonly<Record<string, string>> = {
-  '--prompt': 'the models are conditioned on classes; choose them with --labels',
-  '--negative-prompt':
-    'the models are conditioned on classes, and guided away from none with --guidance-scale',
   '--device': 'choose where to compute with --backend',
   '--dtype': 'choose the type of the weights with --weights',
 };

@@ -73,6 +73,16 @@ export function decimalList(option: string): (text: string) => number[] {
   };
 }
 
+/** `512x768`: height, then width. */
+export function sizeText(option: string): (text: string) => { height: number; width: number } {
+  return (text) => {
+    const [, height, width] = /^(\d{1,6})x(\d{1,6})$/.exec(text) ?? [];
+    if (height === undefined)
+      throw new ArgumentError(option, text, 'height and width in pixels, as in 512x768');
+    return { height: Number(height), width: Number(width) };
+  };
+}
+
 function toNumber(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text);
 }

@@ -4,14 +4,19 @@ import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../cache/cachePol
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { ExportedPipeline, fixedOption } from '../export/exportedPipeline.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
-import type { SampleOptions } from '../pipeline/options.js';
+import type { Geometry } from '../models/network.js';
+import type { ResolvedOptions, SampleOptions } from '../pipeline/options.js';
 import type { Picture } from '../pipeline/picture.js';
+import type { DiTPipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
+import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
 import { type CacheFlags, cacheOptions } from './cacheFlags.js';
 import { type SamplingFlags, samplingOptions } from './samplingFlags.js';
 import { deviceOptions, loadPipeline, type ModelFlags } from './shared.js';
+import { type TextFlags, textOptions } from './textFlags.js';
 
-export interface SampleRunFlags extends ModelFlags, SamplingFlags, CacheFlags {
+export interface SampleRunFlags extends ModelFlags, SamplingFlags, CacheFlags, TextFlags {
+  readonly size?: Geometry;
   readonly labels?: Label[];
   readonly count?: number;
   readonly seed: number;
@@ -39,16 +44,20 @@ export interface SampleRun extends AsyncDisposable {
 export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSignal): Promise<SampleRun> {
   const sampling = samplingOptions(flags);
   const cache = cacheOptions(flags);
+  const text = textOptions(flags);
   const pipeline = await loadPipeline(flags);
-  const labels = await labelsOf(flags, pipeline.checkpoint.labels, pipeline);
-  const options: SampleOptions = {
-    labels,
-    ...sampling,
-    seed: flags.seed,
-    cache,
-    signal,
-    ...(flags.batch !== undefined && { batch: flags.batch }),
-  };
+  const { options, resolved } = await disposedOnError(pipeline, () => {
+    const options: SampleOptions = {
+      ...drawnOf(flags, text, pipeline),
+      ...sampling,
+      ...flags.size,
+      seed: flags.seed,
+      cache,
+      signal,
+      ...(flags.batch !== undefined && { batch: flags.batch }),
+    };
+    return { options, resolved: pipeline.resolve(options) };
+  });
   const { device, decoder, network } = pipeline;
   return {
     backend: device.backend,
@@ -56,7 +65,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
     decoder,
     withoutDecoder:
       'has no autoencoder: its latents are written as they are; --vae names one that makes pictures',
-    steps: Math.ceil(labels.length / (flags.batch ?? Math.min(labels.length, 16))) * flags.steps,
+    steps: Math.ceil(resolved.images / resolved.batch) * resolved.steps,
     requireDecoder: (out) => {
       if (!decoder.isPresent)
         throw noPictures(
@@ -68,7 +77,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
     generateLatents: (onStep) => pipeline.generateLatents(options, onStep),
     decode: ({ latents, shape }, decoding) => pipeline.decode(latents, shape, decoding),
     describe: (result) => ({
-      ...describeOptions(flags, options),
+      ...describeOptions(flags, options, resolved),
       macRatio: macRatioOf(result, pipeline.plan({ ...options, cache: { policy: 'none' } })),
     }),
     [Symbol.asyncDispose]: () => pipeline.dispose(),
@@ -77,7 +86,9 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
 
 /** Options of the command line that an exported file leaves open. */
 const OPEN = new Set(
-  'model labels count seed backend threads weights out single columns preview report json debug'.split(' '),
+  'model labels count seed backend threads weights out single columns preview report json debug cleanCaption'.split(
+    ' ',
+  ),
 );
 
 export async function openExportedRun(
@@ -92,7 +103,7 @@ export async function openExportedRun(
   }
   const pipeline = await ExportedPipeline.load(flags.model, deviceOptions(flags));
   const { device, header, hasPictures } = pipeline;
-  const labels = await labelsOf(flags, pipeline.labels, pipeline);
+  const labels = await disposedOnError(pipeline, () => labelsOf(flags, pipeline.labels));
   const { name, guidanceScale, guidanceChannels } = header;
   return {
     backend: device.backend,
@@ -119,17 +130,34 @@ function noPictures(out: string, why: string): ArgumentError {
   return new ArgumentError('out', out, `a name that ends in .npz, for arrays: ${why}`);
 }
 
-/** The pipeline is closed where the labels are refused. */
-async function labelsOf(
-  { labels, count }: SampleRunFlags,
-  table: LabelTable,
-  pipeline: AsyncDisposable,
-): Promise<number[]> {
+/** What is drawn: prompts or labels. */
+function drawnOf(
+  flags: SampleRunFlags,
+  text: TextOptions,
+  { network, checkpoint }: DiTPipeline,
+): SampleOptions {
+  const { labels, count } = flags;
+  if (!textCondition(network)) return { ...text, labels: labelsOf(flags, checkpoint.labels) };
+  if (labels)
+    throw new ArgumentError('labels', labels, 'none: the model draws prompts, --prompt or --prompts');
+  const { prompts } = text;
+  if (prompts === undefined && text.embeddings === undefined)
+    throw new ArgumentError('prompt', undefined, 'what to draw: --prompt, --prompts or --embeddings');
+  if (count === undefined || prompts === undefined) return text;
+  return { ...text, prompts: Array.from({ length: count }, (_, i) => prompts[i % prompts.length]!) };
+}
+
+function labelsOf({ labels, count }: SampleRunFlags, table: LabelTable): number[] {
+  const { classes } = table;
+  const given =
+    (labels && table.findAll(labels)) ?? Array.from({ length: Math.min(classes, 10) }, (_, label) => label);
+  return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
+}
+
+/** The pipeline is closed where the options are refused. */
+async function disposedOnError<T>(pipeline: AsyncDisposable, make: () => T): Promise<T> {
   try {
-    const { classes } = table;
-    const given =
-      (labels && table.findAll(labels)) ?? Array.from({ length: Math.min(classes, 10) }, (_, label) => label);
-    return Array.from({ length: count ?? given.length }, (_, i) => given[i % given.length]!);
+    return make();
   } catch (error) {
     await pipeline[Symbol.asyncDispose]();
     throw error;
@@ -144,10 +172,14 @@ function macRatioOf(
   return report.macs / report.images / ((whole.stepMacs + whole.conditioningMacs) / report.batch);
 }
 
-function describeOptions(flags: SampleRunFlags, options: SampleOptions): Record<string, unknown> {
+function describeOptions(
+  flags: SampleRunFlags,
+  options: SampleOptions,
+  { guidanceScale, geometry }: ResolvedOptions,
+): Record<string, unknown> {
   const { weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
-  const { labels, spacing, eta, variance, seed, guidanceScale, guidanceChannels } = options;
+  const { labels, prompts, negativePrompt, spacing, eta, variance, seed, guidanceChannels } = options;
   const own = parametersOf(policy);
   const parameters = Object.fromEntries(
     Object.entries(flags).filter(([name]) => (own as readonly string[]).includes(name)),
@@ -157,6 +189,9 @@ function describeOptions(flags: SampleRunFlags, options: SampleOptions): Record<
   return {
     weights,
     labels,
+    prompts,
+    negativePrompt,
+    ...(flags.size && { size: flags.size, latents: geometry }),
     spacing,
     eta,
     variance,

@@ -7,18 +7,22 @@ import type { SampleOptions } from '../pipeline/options.js';
 import { decimal, integer, MOST_STEPS } from './parse.js';
 
 export interface SamplingFlags {
-  readonly steps: number;
+  readonly steps?: number;
   readonly sampler?: string;
   readonly spacing?: string;
   readonly eta?: number;
   readonly variance?: string;
-  readonly guidanceScale: number;
+  readonly guidanceScale?: number;
   readonly guidanceChannels?: number;
 }
 
 export function addSamplingFlags(command: Command): Command {
   return command
-    .option('--steps <n>', 'denoising steps', integer('steps', 1, MOST_STEPS), 50)
+    .option(
+      '--steps <n>',
+      'denoising steps (default: 50, of a model of prompts 20)',
+      integer('steps', 1, MOST_STEPS),
+    )
     .option('--sampler <name>', `${SAMPLER_NAMES.join(', ')} (default: the model's, else ddim)`)
     .option('--spacing <kind>', `timesteps: ${ALL_SPACINGS.join(', ')} (default: the model's)`)
     .option('--eta <x>', 'noise of ddim, from 0 (deterministic) to 1 (default: 0)', decimal('eta', 0, 1))
@@ -28,9 +32,8 @@ export function addSamplingFlags(command: Command): Command {
     )
     .option(
       '-g, --guidance-scale <s>',
-      'classifier-free guidance; 1 is none',
+      'classifier-free guidance; 1 is none (default: 1.5, of a model of prompts 4.5)',
       decimal('guidance-scale', 0),
-      1.5,
     )
     .option(
       '--guidance-channels <n>',
@@ -39,14 +42,19 @@ export function addSamplingFlags(command: Command): Command {
     );
 }
 
+/** Steps of a run with a model of classes. */
+export function stepsOf({ steps }: Pick<SamplingFlags, 'steps'>): number {
+  return steps ?? 50;
+}
+
 export function samplingOptions(flags: SamplingFlags): Omit<SampleOptions, 'labels'> {
   const { steps, sampler, spacing, eta, variance, guidanceScale, guidanceChannels } = flags;
   if (sampler !== undefined) requireOneOf('sampler', sampler, SAMPLER_NAMES);
   if (spacing !== undefined) requireOneOf('spacing', spacing, ALL_SPACINGS);
   if (variance !== undefined) requireOneOf('variance', variance, VARIANCES);
   return {
-    steps,
-    guidanceScale,
+    ...(steps !== undefined && { steps }),
+    ...(guidanceScale !== undefined && { guidanceScale }),
     ...(sampler !== undefined && { sampler }),
     ...(spacing !== undefined && { spacing }),
     ...(eta !== undefined && { eta }),

@@ -6,6 +6,7 @@ import { requireOneOf } from '../errors.js';
 import { DiTPipeline } from '../pipeline/pipeline.js';
 import { oneLine } from './exit.js';
 import { decimal, integer } from './parse.js';
+import { type TextEncoderFlags, textEncoderOptions } from './textFlags.js';
 
 export interface CheckpointFlags {
   readonly model: string;
@@ -27,7 +28,7 @@ export interface DeviceFlags {
   readonly weights?: string;
 }
 
-export interface ModelFlags extends CheckpointFlags, VaeFlags, DeviceFlags {}
+export interface ModelFlags extends CheckpointFlags, VaeFlags, DeviceFlags, TextEncoderFlags {}
 
 export interface OutputFlags {
   readonly json?: boolean;
@@ -111,6 +112,7 @@ export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
     shiftFactor: flags.shiftFactor,
     ...(flags.weightsKey !== undefined && { weightsKey: flags.weightsKey }),
     ...(flags.variant !== undefined && { variant: flags.variant }),
+    ...textEncoderOptions(flags),
   });
   tellNotes(pipeline.checkpoint);
   return pipeline;

@@ -62,7 +62,9 @@ export class DenoisingSession implements Disposable {
   /** Makes what depends on the sequences of a batch alone: one for each, with the conditions of scope `sequence`. */
   async begin(sequences: readonly ConditionValues[], signal?: AbortSignal): Promise<void> {
     const { context, plans } = this.plan;
-    const all = (context ? [context, ...plans] : plans).flatMap((plan) => [...conditionValues(plan, sequences)]);
+    const all = (context ? [context, ...plans] : plans).flatMap((plan) => [
+      ...conditionValues(plan, sequences),
+    ]);
     await Promise.all([...this.#write(new Map(all)), this.#context?.run(signal)]);
   }
 

@@ -194,7 +194,10 @@ const { labels: _, height: __, width: ___, ...OWN_OPTION_NAMES } = SAMPLE_OPTION
 export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
 
 /** `SampleOptions` with nothing left open. */
-export type ResolvedOptions = Omit<SampleOptions, 'cache' | 'labels' | 'height' | 'width' | keyof TextOptions> &
+export type ResolvedOptions = Omit<
+  SampleOptions,
+  'cache' | 'labels' | 'height' | 'width' | keyof TextOptions
+> &
   Required<
     Pick<
       SampleOptions,

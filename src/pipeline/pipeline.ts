@@ -112,7 +112,12 @@ export class DiTPipeline implements AsyncDisposable {
   /** The options of a run with nothing left open. Throws an `ArgumentError` that names the first one which is not what it must be. */
   resolve(options: AnySampleOptions): ResolvedOptions {
     const { network, labels, scheduler } = this.checkpoint;
-    return resolveOptions(options, { network, labels, scheduler, pixelsPerLatent: () => this.decoder.pixelsPerLatent });
+    return resolveOptions(options, {
+      network,
+      labels,
+      scheduler,
+      pixelsPerLatent: () => this.decoder.pixelsPerLatent,
+    });
   }
 
   /**
@@ -123,7 +128,8 @@ export class DiTPipeline implements AsyncDisposable {
     this.#requireOpen();
     requireOptions('options', options, EMBED_OPTION_NAMES);
     const text = resolveText(options, this.network);
-    if (!text) throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
+    if (!text)
+      throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
     return this.#prompts.embed(text, true, [], options.signal);
   }
 

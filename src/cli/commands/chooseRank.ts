@@ -6,7 +6,7 @@ import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
 import { decimal, integer, integerList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
-import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
 
@@ -54,7 +54,7 @@ async function runChooseRank(flags: ChooseRankFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const sampling = samplingOptions(flags);
   const runs = Math.ceil(count / BATCH) * (1 + ranks.length);
-  const progress = startProgress('trying', runs * flags.steps, json === true);
+  const progress = startProgress('trying', runs * stepsOf(flags), json === true);
   try {
     const trials = await tryRanks(pipeline, {
       ...sampling,

@@ -21,7 +21,7 @@ import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
-import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -92,7 +92,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
       ...(extractor && { extractor }),
       ...(reference && { reference }),
     };
-    const work = Math.ceil(flags.images / flags.batch) * flags.steps * (flags.compare ? 2 : 1);
+    const work = Math.ceil(flags.images / flags.batch) * stepsOf(flags) * (flags.compare ? 2 : 1);
     const progress = startProgress('evaluating', work, flags.json === true);
     try {
       const report = await evaluateModel(pipeline, { ...options, onStep: () => progress.advance() });

@@ -23,7 +23,7 @@ import { requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS } from '../parse.js';
 import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
-import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -75,7 +75,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   const out = flags.out ?? name;
   requireFolderPath('out', out);
   requireUnused('out', join(out, 'work'));
-  const sampling = { ...samplingOptions(flags), steps: flags.steps };
+  const sampling = { ...samplingOptions(flags), steps: stepsOf(flags) };
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const images = await imagesOf(flags, pipeline, signal);

@@ -9,13 +9,14 @@ import { addCacheFlags } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
-import { integer, labelList, MOST_ITEMS } from '../parse.js';
+import { integer, labelList, MOST_ITEMS, sizeText } from '../parse.js';
 import { addPictureFlags, type PictureFlags, requirePicturePath, say, writePictures } from '../pictures.js';
 import { startProgress } from '../progress.js';
 import { sampleSummary } from '../sampleReport.js';
 import { openCheckpointRun, openExportedRun, type SampleRun, type SampleRunFlags } from '../sampleRun.js';
 import { addSamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, addVaeFlags, type OutputFlags } from '../shared.js';
+import { addTextFlags } from '../textFlags.js';
 
 interface SampleFlags extends SampleRunFlags, OutputFlags, PictureFlags {
   readonly out?: string;
@@ -26,7 +27,7 @@ interface SampleFlags extends SampleRunFlags, OutputFlags, PictureFlags {
 export function registerSample(program: Command): void {
   const command = program
     .command('sample')
-    .description('Draw images with a checkpoint, or with a file of incache export.')
+    .description('Draw images of classes or of prompts with a checkpoint, or with a file of incache export.')
     .option(
       '-l, --labels <list>',
       'classes by number or name, as in 0,5-9,macaw (default: every class once, at most 10)',
@@ -38,6 +39,11 @@ export function registerSample(program: Command): void {
       integer('count', 1, MOST_ITEMS),
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
+  addTextFlags(command).option(
+    '--size <HxW>',
+    'height and width of the pictures in pixels, as in 512x768 (default: as the model was trained for)',
+    sizeText('size'),
+  );
   addSamplingFlags(command).option(
     '--batch <n>',
     'images denoised together (default: at most 16)',
@@ -79,6 +85,7 @@ async function runSample(flags: SampleFlags, command: Command): Promise<void> {
   } finally {
     progress.stop();
   }
+  for (const sentence of result.report.notes ?? []) note(sentence);
   const decoding = performance.now();
   if (drawn) writePictures(flags, out, await decodeOrSave(flags, run, result, out, signal));
   else writeNpz(out, { samples: { shape: [...result.shape], data: result.latents } });

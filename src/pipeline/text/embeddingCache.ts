@@ -1,6 +1,7 @@
 /** Embeddings in a folder: one file for each pair of a prompt and a text encoder. */
-import { sha256 } from '#platform/hash';
+
 import { fileExists } from '#platform/files';
+import { sha256 } from '#platform/hash';
 import { join } from '#platform/paths';
 import { loadEmbeddings, saveEmbeddings, type TextEmbedding } from './embeddings.js';
 

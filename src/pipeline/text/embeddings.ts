@@ -37,7 +37,10 @@ export function loadEmbeddings(path: string): TextEmbeddings {
 
 /** Writes what `loadEmbeddings` reads, padded with zeros to the longest prompt. Throws an `IncacheError` that names the path. */
 export function saveEmbeddings(path: string, { prompts, negative }: TextEmbeddings): void {
-  writeSafetensors(path, [...tensorsOf(PROMPTS, prompts), ...(negative ? tensorsOf(NEGATIVE, negative) : [])]);
+  writeSafetensors(path, [
+    ...tensorsOf(PROMPTS, prompts),
+    ...(negative ? tensorsOf(NEGATIVE, negative) : []),
+  ]);
 }
 
 function readAll(file: SafetensorsFile, name: string): TextEmbedding[] {

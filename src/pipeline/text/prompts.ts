@@ -51,7 +51,8 @@ export class Prompts implements Disposable {
     notes: string[],
     signal?: AbortSignal,
   ): Promise<RunEmbeddings> {
-    const prompts = text.embeddings?.prompts ?? (await this.#encode(text.prompts!, text.clean, notes, signal));
+    const prompts =
+      text.embeddings?.prompts ?? (await this.#encode(text.prompts!, text.clean, notes, signal));
     if (!guided) return { prompts, negative: prompts.slice(0, 1) };
     if (text.negative)
       return { prompts, negative: await this.#encode(text.negative, text.clean, notes, signal) };
@@ -105,7 +106,10 @@ export class Prompts implements Disposable {
 
   /** Of an original file, which says so by the length of its captions. */
   get #isAlpha(): boolean {
-    return this.#checkpoint.layout === 'pixart' && textCondition(this.#checkpoint.network)!.rows === CAPTION_TOKENS.alpha;
+    return (
+      this.#checkpoint.layout === 'pixart' &&
+      textCondition(this.#checkpoint.network)!.rows === CAPTION_TOKENS.alpha
+    );
   }
 
   get #hasEncoder(): boolean {
@@ -115,14 +119,22 @@ export class Prompts implements Disposable {
   #open(): PromptEncoder {
     if (this.#encoder) return this.#encoder;
     const { path, files, network } = this.#checkpoint;
-    const { textEncoder = files.parts.text_encoder, keepTextEncoder = false, embeddingsCache } = this.#options;
+    const {
+      textEncoder = files.parts.text_encoder,
+      keepTextEncoder = false,
+      embeddingsCache,
+    } = this.#options;
     const tokenizer = this.#options.tokenizer ?? files.parts.tokenizer;
     if (textEncoder === undefined)
       throw new IncacheError(
         `${path} has no text encoder in a folder 'text_encoder'; one can be given (option textEncoder, --text-encoder on the command line), or embeddings instead of prompts (embeddings, --embeddings)`,
       );
     if (tokenizer === undefined)
-      throw new ArgumentError('tokenizer', undefined, `a folder with spiece.model or tokenizer.json: ${path} has none`);
+      throw new ArgumentError(
+        'tokenizer',
+        undefined,
+        `a folder with spiece.model or tokenizer.json: ${path} has none`,
+      );
     const { rows: tokens, columns: width } = textCondition(network)!;
     this.#encoder = new PromptEncoder(this.#device, {
       ...{ tokenizer, textEncoder, tokens, width, keep: keepTextEncoder },

@@ -71,7 +71,8 @@ export function resolveText(
   if (options.labels !== undefined)
     throw new ArgumentError('labels', options.labels, 'none: the model takes prompts');
   const { prompts, negativePrompt, embeddings, cleanCaption = true } = options;
-  if (typeof cleanCaption !== 'boolean') throw new ArgumentError('cleanCaption', cleanCaption, 'true or false');
+  if (typeof cleanCaption !== 'boolean')
+    throw new ArgumentError('cleanCaption', cleanCaption, 'true or false');
   const negative = negativePrompt === undefined ? undefined : texts('negativePrompt', negativePrompt);
   const own =
     embeddings === undefined
@@ -80,7 +81,11 @@ export function resolveText(
   const images = (own.prompts ?? own.embeddings!.prompts).length;
   const others = negative ?? embeddings?.negative;
   if (others && others.length !== 1 && others.length !== images)
-    throw new ArgumentError('negativePrompt', `${others.length} of them`, `one, or one for each of ${images} images`);
+    throw new ArgumentError(
+      'negativePrompt',
+      `${others.length} of them`,
+      `one, or one for each of ${images} images`,
+    );
   return { images, ...own, ...(negative && { negative }), clean: cleanCaption };
 }
 
@@ -98,7 +103,10 @@ function texts(name: string, value: unknown): readonly string[] {
   return list;
 }
 
-function requireEmbeddings({ embeddings, prompts }: TextOptions, { rows, columns }: Condition): TextEmbeddings {
+function requireEmbeddings(
+  { embeddings, prompts }: TextOptions,
+  { rows, columns }: Condition,
+): TextEmbeddings {
   requireObject('embeddings', embeddings, 'what loadEmbeddings gives');
   if (prompts !== undefined) throw new ArgumentError('prompts', short(prompts), 'none beside embeddings');
   const { prompts: own, negative = [] } = embeddings as TextEmbeddings;
@@ -114,7 +122,11 @@ function requireEmbedding({ values, length, width }: TextEmbedding, rows: number
   if (!(length >= 1 && length <= rows))
     throw new ArgumentError('tokens of an embedding', length, `1 to ${rows}, which the model takes at most`);
   if (!(values instanceof Float32Array) || values.length !== length * width)
-    throw new ArgumentError('values of an embedding', values?.length, `${length * width} numbers in a Float32Array`);
+    throw new ArgumentError(
+      'values of an embedding',
+      values?.length,
+      `${length * width} numbers in a Float32Array`,
+    );
 }
 
 /** For messages: prompts may have megabytes. */

@@ -1,0 +1,111 @@
+/** Options of the command line for models of prompts. */
+
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { ArgumentError, FormatError } from '../errors.js';
+import { loadEmbeddings } from '../pipeline/text/embeddings.js';
+import type { TextEncoderOptions } from '../pipeline/text/prompts.js';
+import type { TextOptions } from '../pipeline/text/textOptions.js';
+
+/** Which text encoder, and what is done with it. */
+export interface TextEncoderFlags {
+  readonly textEncoder?: string;
+  readonly tokenizer?: string;
+  readonly keepTextEncoder?: boolean;
+  readonly embeddingsCache?: string;
+}
+
+export interface TextFlags {
+  readonly prompt?: string[];
+  readonly prompts?: string;
+  readonly negativePrompt?: string;
+  readonly embeddings?: string;
+  readonly cleanCaption: boolean;
+}
+
+export function addTextFlags(command: Command): Command {
+  return addTextEncoderFlags(
+    command
+      .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
+      .option('--prompts <file>', 'a file of prompts, one a line, or a list in .json')
+      .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
+      .option('--embeddings <file>', 'embeddings in place of prompts, .safetensors with prompt_embeds')
+      .option(
+        '--no-clean-caption',
+        "take prompts as they are, without the cleaning of the model's training data",
+      ),
+  );
+}
+
+export function addTextEncoderFlags(command: Command): Command {
+  return command
+    .option('--text-encoder <path>', "text encoder (default: the model's folder text_encoder)")
+    .option('--tokenizer <path>', "tokenizer (default: the model's folder tokenizer)")
+    .option('--keep-text-encoder', 'keep the whole text encoder in memory instead of a layer at a time')
+    .option('--embeddings-cache <folder>', 'keep embeddings of prompts in a folder for the next run');
+}
+
+export function textEncoderOptions(flags: TextEncoderFlags): TextEncoderOptions {
+  const { textEncoder, tokenizer, keepTextEncoder, embeddingsCache } = flags;
+  return {
+    ...(textEncoder !== undefined && { textEncoder }),
+    ...(tokenizer !== undefined && { tokenizer }),
+    ...(keepTextEncoder !== undefined && { keepTextEncoder }),
+    ...(embeddingsCache !== undefined && { embeddingsCache }),
+  };
+}
+
+/** Throws an `ArgumentError` for more than one of prompts, a file of them, and embeddings. */
+export function textOptions(flags: TextFlags): TextOptions {
+  const { negativePrompt, cleanCaption } = flags;
+  const given = (['prompt', 'prompts', 'embeddings'] as const).filter((name) => flags[name] !== undefined);
+  if (given.length > 1)
+    throw new ArgumentError(
+      given[1]!,
+      flags[given[1]!],
+      `none beside --${given[0]}, which says what to draw`,
+    );
+  return {
+    ...promptsOf(flags),
+    ...(negativePrompt !== undefined && { negativePrompt }),
+    ...(cleanCaption ? {} : { cleanCaption }),
+  };
+}
+
+function promptsOf({ prompt, prompts, embeddings }: TextFlags): TextOptions {
+  if (embeddings !== undefined) return { embeddings: loadEmbeddings(embeddings) };
+  if (prompt !== undefined) return { prompts: prompt };
+  return prompts === undefined ? {} : { prompts: readPrompts(prompts) };
+}
+
+/** One prompt a line, empty lines left out; or in .json a list of texts. Throws a `FormatError` for a file without prompts. */
+export function readPrompts(path: string): string[] {
+  const text = readText(path);
+  const prompts = path.endsWith('.json')
+    ? listOf(path, text)
+    : text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (prompts.length === 0) throw new FormatError(`${path} has no prompt`);
+  return prompts;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+  } catch (error) {
+    throw new ArgumentError('prompts', path, `a file that can be read: ${(error as Error).message}`);
+  }
+}
+
+function listOf(path: string, text: string): string[] {
+  try {
+    const list: unknown = JSON.parse(text);
+    if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list;
+  } catch {
+    // Falls through to the one message for everything that is no such list.
+  }
+  throw new FormatError(`${path} is no list of texts in JSON, as in ["a cat", "a dog"]`);
+}
+
+function collect(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}
