@@ -145,6 +145,12 @@ export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
+export {
+  loadEmbeddings,
+  saveEmbeddings,
+  type TextEmbedding,
+  type TextEmbeddings,
+} from './pipeline/text/embeddings.js';
 export { type Cost, costByLayer, costByOp, planCost } from './plan/cost.js';
 export { parsePlan, serializePlan } from './plan/file.js';
 export { layoutTemporaries } from './plan/layout.js';

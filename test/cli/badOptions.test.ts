@@ -30,8 +30,23 @@ describe('commands', { concurrency: 2 }, () =>
     { name: 'unknown option', args: ['sample', '--colour'], says: ["unknown option '--colour'"] },
     {
       name: 'first-use: an option of other libraries',
-      args: ['sample', '--prompt', 'a cat'],
-      says: ["unknown option '--prompt'", 'choose them with --labels'],
+      args: ['sample', '--device', 'gpu'],
+      says: ["unknown option '--device'", 'choose where to compute with --backend'],
+    },
+    {
+      name: 'a prompt for a model of classes',
+      args: sample('--prompt', 'a cat'),
+      says: ['prompts is ["a cat"]; expected none: the model takes labels'],
+    },
+    {
+      name: 'a prompt and a file of prompts',
+      args: sample('--prompt', 'a cat', '--prompts', 'cats.txt'),
+      says: ["prompts is 'cats.txt'; expected none beside --prompt"],
+    },
+    {
+      name: 'a size that is none',
+      args: sample('--size', '512'),
+      says: ["size is '512'; expected height and width"],
     },
     { name: 'missing value', args: ['sample', '--steps'], says: ['--steps <n>', 'argument missing'] },
     {

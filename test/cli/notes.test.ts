@@ -19,11 +19,11 @@ test('first-use: the addon that is not there is built by a command of the place'
 });
 
 test('first-use: options of other libraries are unknown with a hint, others as they are', () => {
-  assert.match(withHint("unknown option '--prompt=a cat'"), /^unknown option '--prompt': .*--labels$/);
+  assert.match(withHint("unknown option '--device=gpu'"), /^unknown option '--device': .*--backend$/);
   for (const text of [
     "unknown option '--colour'",
     "unknown option '--constructor'",
-    "unknown command '--prompt'",
+    "unknown command '--device'",
   ])
     assert.equal(withHint(text), text);
 });
