@@ -22,10 +22,10 @@ void launchShape(const BoundOp &b, const LaunchContext &context) {
 
 // Large: 32 queries a warp instead of 16, so that each fragment of keys and values is read for twice as many. Worth it once
 // every multiprocessor has its share of such blocks. Biases leave no registers for that.
-template <class Large, class Small>
+template <class Large, class Small, class Biased = Small>
 void launchShapes(const BoundOp &b, const LaunchContext &context) {
   if (isBiased(b))
-    copied(b) ? launchShape<Small, true, true>(b, context) : launchShape<Small, false, true>(b, context);
+    copied(b) ? launchShape<Biased, true, true>(b, context) : launchShape<Biased, false, true>(b, context);
   else if (!copied(b))
     launchShape<Small, false>(b, context);
   else if (attentionBlocks(b, Large::kQueries) >= int64_t{Large::kBlocks} * context.chip.multiprocessors)
@@ -38,7 +38,7 @@ void launchOnTensorCores(const BoundOp &b, const LaunchContext &context) {
   const int64_t width = headWidthOf(b);
   if (width <= 64) return launchShapes<AttentionShape<64, 2, 64, 2>, AttentionShape<64, 1, 64, 3>>(b, context);
   if (width <= 72) return launchShapes<AttentionShape<72, 2, 64, 2>, AttentionShape<72, 1, 64, 3>>(b, context);
-  if (width <= 96) return launchShapes<AttentionShape<96, 2, 32, 2>, AttentionShape<96, 1, 64, 3>>(b, context);
+  if (width <= 96) return launchShapes<AttentionShape<96, 2, 32, 2>, AttentionShape<96, 1, 64, 3>, AttentionShape<96, 1, 64, 2>>(b, context);
   if (width <= 128) return launchShapes<AttentionShape<128, 2, 32, 2>, AttentionShape<128, 1, 64, 2>>(b, context);
   launchShapes<AttentionShape<kWidestHead, 1, 32, 2>, AttentionShape<kWidestHead, 1, 32, 2>>(b, context);
 }
