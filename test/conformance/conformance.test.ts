@@ -11,7 +11,7 @@ import { Random } from '../support/random.js';
 import { runPlan } from '../support/runPlan.js';
 import { CASES, type ConformanceCase } from './cases.js';
 import { compare } from './compare.js';
-import { inHalf } from './half.js';
+import { inHalf, withHalfWeights } from './half.js';
 import { runCase } from './run.js';
 
 const RUNS_PER_OP = 40;
@@ -89,3 +89,30 @@ for (const { name, available, detail } of backends()) {
     });
   }
 }
+
+/** Products of one weight, in which states and weights are multiplied as they are held. */
+const PRODUCTS: readonly OpName[] = ['linear', 'convolution'];
+
+for (const { name, available, detail } of backends().filter((backend) => backend.name === 'native'))
+  describe(`conformance of ${name}, weights in bf16`, { skip: available ? false : detail }, () => {
+    let device: Device;
+    let oracle: Device;
+    before(async () => {
+      device = await openDevice(name, { threads: 2, weights: 'bf16' });
+      oracle = await openDevice('reference');
+    });
+    after(async () => {
+      await device.dispose();
+      await oracle.dispose();
+    });
+    for (const op of PRODUCTS)
+      test(op, () =>
+        fc.assert(
+          fc.asyncProperty(fc.integer(), async (seed) => {
+            const testCase = withHalfWeights(inHalf(CASES[op](new Random(seed)), 'bf16'), 'bf16');
+            compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));
+          }),
+          { numRuns: RUNS_PER_OP },
+        ),
+      );
+  });

@@ -6,6 +6,20 @@ export type HalfType = 'bf16' | 'f16';
 /** How far neighbours are apart, as a part of them. */
 export const HALF_STEP: Readonly<Record<HalfType, number>> = { bf16: 2 ** -7, f16: 2 ** -10 };
 
+/** The case with weights as a device holds them that has them in a 16-bit type. */
+export function withHalfWeights(
+  { plan, values, tolerance }: ConformanceCase,
+  type: HalfType,
+): ConformanceCase {
+  const round = rounding(type)!;
+  const weights = new Set(plan.buffers.filter(({ role }) => role === 'weight').map(({ name }) => name));
+  const rounded = [...values].map(([name, data]) => [
+    name,
+    weights.has(name) ? Float32Array.from(data, round) : data,
+  ]);
+  return { plan, values: new Map(rounded as [string, Float32Array | Int32Array][]), tolerance };
+}
+
 /** The case with all of its states in a 16-bit type. */
 export function inHalf({ plan, values, tolerance }: ConformanceCase, type: HalfType): ConformanceCase {
   const round = rounding(type)!;
