@@ -5,7 +5,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { declarations, definitions } from './plan-tables/cpp.mjs';
 import { docsTable } from './plan-tables/docs.mjs';
 import { kernelLists } from './plan-tables/kernels.mjs';
 import { writeMissingSeeds } from './plan-tables/seeds.mjs';
@@ -14,6 +13,7 @@ const root = new URL('../', import.meta.url);
 const checks = process.argv.includes('--check');
 // Of a new operation the lists lack the kernel, which the compiler says: it emits the schema all the same.
 if (!checks) spawnSync('npx', ['tsc', '-p', '.'], { cwd: root });
+const { declarations, definitions } = await import('./plan-tables/cpp.mjs');
 const { SCHEMA } = await import(new URL('dist/src/plan/schema.js', root));
 
 const docs = readFileSync(new URL('docs/plans.md', root), 'utf8');

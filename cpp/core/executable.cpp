@@ -1,6 +1,7 @@
 #include "executable.h"
 
 #include "error.h"
+#include "plan_batches.h"
 
 namespace incache {
 
@@ -11,7 +12,9 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
   bindBuffers(bindings);
   bindTemporaries();
   bindPlainWeights(weights);
-  for (const Op &op : plan_.ops) ops_.push_back(bind(op, weights));
+  for (const Op &op : plan_.ops)
+    for (Op &part : splitBatches(op)) parts_.push_back(std::move(part));
+  for (const Op &op : parts_) ops_.push_back(bind(op, weights));
   for (const Op &op : plan_.ops) {
     addCheck(op, "index", op.index, 0, op.table.rows - 1);
     addCheck(op, "key length", op.keyLengths, 1, op.keyLength);

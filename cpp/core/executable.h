@@ -28,6 +28,8 @@ class Executable {
 
   std::shared_ptr<Device> device_;
   Plan plan_;
+  // The plan's operations, those with batched views in parts.
+  std::vector<Op> parts_;
   std::vector<BoundOp> ops_;
   std::vector<std::shared_ptr<Block>> kept_;
   std::vector<char *> bases_;

@@ -23,7 +23,12 @@ struct PlanBuffer {
 struct View {
   int64_t buffer = -1;
   int64_t row = 0, rows = 0, column = 0, columns = 0;
+  // Its rows are those of so many rectangles, which begin so many rows apart (src/plan/batches.ts).
+  int64_t batches = 1, batchStride = 0;
   bool given() const { return buffer >= 0; }
+  int64_t batchRows() const { return rows / batches; }
+  // Rows from the first to the last.
+  int64_t extent() const { return (batches - 1) * batchStride + batchRows(); }
 };
 
 struct FactorPair {

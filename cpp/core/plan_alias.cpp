@@ -2,18 +2,30 @@
 #include <algorithm>
 
 #include "error.h"
+#include "plan_batches.h"
 #include "plan_schema.h"
 
 namespace incache {
 namespace {
 
+// Whether a batch of `view` has one of the rows from `first` to before `end`.
+bool hasRows(const View &view, int64_t first, int64_t end) {
+  if (first >= view.row + view.extent() || end <= view.row) return false;
+  if (view.batches == 1) return true;
+  // The last batch that begins before the end.
+  const int64_t last = std::min(view.batches - 1, (end - 1 - view.row) / view.batchStride);
+  return view.row + last * view.batchStride + view.batchRows() > first;
+}
+
 bool overlaps(const View &a, const View &b) {
-  return a.buffer == b.buffer && a.row < b.row + b.rows && b.row < a.row + a.rows && a.column < b.column + b.columns &&
-         b.column < a.column + a.columns;
+  if (a.buffer != b.buffer || a.column >= b.column + b.columns || b.column >= a.column + a.columns) return false;
+  const std::vector<View> batches = eachBatch(a);
+  return std::any_of(batches.begin(), batches.end(), [&](const View &batch) { return hasRows(b, batch.row, batch.row + batch.rows); });
 }
 
 bool same(const View &a, const View &b) {
-  return a.buffer == b.buffer && a.row == b.row && a.rows == b.rows && a.column == b.column && a.columns == b.columns;
+  return a.buffer == b.buffer && a.row == b.row && a.rows == b.rows && a.column == b.column && a.columns == b.columns &&
+         a.batches == b.batches && a.extent() == b.extent();
 }
 
 }  // namespace

@@ -27,8 +27,11 @@ Json bufferOf(const incache_buffer_info &buffer, const std::string &what) {
 }
 
 Json viewOf(const incache_operand &operand) {
-  return object({{"buffer", count(operand.buffer)}, {"row", count(operand.row)}, {"rows", count(operand.rows)},
-                 {"column", count(operand.column)}, {"columns", count(operand.columns)}});
+  Json view = object({{"buffer", count(operand.buffer)}, {"row", count(operand.row)}, {"rows", count(operand.rows)},
+                      {"column", count(operand.column)}, {"columns", count(operand.columns)}});
+  if (operand.batches) view.members.emplace_back("batches", count(operand.batches));
+  if (operand.batch_stride) view.members.emplace_back("batchStride", count(operand.batch_stride));
+  return view;
 }
 
 Json *memberOf(Json &object, const std::string &name) {

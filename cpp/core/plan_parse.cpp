@@ -29,13 +29,15 @@ PlanBuffer buffer(const Json &json, const std::string &what) {
 View view(const Json &json, const char *name, const std::string &object) {
   const std::string what = object + "." + name;
   const Json &value = fields::any(json, name, object);
-  fields::only(value, {"buffer", "row", "rows", "column", "columns"}, what, "a view");
+  fields::only(value, {"buffer", "row", "rows", "column", "columns", "batches", "batchStride"}, what, "a view");
   View result;
   result.buffer = fields::whole(value, "buffer", what);
   result.row = fields::whole(value, "row", what);
   result.rows = fields::whole(value, "rows", what);
   result.column = fields::whole(value, "column", what);
   result.columns = fields::whole(value, "columns", what);
+  if (value.find("batches")) result.batches = fields::whole(value, "batches", what);
+  if (value.find("batchStride")) result.batchStride = fields::whole(value, "batchStride", what);
   return result;
 }
 

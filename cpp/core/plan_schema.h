@@ -16,6 +16,9 @@ struct Node {
 // Which elements an operand may have (src/plan/fields.ts).
 enum class Types { floats, rows, integers };
 
+// What of an operand a part of its operation has (src/plan/batches.ts).
+enum class Share { parts, images, period, whole };
+
 struct Field {
   enum class Kind { read, write, count, real, choice, list };
   const char *name;
@@ -38,6 +41,7 @@ struct Field {
     bool optional = false, weight = false, inPlace = false;
     int when = -1;
     uint32_t choices = 0;
+    Share share = Share::whole;
   } rules;
 
   // Of a count, or of the items of a list; most is -1 where there is no bound.
@@ -75,6 +79,8 @@ struct OpSchema {
   // Symbols that follow from counts, with their expressions.
   std::vector<std::pair<int, int>> symbols;
   int macs;
+  // What counts its independent pieces, where views may have batches; else -1.
+  int parts;
 };
 
 const OpSchema &schemaOf(OpKind kind);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "error.h"
+#include "plan_batches.h"
 #include "plan_region.h"
 #include "plan_schema.h"
 
@@ -54,9 +55,11 @@ class OpCheck {
     oneHalfType(operands);
     given();
     Shapes(op_, [&](const std::string &problem) { fail(problem); });
+    cutOf(op_, [&](const std::string &problem) { fail(problem); });
     aliasing(operands);
     for (const Operand &operand : operands)
-      if (operand.writes) written[operand.view.buffer].add(operand.view);
+      if (operand.writes)
+        for (const View &batch : eachBatch(operand.view)) written[operand.view.buffer].add(batch);
   }
 
  private:
@@ -155,13 +158,26 @@ class OpCheck {
     if (v.buffer >= static_cast<int64_t>(plan_.buffers.size()))
       fail(operand.name + " names buffer " + std::to_string(v.buffer) + ", of " + std::to_string(plan_.buffers.size()));
     const PlanBuffer &buffer = at(v);
+    batches(operand);
     const auto side = [&](int64_t first, int64_t count, int64_t size, const char *unit) {
       if (count < 1 || first + count > size)
         fail(operand.name + " takes " + std::to_string(count) + " " + unit + " from " + std::to_string(first) + " of '" + buffer.name +
              "', which has " + std::to_string(size));
     };
-    side(v.row, v.rows, buffer.rows, "rows");
+    side(v.row, v.extent(), buffer.rows, "rows");
     side(v.column, v.columns, buffer.columns, "columns");
+  }
+
+  void batches(const Operand &operand) const {
+    const View &v = operand.view;
+    if (v.batches < 1 || v.batches > kMostBatches)
+      fail(operand.name + " has " + std::to_string(v.batches) + " batches; expected an integer from 1 to " + std::to_string(kMostBatches));
+    if (v.rows % v.batches != 0)
+      fail(operand.name + " has " + std::to_string(v.rows) + " rows in " + std::to_string(v.batches) + " batches; expected a multiple");
+    const int64_t least = v.batches == 1 ? 0 : v.batchRows();
+    if (v.batchStride < least || v.batchStride > kMost)
+      fail(operand.name + " has batches " + std::to_string(v.batchStride) + " rows apart; expected an integer from " + std::to_string(least) +
+           " to 2^30");
   }
 
   void readable(const Operand &operand, const std::map<int64_t, Region> &written) const {
@@ -170,8 +186,9 @@ class OpCheck {
     const std::string reads = operand.name + " reads '" + buffer.name + "' before ";
     const auto region = written.find(operand.view.buffer);
     if (region == written.end()) fail(reads + "it is written");
-    if (const std::optional<View> gap = region->second.missing(operand.view))
-      fail(reads + span("row", gap->row, gap->rows) + " of " + span("column", gap->column, gap->columns) + " are written");
+    for (const View &batch : eachBatch(operand.view))
+      if (const std::optional<View> gap = region->second.missing(batch))
+        fail(reads + span("row", gap->row, gap->rows) + " of " + span("column", gap->column, gap->columns) + " are written");
   }
 
   void writable(const Operand &operand) const {

@@ -231,6 +231,8 @@ typedef struct incache_operand {
   const char *name; /**< as docs/plans.md has it: "x", "out"; in a list with its place there: "factors[0].down" */
   uint64_t buffer;  /**< place in the table of buffers */
   uint64_t row, rows, column, columns;
+  uint64_t batches;      /**< of as many rows each, which divide `rows`; 0 for one */
+  uint64_t batch_stride; /**< rows from where one begins to where the next does */
 } incache_operand;
 
 /** A number or a choice that an operation is given under a name. */

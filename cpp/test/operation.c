@@ -5,7 +5,7 @@
 incache_operand *operand(operation *o, const char *name, uint64_t buffer, uint64_t rows, uint64_t columns) {
   expect(o->operand_count < MOST_FIELDS, "room for an operand");
   incache_operand *added = &o->operands[o->operand_count++];
-  *added = (incache_operand){sizeof *added, name, buffer, 0, rows, 0, columns};
+  *added = (incache_operand){sizeof *added, name, buffer, 0, rows, 0, columns, 0, 0};
   return added;
 }
 

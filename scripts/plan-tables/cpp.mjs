@@ -1,4 +1,5 @@
 /** The tables of operations of the C++ library: what `Op` has, and what cpp/core/plan_schema.h says of it. */
+import { shareOf } from '../../dist/src/plan/batches.js';
 import { expression, symbolsOf } from '../../dist/src/plan/expression.js';
 
 const MADE = '// Made from src/plan/schema.ts by npm run plan:tables.\n';
@@ -95,6 +96,7 @@ function operation(schema, name, op, nodes) {
       .map(([symbol, text]) => `{${nodes.symbol(symbol)}, ${nodes.add(text)}}`)
       .join(', ')}}`,
     nodes.add(op.macs),
+    op.parts === undefined ? -1 : nodes.add(op.parts),
   ];
   return `      {"${name}",\n       ${lists.join(',\n       ')}},\n`;
 }
@@ -133,6 +135,7 @@ function fieldCode(schema, op, name, field, nodes, siblings, list) {
       Boolean(field.inPlace),
       when,
       when < 0 ? 0 : choiceBits(siblings[when][1].choices, field.when.slice(1)),
+      `Share::${shareOf(schema[op], field)}`,
     ];
     return `operand("${name}", ${field.kind === 'write'}, ${access('View')}, {${shape.join(', ')}}, {${rules.join(', ')}})`;
   }

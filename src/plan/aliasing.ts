@@ -1,4 +1,5 @@
 /** Which operands may share memory: within an operation, and through tensors that are bound to several names. */
+import { batchesOf, batchRows, eachBatch, extentOf } from './batches.js';
 import { type Operand, operandsOf } from './operands.js';
 import type { Plan, View } from './types.js';
 
@@ -50,17 +51,24 @@ export function sharedNameClash(plan: Plan, owner: readonly number[]): SharedNam
 }
 
 function same(a: View, b: View): boolean {
-  return (
-    overlaps(a, b) && a.row === b.row && a.rows === b.rows && a.column === b.column && a.columns === b.columns
-  );
+  const size = (view: View) => [view.rows, view.columns, batchesOf(view), extentOf(view)].join();
+  return a.buffer === b.buffer && a.row === b.row && a.column === b.column && size(a) === size(b);
 }
 
 export function overlaps(a: View, b: View): boolean {
   return (
     a.buffer === b.buffer &&
-    a.row < b.row + b.rows &&
-    b.row < a.row + a.rows &&
     a.column < b.column + b.columns &&
-    b.column < a.column + a.columns
+    b.column < a.column + a.columns &&
+    eachBatch(a).some(({ row, rows }) => hasRows(b, row, row + rows))
   );
+}
+
+/** Whether a batch has one of the rows from `first` to before `end`. */
+function hasRows(view: View, first: number, end: number): boolean {
+  if (first >= view.row + extentOf(view) || end <= view.row) return false;
+  if (batchesOf(view) === 1) return true;
+  // The last batch that begins before the end.
+  const last = Math.min(batchesOf(view) - 1, Math.floor((end - 1 - view.row) / view.batchStride!));
+  return view.row + last * view.batchStride! + batchRows(view) > first;
 }

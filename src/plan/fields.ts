@@ -16,6 +16,8 @@ export interface OperandOptions {
   readonly weight?: true;
   /** `out` may be exactly this operand: each element is read before it is written. */
   readonly inPlace?: true;
+  /** Of rows that divide those of the operation: they begin again after the last. Without, each is the row of an image. */
+  readonly periodic?: true;
   /** Rows that move, where these are not all. */
   readonly moved?: string;
 }
@@ -83,6 +85,8 @@ export interface OpSchema {
   readonly divides?: Readonly<Record<string, readonly string[]>>;
   /** Symbols that follow from attributes. */
   readonly symbols?: Readonly<Record<string, string>>;
+  /** The symbol that counts its independent pieces, where views may have batches: rows, images, or blocks of rows. */
+  readonly parts?: string;
   /** Multiply-accumulates of matrix products. */
   readonly macs: string;
 }

@@ -54,7 +54,7 @@ const ROLES = ['weight', 'input', 'output', 'state', 'temporary'] as const;
 const TYPES = [...FLOAT_TYPES, ...ROW_SCALED_TYPES, 'i32'] as const;
 const BUFFER_FIELDS = ['name', 'role', 'type', 'rows', 'columns'];
 const STEP_FIELDS = ['layer', 'op'];
-const VIEW_FIELDS = ['buffer', 'row', 'rows', 'column', 'columns'];
+const VIEW_FIELDS = ['buffer', 'row', 'rows', 'column', 'columns', 'batches', 'batchStride'];
 
 function parseBuffer(value: unknown, id: number): PlanBuffer {
   const what = `buffers[${id}]`;
@@ -122,6 +122,8 @@ function parseView(value: unknown, what: string): View {
     rows: field('rows'),
     column: field('column'),
     columns: field('columns'),
+    ...(view.batches !== undefined && { batches: field('batches') }),
+    ...(view.batchStride !== undefined && { batchStride: field('batchStride') }),
   };
 }
 

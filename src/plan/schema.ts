@@ -55,6 +55,7 @@ export const SCHEMA = {
       store: write('M', 'N', { optional: true }),
       out: write('M', 'N'),
     },
+    parts: 'M',
     macs: 'M*N*K',
   },
   /** Increment-calibrated caching (METHOD: Cache and schedule). A fused qkv has three pairs, whose ranks may differ. */
@@ -75,6 +76,7 @@ export const SCHEMA = {
       out: write('M', 'N'),
     },
     exactlyOne: CACHED_FORMS,
+    parts: 'M',
     macs: 'M*P',
   },
   /** fc1, GELU and fc2 of a scattered MLP: what lies between is cheaper to make again than to keep. */
@@ -100,6 +102,7 @@ export const SCHEMA = {
       out: write('M', 'N'),
     },
     exactlyOne: CACHED_FORMS,
+    parts: 'M',
     macs: 'M*(R*(K+H)+S*(H+N))',
   },
   attention: {
@@ -121,6 +124,7 @@ export const SCHEMA = {
       keyLengths: read('images', '1', { optional: true, types: 'integer' }),
       out: write('images*queryLength', 'heads*width'),
     },
+    parts: 'images',
     macs: '2*images*queryLength*keyLength*heads*width',
   },
   layerNormModulate: {
@@ -132,6 +136,7 @@ export const SCHEMA = {
       epsilon: positive,
       out: write('M', 'C'),
     },
+    parts: 'M',
     macs: '0',
   },
   patchify: {
@@ -142,6 +147,7 @@ export const SCHEMA = {
       out: write('images*tokens', 'channels*patch*patch'),
     },
     ...PATCH_RULES,
+    parts: 'images',
     macs: '0',
   },
   unpatchify: {
@@ -152,11 +158,13 @@ export const SCHEMA = {
       out: write('images', 'channels*height*width'),
     },
     ...PATCH_RULES,
+    parts: 'images',
     macs: '0',
   },
   timestepEmbedding: {
     meaning: 'out = [cos, sin] of t exp(-ln(maxPeriod) i / half), t the timestep of the row.',
     fields: { x: read('n', '1'), maxPeriod: positive, out: write('n', '2*half') },
+    parts: 'n',
     macs: '0',
   },
   gatherRows: {
@@ -166,16 +174,23 @@ export const SCHEMA = {
       index: read('n', '1', { types: 'integer' }),
       out: write('n', 'C'),
     },
+    parts: 'n',
     macs: '0',
   },
   add: {
     meaning: 'out[i] = x[i] + y[i mod I].',
-    fields: { x: read('M', 'C', { inPlace: true }), y: read('I|M', 'C'), out: write('M', 'C') },
+    fields: {
+      x: read('M', 'C', { inPlace: true }),
+      y: read('I|M', 'C', { periodic: true }),
+      out: write('M', 'C'),
+    },
+    parts: 'M',
     macs: '0',
   },
   silu: {
     meaning: 'out = x sigmoid(x).',
     fields: { x: read('M', 'C', { inPlace: true }), out: write('M', 'C') },
+    parts: 'M',
     macs: '0',
   },
   gelu: {
@@ -186,6 +201,7 @@ export const SCHEMA = {
       form: defaultChoice('tanh', 'erf', 'quick'),
       out: write('M', 'C'),
     },
+    parts: 'M',
     macs: '0',
   },
   rotate: {
@@ -194,12 +210,13 @@ export const SCHEMA = {
       '(`interleaved`), or a column of the first half of the head and the same one of the second (`halves`). Row i takes row i mod T of the tables.',
     fields: {
       x: read('M', 'heads*2*half', { inPlace: true }),
-      cos: read('T|M', 'half'),
-      sin: read('T', 'half'),
+      cos: read('T|M', 'half', { periodic: true }),
+      sin: read('T', 'half', { periodic: true }),
       heads: count,
       pairs: choice('interleaved', 'halves'),
       out: write('M', 'heads*2*half'),
     },
+    parts: 'M',
     macs: '0',
   },
   gateResidual: {
@@ -210,6 +227,7 @@ export const SCHEMA = {
       residual: read('M', 'C', { inPlace: true }),
       out: write('M', 'C'),
     },
+    parts: 'M',
     macs: '0',
   },
   channelStatistics: {
@@ -230,6 +248,7 @@ export const SCHEMA = {
       }),
       out: write('M', 'C', { types: 'rows' }),
     },
+    parts: 'M',
     macs: '0',
   },
   relativeDistance: {
@@ -270,6 +289,7 @@ export const SCHEMA = {
       down: '(height*upsample+padTop+padBottom-kernel)/stride+1',
       across: '(width*upsample+padLeft+padRight-kernel)/stride+1',
     },
+    parts: 'images',
     macs: 'images*down*across*N*channels*kernel*kernel',
   },
   /** Layer norm: a span and a group of 1. A norm per head: as many groups as heads. Group norm (Wu & He, 2018): the pixels of an image. */
@@ -291,6 +311,7 @@ export const SCHEMA = {
       epilogue: choice('none', 'silu'),
       out: write('blocks*span', 'groups*width'),
     },
+    parts: 'blocks',
     macs: '0',
   },
 } as const satisfies Readonly<Record<string, OpSchema>>;

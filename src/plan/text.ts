@@ -39,5 +39,6 @@ function viewText(plan: Plan, view: View): string {
   if (whole) return buffer.name;
   const span = (start: number, count: number, size: number) =>
     count === size ? ':' : `${start}:${start + count}`;
-  return `${buffer.name}[${span(view.row, view.rows, buffer.rows)}, ${span(view.column, view.columns, buffer.columns)}]`;
+  const batches = (view.batches ?? 1) > 1 ? `; ${view.batches} every ${view.batchStride}` : '';
+  return `${buffer.name}[${span(view.row, view.rows, buffer.rows)}, ${span(view.column, view.columns, buffer.columns)}${batches}]`;
 }

@@ -44,13 +44,19 @@ export interface PlanBuffer {
   readonly columns: number;
 }
 
-/** A rectangle of a buffer: `rows` x `columns` from (`row`, `column`). Its row stride is the buffer's columns. */
+/**
+ * A rectangle of a buffer: `rows` x `columns` from (`row`, `column`). Its row stride is the buffer's columns. Its rows may be those of
+ * `batches` rectangles of as many rows each, which begin `batchStride` rows apart: the tokens of one kind of each image. By default it
+ * is one.
+ */
 export interface View {
   readonly buffer: number;
   readonly row: number;
   readonly rows: number;
   readonly column: number;
   readonly columns: number;
+  readonly batches?: number;
+  readonly batchStride?: number;
 }
 
 export type LinearOp = OpOf<'linear'>;

@@ -1,6 +1,7 @@
 /** Checks a plan, whoever made it: shapes, element types, roles, and that nothing is read before it is written. */
 import { PlanError } from '../errors.js';
 import { clashes } from './aliasing.js';
+import { cutOf, eachBatch, extentOf, MOST_BATCHES } from './batches.js';
 import {
   type AttributeField,
   entriesOf,
@@ -95,11 +96,12 @@ class OpCheck {
     this.#oneHalfType(operands);
     this.#given(schema);
     shapesOf(this.#op, (problem) => this.#fail(problem));
+    cutOf(this.#op, (problem) => this.#fail(problem));
     this.#aliasing(operands, writes);
     for (const { view } of writes) {
       const region = written.get(view.buffer) ?? new Region();
       written.set(view.buffer, region);
-      region.add(view);
+      for (const batch of eachBatch(view)) region.add(batch);
     }
   }
 
@@ -167,8 +169,9 @@ class OpCheck {
   #inside({ name, view }: Operand): void {
     const buffer = this.#plan.buffers[view.buffer];
     if (!buffer) this.#fail(`${name} names buffer ${view.buffer}, of ${this.#plan.buffers.length}`);
+    this.#batches(name, view);
     const spans = [
-      [view.row, view.rows, buffer.rows, 'rows'],
+      [view.row, extentOf(view), buffer.rows, 'rows'],
       [view.column, view.columns, buffer.columns, 'columns'],
     ] as const;
     for (const [start, count, size, unit] of spans) {
@@ -178,16 +181,29 @@ class OpCheck {
     }
   }
 
+  #batches(name: string, view: View): void {
+    const { rows, batches = 1, batchStride = 0 } = view;
+    if (!isInteger(batches, 1, MOST_BATCHES))
+      this.#fail(`${name} has ${batches} batches; expected an integer from 1 to ${MOST_BATCHES}`);
+    if (rows % batches !== 0)
+      this.#fail(`${name} has ${rows} rows in ${batches} batches; expected a multiple`);
+    const least = batches === 1 ? 0 : rows / batches;
+    if (!isInteger(batchStride, least, MOST))
+      this.#fail(`${name} has batches ${batchStride} rows apart; expected an integer from ${least} to 2^30`);
+  }
+
   #readable({ name, view }: Operand, written: ReadonlyMap<number, Region>): void {
     const buffer = this.#buffer(view);
     if (buffer.role !== 'temporary' && buffer.role !== 'output') return;
     const region = written.get(view.buffer);
     if (!region) this.#fail(`${name} reads '${buffer.name}' before it is written`);
-    const gap = region.missing(view);
-    if (gap)
-      this.#fail(
-        `${name} reads '${buffer.name}' before ${span('row', gap.row, gap.rows)} of ${span('column', gap.column, gap.columns)} are written`,
-      );
+    for (const batch of eachBatch(view)) {
+      const gap = region.missing(batch);
+      if (gap)
+        this.#fail(
+          `${name} reads '${buffer.name}' before ${span('row', gap.row, gap.rows)} of ${span('column', gap.column, gap.columns)} are written`,
+        );
+    }
   }
 
   #writable({ name, view }: Operand): void {
@@ -242,6 +258,10 @@ function dependents(
   return entriesOf(fields)
     .filter(([, field]) => isOperand(field) && field.when?.[0] === attribute && fits(field.when.slice(1)))
     .map(([name]) => name);
+}
+
+function isInteger(value: number, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
 function describe(value: unknown): string {

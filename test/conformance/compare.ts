@@ -1,5 +1,6 @@
 /** Whether a case came out as it should. */
 import assert from 'node:assert/strict';
+import { eachBatch } from '../../src/plan/batches.js';
 import { operandsOf } from '../../src/plan/operands.js';
 import type { PlanBuffer, View } from '../../src/plan/types.js';
 import { assertClose } from '../support/compare.js';
@@ -16,22 +17,37 @@ export function compare(
     if (buffer.role !== 'state') continue;
     const write = writes.find(({ view }) => view.buffer === id);
     const got = actual.get(buffer.name)!;
+    const written = write ? eachBatch(write.view) : [];
     if (write) {
-      const of = (all: Float32Array) => inside(all, buffer, write.view);
+      const of = (all: Float32Array) => inside(all, buffer, written);
       assertClose(of(got), of(expected.get(buffer.name)!), tolerance, `${plan.name}, ${write.name}`);
     }
     const before = values.get(buffer.name)!;
     for (let i = 0; i < got.length; i++)
-      if (!write || !isInside(i, buffer, write.view))
+      if (!isInside(i, buffer, written))
         assert.ok(Object.is(got[i], before[i]), `${plan.name} touched element ${i} of '${buffer.name}'`);
   }
 }
 
-function isInside(i: number, { columns }: PlanBuffer, view: View): boolean {
-  const [row, column] = [Math.floor(i / columns) - view.row, (i % columns) - view.column];
-  return row >= 0 && row < view.rows && column >= 0 && column < view.columns;
+/** What a case has written, in the order of its operands and their rows. */
+export function written({ plan }: ConformanceCase, values: ReadonlyMap<string, Float32Array>): number[] {
+  return operandsOf(plan.ops[0]!.op).writes.flatMap(({ view }) => {
+    const buffer = plan.buffers[view.buffer]!;
+    return [...inside(values.get(buffer.name)!, buffer, eachBatch(view))];
+  });
 }
 
-function inside(values: Float32Array, buffer: PlanBuffer, view: View): Float32Array {
-  return values.filter((_, i) => isInside(i, buffer, view));
+function isInside(i: number, { columns }: PlanBuffer, batches: readonly View[]): boolean {
+  const [row, column] = [Math.floor(i / columns), i % columns];
+  return batches.some(
+    (view) =>
+      row >= view.row &&
+      row < view.row + view.rows &&
+      column >= view.column &&
+      column < view.column + view.columns,
+  );
+}
+
+function inside(values: Float32Array, buffer: PlanBuffer, batches: readonly View[]): Float32Array {
+  return values.filter((_, i) => isInside(i, buffer, batches));
 }

@@ -2,6 +2,7 @@
 
 import { usableMemory } from '#platform/machineLimits';
 import { IncacheError, requireOneOf } from '../../errors.js';
+import { splitBatches } from '../../plan/batches.js';
 import type { BufferType, Plan, PlanBuffer } from '../../plan/types.js';
 import { validatePlan } from '../../plan/validate.js';
 import type {
@@ -161,6 +162,7 @@ class ReferenceDevice implements Device {
       const own = role === 'weight' ? await weights.tensor(buffer) : tensors[id]?.data;
       buffers.push({ data: own ?? new Float64Array(rows * columns), type, columns });
     }
+    const parts = plan.ops.flatMap(({ op }) => splitBatches(op));
     let disposed = false;
     const requireAlive = () => {
       this.#requireOpen();
@@ -170,7 +172,7 @@ class ReferenceDevice implements Device {
     const run = async (signal?: AbortSignal) => {
       if (isSliceOver()) await turn();
       requireAlive();
-      for (const { op } of plan.ops) {
+      for (const op of parts) {
         if (isSliceOver()) await turn();
         signal?.throwIfAborted();
         runOp(op, (view) => matrixOf(buffers[view.buffer]!, view));

@@ -1,7 +1,8 @@
 /** A compiled plan: its program and its arena in the memory of the device. */
 import { IncacheError } from '../../errors.js';
+import { splitBatches } from '../../plan/batches.js';
 import { layoutTemporaries } from '../../plan/layout.js';
-import type { Op, Plan, View } from '../../plan/types.js';
+import type { Op, Plan, PlanStep, View } from '../../plan/types.js';
 import type { Executable, PlanBindings } from '../backend.js';
 import { bindTensors } from '../bindings.js';
 import type { MemoryHost } from './memory.js';
@@ -31,6 +32,8 @@ export class WasmExecutable implements Executable {
   readonly #packed: readonly PackedWeight[];
   readonly #tensors: readonly (WasmTensor | undefined)[];
   readonly #arena: number;
+  /** The plan's operations, those with batched views in parts. */
+  readonly #parts: readonly PlanStep[];
   readonly #program: Program;
   #disposed = false;
 
@@ -52,6 +55,7 @@ export class WasmExecutable implements Executable {
     this.#host = host;
     this.#plan = plan;
     this.#packed = packed;
+    this.#parts = plan.ops.flatMap((step) => splitBatches(step.op).map((op) => ({ ...step, op })));
     this.#weights = ownWeights(host, bindings);
     this.#tensors = bindTensors(plan, bindings).map(
       (tensor, id) => tensor && ownTensor(host, plan.buffers[id]!.name, tensor),
@@ -61,7 +65,7 @@ export class WasmExecutable implements Executable {
     try {
       const placement = this.#placement(offsets);
       this.#program = writeProgram(
-        plan.ops.map(({ op }) => encode(op, placement)),
+        this.#parts.map(({ op }) => encode(op, placement)),
         host.memory,
       );
     } catch (error) {
@@ -78,7 +82,7 @@ export class WasmExecutable implements Executable {
 
   async run(signal?: AbortSignal): Promise<void> {
     const failure = await this.#host.enqueue(this.#program, () => this.#requireAlive(), signal);
-    if (failure) throw new IncacheError(describe(this.#plan, failure));
+    if (failure) throw new IncacheError(describe(this.#parts, failure));
   }
 
   dispose(): void {
@@ -139,8 +143,8 @@ function ownTensor(host: ExecutionHost, name: string, tensor: unknown): WasmTens
 }
 
 /** What a kernel reported, as a sentence. */
-function describe(plan: Plan, { operation, row, value }: Failure): string {
-  const { layer, op } = plan.ops[operation]!;
+function describe(parts: readonly PlanStep[], { operation, row, value }: Failure): string {
+  const { layer, op } = parts[operation]!;
   const where = layer ? ` of ${layer}` : '';
   if (op.op === 'gatherRows')
     return `gatherRows${where}: index ${row} is ${value}; expected a row from 0 to ${op.table.rows - 1}`;

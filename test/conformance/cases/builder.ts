@@ -1,4 +1,6 @@
 /** How random one-operation plans are made: shapes that fit no tile, operands that are views into larger buffers. */
+import { PlanError } from '../../../src/errors.js';
+import { mapViews, operandsOf } from '../../../src/plan/operands.js';
 import type { Op, Plan, PlanBuffer, View } from '../../../src/plan/types.js';
 import { validatePlan } from '../../../src/plan/validate.js';
 import type { Random } from '../../support/random.js';
@@ -9,6 +11,8 @@ export interface ConformanceCase {
   readonly values: ReadonlyMap<string, Float32Array | Int32Array>;
   /** Largest relative L2 error of the written views against float64. */
   readonly tolerance: number;
+  /** The same without batches, where views have some. */
+  readonly plain?: ConformanceCase;
 }
 
 /** Makes random cases of one operation. */
@@ -65,9 +69,52 @@ export class CaseBuilder {
   }
 
   finish(op: Op, tolerance: number): ConformanceCase {
-    const plan: Plan = { name: `one ${op.op}`, buffers: this.#buffers, ops: [{ layer: '', op }] };
-    validatePlan(plan);
-    return { plan, values: this.#values, tolerance };
+    const plain = { plan: this.#plan(op), values: new Map(this.#values), tolerance };
+    validatePlan(plain.plan);
+    const inBatches = this.#random.uniform() < 0.3 ? this.#inBatches(op) : op;
+    if (inBatches === op) return plain;
+    return { plan: this.#plan(inBatches), values: this.#values, tolerance, plain };
+  }
+
+  #plan(op: Op): Plan {
+    return { name: `one ${op.op}`, buffers: [...this.#buffers], ops: [{ layer: '', op }] };
+  }
+
+  /** Some of the views become several batches of rows with other rows between them, where the operation takes that. */
+  #inBatches(op: Op): Op {
+    const { reads, writes } = operandsOf(op);
+    let result = op;
+    for (const buffer of new Set([...reads, ...writes].map(({ view }) => view.buffer))) {
+      if (this.#random.uniform() < 0.5) continue;
+      const { view } = [...reads, ...writes].find((operand) => operand.view.buffer === buffer)!;
+      const divisors = Array.from({ length: 8 }, (_, i) => i + 2).filter((n) => view.rows % n === 0);
+      if (divisors.length === 0) continue;
+      const batches = this.#random.pick(divisors);
+      const gap = this.#random.integer(0, 3);
+      const parted = { ...view, batches, batchStride: view.rows / batches + gap };
+      const known = this.#buffers[buffer]!;
+      this.#buffers[buffer] = { ...known, rows: known.rows + (batches - 1) * gap };
+      const tried = mapViews(result, (each) => (each.buffer === buffer ? parted : each)) as Op;
+      if (isValid(this.#plan(tried))) {
+        this.#part(known, parted, gap);
+        result = tried;
+      } else this.#buffers[buffer] = known;
+    }
+    return result;
+  }
+
+  /** Puts `gap` rows of ones between the batches of a view of a buffer that had none. */
+  #part({ name, columns }: PlanBuffer, view: View, gap: number): void {
+    const values = this.#values.get(name)!;
+    const size = (view.rows / view.batches!) * columns;
+    const pieces: number[] = [...values.subarray(0, view.row * columns)];
+    for (let batch = 0; batch < view.batches!; batch++) {
+      const first = view.row * columns + batch * size;
+      if (batch > 0) pieces.push(...new Array<number>(gap * columns).fill(1));
+      pieces.push(...values.subarray(first, first + size));
+    }
+    pieces.push(...values.subarray((view.row + view.rows) * columns));
+    this.#values.set(name, Float32Array.from(pieces));
   }
 
   /** Half of the views lie inside a larger buffer, with rows and columns around them. */
@@ -90,6 +137,16 @@ export class CaseBuilder {
     const name = `b${this.#buffers.length}`;
     this.#values.set(name, values);
     return this.#buffers.push({ name, role, type, rows, columns }) - 1;
+  }
+}
+
+function isValid(plan: Plan): boolean {
+  try {
+    validatePlan(plan);
+    return true;
+  } catch (error) {
+    if (error instanceof PlanError) return false;
+    throw error;
   }
 }
 
