@@ -12,6 +12,7 @@ import { ArgumentError, IncacheError } from '../errors.js';
 import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
+import { requireParameters } from './cachePolicy.js';
 import { type LatentFactors, PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { takeSteps, withPictures } from './generate.js';
@@ -328,6 +329,7 @@ export class DiTPipeline implements AsyncDisposable {
 
   /** A session for a batch of `images`; see `SessionPool`. */
   #lend(options: ResolvedOptions, images: number, conditions: number): Promise<DenoisingSession> {
+    requireParameters(options.cache);
     const key = sessionKey(options, images, conditions, (factors) => this.#factors.prefixOf(factors));
     return this.#sessions.lend(key, () => this.#planBatch(options, images, conditions));
   }
