@@ -1,66 +1,46 @@
 /**
- * Builds the addon with cmake-js where there are a compiler and CMake; otherwise says in one line that WebAssembly
- * will serve. Ends with 0 unless --require is given. Downloads nothing: the headers come from npm packages.
+ * Builds the addon with CMake into build/native/Release, where it comes before that of the platform package. Downloads nothing.
+ * In a checkout `npm ci` runs it without --require: where there is no CMake or no compiler it says so in one line and ends with 0.
  *
  *     --require    a failure is an error, and what the build printed is shown
- *     --debug      without optimisation, with the tests of the C interface
+ *     --debug      without optimisation, with the tests of the C interface; into build/native/Debug
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parallelJobs } from './parallel.mjs';
+import { join } from 'node:path';
+import { BuildError, cmakeBuild, root } from './cmake.mjs';
+import { nativeHeaders } from './native-headers.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const required = process.argv.includes('--require');
 const debug = process.argv.includes('--debug');
+const type = debug ? 'Debug' : 'Release';
+const build = join(root, 'build/native');
+const folder = join(build, type);
 
-if (process.env.INCACHE_NATIVE === 'off') giveUp('INCACHE_NATIVE is off');
-if (!existsSync(join(root, 'CMakeLists.txt'))) giveUp('this package has no native sources');
-const require = createRequire(import.meta.url);
-const { status, error, stdout, stderr } = spawnSync(process.execPath, [
-  resolve('cmake-js/bin/cmake-js'),
-  'compile',
-  ...['--directory', root, '--out', join(root, 'build/native')],
-  ...['--parallel', String(await parallelJobs())],
-  // The libraries are for cmake --install.
-  ...(debug ? [] : ['--target', 'incache_node']),
-  ...(debug ? ['--debug'] : []),
-  '--CDINCACHE_NODE=ON',
-  // It takes minutes: scripts/build-cuda.mjs builds it.
-  '--CDINCACHE_CUDA=OFF',
-  `--CDINCACHE_TESTS=${debug ? 'ON' : 'OFF'}`,
-  `--CDINCACHE_NODE_INCLUDE=${dirname(resolve('node-addon-api/package.json'))}`,
-]);
-if (error || status !== 0) {
-  if (required) process.stderr.write(`${stdout}${stderr}`);
-  giveUp(reason(`${stdout}${stderr}`));
-}
-
-function giveUp(why) {
-  console.log(`incache: no native kernels (${why}); WebAssembly will serve.`);
+try {
+  await buildAddon();
+  if (required) console.log(`incache: the native kernels are in ${folder}`);
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  if (required) process.stderr.write(error.output);
+  console.log(`incache: no native kernels (${error.message}); WebAssembly will serve.`);
   process.exit(required ? 1 : 0);
 }
 
-function resolve(file) {
-  try {
-    return require.resolve(file);
-  } catch {
-    return giveUp(`${file.split('/')[0]} is not installed`);
-  }
-}
-
-/** The first cause that its output tells of. */
-function reason(output) {
-  if (
-    /CMake executable is not found|toolset is not available|No CMAKE_.*COMPILER|is not a full path to an existing compiler/i.test(
-      output,
-    )
-  )
-    return 'no compiler or no CMake was found';
-  return (
-    /(?<=: (?:fatal )?error: ).*|CMake Error.*/.exec(output)?.[0].trim() ??
-    'the build failed; npm run build:native says why'
-  );
+async function buildAddon() {
+  if (process.env.INCACHE_NATIVE === 'off') throw new BuildError('INCACHE_NATIVE is off');
+  const headers = nativeHeaders();
+  if (!headers) throw new BuildError('node-api-headers or node-addon-api is not installed');
+  await cmakeBuild({
+    build,
+    settings: {
+      CMAKE_BUILD_TYPE: type,
+      CMAKE_LIBRARY_OUTPUT_DIRECTORY: folder,
+      INCACHE_NODE: 'ON',
+      INCACHE_NODE_INCLUDE: headers,
+      // It takes minutes: scripts/build-cuda.mjs builds it.
+      INCACHE_CUDA: 'OFF',
+      INCACHE_TESTS: debug ? 'ON' : 'OFF',
+    },
+    // The libraries are for cmake --install.
+    targets: debug ? [] : ['incache_node'],
+  });
 }

@@ -1,4 +1,5 @@
 /** Where the files of this package are that are not code: models, WebAssembly modules, the addon, the worker. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,9 +15,9 @@ export function packageFile(path: string): string {
   return fileURLToPath(new URL(path, root));
 }
 
-/** `require` as of this module, for addons. */
-export function packageRequire(): NodeJS.Require {
-  return createRequire(here ?? bundlePath());
+/** Whether the package is the repository itself, not something installed: a published package has no tests. */
+export function isCheckout(): boolean {
+  return existsSync(packageFile('test/package'));
 }
 
 /**

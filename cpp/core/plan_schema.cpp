@@ -73,9 +73,9 @@ int64_t placeOf(E value, std::initializer_list<E> choices) {
   const E *const found = std::find(choices.begin(), choices.end(), value);
   return found == choices.end() ? -1 : found - choices.begin();
 }
-template <class E>
-E atPlace(int64_t place, std::initializer_list<E> choices) {
-  return choices.begin()[place];
+template <class E, size_t N>
+E atPlace(int64_t place, const E (&choices)[N]) {
+  return choices[place];
 }
 
 #include "plan_schema.inc"

@@ -4,11 +4,13 @@ import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import { withOurNames } from './aliases.js';
 import { registerBench } from './commands/bench.js';
+import { registerBuild } from './commands/build.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerChooseRank } from './commands/chooseRank.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDecode } from './commands/decode.js';
 import { registerDemo } from './commands/demo.js';
+import { registerDoctor } from './commands/doctor.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerExperiment } from './commands/experiment.js';
 import { registerExport } from './commands/export.js';
@@ -40,10 +42,12 @@ registerExport(program);
 registerInfo(program);
 registerDemo(program);
 registerBench(program);
+registerDoctor(program);
+registerBuild(program);
 
 try {
   await program.parseAsync(withOurNames(process.argv));
-  process.exitCode = EXIT.done;
+  process.exitCode ??= EXIT.done;
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--debug'));
 }

@@ -1,7 +1,6 @@
 /** What the command line says beside results. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildCommand } from '../../src/backend/native/binding.js';
 import { withHint } from '../../src/cli/aliases.js';
 import { longWork } from '../../src/cli/commands/calibrate.js';
 
@@ -9,13 +8,6 @@ test('first-use: work that takes long is announced, with what makes it less', ()
   assert.equal(longWork(6, 3, 100), undefined);
   const sentence = longWork(6, 3, 1600);
   assert.match(sentence!, /^1600 evaluations of the model take about 54 min here; .*--count or --steps/);
-});
-
-test('first-use: the addon that is not there is built by a command of the place', () => {
-  const addon = 'node_modules/incache/build/native/Release/incache.node';
-  assert.equal(buildCommand(`/home/me/project/${addon}`), 'npm rebuild incache');
-  assert.equal(buildCommand(`C:\\project\\${addon.replaceAll('/', '\\')}`), 'npm rebuild incache');
-  assert.equal(buildCommand('/home/me/incache/build/native/Release/incache.node'), 'npm run build:native');
 });
 
 test('first-use: options of other libraries are unknown with a hint, others as they are', () => {

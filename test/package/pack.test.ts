@@ -1,9 +1,9 @@
 /** The package as a user installs it: what is in the tarball, and that it works without install scripts. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
@@ -53,9 +53,11 @@ describe('npm package', () => {
 
   test('has what the native build needs, and nothing that was built', () => {
     for (const path of [
-      'binding.gyp',
       'CMakeLists.txt',
       'scripts/build-native.mjs',
+      'scripts/cmake.mjs',
+      'dist/headers/napi.h',
+      'dist/headers/node_api.h',
       'cpp/include/incache.h',
       'cpp/core/api.cpp',
       'cpp/cpu/isa.cpp',
@@ -72,32 +74,26 @@ describe('npm package', () => {
     );
   });
 
-  /** Runs the install script as npm does, with `env` for its environment. */
-  const install = (env: NodeJS.ProcessEnv) => {
-    const { install } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')).scripts;
-    const [node, ...args] = install.split(' ');
-    assert.equal(node, 'node');
-    return spawnSync(process.execPath, args, { cwd: installed, encoding: 'utf8', env });
-  };
-
-  test('installs without native kernels where INCACHE_NATIVE is off', () => {
-    const { status, stdout, stderr } = install({ ...process.env, INCACHE_NATIVE: 'off' });
-    assert.equal(stdout, 'incache: no native kernels (INCACHE_NATIVE is off); WebAssembly will serve.\n');
-    assert.deepEqual([status, stderr], [0, '']);
-    assert.ok(!existsSync(join(installed, 'build')));
+  test('runs nothing when it is installed: package managers refuse or warn of packages that do', () => {
+    const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    for (const name of ['preinstall', 'install', 'postinstall']) assert.ok(!(name in scripts), name);
+    // Some take its presence for an install script.
+    assert.ok(!files.includes('binding.gyp'));
   });
 
-  test('installs without native kernels where there is no CMake', () => {
+  test('the build from source without CMake says so, and the exit code too', () => {
     const bin = join(folder, 'bin');
     mkdirSync(bin);
     symlinkSync(process.execPath, join(bin, 'node'));
     const { INCACHE_NATIVE: _, ...env } = process.env;
-    const { status, stdout, stderr } = install({ ...env, PATH: bin });
-    assert.equal(
-      stdout,
-      'incache: no native kernels (no compiler or no CMake was found); WebAssembly will serve.\n',
-    );
-    assert.deepEqual([status, stderr], [0, '']);
+    const command = [join(installed, 'dist/src/cli/main.js'), 'build'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...env, PATH: bin },
+    });
+    assert.equal(stdout, 'incache: no native kernels (CMake was not found); WebAssembly will serve.\n');
+    assert.deepEqual([status, stderr], [2, 'incache: the native kernels were not compiled\n']);
   });
 
   test('publint finds nothing', async () => {
@@ -134,52 +130,4 @@ describe('npm package', () => {
       ),
     );
   });
-
-  const nodeGyp = findNodeGyp();
-  test('node-gyp builds the addon', { skip: nodeGyp.skip }, () => {
-    const { INCACHE_NATIVE: _, ...env } = process.env;
-    const args = [nodeGyp.path!, 'rebuild', `--nodedir=${nodeGyp.nodedir}`];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-      cwd: installed,
-      encoding: 'utf8',
-      env,
-    });
-    assert.equal(status, 0, stdout + stderr);
-    const addon = join(installed, 'build/native/Release/incache.node');
-    assert.ok(existsSync(addon), stdout + stderr);
-    const program = `
-      import { openDevice } from 'incache';
-      const device = await openDevice('native', { threads: 1 });
-      console.log(device.backend, (await device.allocate(2, 3).read()).length);`;
-    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
-      cwd: folder,
-      encoding: 'utf8',
-      env,
-    });
-    assert.equal(output.trim(), 'native 6');
-  });
 });
-
-/**
- * node-gyp as it comes with npm and the folder of the headers of Node, or the reason why it is not tried. It compiles every kernel
- * anew, by the same CMake build as npm install, so that only a release needs it.
- */
-function findNodeGyp(): { path?: string; nodedir?: string; skip: string | false } {
-  if (!process.env.INCACHE_RELEASE_CHECKS) return { skip: 'only npm run test:release builds with node-gyp' };
-  const onPath = (name: string) =>
-    (process.env.PATH ?? '')
-      .split(delimiter)
-      .map((place) => join(place, name))
-      .find(existsSync);
-  const npm = onPath('npm');
-  if (!npm) return { skip: 'there is no npm' };
-  const path = join(dirname(realpathSync(npm)), '../node_modules/node-gyp/bin/node-gyp.js');
-  if (!existsSync(path)) return { skip: 'npm has no node-gyp' };
-  for (const tool of ['cmake', 'make', 'python3', 'c++'])
-    if (!onPath(tool)) return { skip: `there is no ${tool}` };
-  const configured = execFileSync('npm', ['config', 'get', 'nodedir'], { encoding: 'utf8' }).trim();
-  // npm says `undefined` for what is not configured; node-gyp would then fetch headers.
-  const nodedir = existsSync(configured) ? configured : dirname(dirname(process.execPath));
-  if (!existsSync(join(nodedir, 'include/node/node_api.h'))) return { skip: 'there are no headers of Node' };
-  return { path, nodedir, skip: false };
-}

@@ -1,5 +1,6 @@
 /** The CUDA backend: GPUs, by way of the addon and the plugin that libincache opens at run time. */
 import { ArgumentError, formatBytes, IncacheError, requireInteger } from '../../errors.js';
+import { isCheckout } from '../../packageFile.js';
 import type { Backend, BackendStatus } from '../backend.js';
 import { loadBinding } from '../native/binding.js';
 import { NativeDevice } from '../native/device.js';
@@ -38,6 +39,11 @@ function statusOf(index: number): BackendStatus {
     return { name: 'cuda', available: true, detail: `${description}, ${formatBytes(memory)}` };
   } catch (error) {
     const reason = (error as Error).message.replace(/^cuda(:\d+)?(: | is absent: )/, '');
-    return absent(reason.replace(/was not built \(.*\)$/, 'was not built (npm run build:cuda)'));
+    return absent(
+      reason.replace(
+        /was not built \(.*\)$/,
+        `was not built (${isCheckout() ? 'npm run build:cuda' : 'npx incache build --cuda'})`,
+      ),
+    );
   }
 }

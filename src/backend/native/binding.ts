@@ -1,6 +1,9 @@
 /** The addon (cpp/addon/addon.cpp), typed, and why it is not there when it is not. */
-import { packageFile, packageRequire } from '../../packageFile.js';
+import { isCheckout } from '../../packageFile.js';
 import type { BufferType, FloatType } from '../../plan/types.js';
+import { addonPlaces } from './addonFile.js';
+import { explainFailures, type Failure, InterfaceMismatch } from './loadFailure.js';
+import { platformHere } from './platform.js';
 
 /** A handle of the addon: only its functions know what is inside. */
 export type Handle<Name extends string> = { readonly __handle: Name };
@@ -72,27 +75,37 @@ export interface Binding {
 const ABI_VERSION = 2;
 
 let loaded: Binding | { readonly reason: string } | undefined;
+let loadedPlace: string | undefined;
 
-/** The addon, or the reason why it cannot be used. */
+/** The addon, or the reason why it cannot be used, with what to do about it. */
 export function loadBinding(): Binding | { readonly reason: string } {
   loaded ??= tryLoad();
   return loaded;
 }
 
-function tryLoad(): Binding | { readonly reason: string } {
-  if (process.env.INCACHE_NATIVE === 'off') return { reason: 'INCACHE_NATIVE is off' };
-  const path = packageFile('build/native/Release/incache.node');
-  try {
-    const binding = packageRequire()(path) as Binding;
-    if (binding.abiVersion === ABI_VERSION) return binding;
-    return { reason: `it has interface version ${binding.abiVersion}; expected ${ABI_VERSION}` };
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-    return { reason: missing ? `it was not built (${buildCommand(path)})` : (error as Error).message };
-  }
+/** A path or the name of a platform package: where the addon was loaded from. Undefined without one. */
+export function addonPlace(): string | undefined {
+  loadBinding();
+  return loadedPlace;
 }
 
-/** Where the package is installed, the scripts of its package.json are not those of the user's project. */
-export function buildCommand(addon: string): string {
-  return /[\\/]node_modules[\\/]/.test(addon) ? 'npm rebuild incache' : 'npm run build:native';
+function tryLoad(): Binding | { readonly reason: string } {
+  if (process.env.INCACHE_NATIVE === 'off') return { reason: 'INCACHE_NATIVE is off' };
+  const failures: Failure[] = [];
+  for (const place of addonPlaces()) {
+    try {
+      const binding = checked(place.load());
+      loadedPlace = place.name;
+      return binding;
+    } catch (error) {
+      failures.push({ place, error });
+    }
+  }
+  return { reason: explainFailures(failures, platformHere(), isCheckout()) };
+}
+
+function checked(binding: unknown): Binding {
+  const { abiVersion } = binding as Binding;
+  if (abiVersion !== ABI_VERSION) throw new InterfaceMismatch(abiVersion, ABI_VERSION);
+  return binding as Binding;
 }

@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { doctorText, examine } from '../doctorReport.js';
+import { addOutputFlags, type OutputFlags } from '../shared.js';
+
+export function registerDoctor(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description(
+      'Say what is here, what is missing and what to do about it. Exit code 1 if something should be mended.',
+    );
+  addOutputFlags(command).action(async ({ json }: OutputFlags) => {
+    const report = await examine();
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : doctorText(report));
+    process.exitCode = report.problems.length === 0 ? 0 : 1;
+  });
+}

@@ -1,0 +1,122 @@
+/** What `incache doctor` finds: what is here, what is missing, what to do. */
+import { createRequire } from 'node:module';
+import { backends } from '../backend/choose.js';
+import { addonPlaces } from '../backend/native/addonFile.js';
+import { addonPlace } from '../backend/native/binding.js';
+import { platformHere, platformText } from '../backend/native/platform.js';
+import { EMBEDDED_MODEL } from '../embedded.js';
+import { formatBytes } from '../errors.js';
+import { packageFile } from '../packageFile.js';
+import { DiTPipeline } from '../pipeline/pipeline.js';
+import { totalMemory, usableMemory, usableProcessors } from '../platform/node/machineLimits.js';
+import { VERSION } from '../version.js';
+
+/** What is installed only by those who want what it is for. */
+const OPTIONAL = {
+  'onnxruntime-node': 'evaluate --features with a network in ONNX',
+  vega: 'charts of experiment',
+  'vega-lite': 'charts of experiment',
+};
+
+export interface Finding {
+  readonly name: string;
+  readonly present: boolean;
+  readonly detail: string;
+}
+
+export interface DoctorReport {
+  readonly version: string;
+  readonly node: string;
+  readonly platform: string;
+  readonly processors: { readonly usable: number; readonly reason: string | undefined };
+  readonly memory: { readonly usable: number; readonly total: number };
+  readonly backends: readonly Finding[];
+  /** Where the native addon was loaded from. */
+  readonly addon: string | undefined;
+  readonly optional: readonly Finding[];
+  /** The backend that one image was sampled with, and in how many milliseconds. */
+  readonly trial: { readonly backend: string; readonly milliseconds: number } | undefined;
+  /** What should be mended, with the remedy. */
+  readonly problems: readonly string[];
+}
+
+export async function examine(): Promise<DoctorReport> {
+  const found = backends().map(({ name, available, detail }) => ({ name, present: available, detail }));
+  const problems = nativeProblems(found);
+  const trial = await tryOut().catch((error: Error) => {
+    problems.push(`an image could not be sampled: ${error.message}`);
+    return undefined;
+  });
+  const { count, reason } = usableProcessors();
+  return {
+    version: VERSION,
+    node: process.versions.node,
+    platform: platformText(platformHere()),
+    processors: { usable: count, reason },
+    memory: { usable: usableMemory(), total: totalMemory() },
+    backends: found,
+    addon: addonPlace(),
+    optional: Object.entries(OPTIONAL).map(([name, use]) => ({
+      name,
+      present: isInstalled(name),
+      detail: use,
+    })),
+    trial,
+    problems,
+  };
+}
+
+/** Without the addon incache works, several times slower: a problem where there could be one and nobody has turned it off. */
+function nativeProblems(found: readonly Finding[]): string[] {
+  const native = found.find(({ name }) => name === 'native');
+  const possible = addonPlaces().some(({ own, present }) => !own || present);
+  if (native?.present || !possible || process.env.INCACHE_NATIVE === 'off') return [];
+  return [`no native kernels, WebAssembly serves: ${native?.detail}`];
+}
+
+async function tryOut() {
+  await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+  const start = performance.now();
+  await pipeline.generate({ labels: [3], steps: 1 });
+  return { backend: pipeline.device.backend, milliseconds: performance.now() - start };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(packageFile('package.json')).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function doctorText(report: DoctorReport): string {
+  const { version, node, platform, processors, memory, addon, trial, problems } = report;
+  const quota = processors.reason ? ` (${processors.reason})` : '';
+  const lines = [
+    `incache ${version}, Node.js ${node}, ${platform}`,
+    `threads: ${processors.usable}${quota}`,
+    `memory: ${formatBytes(memory.usable)} usable of ${formatBytes(memory.total)}`,
+    '',
+    'Backends, the fastest first',
+    ...findingLines(report.backends),
+    ...(addon ? [`  the addon of native is ${addon}`] : []),
+    '',
+    'Optional packages',
+    ...findingLines(report.optional),
+    '',
+    ...(trial
+      ? [`Sampled an image in one step on ${trial.backend} in ${Math.ceil(trial.milliseconds)} ms.`]
+      : []),
+    ...problems.map((problem) => `To mend: ${problem}`),
+    ...(problems.length === 0 ? ['All is well.'] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function findingLines(findings: readonly Finding[]): string[] {
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  return findings.map(
+    ({ name, present, detail }) => `  ${present ? 'yes' : 'no '}  ${name.padEnd(width)}  ${detail}`,
+  );
+}

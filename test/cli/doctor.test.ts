@@ -1,0 +1,34 @@
+/** `incache doctor` says what is here, what is missing and what to do. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { backends } from '../../src/backend/choose.js';
+import { type DoctorReport, doctorText, examine } from '../../src/cli/doctorReport.js';
+import { incache, Workplace } from './run.js';
+
+const place = new Workplace();
+after(() => place[Symbol.dispose]());
+
+test('the report has every backend with its reason, and the exit code says whether something is to be mended', async () => {
+  const { code, stdout, stderr } = await incache(['doctor', '--json'], place.folder);
+  assert.equal(stderr, '');
+  const report: DoctorReport = JSON.parse(stdout);
+  assert.equal(code, report.problems.length === 0 ? 0 : 1);
+  assert.deepEqual(
+    report.backends,
+    backends().map(({ name, available, detail }) => ({ name, present: available, detail })),
+  );
+  assert.equal(report.node, process.versions.node);
+  assert.ok(report.memory.usable > 0 && report.memory.usable <= report.memory.total);
+  assert.ok(report.trial);
+});
+
+test('the text is short, and tells problems with their remedy', async () => {
+  const report = await examine();
+  const text = doctorText(report);
+  assert.ok(text.split('\n').length < 30, text);
+  for (const { name } of report.backends) assert.match(text, new RegExp(`^  (yes|no ) +${name} `, 'm'));
+  const ill = doctorText({ ...report, problems: ['no native kernels, WebAssembly serves: compile them'] });
+  assert.match(ill, /^To mend: no native kernels, .*: compile them$/m);
+  assert.doesNotMatch(ill, /All is well/);
+  assert.match(doctorText({ ...report, problems: [] }), /^All is well\.$/m);
+});
