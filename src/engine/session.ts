@@ -1,5 +1,6 @@
 /** A session on a device: compiled plans, caches and modulation table for one batch of one trajectory. */
 import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } from '../backend/backend.js';
+import { isSliceOver, turn } from '../backend/eventLoop.js';
 import type { Gate } from '../cache/gatedPolicy.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
@@ -183,7 +184,10 @@ export class DenoisingSession implements Disposable {
     this.#allocate(device, [...(context ? [context] : []), conditioning, ...plans]);
     if (context) this.#context = await device.compile(context, bindings);
     this.#conditioning = await device.compile(conditioning, bindings);
-    for (const step of plans) this.#steps.push(await device.compile(step, bindings));
+    for (const step of plans) {
+      if (isSliceOver()) await turn();
+      this.#steps.push(await device.compile(step, bindings));
+    }
   }
 
   #allocate(device: Device, plans: readonly Plan[]): void {

@@ -1,5 +1,6 @@
 /** Sessions that runs have left, for the next runs like them: a run that finds one plans, compiles and allocates nothing. */
 import type { Device, DeviceWeights } from '../backend/backend.js';
+import { turn } from '../backend/eventLoop.js';
 import { onMemoryPressure } from '../engine/memoryPressure.js';
 import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
@@ -51,6 +52,8 @@ export class SessionPool {
    * Rejects with an `OutOfMemoryError` when the device cannot hold it, even without the idle ones.
    */
   async lend(key: string | undefined, plan: () => SessionPlan): Promise<DenoisingSession> {
+    // Runs that begin at once are set up in turns of the event loop of their own.
+    await turn();
     const place = this.#idle.findLastIndex((idle) => idle.key === key);
     const [found] = place < 0 ? [] : this.#idle.splice(place, 1);
     if (found) found.session.resume();
@@ -94,9 +97,11 @@ export class SessionPool {
   }
 
   /** A run beside this one may have the plans already. */
-  #create(key: string | undefined, plan: () => SessionPlan): Promise<DenoisingSession> {
+  async #create(key: string | undefined, plan: () => SessionPlan): Promise<DenoisingSession> {
     const [known] = [...this.#lent].find(([, other]) => key !== undefined && other === key) ?? [];
-    return DenoisingSession.create(this.#device, this.#weights(), known?.plan ?? plan());
+    const own = known?.plan ?? plan();
+    await turn();
+    return DenoisingSession.create(this.#device, this.#weights(), own);
   }
 
   #dropOldest(): boolean {

@@ -134,6 +134,30 @@ for (const backend of PRESENT.filter((name) => name !== 'cuda'))
       });
     });
 
+    test('event-loop-blocked: runs that begin at once are set up in turns of the event loop of their own', async () => {
+      await withPipeline(async (pipeline) => {
+        const seen = watch(pipeline);
+        let turns = 0;
+        let running = true;
+        const counting = (async () => {
+          for (; running; turns++) await new Promise((resolve) => setImmediate(resolve));
+        })();
+        const setUps: number[] = [];
+        const { allocate } = pipeline.device;
+        let before = -1;
+        pipeline.device.allocate = (...given) => {
+          if (turns !== before) setUps.push(turns);
+          before = turns;
+          return allocate.apply(pipeline.device, given);
+        };
+        await Promise.all([1, 2, 3].map((seed) => pipeline.generate({ ...OPTIONS, batch: 3, seed })));
+        running = false;
+        await counting;
+        assert.ok(seen.compiled >= 6);
+        assert.ok(setUps.length >= 3, `tensors were taken in ${setUps.length} turns`);
+      });
+    });
+
     test('the session of a run that has failed is not kept, that of a loop that was left is', async () => {
       await withPipeline(async (pipeline) => {
         const reason = new Error('enough');
