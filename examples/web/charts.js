@@ -12,7 +12,10 @@ export class Chart {
     this.reading = this.element.querySelector('.reading');
     this.schedule = this.element.querySelector('.schedule');
     this.errorMap = this.element.querySelector('.errors');
-    this.schedule.setAttribute('aria-label', `Schedule of ${title}: ${summary(plan)}. Arrow keys read single cells.`);
+    this.schedule.setAttribute(
+      'aria-label',
+      `Schedule of ${title}: ${summary(plan)}. Arrow keys read single cells.`,
+    );
     explore(this.schedule, plan.layers.length, plan.steps.length, (layer, step) =>
       this.#say(`step ${step + 1}, ${plan.layers[layer]}: ${plan.steps[step][layer]}`),
     );
@@ -31,7 +34,9 @@ export class Chart {
       `Relative error of the sublayers of ${this.title}, at most ${largest.toFixed(3)}. Arrow keys read single cells.`,
     );
     explore(this.errorMap, names.length, errors.length, (layer, step) =>
-      this.#say(`step ${step + 1}, ${names[layer]}: relative error ${errors[step].layers.get(names[layer]).toFixed(4)}`),
+      this.#say(
+        `step ${step + 1}, ${names[layer]}: relative error ${errors[step].layers.get(names[layer]).toFixed(4)}`,
+      ),
     );
     return largest;
   }
@@ -56,7 +61,9 @@ export class Chart {
 
 /** Cells of a canvas, rows from above and columns from the left, with a gap where there is room. */
 function fill(canvas, rows, columns, colour) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) => Math.round(side * devicePixelRatio));
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) =>
+    Math.round(side * devicePixelRatio),
+  );
   if (width === 0 || height === 0) return;
   Object.assign(canvas, { width, height });
   const context = canvas.getContext('2d');
@@ -85,10 +92,14 @@ function explore(canvas, rows, columns, tell) {
   };
   canvas.onfocus = () => tell(row, column);
   canvas.onkeydown = (event) => {
-    const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
+    const [down, right] =
+      { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
     if (down === undefined) return;
     event.preventDefault();
-    [row, column] = [Math.min(rows - 1, Math.max(0, row + down)), Math.min(columns - 1, Math.max(0, column + right))];
+    [row, column] = [
+      Math.min(rows - 1, Math.max(0, row + down)),
+      Math.min(columns - 1, Math.max(0, column + right)),
+    ];
     tell(row, column);
   };
 }

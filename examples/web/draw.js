@@ -1,6 +1,7 @@
 /** Draws the rows: those that can begin take their steps in turns, so that the eye compares the same moment. */
-import { Row, valuesOf } from './rows.js';
+
 import { Chart } from './charts.js';
+import { Row, valuesOf } from './rows.js';
 
 /**
  * model: a `Model`; settings: a `Settings`; places: the elements for rows and charts; say: called with what is going on.
@@ -92,7 +93,8 @@ async function chartRows({ pipeline, loaded }, run, { values }, rows, place, say
   let scale = 0;
   for (const { chart, options } of charts) {
     const errors = await pipeline.errors(options, {
-      onProgress: ({ done, total }) => say(`Measuring the errors of layers, ${Math.round((100 * done) / total)} %…`),
+      onProgress: ({ done, total }) =>
+        say(`Measuring the errors of layers, ${Math.round((100 * done) / total)} %…`),
     });
     scale = Math.max(scale, chart.setErrors(errors));
     for (const other of charts) other.chart.draw(scale);

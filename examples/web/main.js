@@ -137,7 +137,9 @@ $('#link').addEventListener('click', async () => {
 $('#digits').addEventListener('click', () => busy((signal) => open(undefined, signal)));
 for (const input of [$('#file'), $('#folder')])
   input.addEventListener('change', () => {
-    const files = Object.fromEntries([...input.files].map((file) => [file.webkitRelativePath || file.name, file]));
+    const files = Object.fromEntries(
+      [...input.files].map((file) => [file.webkitRelativePath || file.name, file]),
+    );
     input.value = '';
     void busy((signal) => take(files, signal));
   });
@@ -160,7 +162,8 @@ addEventListener('drop', (event) => {
 });
 
 if (support.notes.length > 0) showNotice(support.notes.join(' '));
-$('#support').textContent = `Computed by WebAssembly on this machine, with up to ${support.threads} ${support.threads === 1 ? 'thread' : 'threads'}.`;
+$('#support').textContent =
+  `Computed by WebAssembly on this machine, with up to ${support.threads} ${support.threads === 1 ? 'thread' : 'threads'}.`;
 await busy(async (signal) => {
   await open(undefined, signal);
   await drawRows(signal);

@@ -30,7 +30,9 @@ export class Row {
     this.differences.hidden = !full;
     if (!full) return;
     for (const [i, picture] of pictures.entries())
-      paint(this.differenceCanvases[i], picture, (value, at) => heat((AMPLIFIED * Math.abs(value - full[i].data[at])) / 255));
+      paint(this.differenceCanvases[i], picture, (value, at) =>
+        heat((AMPLIFIED * Math.abs(value - full[i].data[at])) / 255),
+      );
   }
 
   /** share: of the steps, 0 to 1. */
@@ -70,7 +72,9 @@ export class Row {
       canvas.setAttribute('aria-label', `${prefix}${label}`);
       return canvas;
     });
-    const place = selector.startsWith('.row') ? this.element.querySelector(':scope > .pictures') : this.element.querySelector(selector);
+    const place = selector.startsWith('.row')
+      ? this.element.querySelector(':scope > .pictures')
+      : this.element.querySelector(selector);
     place.append(...canvases);
     return canvases;
   }
@@ -101,7 +105,11 @@ function paint(canvas, { width, height, channels, data }, colour) {
   const image = context.createImageData(width, height);
   for (let pixel = 0; pixel < width * height; pixel++) {
     const at = pixel * channels;
-    const rgb = colour?.(data[at], at) ?? [data[at], data[at + (channels > 1)], data[at + 2 * (channels > 1)]];
+    const rgb = colour?.(data[at], at) ?? [
+      data[at],
+      data[at + (channels > 1)],
+      data[at + 2 * (channels > 1)],
+    ];
     image.data.set([...rgb, 255], 4 * pixel);
   }
   context.putImageData(image, 0, 0);

@@ -158,6 +158,46 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       await page.close();
     });
 
+  test('says what the browser lacks', async () => {
+    const page = await open('isolated');
+    const told = 'incache.openPipeline().then(() => "opened", (error) => error.message)';
+    const noSimd = await page.evaluate<string>(`(WebAssembly.validate = () => false, ${told})`);
+    const noWorkers = await page.evaluate<string>(`(delete globalThis.Worker, ${told})`);
+    assert.equal(noSimd, 'This browser has no WebAssembly SIMD, which the engine needs.');
+    assert.equal(noWorkers, 'This browser has no workers, in which the engine runs.');
+    await page.close();
+  });
+
+  test('ends with the tab', async () => {
+    const page = await open('isolated');
+    await page.evaluate(`(async () => {
+      const pipeline = await incache.openPipeline(undefined, { threads: 2 });
+      await new Promise((resolve) => void pipeline.generate({ labels: [1], steps: 250 }, resolve).catch(() => {}));
+    })()`);
+    assert.ok((await page.workers()).length > 0);
+    const other = await chromium.page();
+    await page.close();
+    for (let i = 0; i < 100 && (await other.workers()).length > 0; i++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(await other.workers(), []);
+    await other.close();
+  });
+
+  test('asks once for a download that it keeps, and tells of its progress', async () => {
+    const page = await open('isolated');
+    const { sizes, last } = await page.evaluate<{ sizes: number[]; last: number[] }>(`(async () => {
+      let last;
+      const options = { keep: true, onProgress: (...progress) => { last = progress; } };
+      const sizes = [];
+      for (let i = 0; i < 2; i++) sizes.push((await incache.fetchFile(incache.EMBEDDED_CALIBRATION_IMAGES_URL, options)).size);
+      return { sizes, last };
+    })()`);
+    assert.equal(sizes[0], sizes[1]);
+    assert.deepEqual(last, [sizes[0], sizes[0]]);
+    assert.equal(page.requests.filter((url) => url.endsWith('calibration-images.safetensors')).length, 1);
+    await page.close();
+  });
+
   test('refuses options that it cannot have, cancels runs, and fails after it was disposed', async () => {
     const page = await open('isolated');
     const answers = await page.evaluate<string[]>(`(async () => {
