@@ -25,7 +25,7 @@ const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href
 
 /** Opens the checkpoint, goes on as `rest` says, and prints the time of opening and the most memory it ever had. */
 const program = (rest: string): string => `
-  import { DiTCheckpoint, DiTPipeline, tensorShapes } from ${INDEX};
+  import { DiTCheckpoint, DiTPipeline } from ${INDEX};
   const [, path, options] = process.argv;
   const started = performance.now();
   const checkpoint = new DiTCheckpoint(path);
@@ -35,7 +35,7 @@ const program = (rest: string): string => `
 `;
 
 const READ_ALL = `
-  const held = [...tensorShapes(checkpoint.config).keys()].map((name) => checkpoint.read(name));
+  const held = [...checkpoint.network.tensors.keys()].map((name) => checkpoint.read(name));
   if (held.length === 0) throw new Error('nothing was read');
 `;
 

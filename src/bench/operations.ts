@@ -31,7 +31,8 @@ async function openPlan(device: Device, plan: Plan): Promise<Operation[]> {
   );
   const bindings = await bindRandom(device, { ...plan, buffers });
   const operations = new Map<string, Operation>();
-  for (const step of plan.ops) {
+  // What comes before the block, as its rows of the conditioning, is none of it.
+  for (const step of plan.ops.filter(({ layer }) => layer.includes('.'))) {
     const name = nameOf(step);
     if (operations.has(name)) continue;
     const executable = await device.compile({ name, buffers, ops: [step] }, bindings);

@@ -52,7 +52,7 @@ describe('calibrate', { concurrency: 2 }, () => {
   test('increments of a period and an order', async () => {
     using place = new Workplace();
     const report = JSON.parse(await calibrate(place, '--period', '3', '--order', '1', '--json'));
-    assert.equal(report.source, '3 own DDIM trajectories, 4 steps, guidance 1.5, period 3, order 1');
+    assert.equal(report.source, '3 own ddim trajectories, 4 steps, guidance 1.5, period 3, order 1');
   });
 
   test('a rank spread over the layers', async () => {
