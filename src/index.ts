@@ -112,6 +112,13 @@ export {
   trajectoryError,
 } from './evaluate/runs/trajectory.js';
 export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './evaluate/runs/tryRanks.js';
+export {
+  type Trial,
+  type TuneBudget,
+  type TuneOptions,
+  type TuneResult,
+  tune,
+} from './evaluate/runs/tune.js';
 export type { Cell, Judge, Row, Tables } from './experiment/experiment.js';
 export type { ExperimentProgress } from './experiment/progressEstimate.js';
 export {
@@ -144,6 +151,7 @@ export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
+export { Recipe, type RecipeInfo, type RecipeMeasurement, type RecipeParameters } from './pipeline/recipe.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
 export {
   loadEmbeddings,

@@ -34,12 +34,12 @@ const SCHEDULES = ['period', 'gatherSteps', 'rule', 'granularity', 'schedule'] a
 export const POLICY_PARAMETERS = {
   none: { needs: [], takes: [] },
   reuse: { needs: [], takes: SCHEDULES },
-  calibrated: { needs: ['factors'], takes: [...SCHEDULES, 'order', 'fits', 'terms'] },
+  calibrated: { needs: ['factors'], takes: [...SCHEDULES, 'order', 'fits', 'terms', 'computed'] },
   'learning-to-cache': { needs: ['table'], takes: ['theta', 'factors'] },
   searched: { needs: ['errors', 'budget'], takes: ['factors'] },
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
   taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'basis', 'warmup'] },
-  fitted: { needs: ['fits'], takes: ['terms', 'period', 'gatherSteps', 'warmup'] },
+  fitted: { needs: ['fits'], takes: ['terms', 'period', 'gatherSteps', 'computed', 'warmup'] },
   teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],

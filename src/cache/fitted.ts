@@ -10,6 +10,7 @@ import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS }
 import type { Combination } from './combination.js';
 import type { StepGrams } from './data/stepGrams.js';
 import { fitCoefficients } from './fitCoefficients.js';
+import { scheduleOfGrams } from './gramSchedule.js';
 import { extrapolationSchedule } from './taylorSeer.js';
 
 /** Computed steps that fitted coefficients are of, where nothing is said about it. */
@@ -23,6 +24,8 @@ export interface FittedParameters {
   readonly period?: number | undefined;
   /** Instead of `period` and `warmup`: compute these steps in full, step 0 among them. */
   readonly gatherSteps?: readonly number[] | undefined;
+  /** Or compute so many steps, where the forecasts between them miss least (gramSchedule.ts). */
+  readonly computed?: number | undefined;
   /** Steps at the start that are computed in full. Default 2. */
   readonly warmup?: number | undefined;
 }
@@ -40,6 +43,7 @@ export class Fitted implements CachePolicy {
     terms = DEFAULT_TERMS,
     period = DEFAULT_PERIODS.fitted!,
     gatherSteps,
+    computed,
     warmup = 2,
   }: FittedParameters) {
     requireInteger('period', period, 1);
@@ -47,7 +51,8 @@ export class Fitted implements CachePolicy {
     this.combination = fittedOf('reuse', terms, fits);
     this.period = period;
     this.warmup = warmup;
-    this.gatherSteps = gatherSteps;
+    this.gatherSteps =
+      gatherSteps ?? (computed === undefined ? undefined : scheduleOfGrams(fits, 'reuse', computed));
   }
 
   decide(run: CachedRun): CacheDecision {

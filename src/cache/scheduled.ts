@@ -13,6 +13,7 @@ import { type CacheDecision, type CachedRun, type CachePolicy, DEFAULT_PERIODS }
 import type { Combination } from './combination.js';
 import type { StepGrams } from './data/stepGrams.js';
 import { DEFAULT_TERMS, fittedOf } from './fitted.js';
+import { scheduleOfGrams } from './gramSchedule.js';
 import { GRANULARITIES, type Granularity, Schedule, scheduleLayers } from './schedule.js';
 import { seriesOf } from './series.js';
 
@@ -35,6 +36,8 @@ export interface ScheduleParameters {
   /** Of `calibrated`: calibrate against fitted combinations of the last computed steps (fitted.ts), `terms` of them. */
   readonly fits?: StepGrams | undefined;
   readonly terms?: number | undefined;
+  /** And with them: compute so many steps, where forecasts between them miss least (gramSchedule.ts). */
+  readonly computed?: number | undefined;
 }
 
 export class Scheduled implements CachePolicy {
@@ -65,11 +68,15 @@ export class Scheduled implements CachePolicy {
   }
 
   #schedule({ network, steps }: CachedRun): Schedule {
-    const { period, gatherSteps, rule, granularity = 'linear', schedule } = this.parameters;
+    const { period, gatherSteps, rule, granularity = 'linear', schedule, fits, computed } = this.parameters;
     requireOneOf('granularity', granularity, GRANULARITIES);
     const layers = scheduleLayers(network, granularity);
     if (this.name === 'none') return Schedule.fromPeriod(layers, steps, 1);
     if (schedule) return fitting(schedule, network, steps);
+    if (computed !== undefined && !fits)
+      throw new ArgumentError('fits', fits, 'measured fits of this model, which choose the computed steps');
+    if (fits && computed !== undefined)
+      return Schedule.fromSteps(layers, steps, scheduleOfGrams(fits, 'calibrate', computed));
     if (gatherSteps) return Schedule.fromSteps(layers, steps, gatherSteps);
     if (rule !== undefined && typeof rule !== 'function')
       throw new ArgumentError('rule', rule, 'a function of step and layer');

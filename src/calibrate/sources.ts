@@ -167,7 +167,9 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly terms?: number;
   /** The computed steps, instead of `period`. */
   readonly gatherSteps?: readonly number[];
-  /** Default `ddim`. */
+  /** Or so many, chosen by the fits. */
+  readonly computed?: number;
+  /** Default: that of the fits, else `ddim`. */
   readonly sampler?: SamplerName;
 }
 
@@ -179,6 +181,7 @@ const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
   fits: true,
   terms: true,
   gatherSteps: true,
+  computed: true,
   sampler: true,
 };
 
@@ -190,13 +193,22 @@ export function trajectorySource(network: Network, options: TrajectorySourceOpti
   requireArguments(network, options, TRAJECTORY_OPTION_NAMES);
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
-  const { period = 2, order = 0, fits, terms, gatherSteps, sampler: name = 'ddim' } = options;
+  const {
+    period = 2,
+    order = 0,
+    fits,
+    terms,
+    gatherSteps,
+    computed,
+    sampler: name = (fits?.info.sampler as SamplerName | undefined) ?? 'ddim',
+  } = options;
   requireNumber('guidanceScale', scale, 0);
   requireInteger('period', period, 2);
-  const policy = new Scheduled('calibrated', { period, order, fits, terms, gatherSteps });
+  const policy = new Scheduled('calibrated', { period, order, fits, terms, gatherSteps, computed });
   const sampler = createSampler(name, { steps });
   fits?.requireTimesteps(name, sampler.timesteps);
-  const spacing = gatherSteps ? `${gatherSteps.length} computed steps` : `period ${period}`;
+  const chosen = gatherSteps?.length ?? computed;
+  const spacing = chosen === undefined ? `period ${period}` : `${chosen} computed steps`;
   const guided = scale !== 1;
   const size = latentSize(network);
   const geometry = geometryOf(network, batch);

@@ -17,6 +17,7 @@ import { Schedule } from '../cache/schedule.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { MOST_TERMS } from '../models/layers/actions.js';
 import type { AnyCacheOptions, CacheOptions } from '../pipeline/options.js';
+import { Recipe } from '../pipeline/recipe.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { readJsonObject } from '../weights/jsonFile.js';
 import { addGateFlags, type GateFlags, gateOptions } from './gateFlags.js';
@@ -34,12 +35,15 @@ export interface CacheFlags extends GateFlags {
   readonly budget?: number;
   readonly fits?: string;
   readonly terms?: number;
+  readonly computed?: number;
+  readonly recipe?: string;
   readonly cacheForm: string;
   readonly cacheType?: string;
 }
 
 export function addCacheFlags(command: Command): Command {
   return addGateFlags(command)
+    .option('--recipe <file>', 'made by incache tune: the policy with all that it needs, instead of --policy')
     .option('--policy <name>', `cache policy: ${CACHE_POLICIES.join(', ')}`, 'none')
     .addOption(
       new Option('--period <p>', 'compute every p-th step in full (default: 2, of taylorseer 3)')
@@ -80,6 +84,11 @@ export function addCacheFlags(command: Command): Command {
       'computed steps that fits combine, 1 to 4 (default: 3)',
       integer('terms', 1, MOST_TERMS),
     )
+    .addOption(
+      new Option('--computed <n>', 'compute so many steps, chosen by --fits, instead of --period')
+        .argParser(integer('computed', 1))
+        .conflicts(['period', 'gatherSteps', 'schedule']),
+    )
     .option('--cache-form <form>', 'what calibration keeps: inputs (input) or Wb times them (rank)', 'input')
     .option(
       '--cache-type <type>',
@@ -104,6 +113,7 @@ const OPTION_OF: Readonly<Record<FlagParameter, string>> = {
   basis: 'basis',
   fits: 'fits',
   terms: 'terms',
+  computed: 'computed',
   threshold: 'threshold',
   warmup: 'warmup',
   polynomial: 'polynomial',
@@ -123,8 +133,21 @@ const EXPECTED: Partial<Record<FlagParameter, string>> = {
   threshold: 'a relative change',
 };
 
+/** The options of a recipe, which stands in place of all others. */
+function recipeOptions({ recipe, policy, cacheForm, cacheType, ...flags }: CacheFlags): CacheOptions {
+  const others = Object.entries(OPTION_OF).find(([name]) => flags[name as FlagParameter] !== undefined)?.[1];
+  if (policy !== 'none' || cacheForm !== 'input' || cacheType !== undefined || others !== undefined)
+    throw new ArgumentError(
+      'recipe',
+      recipe,
+      `no other option of a cache beside it, as --${others ?? (policy === 'none' ? 'cache-form or --cache-type' : 'policy')}`,
+    );
+  return Recipe.load(recipe!).options;
+}
+
 /** Reads the files that the options name. Options that the policy would not use are refused, not ignored. */
 export function cacheOptions(flags: CacheFlags): CacheOptions {
+  if (flags.recipe !== undefined) return recipeOptions(flags);
   const {
     policy,
     cacheForm: form,
@@ -139,6 +162,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     budget,
     fits,
     terms,
+    computed,
   } = flags;
   requireOneOf('policy', policy, CACHE_POLICIES);
   requireOneOf('cache-form', form, ['input', 'rank']);
@@ -158,6 +182,7 @@ export function cacheOptions(flags: CacheFlags): CacheOptions {
     ...(budget !== undefined && { budget }),
     ...(fits !== undefined && { fits: StepGrams.load(fits) }),
     ...(terms !== undefined && { terms }),
+    ...(computed !== undefined && { computed }),
     ...gateOptions(flags),
   };
   return all as CacheOptions;

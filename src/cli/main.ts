@@ -18,6 +18,7 @@ import { registerFit } from './commands/fit.js';
 import { registerInfo } from './commands/info.js';
 import { registerMeasure } from './commands/measure.js';
 import { registerSample } from './commands/sample.js';
+import { registerTune } from './commands/tune.js';
 import { EXIT, endQuietlyOnClosedPipe, reportError, speakAsIncache } from './exit.js';
 
 endQuietlyOnClosedPipe();
@@ -34,6 +35,7 @@ registerDecode(program);
 registerCalibrate(program);
 registerChooseRank(program);
 registerFit(program);
+registerTune(program);
 registerMeasure(program);
 registerEvaluate(program);
 registerExperiment(program);

@@ -6,6 +6,7 @@ import { StepGrams } from '../cache/data/stepGrams.js';
 import { metadataOf, type OwnFile, ownFile } from '../engine/ownFiles.js';
 import { formatBytes } from '../errors.js';
 import { HEADER_KEY } from '../export/format.js';
+import { Recipe } from '../pipeline/recipe.js';
 import { printable } from '../printable.js';
 import { parseJsonObject } from '../weights/jsonFile.js';
 import { rankText } from './rankText.js';
@@ -46,6 +47,21 @@ function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, 
       const fits = StepGrams.load(path);
       const { timesteps, ...info } = fits.info;
       return { ...info, steps: timesteps.length, features: fits.features.size };
+    }
+    case 'recipe': {
+      const { info, parameters, factors, fits } = Recipe.load(path);
+      const { measured, ...rest } = info;
+      return {
+        ...rest,
+        ...parameters,
+        factors: factors && `${factors.info.method}, rank ${rankText(factors)}`,
+        fits: fits && `of ${fits.info.images} images`,
+        'PSNR, dB': measured.psnr.toFixed(2),
+        'MACs, uncached = 1': measured.macs.toFixed(3),
+        'time, uncached = 1': measured.time.toFixed(3),
+        cache: `${formatBytes(measured.cacheBytes)} for a batch of ${measured.batch}`,
+        'measured on': `${measured.images} images of seed ${measured.seed}, ${measured.backend}, ${measured.threads} threads, ${measured.machine}`,
+      };
     }
     case 'exported model':
       return exportedFacts(path, metadata[HEADER_KEY]!);

@@ -177,7 +177,8 @@ function describeOptions(
   options: SampleOptions,
   { guidanceScale, geometry }: ResolvedOptions,
 ): Record<string, unknown> {
-  const { weights, policy, gatherSteps, schedule, cacheForm, cacheType, factors } = flags;
+  const { weights, gatherSteps, schedule, cacheForm, cacheType, factors, recipe } = flags;
+  const policy = options.cache?.policy ?? flags.policy;
   requireOneOf('policy', policy, CACHE_POLICIES);
   const { labels, prompts, negativePrompt, spacing, eta, variance, seed, guidanceChannels } = options;
   const own = parametersOf(policy);
@@ -185,7 +186,12 @@ function describeOptions(
     Object.entries(flags).filter(([name]) => (own as readonly string[]).includes(name)),
   );
   // A list of steps or a schedule stands in place of a period.
-  const isPeriodic = own.includes('gatherSteps') && !gatherSteps && schedule === undefined;
+  const isPeriodic =
+    !recipe &&
+    own.includes('gatherSteps') &&
+    !gatherSteps &&
+    schedule === undefined &&
+    flags.computed === undefined;
   return {
     weights,
     labels,
@@ -199,6 +205,7 @@ function describeOptions(
     guidanceScale,
     guidanceChannels,
     policy,
+    ...(recipe !== undefined && { recipe }),
     ...parameters,
     ...(isPeriodic && { period: flags.period ?? DEFAULT_PERIODS[policy] }),
     ...(factors !== undefined && { cacheForm }),

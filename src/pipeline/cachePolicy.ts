@@ -28,6 +28,7 @@ import { ArgumentError, requireOneOf } from '../errors.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { type AnyCacheOptions, CACHE_OPTION_NAMES, type ResolvedOptions } from './options.js';
+import { Recipe } from './recipe.js';
 import { samplerOf } from './samplerOf.js';
 
 /** What the steps of a run do, with the factors that their layers are calibrated with, if any may be. */
@@ -68,7 +69,9 @@ const MADE: Partial<
 /** Throws an `ArgumentError` for an unknown policy, and for an option that is none or that the policy would not use. */
 export function requireParameters(cache: AnyCacheOptions): void {
   requireOptions('cache', cache, CACHE_OPTION_NAMES);
-  const { policy = 'none', form: _form, type: _type, ...parameters } = cache;
+  const { policy = 'none', form: _form, type: _type, recipe, ...parameters } = cache;
+  if (recipe !== undefined && !(recipe instanceof Recipe))
+    throw new ArgumentError('recipe', recipe, 'a Recipe, as of Recipe.load');
   requireOneOf('policy', policy, CACHE_POLICIES);
   const own = parametersOf(policy);
   for (const [name, value] of Object.entries(parameters) as [CacheParameter, unknown][]) {
@@ -142,12 +145,14 @@ function requireErrorsFit(
   if (factors) errors.requireFactors(factors);
 }
 
-/** Coefficients belong to the steps of a sampler. */
+/** Coefficients and recipes belong to the steps of a sampler. */
 function requireFits(checkpoint: DiTCheckpoint, options: ResolvedOptions): void {
-  const { fits } = options.cache;
+  const { fits, recipe } = options.cache;
+  if (!fits && !recipe) return;
+  const { name, timesteps } = samplerOf(options, checkpoint.network);
+  recipe?.requireRun(checkpoint.hash, checkpoint.path, name, timesteps.length);
   if (!fits) return;
   fits.requireModel(checkpoint.hash, checkpoint.path);
-  const { name, timesteps } = samplerOf(options, checkpoint.network);
   fits.requireTimesteps(name, timesteps);
 }
 

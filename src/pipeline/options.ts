@@ -17,6 +17,7 @@ import type { CacheForm } from '../models/layers/actions.js';
 import { type Geometry, latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
+import type { Recipe } from './recipe.js';
 import {
   type ResolvedText,
   resolveText,
@@ -58,6 +59,8 @@ export interface CacheParameters {
   readonly fits?: StepGrams;
   /** Of these: the computed steps that are combined, 1 to 4. Default 3. */
   readonly terms?: number;
+  /** Of these: compute so many steps, chosen by the fits, instead of a period. */
+  readonly computed?: number;
   /**
    * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
    * nothing.
@@ -88,6 +91,8 @@ export interface CacheStorage {
    * form keeps stays in float32. Backends `cuda`, `native` and `reference`.
    */
   readonly type?: RowScaledType;
+  /** The recipe that these options are of (`Recipe.options`): the run must have its model, sampler and steps. */
+  readonly recipe?: Recipe;
 }
 
 /** Which steps and layers are gathered, and what is done on the others: a policy with the parameters that it has. */
@@ -125,6 +130,7 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   basis: true,
   fits: true,
   terms: true,
+  computed: true,
   threshold: true,
   warmup: true,
   polynomial: true,
@@ -134,6 +140,7 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   keep: true,
   form: true,
   type: true,
+  recipe: true,
 };
 
 export interface SampleOptions extends SamplerSettings, TextOptions {

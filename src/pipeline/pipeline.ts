@@ -163,7 +163,8 @@ export class DiTPipeline implements AsyncDisposable {
     resolved.signal?.throwIfAborted();
     const sampler = samplerOf(resolved, this.network);
     // Whether they belong to this model is asked of its hash.
-    if (resolved.cache.factors || resolved.cache.errors) await this.checkpoint.loadHash(resolved.signal);
+    const { factors, errors, fits, recipe } = resolved.cache;
+    if (factors || errors || fits || recipe) await this.checkpoint.loadHash(resolved.signal);
     const { channels } = this.network.latents;
     const { height, width } = resolved.geometry;
     const size = latentSize(this.network, resolved.geometry);

@@ -1,9 +1,12 @@
 import { type Command, Option } from 'commander';
+import { StepGrams } from '../../cache/data/stepGrams.js';
 import { calibrate } from '../../calibrate/calibrate.js';
 import { FACTOR_METHODS } from '../../calibrate/factors.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
+import type { SamplerName } from '../../diffusion/sampler.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
+import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { calibrationImages } from '../calibrationImages.js';
@@ -36,6 +39,9 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly guidanceScale: number;
   readonly period?: number;
   readonly order?: number;
+  readonly fits?: string;
+  readonly terms?: number;
+  readonly computed?: number;
   readonly ridge: number;
   readonly out: string;
 }
@@ -82,9 +88,24 @@ export function registerCalibrate(program: Command): void {
         .conflicts('images'),
     )
     .addOption(
-      new Option('--order <m>', 'and with this order: 1 for increments to a line (default: 0)')
-        .argParser(integer('order', 0, 1))
+      new Option('--order <m>', 'and with this order: increments to a polynomial (default: 0)')
+        .argParser(integer('order', 0, MOST_TERMS - 1))
         .conflicts('images'),
+    )
+    .addOption(
+      new Option('--fits <file>', 'made by incache fit: increments to fitted combinations instead').conflicts(
+        ['images', 'order'],
+      ),
+    )
+    .addOption(
+      new Option('--terms <n>', 'computed steps that --fits combine (default: 3)').argParser(
+        integer('terms', 1, MOST_TERMS),
+      ),
+    )
+    .addOption(
+      new Option('--computed <n>', 'computed steps that --fits choose, instead of --period')
+        .argParser(integer('computed', 1))
+        .conflicts('period'),
     )
     .option('--ridge <x>', 'regularisation of method whitened', decimal('ridge', 0), 0.01)
     .option('-s, --seed <n>', 'seed of noise and timesteps', integer('seed', 0), 0)
@@ -105,14 +126,18 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.network);
-  const source = method === 'svd' ? undefined : await sourceOf(flags, pipeline, signal);
+  const fits = flags.fits === undefined ? undefined : StepGrams.load(flags.fits);
+  const source = method === 'svd' ? undefined : await sourceOf(flags, fits, pipeline, signal);
   const phases = new Phases(flags, pipeline.network, source);
   const started = performance.now();
   try {
     const factors = await calibrate(pipeline, {
       method,
       rank: flags.spread
-        ? { spread: flags.rank, errors: await layerErrors(flags, pipeline, signal, phases.onLayerError) }
+        ? {
+            spread: flags.rank,
+            errors: await layerErrors(flags, fits, pipeline, signal, phases.onLayerError),
+          }
         : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
       ridge: flags.ridge,
@@ -198,7 +223,8 @@ export function longWork(seconds: number, done: number, total: number): string |
 }
 
 function layerErrors(
-  { steps, seed, guidanceScale, period, order }: CalibrateFlags,
+  { steps, seed, guidanceScale, period, order, terms, computed }: CalibrateFlags,
+  fits: StepGrams | undefined,
   pipeline: DiTPipeline,
   signal: AbortSignal,
   onLayer: () => void,
@@ -209,6 +235,9 @@ function layerErrors(
     guidanceScale,
     ...(period !== undefined && { period }),
     ...(order !== undefined && { order }),
+    ...(fits && { fits, sampler: fits.info.sampler as SamplerName }),
+    ...(terms !== undefined && { terms }),
+    ...(computed !== undefined && { computed }),
     signal,
     onLayer,
   });
@@ -216,11 +245,12 @@ function layerErrors(
 
 async function sourceOf(
   flags: CalibrateFlags,
+  fits: StepGrams | undefined,
   pipeline: DiTPipeline,
   signal: AbortSignal,
 ): Promise<CalibrationSource> {
   const { network } = pipeline;
-  const { steps, seed, guidanceScale, period, order } = flags;
+  const { steps, seed, guidanceScale, period, order, terms, computed } = flags;
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
     const count = flags.count ?? DEFAULT_COUNT;
@@ -232,6 +262,9 @@ async function sourceOf(
       guidanceScale,
       ...(period !== undefined && { period }),
       ...(order !== undefined && { order }),
+      ...(fits && { fits }),
+      ...(terms !== undefined && { terms }),
+      ...(computed !== undefined && { computed }),
     });
   }
   const data = await calibrationImages(pipeline, flags.images, {

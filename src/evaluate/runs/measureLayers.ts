@@ -1,4 +1,6 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
+import type { StepGrams } from '../../cache/data/stepGrams.js';
+import { scheduleOfGrams } from '../../cache/gramSchedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import type { SampleOptions } from '../../pipeline/options.js';
@@ -13,6 +15,9 @@ export interface MeasureLayersOptions
   /** Of policy `calibrated`, as in its options. Default 2 and 0. */
   readonly period?: number;
   readonly order?: number;
+  readonly fits?: StepGrams;
+  readonly terms?: number;
+  readonly computed?: number;
   /** Called after every layer, and after the run without a cache. */
   readonly onLayer?: () => void;
 }
@@ -34,7 +39,16 @@ export async function measureLayers(
 ): Promise<Map<string, number>> {
   requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
   requireObject('options', options, 'an object of options');
-  const { images = DEFAULT_IMAGES, period = 2, order = 0, onLayer, ...sampling } = options;
+  const {
+    images = DEFAULT_IMAGES,
+    period = 2,
+    order = 0,
+    fits,
+    terms,
+    computed,
+    onLayer,
+    ...sampling
+  } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);
   const labels = labelsInTurn(pipeline.network, images);
@@ -43,13 +57,20 @@ export async function measureLayers(
   onLayer?.();
   await pipeline.checkpoint.loadHash(options.signal);
   const factors = zeroFactors(pipeline);
+  const chosen = fits && computed !== undefined ? scheduleOfGrams(fits, 'calibrate', computed) : undefined;
+  const isComputed = (step: number) => chosen?.includes(step) ?? step % period === 0;
   const errors = new Map<string, number>();
   try {
     for (const layer of factors.layers.keys()) {
-      const rule = (step: number, name: string) => name !== layer || step % period === 0;
+      const rule = (step: number, name: string) => name !== layer || isComputed(step);
       const cached = await pipeline.generateLatents({
         ...run,
-        cache: { policy: 'calibrated', rule, order, factors },
+        cache: {
+          policy: 'calibrated',
+          rule,
+          factors,
+          ...(fits ? { fits, ...(terms !== undefined && { terms }) } : { order }),
+        },
       });
       errors.set(layer, relativeL2(cached.latents, latents));
       onLayer?.();

@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import { ArgumentError, formatBytes } from '../../errors.js';
+import { type Trial, type TuneBudget, type TuneResult, tune } from '../../evaluate/runs/tune.js';
+import { tuneCandidates } from '../../evaluate/runs/tuneCandidates.js';
+import { interruptSignal } from '../exit.js';
+import { note } from '../note.js';
+import { requireFilePath, requireFolderPath } from '../outputPath.js';
+import { decimal, integer, MOST_ITEMS } from '../parse.js';
+import { startProgress } from '../progress.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
+import { table } from '../table.js';
+
+interface TuneFlags extends ModelFlags, OutputFlags, SamplingFlags {
+  readonly budget: TuneBudget;
+  readonly count: number;
+  readonly minutes: number;
+  readonly seed: number;
+  readonly batch?: number;
+  readonly resume?: string;
+  readonly out: string;
+}
+
+export function registerTune(program: Command): void {
+  const command = program
+    .command('tune')
+    .description(
+      'Find the cache policy that is best on this model and machine, and write it with all that it needs as a recipe.',
+    )
+    .argument('[model]', 'as --model')
+    .requiredOption(
+      '--budget <kind:x>',
+      'time:0.5 or macs:0.5, at most that share of a run without a cache; psnr:40, at least so many dB to its images',
+      budgetOf,
+    )
+    .option('--minutes <x>', 'no candidate is begun later', decimal('minutes', 0), 10)
+    .option('-n, --count <n>', 'images that every candidate samples', integer('count', 1, MOST_ITEMS), 16)
+    .option('-s, --seed <n>', 'seed of the images', integer('seed', 0), 0)
+    .option('--batch <n>', 'images denoised together (default: at most 16)', integer('batch', 1))
+    .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some');
+  addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'the recipe', 'recipe.safetensors');
+  addOutputFlags(command).action(runTune);
+}
+
+async function runTune(model: string | undefined, given: TuneFlags): Promise<void> {
+  const flags = model === undefined ? given : { ...given, model };
+  const { budget, count, minutes, seed, batch, resume, out, json } = flags;
+  requireFilePath('out', out);
+  if (resume !== undefined) requireFolderPath('resume', resume);
+  const sampling = samplingOptions(flags);
+  const signal = interruptSignal();
+  await using pipeline = await loadPipeline(flags);
+  const candidates = tuneCandidates(pipeline.network, sampling.steps ?? 50).length;
+  const progress = startProgress('tuning', candidates, json === true);
+  const started = performance.now();
+  try {
+    const result = await tune(pipeline, {
+      ...sampling,
+      budget,
+      images: count,
+      seconds: 60 * minutes,
+      seed,
+      signal,
+      ...(batch !== undefined && { batch }),
+      ...(resume !== undefined && { folder: resume }),
+      onTrial: (name, _, reason) => {
+        progress.advance();
+        if (reason !== undefined) note(`${name} is left out: ${reason}`);
+      },
+    });
+    result.recipe.save(out);
+    progress.stop();
+    const { chosen, trials, untried } = result;
+    const seconds = (performance.now() - started) / 1000;
+    if (json) process.stdout.write(`${JSON.stringify({ out, seconds, chosen, trials, untried })}\n`);
+    else process.stdout.write(textOf(out, seconds, result));
+  } finally {
+    progress.stop();
+  }
+}
+
+function textOf(out: string, seconds: number, { chosen, trials, untried }: TuneResult): string {
+  const rows = [...trials]
+    .sort((a, b) => a.time - b.time)
+    .map((trial) => [trial.onFront ? '*' : '', ...cells(trial)]);
+  return [
+    table(['front', 'policy', 'PSNR, dB', 'time', 'MACs', 'cache'], rows),
+    untried.length > 0 ? `not tried for want of time: ${untried.join('; ')}\n` : '',
+    `${out}: ${chosen.name}, ${chosen.psnr.toFixed(1)} dB at ${chosen.time.toFixed(2)} of the time and ${chosen.macs.toFixed(2)} of the multiply-adds of a run without a cache; found in ${seconds.toFixed(0)} s\n`,
+  ].join('');
+}
+
+function cells({ name, psnr, time, macs, cacheBytes }: Trial): string[] {
+  return [name, psnr.toFixed(2), time.toFixed(3), macs.toFixed(3), formatBytes(cacheBytes)];
+}
+
+function budgetOf(text: string): TuneBudget {
+  const [, kind, number] = /^(time|macs|psnr):(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const value = Number(number);
+  if (kind === 'psnr') return { kind, least: value };
+  if ((kind === 'time' || kind === 'macs') && value <= 1) return { kind, most: value };
+  throw new ArgumentError('budget', text, 'time:X or macs:X with X from 0 to 1, or psnr:X in dB');
+}

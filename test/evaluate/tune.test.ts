@@ -1,0 +1,134 @@
+/** Tuning on a tiny model: what it writes is what it measured, and runs like it. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { meanPsnr } from '../../src/evaluate/metrics/psnr.js';
+import { bestFirst, type Trial, type TuneOptions, tune } from '../../src/evaluate/runs/tune.js';
+import { labelsInTurn } from '../../src/models/network.js';
+import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Recipe } from '../../src/pipeline/recipe.js';
+import { writeSafetensors } from '../../src/weights/safetensors.js';
+import { writeTinyModel } from '../support/tinyModel.js';
+
+const STEPS = 8;
+
+describe('tuning', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'incache-tune-'));
+  const path = join(folder, 'recipe.safetensors');
+  let pipeline: DiTPipeline;
+  const options = (budget: TuneOptions['budget']): TuneOptions => ({
+    budget,
+    steps: STEPS,
+    images: 2,
+    seed: 3,
+  });
+  before(async () => {
+    pipeline = await DiTPipeline.load(writeTinyModel(join(folder, 'a.safetensors')), {
+      backend: 'native',
+      threads: 1,
+    });
+  });
+  after(async () => {
+    await pipeline.dispose();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('gives a recipe that does what was measured, and goes on where it was', async () => {
+    const resumed = { ...options({ kind: 'macs', most: 0.9 }), folder: join(folder, 'tuning') };
+    const { recipe, chosen, trials, untried } = await tune(pipeline, resumed);
+    assert.deepEqual(untried, []);
+    assert.ok(chosen.macs <= 0.9);
+    for (const trial of trials) if (trial.macs <= 0.9) assert.ok(chosen.psnr >= trial.psnr, trial.name);
+    assert.ok(trials.some(({ onFront }) => onFront) && trials.some(({ onFront }) => !onFront));
+    recipe.save(path);
+    const loaded = Recipe.load(path);
+    assert.deepEqual([loaded.info, loaded.parameters], [recipe.info, recipe.parameters]);
+    const run = { labels: labelsInTurn(pipeline.network, 2), steps: STEPS, seed: 3 };
+    const whole = await pipeline.generateLatents(run);
+    const { latents, report } = await pipeline.generateLatents({ ...run, cache: loaded.options });
+    assert.ok(Math.abs(meanPsnr(latents, whole.latents, 2) - chosen.psnr) < 1e-9);
+    assert.ok(Math.abs(report.macs / whole.report.macs - chosen.macs) < 1e-12);
+    await assert.rejects(pipeline.generateLatents({ ...run, steps: 5, cache: loaded.options }), {
+      message: /made for 8 steps of ddim; this run has 5 of ddim/,
+    });
+
+    const names: string[] = [];
+    await assert.rejects(
+      tune(pipeline, {
+        ...resumed,
+        budget: { kind: 'psnr', least: 500 },
+        onTrial: (name) => names.push(name),
+      }),
+      {
+        name: 'ArgumentError',
+        message: /budget psnr is 500; expected one that a candidate meets; .* is the nearest/,
+      },
+    );
+    assert.equal(names.length, trials.length);
+    await assert.rejects(tune(pipeline, { ...resumed, seed: 4 }), {
+      message: /tuning of another model, machine, seed/,
+    });
+    writeFileSync(join(folder, 'tuning', 'trials.json'), '[');
+    await assert.rejects(tune(pipeline, resumed), {
+      name: 'FormatError',
+      message: /not the JSON of a tuning/,
+    });
+  });
+
+  test('that has no time tries one candidate and says which it did not', async () => {
+    const { trials, untried } = await tune(pipeline, { ...options({ kind: 'macs', most: 1 }), seconds: 0 });
+    assert.equal(trials.length, 1);
+    assert.ok(untried.length > 10);
+  });
+
+  test('refuses budgets that are none', async () => {
+    for (const [budget, message] of [
+      [{ kind: 'time', most: 1.5 }, /budget time is 1.5/],
+      [{ kind: 'psnr', least: -1 }, /budget psnr is -1/],
+      [{ kind: 'beauty', most: 1 }, /of time, macs or psnr/],
+    ] as const)
+      await assert.rejects(tune(pipeline, options(budget as never)), { name: 'ArgumentError', message });
+  });
+
+  test('a recipe is for its model, and a file that is damaged or newer is refused in a sentence', async () => {
+    const other = await DiTPipeline.load(writeTinyModel(join(folder, 'b.safetensors'), { seed: 9 }), {
+      backend: 'reference',
+    });
+    await assert.rejects(
+      other.generateLatents({ labels: [0], steps: STEPS, cache: Recipe.load(path).options }),
+      { message: /made for another model|of another model/ },
+    );
+    await other.dispose();
+    const write = (version: string, recipe: unknown) =>
+      writeSafetensors(path, [], { format: 'incache-recipe', version, recipe: JSON.stringify(recipe) });
+    const measured = Recipe.load(path).info;
+    for (const [version, recipe, message] of [
+      ['2', {}, /version 2; this incache reads version 1/],
+      ['1', null, /info is missing/],
+      ['1', { info: measured, parameters: { policy: 'magic' } }, /policy is 'magic'/],
+      ['1', { info: { ...measured, measured: 3 }, parameters: { policy: 'reuse' } }, /measured is 3/],
+    ] as const) {
+      write(version, recipe);
+      assert.throws(() => Recipe.load(path), { name: 'FormatError', message });
+    }
+    writeFileSync(path, readFileSync(path).subarray(0, 20));
+    assert.throws(() => Recipe.load(path), { name: 'FormatError' });
+  });
+});
+
+test('of the trials that meet a budget the best quality is first, or the least time', () => {
+  const trial = (name: string, psnr: number, time: number): Trial => ({
+    name,
+    psnr,
+    time,
+    macs: time,
+    cacheBytes: 0,
+  });
+  const all = [trial('a', 40, 0.5), trial('b', 50, 0.8), trial('c', 45, 0.4)];
+  const names = (budget: TuneOptions['budget']) => bestFirst(all, budget).map(({ name }) => name);
+  assert.deepEqual(names({ kind: 'time', most: 0.6 }), ['c', 'a']);
+  assert.deepEqual(names({ kind: 'psnr', least: 41 }), ['c', 'b']);
+  assert.deepEqual(names({ kind: 'macs', most: 0.1 }), []);
+});
