@@ -60,7 +60,7 @@ function stepsOf(path: Path): number[] {
   return steps;
 }
 
-/** Of one Gram matrix for all features, summed up over the steps that are forecast from the same past. */
+/** Norms, not their squares: the last steps, at which features move most by far, would decide alone. */
 class ForecastErrors {
   readonly #sums = new Map<string, number[]>();
 
@@ -79,7 +79,7 @@ class ForecastErrors {
       sums = [0];
       for (let step = first; step < this.steps; step++) {
         const { error } = fitCoefficients({ gram: this.gram, step, past });
-        sum += error * this.gram[step * this.steps + step]!;
+        sum += Math.sqrt(error * this.gram[step * this.steps + step]!);
         sums.push(sum);
       }
       this.#sums.set(key, sums);

@@ -34,7 +34,7 @@ function gramsOf(gram: Float64Array, steps = STEPS): StepGrams {
   return new StepGrams(info, new Map([['blocks.0.qkv.input', gram]]));
 }
 
-/** The sum of the squared errors of all steps that are not computed. */
+/** The sum of the errors of all steps that are not computed. */
 function errorOf(gram: Float64Array, computed: readonly number[]): number {
   let sum = 0;
   for (let step = 0; step < STEPS; step++) {
@@ -43,7 +43,7 @@ function errorOf(gram: Float64Array, computed: readonly number[]): number {
       .filter((earlier) => earlier < step)
       .reverse()
       .slice(0, 2);
-    sum += fitCoefficients({ gram, step, past }).error * gram[step * STEPS + step]!;
+    sum += Math.sqrt(fitCoefficients({ gram, step, past }).error * gram[step * STEPS + step]!);
   }
   return sum;
 }

@@ -103,9 +103,9 @@ async function valuesOf(
   const factors = zeroFactors(pipeline);
   const values = new Map<string, Float32Array[]>();
   try {
-    // Of two steps the first keeps all inputs and outputs, for the second to continue.
-    const cache = { policy: 'calibrated', order: 1, factors, period: 2 } as const;
-    using network = await StepNetwork.create(trajectory, cache, 2);
+    // Of three steps the first keeps all inputs and outputs: the third goes by a line, for which nothing is fused.
+    const cache = { policy: 'calibrated', order: 1, factors, gatherSteps: [0, 1] } as const;
+    using network = await StepNetwork.create(trajectory, cache, 3);
     await trajectory.sample(network, async () => {
       for (const [feature, state] of features) {
         const own = values.get(feature) ?? [];

@@ -5,12 +5,14 @@ import { batchNormals } from '../../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../../diffusion/sampler.js';
 import { DenoisingSession } from '../../engine/session.js';
 import { latentSize } from '../../models/network.js';
+import { pickOptions } from '../../optionNames.js';
 import { BatchNetwork } from '../../pipeline/batchNetwork.js';
 import {
   type AnyCacheOptions,
   type CacheOptions,
   type ResolvedOptions,
   resolveOptions,
+  SAMPLE_OPTION_NAMES,
   type SampleOptions,
 } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
@@ -39,7 +41,12 @@ export class StepNetwork implements Disposable {
   static async create(trajectory: Trajectory, cache: AnyCacheOptions, steps: number): Promise<StepNetwork> {
     const { pipeline, options } = trajectory;
     const { labels } = options;
-    const plan = pipeline.plan({ ...options, steps, batch: labels.length, cache: cache as CacheOptions });
+    const plan = pipeline.plan({
+      ...pickOptions(options, SAMPLE_OPTION_NAMES),
+      steps,
+      batch: labels.length,
+      cache: cache as CacheOptions,
+    });
     const session = await DenoisingSession.create(pipeline.device, pipeline.weights, plan);
     return new StepNetwork(trajectory, session);
   }
