@@ -9,7 +9,7 @@ import { qSample, respace } from '../diffusion/noiseSchedule.js';
 import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
 import { createSampler, type SamplerName } from '../diffusion/sampler.js';
-import type { TableRow } from '../engine/session.js';
+import type { ConditionValues, TableRow } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import { type Actions, CALIBRATE, STORE } from '../models/layers/actions.js';
 import { classesOf, labelsInTurn, latentSize, type Network } from '../models/network.js';
@@ -171,7 +171,17 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly computed?: number;
   /** Default: that of the fits, else `ddim`. */
   readonly sampler?: SamplerName;
+  /**
+   * What images [first, first + count) are conditioned on, each branch of guidance by itself. Default: labels in turn; of a model
+   * of prompts it is needed, see `DiTPipeline.conditionsInTurn`.
+   */
+  readonly conditions?: ConditionsInTurn;
 }
+
+export type ConditionsInTurn = (
+  first: number,
+  count: number,
+) => { readonly conditional: readonly ConditionValues[]; readonly unconditional: readonly ConditionValues[] };
 
 const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
   ...SOURCE_OPTION_NAMES,
@@ -183,6 +193,7 @@ const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
   gatherSteps: true,
   computed: true,
   sampler: true,
+  conditions: true,
 };
 
 /**
@@ -193,6 +204,7 @@ export function trajectorySource(network: Network, options: TrajectorySourceOpti
   requireArguments(network, options, TRAJECTORY_OPTION_NAMES);
   const { count, batch, steps, seed } = resolve(options);
   const scale = options.guidanceScale ?? 1.5;
+  const conditionsOf = options.conditions ?? labelsOf(network);
   const {
     period = 2,
     order = 0,
@@ -225,11 +237,11 @@ export function trajectorySource(network: Network, options: TrajectorySourceOpti
       if (increments) requireInteger('steps', steps, 2);
       const run = sampler.start(noFreshNoise);
       const latents = batchNormals(seed, NOISE_STREAM, index * batch, batch, size);
-      const labels = labelsInTurn(network, batch, index * batch);
-      const all = guided ? [...labels, ...labels.map(() => classesOf(network))] : labels;
+      const { conditional, unconditional } = conditionsOf(index * batch, batch);
+      const all = guided ? [...conditional, ...unconditional] : conditional;
       for (const [step, timestep] of sampler.timesteps.entries()) {
         const input = guided ? bothBranches(latents) : latents;
-        const conditions = all.map((label) => rowOf(timestep, label));
+        const conditions = all.map((own) => ({ timestep, conditions: own.conditions }));
         const output = await evaluator.evaluate(step, input, conditions);
         const prediction = guided
           ? guide(output, { ...geometry, scale, guidanceChannels: network.latents.channels })
@@ -238,6 +250,18 @@ export function trajectorySource(network: Network, options: TrajectorySourceOpti
         requireFiniteLatents(latents, { step, steps, images: batch, firstImage: index * batch });
       }
     },
+  };
+}
+
+/** Labels in turn. Throws an `ArgumentError` for a network that is conditioned on something else. */
+function labelsOf(network: Network): ConditionsInTurn {
+  const classes = classesOf(network);
+  if (classes === 0)
+    throw new ArgumentError('conditions', undefined, 'those of prompts: the model has no classes');
+  const ofLabel = (label: number): ConditionValues => ({ conditions: { labels: [label] } });
+  return (first, count) => {
+    const conditional = labelsInTurn(network, count, first).map(ofLabel);
+    return { conditional, unconditional: conditional.map(() => ofLabel(classes)) };
   };
 }
 

@@ -30,7 +30,7 @@ import { samplerOf } from './samplerOf.js';
 import { type BatchConditions, isGuided, labelConditions, sequencesOf } from './sequences.js';
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
-import type { TextEmbeddings } from './text/embeddings.js';
+import type { TextEmbedding, TextEmbeddings } from './text/embeddings.js';
 import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from './text/prompts.js';
 import { textConditions } from './text/textConditions.js';
 import { EMBED_OPTION_NAMES, type EmbedOptions, resolveText } from './text/textOptions.js';
@@ -132,6 +132,18 @@ export class DiTPipeline implements AsyncDisposable {
     if (!text)
       throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
     return this.#prompts.embed(text, true, [], options.signal);
+  }
+
+  /** What images are conditioned on by their place in a run, prompts in turn, for `trajectorySource`. Rejects as `embed` does. */
+  async conditionsInTurn(options: EmbedOptions): Promise<(first: number, count: number) => BatchConditions> {
+    const { prompts, negative = [] } = await this.embed(options);
+    const { pixels } = this.resolve({ embeddings: { prompts, negative } });
+    return (first, count) => {
+      const inTurn = (all: readonly TextEmbedding[]) =>
+        Array.from({ length: count }, (_, i) => all[(first + i) % all.length]!);
+      const own = { prompts: inTurn(prompts), negative: inTurn(negative) };
+      return textConditions(this.network, own, pixels, 0, count);
+    };
   }
 
   /**

@@ -9,6 +9,7 @@ import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js'
 import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import { textCondition } from '../../pipeline/text/textOptions.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
@@ -25,6 +26,7 @@ import {
   type OutputFlags,
 } from '../shared.js';
 import { table } from '../table.js';
+import { addTextEncoderFlags, readPrompts } from '../textFlags.js';
 
 interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly method: string;
@@ -36,7 +38,8 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly steps: number;
   readonly seed: number;
   readonly batch?: number;
-  readonly guidanceScale: number;
+  readonly guidanceScale?: number;
+  readonly prompts?: string;
   readonly period?: number;
   readonly order?: number;
   readonly fits?: string;
@@ -81,7 +84,15 @@ export function registerCalibrate(program: Command): void {
       integer('count', 1, MOST_ITEMS),
     )
     .option('--steps <n>', 'steps of the DDIM sampler', integer('steps', 1, MOST_STEPS), 50)
-    .option('-g, --guidance-scale <s>', 'guidance of own trajectories', decimal('guidance-scale', 0), 1.5)
+    .option(
+      '-g, --guidance-scale <s>',
+      'guidance of own trajectories (default: 1.5, of a model of prompts 4.5)',
+      decimal('guidance-scale', 0),
+    )
+    .option(
+      '--prompts <file>',
+      'what own trajectories of a model of prompts draw in turn, one a line, or a list in .json',
+    )
     .addOption(
       new Option('--period <p>', 'on own trajectories: for policy calibrated with this period (default: 2)')
         .argParser(integer('period', 2))
@@ -115,7 +126,7 @@ export function registerCalibrate(program: Command): void {
       integer('batch', 1),
     )
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
-  addOutputFlags(addVaeFlags(addModelFlags(command))).action(runCalibrate);
+  addOutputFlags(addTextEncoderFlags(addVaeFlags(addModelFlags(command)))).action(runCalibrate);
 }
 
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
@@ -232,7 +243,7 @@ function layerErrors(
   return measureLayers(pipeline, {
     steps,
     seed,
-    guidanceScale,
+    ...(guidanceScale !== undefined && { guidanceScale }),
     ...(period !== undefined && { period }),
     ...(order !== undefined && { order }),
     ...(fits && { fits, sampler: fits.info.sampler as SamplerName }),
@@ -254,12 +265,14 @@ async function sourceOf(
   const batch = flags.batch === undefined ? {} : { batch: flags.batch };
   if (flags.images === undefined) {
     const count = flags.count ?? DEFAULT_COUNT;
+    const conditions = await conditionsOf(flags, pipeline, signal);
     return trajectorySource(network, {
       count,
       ...batch,
       steps,
       seed,
-      guidanceScale,
+      guidanceScale: guidanceScale ?? (conditions ? 4.5 : 1.5),
+      ...(conditions && { conditions }),
       ...(period !== undefined && { period }),
       ...(order !== undefined && { order }),
       ...(fits && { fits }),
@@ -275,6 +288,17 @@ async function sourceOf(
   });
   const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
   return imageSource(network, { ...data, count, ...batch, steps, seed });
+}
+
+/** Of the prompts of a model that draws such. */
+async function conditionsOf({ prompts }: CalibrateFlags, pipeline: DiTPipeline, signal: AbortSignal) {
+  if (!textCondition(pipeline.network)) {
+    if (prompts === undefined) return undefined;
+    throw new ArgumentError('prompts', prompts, 'none: the model takes labels, not prompts');
+  }
+  if (prompts === undefined)
+    throw new ArgumentError('prompts', undefined, 'a file of what own trajectories draw, one a line');
+  return pipeline.conditionsInTurn({ prompts: readPrompts(prompts), signal });
 }
 
 function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {

@@ -1,0 +1,176 @@
+/** Prompts: what is refused, what is encoded once, and what embeddings that are kept or given change: nothing. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { SampleOptions } from '../../src/pipeline/options.js';
+import { DiTPipeline, type LoadOptions } from '../../src/pipeline/pipeline.js';
+import { loadEmbeddings, saveEmbeddings } from '../../src/pipeline/text/embeddings.js';
+import { writeSafetensors } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
+import { temporaryFolder } from '../support/folder.js';
+import { writeTinyPixArt } from '../support/tinyPixArt.js';
+import { writeTinyT5 } from '../support/tinyT5.js';
+
+const folder = temporaryFolder();
+const cache = temporaryFolder();
+const tokenizer = fileURLToPath(new URL('../../../test/golden/text/t5/tokenizer', import.meta.url));
+const model = writeTinyPixArt(join(folder, 'pixart.safetensors'));
+const encoder = (name: string, changes: object = {}) =>
+  writeTinyT5(join(folder, name), { vocab_size: 2176, ...changes }).folder;
+const textEncoder = encoder('t5');
+
+const load = (options: LoadOptions = {}) =>
+  DiTPipeline.load(model, { backend: 'wasm', threads: 1, textEncoder, tokenizer, ...options });
+const draw = async (options: LoadOptions, run: SampleOptions): Promise<Float32Array> => {
+  await using pipeline = await load(options);
+  return (await pipeline.generateLatents({ steps: 2, ...run })).latents;
+};
+
+describe('prompts', () => {
+  let pipeline: DiTPipeline;
+  before(async () => {
+    pipeline = await load({ embeddingsCache: cache });
+  });
+  after(() => pipeline.dispose());
+  const latents = async (run: SampleOptions) =>
+    (await pipeline.generateLatents({ steps: 2, ...run })).latents;
+
+  test('a picture is of its prompt, whatever is drawn beside it and in which batch', async () => {
+    const prompts = ['a fox', 'a red moon over a hill', 'a fox'];
+    const together = await latents({ prompts });
+    const apart = await latents({ prompts, batch: 1 });
+    assertClose(apart, together, 1e-5, 'one by one');
+    const size = together.length / 3;
+    const second = await latents({ prompts: prompts[1]!, firstImage: 1 });
+    assertClose(second, together.subarray(size, 2 * size), 1e-5, 'the second alone');
+    const other = await latents({ prompts: 'a dog', firstImage: 1 });
+    assert.throws(() => assertClose(other, second, 1e-3, 'another prompt'));
+  });
+
+  test('the negative prompt counts, and is the empty text by default', async () => {
+    const plain = await latents({ prompts: 'a fox' });
+    assert.deepEqual(await latents({ prompts: 'a fox', negativePrompt: '' }), plain);
+    const negative = await latents({ prompts: 'a fox', negativePrompt: 'blurry' });
+    assert.throws(() => assertClose(negative, plain, 1e-3, 'with a negative prompt'));
+  });
+
+  test('embeddings are those of the prompts, also from a file', async () => {
+    const prompts = ['a fox', 'a red moon over a hill'];
+    const path = join(folder, 'embeddings.safetensors');
+    saveEmbeddings(path, await pipeline.embed({ prompts }));
+    const given = await draw({ textEncoder: join(folder, 'none') }, { embeddings: loadEmbeddings(path) });
+    assertClose(given, await latents({ prompts }), 1e-6, 'from a file');
+  });
+
+  test('a folder keeps embeddings for the next run', async () => {
+    const first = await latents({ prompts: 'a kept fox' });
+    const kept = readdirSync(cache).length;
+    assert.deepEqual(await draw({ embeddingsCache: cache }, { prompts: 'A kept fox ' }), first);
+    assert.equal(readdirSync(cache).length, kept);
+    await draw(
+      { embeddingsCache: cache, textEncoder: encoder('other', { num_heads: 2 }) },
+      { prompts: 'a kept fox' },
+    );
+    assert.ok(readdirSync(cache).length > kept, 'another encoder has files of its own');
+  });
+
+  test('a prompt that is too long is cut, and that is said once', async () => {
+    const long = 'a fox and a dog and a cat and a cow';
+    const { report } = await pipeline.generateLatents({ steps: 1, prompts: [long, long, 'a fox'] });
+    assert.deepEqual(report.notes, [
+      '2 prompts are longer than the 6 tokens that the model reads, and were cut',
+    ]);
+  });
+
+  test('an empty prompt and one of megabytes are drawn', async () => {
+    const run = await latents({ prompts: ['', 'fox '.repeat(2 ** 20)] });
+    assert.ok(run.every(Number.isFinite));
+  });
+
+  test('sizes are in pixels', async () => {
+    const { shape } = await pipeline.generateLatents({ steps: 1, prompts: 'a fox', height: 32, width: 96 });
+    assert.deepEqual(shape, [1, 4, 4, 12]);
+  });
+
+  const refusals: [string, SampleOptions, RegExp][] = [
+    ['no prompt', {}, /^prompts is missing; expected a text, or a list of at least one$/],
+    ['labels', { labels: [1] }, /^labels is \[1\]; expected none: the model takes prompts$/],
+    ['NUL', { prompts: 'a\0b' }, /^prompts is 'a.b'; expected a text without NUL$/s],
+    ['half a character', { prompts: ['a', '\ud83d'] }, /^prompts\[1\] is .*; expected a text without lone/],
+    [
+      'a height between patches',
+      { prompts: 'a', height: 40 },
+      /^height is 40; expected a multiple of 16 pixels$/,
+    ],
+    ['other embeddings', { embeddings: { prompts: [] } }, /^embeddings.prompts is \[\]; expected a list/],
+    [
+      'embeddings of another width',
+      { embeddings: { prompts: [{ values: new Float32Array(3), length: 1, width: 3 }] } },
+      /^width of embeddings is 3; expected 20, as the model takes them$/,
+    ],
+    [
+      'three negative prompts for two pictures',
+      { prompts: ['a', 'b'], negativePrompt: ['c', 'd', 'e'] },
+      /^negativePrompt is 3 of them; expected one, or one for each of 2 images$/,
+    ],
+  ];
+  for (const [name, run, message] of refusals)
+    test(`refuses ${name}`, () => assert.rejects(latents(run), { name: 'ArgumentError', message }));
+});
+
+describe('a text encoder that does not fit', () => {
+  const cases: [string, () => LoadOptions, RegExp][] = [
+    [
+      'of another width',
+      () => ({ textEncoder: encoder('wide', { d_model: 24 }) }),
+      /^text encoder is '.*wide'; expected one that gives embeddings of width 20, .* its width is 24$/,
+    ],
+    [
+      'of another vocabulary',
+      () => ({ textEncoder: encoder('small', { vocab_size: 50 }) }),
+      /^tokenizer is '.*'; expected one of the text encoder's vocabulary: it has 2100 tokens, .*small has 50$/,
+    ],
+  ];
+  for (const [name, options, message] of cases)
+    test(name, () =>
+      assert.rejects(draw(options(), { prompts: 'a fox' }), { name: 'ArgumentError', message }),
+    );
+
+  test('none at all: the sentence says what to give', async () => {
+    await using pipeline = await DiTPipeline.load(model, { backend: 'wasm', threads: 1 });
+    await assert.rejects(pipeline.generateLatents({ prompts: 'a fox' }), {
+      name: 'IncacheError',
+      message: /has no text encoder.*--text-encoder.*or embeddings instead of prompts/,
+    });
+    const values = new Float32Array(20);
+    const embeddings = { prompts: [{ values, length: 1, width: 20 }] };
+    await assert.rejects(
+      pipeline.generateLatents({ embeddings }),
+      /give negative embeddings too, or guidanceScale 1$/,
+    );
+    await pipeline.generateLatents({ embeddings, guidanceScale: 1, steps: 1 });
+  });
+});
+
+describe('a file of embeddings', () => {
+  const write = (mask: readonly number[]) => {
+    const path = join(folder, 'masked.safetensors');
+    writeSafetensors(path, [
+      { name: 'prompt_embeds', dtype: 'F32', shape: [1, 4, 2], data: new Float32Array(8) },
+      { name: 'prompt_attention_mask', dtype: 'U8', shape: [1, 4], data: Uint8Array.from(mask) },
+    ]);
+    return path;
+  };
+  test('tells by its mask how many tokens count', () => {
+    assert.equal(loadEmbeddings(write([1, 1, 0, 0])).prompts[0]!.length, 2);
+  });
+  for (const [mask, message] of [
+    [[0, 0, 0, 0], /row 0 of 'prompt_attention_mask' keeps no token; expected at least one/],
+    [[1, 0, 1, 0], /row 0 of 'prompt_attention_mask' keeps tokens with gaps between them/],
+  ] as const)
+    test(`refuses the mask ${mask}`, () => {
+      assert.throws(() => loadEmbeddings(write(mask)), { name: 'FormatError', message });
+    });
+});
