@@ -24,10 +24,10 @@ import {
   type SampleOptions,
 } from './options.js';
 import type { Picture } from './picture.js';
-import { planBatch } from './planBatch.js';
+import { distinctConditions, planBatch } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { samplerOf } from './samplerOf.js';
-import { type BatchConditions, isGuided, labelConditions, sequencesOf } from './sequences.js';
+import { type BatchConditions, isGuided, labelConditions } from './sequences.js';
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
 import type { TextEmbedding, TextEmbeddings } from './text/embeddings.js';
@@ -382,21 +382,6 @@ export class DiTPipeline implements AsyncDisposable {
     const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
     return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
-}
-
-/** The most distinct conditions of any batch: rows that a step takes in the modulation table. */
-function distinctConditions(
-  { text, labels, batch, guidanceScale }: ResolvedOptions,
-  network: Network,
-): number {
-  // Prompts are no part of the table, and all pictures have one size.
-  if (text) return 1;
-  let most = 0;
-  for (let first = 0; first < labels.length; first += batch) {
-    const conditions = labelConditions(network, labels.slice(first, first + batch));
-    most = Math.max(most, sequencesOf(network, conditions, isGuided(guidanceScale)).distinct.length);
-  }
-  return most;
 }
 
 /** Fresh normals for a step of images first..first + count - 1, each from its own place in the sequence. */

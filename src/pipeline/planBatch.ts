@@ -2,10 +2,11 @@
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../engine/sessionPlan.js';
+import type { Network } from '../models/network.js';
 import type { FloatType } from '../plan/types.js';
 import { plannedSteps } from './cachePolicy.js';
 import type { ResolvedOptions } from './options.js';
-import { isGuided } from './sequences.js';
+import { isGuided, labelConditions, sequencesOf } from './sequences.js';
 
 export interface BatchPlanOptions {
   readonly images: number;
@@ -44,4 +45,19 @@ export function planBatch(
     }),
   });
   return factors && holdFactors ? { ...plan, hold: () => holdFactors(factors) } : plan;
+}
+
+/** The most distinct conditions of any batch: rows that a step takes in the modulation table. */
+export function distinctConditions(
+  { text, labels, batch, guidanceScale }: ResolvedOptions,
+  network: Network,
+): number {
+  // Prompts are no part of the table, and all pictures have one size.
+  if (text) return 1;
+  let most = 0;
+  for (let first = 0; first < labels.length; first += batch) {
+    const conditions = labelConditions(network, labels.slice(first, first + batch));
+    most = Math.max(most, sequencesOf(network, conditions, isGuided(guidanceScale)).distinct.length);
+  }
+  return most;
 }

@@ -113,7 +113,7 @@ describe('prompts', () => {
     [
       'three negative prompts for two pictures',
       { prompts: ['a', 'b'], negativePrompt: ['c', 'd', 'e'] },
-      /^negativePrompt is 3 of them; expected one, or one for each of 2 images$/,
+      /^negativePrompt is '3 of them'; expected one, or one for each of 2 images$/,
     ],
   ];
   for (const [name, run, message] of refusals)
