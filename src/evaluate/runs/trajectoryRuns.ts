@@ -2,9 +2,16 @@
 import { batchNormals } from '../../diffusion/philox.js';
 import { DenoisingSession } from '../../engine/session.js';
 import { latentSize } from '../../models/network.js';
+import { pickOptions } from '../../optionNames.js';
 import { denoiseBatch } from '../../pipeline/batch.js';
 import { requireUngated } from '../../pipeline/cachePolicy.js';
-import type { AnyCacheOptions, CacheOptions, ResolvedOptions } from '../../pipeline/options.js';
+import {
+  type AnyCacheOptions,
+  type AnySampleOptions,
+  type CacheOptions,
+  type ResolvedOptions,
+  SAMPLE_OPTION_NAMES,
+} from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
 import { labelConditions } from '../../pipeline/sequences.js';
@@ -98,7 +105,7 @@ async function startRun(
   const { seed, firstImage, guidanceScale, guidanceChannels, signal } = options;
   const labels = options.labels.slice(first, first + options.batch);
   const size = latentSize(network);
-  const { noise: given, ...rest } = options;
+  const { noise: given, ...rest } = pickOptions<AnySampleOptions>(options, SAMPLE_OPTION_NAMES);
   const run = { ...rest, labels, batch: labels.length, cache: cache as CacheOptions };
   const plan = pipeline.plan(run, exposeResidual);
   const session = await DenoisingSession.create(device, weights, plan);
