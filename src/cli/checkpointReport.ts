@@ -2,8 +2,10 @@
 import type { DiTCheckpoint } from '../engine/checkpoint.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { IncacheError } from '../errors.js';
+import { classesOf } from '../models/network.js';
 import { scaleOf } from '../models/vae/config.js';
 import { isPictureSpace } from '../pipeline/picture.js';
+import { textCondition } from '../pipeline/text/textOptions.js';
 import { typesText } from './typesText.js';
 
 export interface CheckpointFacts {
@@ -42,10 +44,14 @@ function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DiT
 
 function partsMissing({ network, files, settings, labels }: DiTCheckpoint): string[] {
   const isLatent = !isPictureSpace(network.latents.channels);
+  const usual = textCondition(network) ? 'DPM-Solver++' : "Meta's DDIM";
   return [
     ...(isLatent && !files.parts.vae ? ['vae (name one with --vae)'] : []),
-    ...(settings.scheduler ? [] : ["scheduler (Meta's DDIM; else --sampler)"]),
-    ...(labels.names.size > 0 ? [] : ['id2label (labels are numbers)']),
+    ...(settings.scheduler ? [] : [`scheduler (${usual}; else --sampler)`]),
+    ...(classesOf(network) === 0 || labels.names.size > 0 ? [] : ['id2label (labels are numbers)']),
+    ...(textCondition(network) && !files.parts.text_encoder
+      ? ['text_encoder (name one with --text-encoder, or give --embeddings)']
+      : []),
   ];
 }
 

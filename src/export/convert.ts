@@ -36,6 +36,7 @@ const OPTION_NAMES: OptionNames<ConvertOptions> = {
   sampleSize: true,
   positionScale: true,
   captionTokens: true,
+  kvSampling: true,
   weightsKey: true,
   variant: true,
   scalingFactor: true,

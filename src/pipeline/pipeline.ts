@@ -54,6 +54,7 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   sampleSize: true,
   positionScale: true,
   captionTokens: true,
+  kvSampling: true,
   weightsKey: true,
   variant: true,
 };

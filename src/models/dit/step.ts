@@ -20,6 +20,12 @@ export interface Modulation {
 
 const LAYER_NORM_EPSILON = 1e-6;
 
+/** Keys or values of all sequences, and how many tokens of each there are. */
+export interface Attended {
+  readonly view: View;
+  readonly tokens: number;
+}
+
 /** Networks whose blocks have other sublayers too extend it. */
 export class DiTStep implements NetworkStep {
   readonly streams: readonly [View];
@@ -113,20 +119,26 @@ export class DiTStep implements NetworkStep {
     const attended = this.layers.input(last);
     const { heads, hiddenSize } = this.config;
     const tokens = tokensOf(this.config, this.options.geometry);
+    const [keys, values] = [k!, v!].map((view) => this.attended(name, view, tokens)) as [Attended, Attended];
     this.builder.layer(name);
     this.builder.append({
       op: 'attention',
       q: q!,
-      k: k!,
-      v: v!,
+      k: keys.view,
+      v: values.view,
       heads,
       queryLength: tokens,
-      keyLength: tokens,
+      keyLength: keys.tokens,
       scale: 1 / Math.sqrt(hiddenSize / heads),
       out: attended,
     });
     this.layers.emit(last, attended, this.streams[0], this.gated(modulation));
     this.options.onSublayer?.(this.builder, name, this.streams[0]);
+  }
+
+  /** The keys or values that a self-attention reads, of those of all tokens; may append operations. */
+  protected attended(_sublayer: string, view: View, tokens: number): Attended {
+    return { view, tokens };
   }
 
   protected mlp({ name, pairs: [pair] }: Sublayer, actions: Actions, modulation: Modulation): void {

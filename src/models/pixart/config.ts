@@ -14,7 +14,19 @@ export interface PixArtConfig
   readonly sizeConditions: boolean;
   /** Places of the position table are divided by it. */
   readonly positionScale: number;
+  /** Of Sigma's largest models: how keys and values of some self-attentions are made fewer. */
+  readonly compression?: Compression;
 }
+
+/** Of 2 x 2 tokens one remains. */
+export interface Compression {
+  readonly blocks: readonly number[];
+  /** `conv`: each channel by a convolution of its own, then a layer norm; `ave` and `uniform`: the top left token. */
+  readonly sampling: KvSampling;
+}
+
+export const KV_SAMPLINGS = ['conv', 'ave', 'uniform'] as const;
+export type KvSampling = (typeof KV_SAMPLINGS)[number];
 
 /** The shape of every tensor that the plans read, by the names of the original code. */
 export function tensorShapes(config: PixArtConfig): Map<string, readonly number[]> {
@@ -40,6 +52,10 @@ export function tensorShapes(config: PixArtConfig): Map<string, readonly number[
     shapes.set(`${name}.scale_shift_table`, [6, c]);
     linear(`${name}.attn.qkv`, 3 * c, c);
     linear(`${name}.attn.proj`, c, c);
+    if (config.compression?.sampling === 'conv' && config.compression.blocks.includes(block)) {
+      shapes.set(`${name}.attn.sr.weight`, [c, 1, 2, 2]);
+      for (const tensor of ['sr.bias', 'norm.weight', 'norm.bias']) shapes.set(`${name}.attn.${tensor}`, [c]);
+    }
     linear(`${name}.cross_attn.q_linear`, c, c);
     linear(`${name}.cross_attn.kv_linear`, 2 * c, c);
     linear(`${name}.cross_attn.proj`, c, c);

@@ -1,5 +1,5 @@
 /** The configuration of a PixArt from the tensors of a checkpoint with the names of the original code. */
-import { ArgumentError, FormatError, requireInteger, requireNumber } from '../../errors.js';
+import { ArgumentError, FormatError, requireInteger, requireNumber, requireOneOf } from '../../errors.js';
 import {
   checkMetadata,
   checkTensors,
@@ -8,7 +8,14 @@ import {
   shapeOf,
   type TensorHeaders,
 } from '../tensorShapes.js';
-import { CAPTION_TOKENS, type PixArtConfig, tensorShapes } from './config.js';
+import {
+  CAPTION_TOKENS,
+  type Compression,
+  KV_SAMPLINGS,
+  type KvSampling,
+  type PixArtConfig,
+  tensorShapes,
+} from './config.js';
 
 /** What neither shapes nor a config.json need tell. */
 export interface PixArtHints {
@@ -19,6 +26,8 @@ export interface PixArtHints {
   readonly positionScale?: number;
   /** Tokens of a caption: 120 of alpha, 300 of Sigma. */
   readonly captionTokens?: number;
+  /** How a model with compressed keys and values makes them fewer. Default `conv`. */
+  readonly kvSampling?: KvSampling;
 }
 
 const KIND = 'PixArt';
@@ -66,6 +75,7 @@ export function inferConfig(
     captionTokens: captionTokensOf(tensors, hints, said),
     sizeConditions: tensors.has('csize_embedder.mlp.0.weight'),
     positionScale,
+    ...compressionOf(tensors, hints, said),
   };
   checkConfig(config);
   checkTensors(tensors, tensorShapes(config));
@@ -111,6 +121,21 @@ function scaleOfTable(table: Float32Array, [, tokens, channels]: readonly number
   return Number((1 / column).toPrecision(4));
 }
 
+/** Of the blocks that have the tensors of a learned sampling. */
+function compressionOf(
+  tensors: TensorHeaders,
+  hints: PixArtHints,
+  said: Readonly<Record<string, unknown>>,
+): { compression?: Compression } {
+  const blocks = [...tensors.keys()].flatMap(
+    (name) => /^blocks\.(\d+)\.attn\.sr\.weight$/.exec(name)?.[1] ?? [],
+  );
+  if (blocks.length === 0) return {};
+  const sampling = hints.kvSampling ?? said.kv_sampling ?? 'conv';
+  requireOneOf('kvSampling', sampling, KV_SAMPLINGS);
+  return { compression: { blocks: blocks.map(Number).sort((a, b) => a - b), sampling } };
+}
+
 function headsOf(hiddenSize: number, hints: PixArtHints, said: Readonly<Record<string, unknown>>): number {
   const heads = (hints.heads ?? said.num_heads ?? HEADS) as number;
   requireInteger('heads', heads, 1);
@@ -137,6 +162,7 @@ export function configMetadata(config: PixArtConfig): Record<string, string> {
       num_heads: config.heads,
       position_scale: config.positionScale,
       caption_tokens: config.captionTokens,
+      kv_sampling: config.compression?.sampling,
     }),
   };
 }

@@ -7,6 +7,7 @@ import { positionsOf, TRAINED_POSITIONS } from '../dit/positions.js';
 import type { Network } from '../network.js';
 import { type Anchors, findModel, hasAnchor, leftOut, originOf } from '../tensorNames.js';
 import { checkTensors } from '../tensorShapes.js';
+import { filtersOf } from './compression.js';
 import { type PixArtConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersOrigins } from './diffusers.js';
 import { checkConfig, inferConfig, NULL_CAPTION, type PixArtHints } from './inferConfig.js';
@@ -65,7 +66,10 @@ export function openPixArt(
     (name) => constantOf(source, prefix, config, name),
   );
   checkTensors(new Map(tensors.names.map((name) => [name, tensors.entry(name)])), tensorShapes(config));
-  const alsoUsed = UNUSED.map((name) => prefix + name);
+  const alsoUsed = [
+    ...UNUSED.map((name) => prefix + name),
+    ...source.names.filter((name) => config.compression && COMPRESSION.test(name)),
+  ];
   return {
     layout,
     tensors,
@@ -122,12 +126,17 @@ function constantOf(
   if (name === ONES) return { shape: [hiddenSize], values: () => new Float32Array(hiddenSize).fill(1) };
   if (name === NULL_CAPTION && source.names.includes(prefix + name))
     return { shape: source.entry(prefix + name).shape, values: () => source.read(prefix + name) };
+  const filters = filtersOf(name, config, (own) => source.read(prefix + own));
+  if (filters) return filters;
   const trained = `${TRAINED_POSITIONS}.${inputSize}x${inputSize}`;
   return positionsOf(config, name === TRAINED_POSITIONS ? trained : name);
 }
 
 /** Tensors of such files that are computed here, or asked for by name. */
 const UNUSED = [TRAINED_POSITIONS, 'pos_embed.pos_embed', NULL_CAPTION];
+
+/** Of a sampling that is learned; files have them whatever the sampling. */
+const COMPRESSION = /\.attn\.(?:sr|norm)\.(?:weight|bias)$/;
 
 /** Names that begin the tensors of a PixArt in either layout. */
 const OWN =

@@ -2,7 +2,7 @@
 import { defineNetwork, defineSublayer } from '../defineNetwork.js';
 import { tableWidth } from '../dit/conditioning.js';
 import { outChannels, tokensOf } from '../dit/config.js';
-import type { Block, Condition, Network } from '../network.js';
+import type { Block, Condition, Geometry, Network } from '../network.js';
 import { emitTable, emitText } from './conditioning.js';
 import { type PixArtConfig, tensorShapes } from './config.js';
 import { configMetadata } from './inferConfig.js';
@@ -73,7 +73,7 @@ function blockOf(config: PixArtConfig, block: string): Block {
           { ...own, kind: 'qkv', layers: ['q', 'k', 'v'], tensor: `${block}.attn.qkv` },
           { ...own, kind: 'proj', tensor: `${block}.attn.proj` },
         ],
-        products: (geometry) => 2 * tokensOf(config, geometry) ** 2 * hiddenSize,
+        products: (geometry) => attentionMacs(config, block, geometry),
       }),
       defineSublayer({
         block,
@@ -95,4 +95,14 @@ function blockOf(config: PixArtConfig, block: string): Block {
       }),
     ],
   };
+}
+
+/** Of the products of a self-attention; where keys and values are compressed, with the convolutions that do it. */
+function attentionMacs(config: PixArtConfig, block: string, geometry: Geometry): number {
+  const { hiddenSize: c, compression, patchSize } = config;
+  const tokens = tokensOf(config, geometry);
+  if (!compression?.blocks.some((each) => block === `blocks.${each}`)) return 2 * tokens ** 2 * c;
+  const half = (side: number) => Math.floor(side / patchSize / 2);
+  const fewer = half(geometry.height) * half(geometry.width);
+  return 2 * tokens * fewer * c + 2 * fewer * c * c * 9;
 }

@@ -1,10 +1,12 @@
 /** The graph of a step of a PixArt: a DiT's, with cross-attention to the caption between self-attention and MLP. */
 import { sliceColumns } from '../../plan/builder.js';
+import type { View } from '../../plan/types.js';
 import { tokensOf } from '../dit/config.js';
-import { DiTStep } from '../dit/step.js';
+import { type Attended, DiTStep } from '../dit/step.js';
 import type { Actions } from '../layers/actions.js';
 import { actingLayer } from '../layers/context.js';
 import type { Block, StepOptions, Sublayer } from '../network.js';
+import { emitCompressed } from './compression.js';
 import { textState } from './conditioning.js';
 import type { PixArtConfig } from './config.js';
 
@@ -24,6 +26,16 @@ export class PixArtStep extends DiTStep {
     this.attention(attention, actions, this.modulationOf(block, 0));
     this.#cross(cross, block, actions);
     this.mlp(mlp, actions, this.modulationOf(block, 1));
+  }
+
+  protected override attended(sublayer: string, view: View, tokens: number): Attended {
+    const block = sublayer.slice(0, sublayer.lastIndexOf('.'));
+    const { compression, patchSize } = this.#config;
+    if (!compression?.blocks.some((each) => block === `blocks.${each}`)) return { view, tokens };
+    const { height, width } = this.options.geometry;
+    const grid = { height: height / patchSize, width: width / patchSize };
+    const fewer = emitCompressed(this.builder, block, view, grid, compression);
+    return { view: fewer, tokens: fewer.rows / this.options.sequences };
   }
 
   /** Reads the stream itself, without a norm. Input: `textLengths`, i32 sequences x 1: tokens of each caption. */
