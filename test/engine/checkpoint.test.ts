@@ -200,7 +200,12 @@ describe('checkpoints with the names of diffusers', () => {
       {},
       /attn2\.to_q\.weight' does not belong/,
     ],
-    ['a tensor of PixArt', added({ ...step, name: 'adaln_single.linear.weight' }), {}, /as a PixArt has/],
+    [
+      'a tensor of PixArt',
+      added({ ...step, name: 'adaln_single.linear.weight' }),
+      {},
+      /is the configuration of "DiTTransformer2DModel"; expected PixArt/,
+    ],
     ['other sizes', () => {}, { num_layers: 3 }, /transformer_blocks\.2/],
     ['other heads', () => {}, { attention_head_dim: 8 }, /has shape|expected/],
     [
