@@ -11,6 +11,7 @@ import { decoder } from './decoder/index.js';
 import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
 import { decoderMemory } from './whole/decoderMemory.js';
+import { demo } from './whole/demo.js';
 import { int8Error } from './whole/int8Error.js';
 import { openCheckpoint } from './whole/openCheckpoint.js';
 import { picture } from './whole/picture.js';
@@ -24,6 +25,7 @@ const MEASUREMENTS = {
   decoder,
   decoderMemory,
   picture,
+  demo,
   trajectory,
   startUp,
   int8Error,

@@ -1,0 +1,112 @@
+/** The rows of the demo: the same images from the same noise, each row under another policy. */
+import { calibrate } from '../../calibrate/calibrate.js';
+import { psnr } from '../../evaluate/metrics/psnr.js';
+import type { CacheOptions, SampleOptions } from '../../pipeline/options.js';
+import type { Picture } from '../../pipeline/picture.js';
+import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { SampleResult } from '../../pipeline/result.js';
+
+export interface DemoRow {
+  readonly policy: string;
+  readonly pictures: readonly Picture[];
+  readonly macs: number;
+  /** Of the sampling alone, the median over the rounds. */
+  readonly milliseconds: number;
+  readonly macRatio: number;
+  readonly timeRatio: number;
+  /** Bytes that the caches take. */
+  readonly cacheBytes: number;
+  /** Mean over the images, of their pictures to those of the first row; null of that row, and where all are equal. */
+  readonly psnr: number | null;
+}
+
+export interface DemoOptions {
+  readonly request: Pick<SampleOptions, 'labels' | 'prompts' | 'guidanceScale'>;
+  readonly steps: number;
+  readonly period: number;
+  readonly rank: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly onStep: () => void;
+}
+
+/** Times that every row is drawn and measured, in turn with the others. */
+export const ROUNDS = 3;
+
+interface Contender {
+  readonly policy: string;
+  readonly steps: number;
+  readonly cache: CacheOptions;
+}
+
+/** Draws every row once to warm up, then `ROUNDS` times in turn. */
+export async function demoRows(pipeline: DiTPipeline, options: DemoOptions): Promise<DemoRow[]> {
+  const { request, seed, signal, onStep } = options;
+  const contenders = await contendersOf(pipeline, options);
+  const reportsOf = contenders.map((): SampleResult['report'][] => []);
+  const pictures: (readonly Picture[])[] = [];
+  for (let round = 0; round <= ROUNDS; round++)
+    for (const [place, { steps, cache }] of contenders.entries()) {
+      const run = { ...request, steps, seed, cache, signal };
+      if (round === 0) pictures.push((await pipeline.generate(run, onStep)).images);
+      else reportsOf[place]!.push((await pipeline.generateLatents(run, onStep)).report);
+    }
+  const medians = reportsOf.map((all) => median(all.map(({ milliseconds }) => milliseconds)));
+  const reports = reportsOf.map((all) => all[0]!);
+  return contenders.map(({ policy }, i) => ({
+    policy,
+    pictures: pictures[i]!,
+    macs: reports[i]!.macs,
+    milliseconds: medians[i]!,
+    macRatio: reports[i]!.macs / reports[0]!.macs,
+    timeRatio: medians[i]! / medians[0]!,
+    cacheBytes: reports[i]!.memory.cache,
+    psnr: i === 0 ? null : meanOfDiffering(pictures[i]!, pictures[0]!),
+  }));
+}
+
+/** Steps of all rows that `demoRows` draws. */
+export function demoWork(steps: number, period: number): number {
+  return (ROUNDS + 1) * (4 * steps + fewerSteps(steps, period));
+}
+
+/** Without a cache, so many steps take as many multiply-adds as reuse does, nearly. */
+function fewerSteps(steps: number, period: number): number {
+  return Math.max(1, Math.ceil(steps / period));
+}
+
+async function contendersOf(
+  pipeline: DiTPipeline,
+  { steps, period, rank, signal }: DemoOptions,
+): Promise<Contender[]> {
+  const factors = await calibrate(pipeline, { method: 'svd', rank, signal });
+  const fewer = fewerSteps(steps, period);
+  return [
+    { policy: 'full', steps, cache: { policy: 'none' } },
+    { policy: `${fewer} steps`, steps: fewer, cache: { policy: 'none' } },
+    { policy: `reuse, p = ${period}`, steps, cache: { policy: 'reuse', period } },
+    {
+      policy: `calibrated, p = ${period}, svd, r = ${rank}`,
+      steps,
+      cache: { policy: 'calibrated', period, factors },
+    },
+    { policy: `taylorseer, p = ${period}`, steps, cache: { policy: 'taylorseer', period } },
+  ];
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)]!;
+}
+
+function meanOfDiffering(pictures: readonly Picture[], references: readonly Picture[]): number | null {
+  const decibels = pictures
+    .map((picture, i) => psnr(valuesOf(picture), valuesOf(references[i]!)))
+    .filter(Number.isFinite);
+  return decibels.length === 0 ? null : decibels.reduce((a, b) => a + b, 0) / decibels.length;
+}
+
+/** Bytes as values in [-1, 1]. */
+function valuesOf({ data }: Picture): Float32Array {
+  return Float32Array.from(data, (byte) => byte / 127.5 - 1);
+}
