@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { EMOJI_PACKAGE, emojiModel } from '../../embedded.js';
 import { ArgumentError } from '../../errors.js';
 import { grid } from '../../pipeline/picture.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
+import { EMOJI_PACKAGE, emojiModel } from '../demo/emojiModel.js';
 import { type DemoRow, demoRows, demoWork, ROUNDS } from '../demo/rows.js';
 import { type DemoSubject, demoSubject } from '../demo/subject.js';
 import { interruptSignal } from '../exit.js';

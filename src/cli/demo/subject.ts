@@ -1,7 +1,8 @@
 /** What the demo draws: emoji from words, or digits where the model of emoji is not installed. */
-import { EMBEDDED_MODEL, emojiModel } from '../../embedded.js';
+import { EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError } from '../../errors.js';
 import type { SampleOptions } from '../../pipeline/options.js';
+import { emojiModel } from './emojiModel.js';
 
 export interface DemoSubject {
   readonly model: string;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { emojiModel } from '../../src/embedded.js';
+import { emojiModel } from '../../src/cli/demo/emojiModel.js';
 import { DiTPipeline, type SampleOptions } from '../../src/index.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
