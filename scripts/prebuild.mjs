@@ -43,13 +43,10 @@ async function prebuild(name) {
       settings: {
         CMAKE_BUILD_TYPE: 'Release',
         CMAKE_LIBRARY_OUTPUT_DIRECTORY: build,
-        CMAKE_SYSTEM_NAME: 'Linux',
-        CMAKE_SYSTEM_PROCESSOR: platform.processor,
-        CMAKE_C_COMPILER: `${platform.tools}gcc`,
-        CMAKE_CXX_COMPILER: `${platform.tools}g++`,
+        ...(name !== here && crossCompiler(platform)),
         INCACHE_NODE: 'ON',
         INCACHE_NODE_INCLUDE: nativeHeaders(),
-        INCACHE_PREBUILT: oldGlibc(platform, join(build, 'glibc')).join(';'),
+        INCACHE_PREBUILT: oldGlibc(platform, name === here, join(build, 'glibc')).join(';'),
         INCACHE_TESTS: 'OFF',
       },
       targets: ['incache_node'],
@@ -64,6 +61,15 @@ async function prebuild(name) {
   copyFileSync(addon, join(root, 'npm', name, 'incache.node'));
   copyFileSync(join(root, 'LICENSE'), join(root, 'npm', name, 'LICENSE'));
   console.log(`npm/${name}/incache.node needs glibc ${glibcOf(addon)} or later`);
+}
+
+function crossCompiler({ processor, tools }) {
+  return {
+    CMAKE_SYSTEM_NAME: 'Linux',
+    CMAKE_SYSTEM_PROCESSOR: processor,
+    CMAKE_C_COMPILER: `${tools}gcc`,
+    CMAKE_CXX_COMPILER: `${tools}g++`,
+  };
 }
 
 function giveUp(why) {

@@ -135,7 +135,7 @@ async function stoppedRun(pipeline: DiTPipeline, i: number): Promise<void> {
 
 async function residentBytes(): Promise<number> {
   for (let i = 0; i < 4; i++) {
-    global.gc!();
+    (global.gc as () => void)();
     // Finalizers run after the collection.
     await sleep(20);
   }

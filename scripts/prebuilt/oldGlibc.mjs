@@ -28,8 +28,8 @@ function merged(...lists) {
   return versions;
 }
 
-/** Makes the stand-ins in `folder` with the compiler of the platform; returns their paths. */
-export function oldGlibc(platform, folder) {
+/** Makes the stand-ins in `folder`, with the cross compiler unless this is the platform (`native`); returns their paths. */
+export function oldGlibc(platform, native, folder) {
   mkdirSync(folder, { recursive: true });
   return Object.entries(librariesOf(platform)).map(([name, versions]) => {
     const path = join(folder, name);
@@ -41,7 +41,7 @@ export function oldGlibc(platform, folder) {
     );
     writeFileSync(`${path}.map`, script.join(''));
     const options = ['-shared', '-nostdlib', `-Wl,-soname,${name}`, `-Wl,--version-script,${path}.map`];
-    execFileSync(`${platform.tools}gcc`, [...options, '-o', path, `${path}.s`]);
+    execFileSync(native ? 'cc' : `${platform.tools}gcc`, [...options, '-o', path, `${path}.s`]);
     return path;
   });
 }

@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { Bar } from './bar.js';
 
 export interface Progress {
   advance(note?: string): void;
@@ -14,19 +14,14 @@ export interface EstimatedProgress {
 /** A progress bar on stderr when that is a terminal, and nothing otherwise. */
 export function startProgress(what: string, total: number, quiet: boolean): Progress {
   if (quiet || !process.stderr.isTTY) return { advance() {}, stop() {} };
-  const format = `${what} {bar} {value}/{total} {left} {note}`;
-  const bar = new SingleBar(
-    { format, stream: process.stderr, clearOnComplete: true },
-    Presets.shades_classic,
-  );
-  bar.start(total, 0, { note: '', left: '' });
+  const bar = new Bar(what);
   const started = performance.now();
   let done = 0;
   return {
     advance: (note = '') => {
       done++;
       const seconds = (performance.now() - started) / 1000;
-      bar.increment(1, { note, left: leftText(seconds, done, total) });
+      bar.show(done / total, `${done}/${total} ${leftText(seconds, done, total)} ${note}`);
     },
     stop: () => bar.stop(),
   };
@@ -35,18 +30,12 @@ export function startProgress(what: string, total: number, quiet: boolean): Prog
 /** As `startProgress`, of work whose estimate comes with it. */
 export function startEstimatedProgress(what: string, quiet: boolean): EstimatedProgress {
   if (quiet || !process.stderr.isTTY) return { set() {}, stop() {} };
-  const format = `${what} {bar} {percentage} % {left}  {note}`;
-  const bar = new SingleBar(
-    { format, stream: process.stderr, clearOnComplete: true },
-    Presets.shades_classic,
-  );
-  bar.start(100, 0, { left: '', note: '' });
+  const bar = new Bar(what);
   return {
-    set: (share, secondsLeft, note) =>
-      bar.update(Math.floor(100 * share), {
-        left: secondsLeft === undefined ? '' : `${durationText(secondsLeft)} left`,
-        note,
-      }),
+    set: (share, secondsLeft, note) => {
+      const left = secondsLeft === undefined ? '' : `${durationText(secondsLeft)} left`;
+      bar.show(share, `${Math.floor(100 * share)} % ${left}  ${note}`);
+    },
     stop: () => bar.stop(),
   };
 }

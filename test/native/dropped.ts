@@ -20,7 +20,7 @@ const before = binding.deviceMemory(device);
 await makeAndDrop(device);
 const held = binding.deviceMemory(device);
 for (let i = 0; i < 50 && binding.deviceMemory(device) > before; i++) {
-  global.gc!();
+  (global.gc as () => void)();
   await sleep(10);
 }
 const figures: DroppedFigures = { before, held, after: binding.deviceMemory(device) };

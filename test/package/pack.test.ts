@@ -76,7 +76,8 @@ describe('npm package', () => {
 
   test('runs nothing when it is installed: package managers refuse or warn of packages that do', () => {
     const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
-    for (const name of ['preinstall', 'install', 'postinstall']) assert.ok(!(name in scripts), name);
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+      assert.ok(!(name in scripts), name);
     // Some take its presence for an install script.
     assert.ok(!files.includes('binding.gyp'));
   });

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { packageFile } from '../../packageFile.js';
+import { requireWholeFile } from './elf.js';
 
 /** A place that the addon was looked for in. */
 export interface Place {
@@ -18,7 +19,11 @@ export interface Place {
 export function addonPlaces(platform = `${process.platform}-${process.arch}`): Place[] {
   const resolver = createRequire(packageFile('package.json'));
   const built = packageFile('build/native/Release/incache.node');
-  const places = [{ name: built, own: true, present: existsSync(built), load: () => resolver(built) }];
+  const load = () => {
+    if (existsSync(built)) requireWholeFile(built);
+    return resolver(built);
+  };
+  const places = [{ name: built, own: true, present: existsSync(built), load }];
   const installed = platformPackage(platform, resolver);
   return installed ? [...places, installed] : places;
 }
@@ -47,11 +52,18 @@ function platformPackage(platform: string, resolver: NodeJS.Require): Place | un
 }
 
 function installedPlace(name: string, resolve: () => string, load: () => unknown): Place {
-  let present = true;
+  const path = pathOf(resolve);
+  const loadWhole = () => {
+    if (path !== undefined) requireWholeFile(path);
+    return load();
+  };
+  return { name, own: false, present: path !== undefined, load: loadWhole };
+}
+
+function pathOf(resolve: () => string): string | undefined {
   try {
-    resolve();
+    return resolve();
   } catch {
-    present = false;
+    return undefined;
   }
-  return { name, own: false, present, load };
 }
