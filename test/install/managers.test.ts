@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { Packed, PLATFORM, run, runProgram, userEnvironment, WITHOUT_ADDON } from './packed.js';
+import { Packed, PLATFORM, ROOT, run, runProgram, userEnvironment, WITHOUT_ADDON } from './packed.js';
 
 const PROGRAM = `
   import { openDevice } from 'incache';
@@ -46,9 +46,15 @@ describe('other package managers', { skip }, () => {
   });
 
   test('yarn', () => {
-    const folder = packed.project('yarn', [], { resolutions: files });
+    // Yarn looks at the packages of every platform, and takes what `resolutions` names for required on all.
+    const platforms = ['linux-x64', 'linux-arm64'].map((name) => [
+      `@incache/${name}`,
+      `file:${join(ROOT, 'npm', name)}`,
+    ]);
+    const resolutions = { ...Object.fromEntries(platforms), ...files };
+    const folder = packed.project('yarn', [], { resolutions });
     const env = { ...userEnvironment(), YARN_CACHE_FOLDER: join(packed.folder, 'cache') };
-    const args = ['install', '--offline', '--non-interactive', '--no-lockfile'];
+    const args = ['install', '--offline', '--ignore-platform', '--non-interactive', '--no-lockfile'];
     const { status, stdout, stderr } = run(tool('yarn'), args, folder, env);
     assert.equal(status, 0, stdout + stderr);
     assert.equal(runProgram(folder, 'program.mjs', PROGRAM).stdout, expected, `${PLATFORM} is not found`);
