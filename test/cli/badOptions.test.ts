@@ -137,7 +137,7 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period without a policy',
     args: sample('--period', '2'),
-    says: ["policy is 'none'", 'reuse, calibrated or taylorseer', '--period'],
+    says: ["policy is 'none'", 'reuse, calibrated, taylorseer or fitted', '--period'],
   },
   {
     name: 'factors without their policy',
@@ -157,7 +157,7 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period for a policy with a schedule of its own',
     args: sample('--policy', 'learning-to-cache', '--table', 't.safetensors', '--period', '2'),
-    says: ["policy is 'learning-to-cache'", 'reuse, calibrated or taylorseer', '--period'],
+    says: ["policy is 'learning-to-cache'", 'reuse, calibrated, taylorseer or fitted', '--period'],
   },
   {
     name: 'a polynomial for a gate that has none',
@@ -236,7 +236,11 @@ const OTHERS: BadInput[] = [
   },
   {
     name: 'an exported model as a checkpoint',
-    args: ['sample', '--model', fileURLToPath(new URL('../../../test/data/tiny.incache', import.meta.url))],
+    args: [
+      'calibrate',
+      '--model',
+      fileURLToPath(new URL('../../../test/data/tiny.incache', import.meta.url)),
+    ],
     says: ['tiny.incache holds a model file of incache export'],
   },
   {
@@ -326,7 +330,7 @@ const OTHERS: BadInput[] = [
   },
   { name: 'info: plans of nothing', args: ['info', '--plan'], says: ['model is missing', '--size'] },
   { name: 'demo: one step', args: ['demo', '--steps', '1'], says: ['steps is 1', 'from 2 to 1000'] },
-  { name: 'demo: a rank too high', args: ['demo', '--rank', '129'], says: ['is 129', 'to 128'] },
+  { name: 'demo: a rank too high', args: ['demo', '--rank', '257'], says: ['is 257', 'to 256'] },
   { name: 'demo: no picture', args: ['demo', '--out', 'demo.txt'], says: ["out is 'demo.txt'", '.png'] },
 ];
 
