@@ -85,7 +85,11 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   ['variance', 'none', "variance is 'none'; expected one of learned, fixed-large"],
   ['activations', 'f64', "activations is 'f64'; expected one of f32, bf16, f16"],
   ['policy', 'calibrated', 'factors is missing; expected a file made by incache calibrate'],
-  ['period', '2', "policy is 'none'; expected reuse, calibrated, taylorseer or fitted, since --period is given"],
+  [
+    'period',
+    '2',
+    "policy is 'none'; expected reuse, calibrated, taylorseer or fitted, since --period is given",
+  ],
   ['model', 'none.safetensors', 'cannot read none.safetensors'],
   ['heads', '5', 'heads is 5; expected a divisor of the hidden size 32'],
   ['out', 'nowhere/x.incache', "out is 'nowhere/x.incache'; expected a name in a folder that exists"],
