@@ -80,6 +80,7 @@ async function runCycles(count: number): Promise<number> {
     const pipeline = await DiTPipeline.load(path, { backend, threads: THREADS, weights });
     if (i % 2) await stoppedRun(pipeline, i);
     else await pipeline.generate(OPTIONS);
+    pipeline.releaseSessions();
     pipeline.weights.dispose();
     held = Math.max(held, pipeline.device.memoryInUse);
     await close(pipeline);

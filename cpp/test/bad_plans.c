@@ -127,7 +127,7 @@ static void names_of_operations(void) {
 static void kinds_of_fields(void) {
   operation o = good();
   o.attributes[0].text = "relu";
-  refuse(&o, "is 'relu'; expected none, gelu, silu or gateResidual");
+  refuse(&o, "is 'relu'; expected none, gelu, geluErf, geluQuick, silu, gate or gateResidual");
   o = good(), o.attributes[0].text = NULL;
   refuse(&o, "ops[0].epilogue is not a string");
   o = good(), o.operands[0].name = "epilogue", o.attributes[0].name = "x";
