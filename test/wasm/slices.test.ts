@@ -63,7 +63,7 @@ for (const weights of ['f32', 'int8'] as const)
       const device = await open(threads, weights);
       const bound = await bind(device, blockPlan());
       const expected = await bound.run();
-      for (const milliseconds of [10, 4]) {
+      for (const milliseconds of [7, 2]) {
         await tick(milliseconds);
         let turns = 0;
         let running = true;
