@@ -107,14 +107,16 @@ export class CaseBuilder {
   #part({ name, columns }: PlanBuffer, view: View, gap: number): void {
     const values = this.#values.get(name)!;
     const size = (view.rows / view.batches!) * columns;
-    const pieces: number[] = [...values.subarray(0, view.row * columns)];
+    const spread = new Float32Array(values.length + (view.batches! - 1) * gap * columns).fill(1);
+    const start = view.row * columns;
+    spread.set(values.subarray(0, start));
     for (let batch = 0; batch < view.batches!; batch++) {
-      const first = view.row * columns + batch * size;
-      if (batch > 0) pieces.push(...new Array<number>(gap * columns).fill(1));
-      pieces.push(...values.subarray(first, first + size));
+      const first = start + batch * size;
+      spread.set(values.subarray(first, first + size), first + batch * gap * columns);
     }
-    pieces.push(...values.subarray((view.row + view.rows) * columns));
-    this.#values.set(name, Float32Array.from(pieces));
+    const end = (view.row + view.rows) * columns;
+    spread.set(values.subarray(end), end + (view.batches! - 1) * gap * columns);
+    this.#values.set(name, spread);
   }
 
   /** Half of the views lie inside a larger buffer, with rows and columns around them. */
