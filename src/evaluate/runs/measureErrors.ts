@@ -7,18 +7,17 @@ import { scheduleLayers } from '../../cache/schedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
-import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import { CacheErrors } from './cacheErrors.js';
 import { ExtrapolationErrors } from './extrapolationErrors.js';
 import { MeasuringBench, type MeasuringUnit, takeUnits, type UnitResults } from './measuringUnit.js';
 import { runKey } from './runKey.js';
+import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { SavedRun } from './savedRun.js';
 import { Trajectory } from './stepwise.js';
 
-export interface MeasureErrorsOptions
-  extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
+export interface MeasureErrorsOptions extends MeasuredSampling {
   /** Images that are sampled together, labels in turn. Default 8. */
   readonly images?: number;
   /** The most steps from the stored one that are measured. Default 3. */
@@ -36,16 +35,8 @@ export interface MeasureErrorsOptions
   readonly onProgress?: () => void;
 }
 
-const {
-  labels: _labels,
-  noise: _noise,
-  batch: _batch,
-  cache: _cache,
-  firstImage: _firstImage,
-  ...SAMPLING_NAMES
-} = SAMPLE_OPTION_NAMES;
 const MEASURE_OPTION_NAMES: OptionNames<MeasureErrorsOptions> = {
-  ...SAMPLING_NAMES,
+  ...MEASURED_SAMPLING_NAMES,
   images: true,
   gaps: true,
   order: true,

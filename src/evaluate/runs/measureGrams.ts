@@ -5,30 +5,21 @@ import { inputOf, outputOf } from '../../cache/fitted.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
-import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
+import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { StepNetwork, Trajectory } from './stepwise.js';
 import { zeroFactors } from './zeroFactors.js';
 
-export interface MeasureGramsOptions
-  extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
+export interface MeasureGramsOptions extends MeasuredSampling {
   /** Images, labels in turn. Default 8. */
   readonly images?: number;
   /** Called after every step of every batch, `gramsWork` times in all. */
   readonly onStep?: () => void;
 }
 
-const {
-  labels: _labels,
-  noise: _noise,
-  batch: _batch,
-  cache: _cache,
-  firstImage: _firstImage,
-  ...SAMPLING_NAMES
-} = SAMPLE_OPTION_NAMES;
 const GRAMS_OPTION_NAMES: OptionNames<MeasureGramsOptions> = {
-  ...SAMPLING_NAMES,
+  ...MEASURED_SAMPLING_NAMES,
   images: true,
   onStep: true,
 };

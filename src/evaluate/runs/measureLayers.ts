@@ -3,13 +3,12 @@ import type { StepGrams } from '../../cache/data/stepGrams.js';
 import { scheduleOfGrams } from '../../cache/gramSchedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
-import type { SampleOptions } from '../../pipeline/options.js';
 import type { DiTPipeline } from '../../pipeline/pipeline.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
+import type { MeasuredSampling } from './sampling.js';
 import { zeroFactors } from './zeroFactors.js';
 
-export interface MeasureLayersOptions
-  extends Omit<SampleOptions, 'labels' | 'noise' | 'batch' | 'cache' | 'firstImage'> {
+export interface MeasureLayersOptions extends MeasuredSampling {
   /** Images that are sampled together, labels in turn. Default 8. */
   readonly images?: number;
   /** Of policy `calibrated`, as in its options. Default 2 and 0. */

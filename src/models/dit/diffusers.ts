@@ -2,11 +2,10 @@
  * DiT as diffusers writes it: `Transformer2DModel` (to 0.27) and `DiTTransformer2DModel`. The configuration stands in
  * `config.json`; the tensors have other names than Meta's, and each block has embedders of its own.
  */
-import { FormatError } from '../../errors.js';
+
+import { type Fields, MOST_LAYERS, TransformerFields } from '../transformerFields.js';
 import type { DiTConfig } from './config.js';
 import { embedderPrefixes } from './config.js';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** What the classes take where the file is silent. */
 const DEFAULTS: Readonly<Record<string, Fields>> = {
@@ -50,6 +49,8 @@ const REQUIRED: Fields = {
   norm_elementwise_affine: false,
 };
 
+const KIND = { name: 'DiT', defaults: DEFAULTS, required: REQUIRED };
+
 /** `Timesteps(num_channels=256, downscale_freq_shift=1)` in every version of diffusers. */
 const FREQUENCY_SHIFT = 1;
 
@@ -58,38 +59,12 @@ const FREQUENCY_SHIFT = 1;
  * not what a DiT has.
  */
 export function diffusersConfig(path: string, file: Fields): DiTConfig {
-  const className = file._class_name ?? 'DiTTransformer2DModel';
-  if (typeof className !== 'string' || !Object.hasOwn(DEFAULTS, className))
-    throw new FormatError(
-      `${path} is the configuration of ${JSON.stringify(className)}; expected ${Object.keys(DEFAULTS).join(' or ')}`,
-    );
-  const fields: Fields = { ...DEFAULTS[className], ...file };
-  const refuse = (field: string, expected: string): never => {
-    throw new FormatError(`${path}: ${field} is ${JSON.stringify(fields[field])}; expected ${expected}`);
-  };
-  for (const [field, value] of Object.entries(REQUIRED))
-    if (fields[field] !== value) refuse(field, `${JSON.stringify(value)}, as a DiT has`);
-  const count = (field: string, most = MOST): number => {
-    const value = fields[field];
-    if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most)
-      return value as number;
-    return refuse(field, `a whole number from 1 to ${most}`);
-  };
-  const [inChannels, patchSize, inputSize] = [
-    count('in_channels'),
-    count('patch_size'),
-    count('sample_size'),
-  ];
-  const outChannels = fields.out_channels === null ? inChannels : count('out_channels');
-  if (outChannels !== inChannels && outChannels !== 2 * inChannels)
-    refuse('out_channels', `in_channels (${inChannels}) or twice as many`);
-  if (inputSize % patchSize !== 0) refuse('sample_size', `a multiple of patch_size (${patchSize})`);
-  const heads = count('num_attention_heads');
-  const hiddenSize = heads * count('attention_head_dim');
-  if (hiddenSize % 4 !== 0) refuse('attention_head_dim', 'a width that four divides');
+  const read = new TransformerFields(path, file, KIND);
+  const { className, fields, inChannels, patchSize, inputSize, outChannels, heads, hiddenSize } = read;
+  if (hiddenSize % 4 !== 0) read.refuse('attention_head_dim', 'a width that four divides');
   const epsilon = fields.norm_eps;
   if (typeof epsilon !== 'number' || !(epsilon > 0 && epsilon < 1))
-    return refuse('norm_eps', 'a number between 0 and 1');
+    return read.refuse('norm_eps', 'a number between 0 and 1');
   // `interpolation_scale` of Transformer2DModel; the newer class has none.
   const positionScale = className === 'Transformer2DModel' ? Math.max(Math.floor(inputSize / 64), 1) : 1;
   return {
@@ -97,10 +72,10 @@ export function diffusersConfig(path: string, file: Fields): DiTConfig {
     patchSize,
     inChannels,
     hiddenSize,
-    depth: count('num_layers', MOST_LAYERS),
+    depth: read.count('num_layers', MOST_LAYERS),
     heads,
     mlpSize: 4 * hiddenSize,
-    classes: count('num_embeds_ada_norm'),
+    classes: read.count('num_embeds_ada_norm'),
     learnSigma: outChannels === 2 * inChannels,
     frequencyShift: FREQUENCY_SHIFT,
     mlpNormEpsilon: epsilon,
@@ -108,10 +83,6 @@ export function diffusersConfig(path: string, file: Fields): DiTConfig {
     ...(positionScale !== 1 && { positionScale }),
   };
 }
-
-/** Above any model's sizes, and small enough that no product of a few overflows. */
-const MOST = 2 ** 20;
-const MOST_LAYERS = 10_000;
 
 /** Tensors outside the blocks: diffusers' name, Meta's name. */
 const OUTSIDE = [

@@ -2,10 +2,9 @@
  * PixArt as diffusers writes it: `Transformer2DModel` (to 0.27) and `PixArtTransformer2DModel`. The configuration stands in
  * `config.json`; q, k and v are tensors of their own.
  */
-import { FormatError } from '../../errors.js';
-import { CAPTION_TOKENS, type PixArtConfig, SIZE_EMBEDDERS } from './config.js';
 
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, MOST_COUNT, MOST_LAYERS, TransformerFields } from '../transformerFields.js';
+import { CAPTION_TOKENS, type PixArtConfig, SIZE_EMBEDDERS } from './config.js';
 
 /** What the classes take where the file is silent. */
 const DEFAULTS: Readonly<Record<string, Fields>> = {
@@ -54,6 +53,8 @@ const REQUIRED: Fields = {
   norm_eps: 1e-6,
 };
 
+const KIND = { name: 'PixArt', defaults: DEFAULTS, required: REQUIRED };
+
 /** The side of the latents for which diffusers takes the model to be told of sizes, and from which it takes it for Sigma's where it is not. */
 const LARGE = 128;
 
@@ -62,61 +63,31 @@ const LARGE = 128;
  * Throws a `FormatError` that starts with `path` and names the field that is not what a PixArt has.
  */
 export function diffusersConfig(path: string, file: Fields, modelIndex: Fields): PixArtConfig {
-  const className = file._class_name ?? 'PixArtTransformer2DModel';
-  if (typeof className !== 'string' || !Object.hasOwn(DEFAULTS, className))
-    throw new FormatError(
-      `${path} is the configuration of ${JSON.stringify(className)}; expected ${Object.keys(DEFAULTS).join(' or ')}`,
-    );
-  const fields: Fields = { ...DEFAULTS[className], ...file };
-  const refuse = (field: string, expected: string): never => {
-    throw new FormatError(`${path}: ${field} is ${JSON.stringify(fields[field])}; expected ${expected}`);
-  };
-  for (const [field, value] of Object.entries(REQUIRED))
-    if (fields[field] !== value) refuse(field, `${JSON.stringify(value)}, as a PixArt has`);
-  const count = (field: string, most = MOST): number => {
-    const value = fields[field];
-    if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most)
-      return value as number;
-    return refuse(field, `a whole number from 1 to ${most}`);
-  };
-  const [inChannels, patchSize, inputSize] = [
-    count('in_channels'),
-    count('patch_size'),
-    count('sample_size'),
-  ];
-  const outputs = fields.out_channels === null ? inChannels : count('out_channels');
-  if (outputs !== inChannels && outputs !== 2 * inChannels)
-    refuse('out_channels', `in_channels (${inChannels}) or twice as many`);
-  if (inputSize % patchSize !== 0) refuse('sample_size', `a multiple of patch_size (${patchSize})`);
-  const heads = count('num_attention_heads');
-  const hiddenSize = heads * count('attention_head_dim');
+  const read = new TransformerFields(path, file, KIND);
+  const { fields, inChannels, patchSize, inputSize, outChannels: outputs, heads, hiddenSize } = read;
   const sizeConditions = fields.use_additional_conditions ?? inputSize === LARGE;
-  if (typeof sizeConditions !== 'boolean') return refuse('use_additional_conditions', 'true or false');
+  if (typeof sizeConditions !== 'boolean') return read.refuse('use_additional_conditions', 'true or false');
   // Positions have sines and cosines of two axes; each number of a size takes a third of the width.
   if (hiddenSize % (sizeConditions ? 12 : 4) !== 0)
-    refuse('attention_head_dim', `a width that ${sizeConditions ? 'twelve' : 'four'} divides`);
+    read.refuse('attention_head_dim', `a width that ${sizeConditions ? 'twelve' : 'four'} divides`);
   const positionScale = fields.interpolation_scale ?? Math.max(Math.floor(inputSize / 64), 1);
-  if (typeof positionScale !== 'number' || !(positionScale > 0 && positionScale <= MOST))
-    return refuse('interpolation_scale', 'a positive number');
+  if (typeof positionScale !== 'number' || !(positionScale > 0 && positionScale <= MOST_COUNT))
+    return read.refuse('interpolation_scale', 'a positive number');
   return {
     inputSize,
     patchSize,
     inChannels,
     hiddenSize,
-    depth: count('num_layers', MOST_LAYERS),
+    depth: read.count('num_layers', MOST_LAYERS),
     heads,
     mlpSize: 4 * hiddenSize,
     learnSigma: outputs === 2 * inChannels,
-    captionChannels: count('caption_channels'),
+    captionChannels: read.count('caption_channels'),
     captionTokens: captionTokens(modelIndex, inputSize >= LARGE && !sizeConditions),
     sizeConditions,
     positionScale,
   };
 }
-
-/** Above any model's sizes, and small enough that no product of a few overflows. */
-const MOST = 2 ** 20;
-const MOST_LAYERS = 10_000;
 
 /** By the class of the pipeline; without one by whether the network looks like Sigma's. */
 function captionTokens({ _class_name: pipeline }: Fields, isLikeSigma: boolean): number {
