@@ -1,6 +1,7 @@
 /**
  * incache in browsers: the public face of the package under the condition `browser`. A page calls `openPipeline`, which runs the
- * engine in a worker. In workers of one's own the engine can be used directly: `mountFile` gives it files, `DiTPipeline` runs.
+ * engine in a worker. In workers of one's own the engine can be used directly: `mountFile` gives it files,
+ * `Pipeline` runs.
  */
 export type {
   BackendStatus,
@@ -52,7 +53,7 @@ export {
 } from './calibrate/sources.js';
 export { normals } from './diffusion/philox.js';
 export { createSampler, SAMPLER_NAMES, type Sampler, type SamplerName } from './diffusion/sampler.js';
-export { DiTCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
+export { DenoiserCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
 export { VaeCheckpoint } from './engine/vaeCheckpoint.js';
 export {
   ArgumentError,
@@ -69,7 +70,7 @@ export { type Label, LabelTable } from './models/labelTable.js';
 export type { NetworkInfo } from './models/network.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
-export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
+export { type LoadOptions, Pipeline } from './pipeline/pipeline.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
 export { type FileContent, mountedFile, mountFile, unmountFile } from './platform/browser/files.js';
 export { VERSION } from './version.js';

@@ -55,7 +55,7 @@ export {
 export type { SchedulerConfig } from './diffusion/scheduler.js';
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 export { Autoencoder, type BatchShape, type DecodeOptions, type Encoded } from './engine/autoencoder.js';
-export { DiTCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
+export { DenoiserCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
 export type { ModelFiles, ModelPart } from './engine/modelFiles.js';
 export type { SessionMemory, SessionPlan } from './engine/sessionPlan.js';
 export { VaeCheckpoint } from './engine/vaeCheckpoint.js';
@@ -150,7 +150,7 @@ export { type DecodeLatentsOptions, decodeLatents } from './pipeline/decodeLaten
 export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export { grid, Picture } from './pipeline/picture.js';
-export { DiTPipeline, type LoadOptions } from './pipeline/pipeline.js';
+export { type LoadOptions, Pipeline } from './pipeline/pipeline.js';
 export { Recipe, type RecipeInfo, type RecipeMeasurement, type RecipeParameters } from './pipeline/recipe.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
 export {

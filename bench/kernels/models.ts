@@ -1,6 +1,6 @@
 /** The models whose shapes are timed. */
 import { EMBEDDED_MODEL } from '../../src/embedded.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { type DiTConfig, namedConfig, tokensOf } from '../../src/models/dit/config.js';
 
 export interface ModelShape {
@@ -23,7 +23,7 @@ export function modelShapes(): Record<'small' | 'base' | 'extraLarge' | 'embedde
 }
 
 function embeddedConfig(): DiTConfig {
-  using checkpoint = new DiTCheckpoint(EMBEDDED_MODEL);
+  using checkpoint = new DenoiserCheckpoint(EMBEDDED_MODEL);
   return checkpoint.network.config as DiTConfig;
 }
 

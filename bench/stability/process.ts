@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { type DeviceOptions, DiTPipeline, type SampleOptions } from '../../src/index.js';
+import { type DeviceOptions, Pipeline, type SampleOptions } from '../../src/index.js';
 
 export interface StabilityFigures {
   readonly backend: string;
@@ -77,7 +77,7 @@ async function runCycles(count: number): Promise<number> {
   let held = 0;
   for (let i = 0; i < count; i++) {
     const weights = i % 4 < 2 ? 'f32' : other!;
-    const pipeline = await DiTPipeline.load(path, { backend, threads: THREADS, weights });
+    const pipeline = await Pipeline.load(path, { backend, threads: THREADS, weights });
     if (i % 2) await stoppedRun(pipeline, i);
     else await pipeline.generate(OPTIONS);
     pipeline.releaseSessions();
@@ -89,7 +89,7 @@ async function runCycles(count: number): Promise<number> {
 }
 
 /** Closes a pipeline and takes down the longest time for which the event loop stood still meanwhile. */
-async function close(pipeline: DiTPipeline): Promise<void> {
+async function close(pipeline: Pipeline): Promise<void> {
   let closed = false;
   let longest = 0;
   let last = ownTime();
@@ -113,7 +113,7 @@ function ownTime(): number {
 }
 
 async function abortRuns(count: number): Promise<number> {
-  await using pipeline = await DiTPipeline.load(path, { backend, threads: THREADS });
+  await using pipeline = await Pipeline.load(path, { backend, threads: THREADS });
   await pipeline.generate(OPTIONS);
   const before = pipeline.device.memoryInUse;
   let held = 0;
@@ -125,7 +125,7 @@ async function abortRuns(count: number): Promise<number> {
 }
 
 /** Starts a run and stops it some milliseconds later. */
-async function stoppedRun(pipeline: DiTPipeline, i: number): Promise<void> {
+async function stoppedRun(pipeline: Pipeline, i: number): Promise<void> {
   const controller = new AbortController();
   const run = pipeline.generate({ ...LONG_OPTIONS, signal: controller.signal });
   const outcome = run.catch((error: unknown) => error);

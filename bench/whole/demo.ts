@@ -1,14 +1,14 @@
 /** The rows of `incache demo` on the model of emoji: what each policy costs and loses, warm, on native kernels. */
 import { type DemoRow, demoRows, ROUNDS } from '../../src/cli/demo/rows.js';
 import { demoSubject } from '../../src/cli/demo/subject.js';
-import { DiTPipeline } from '../../src/index.js';
+import { Pipeline } from '../../src/index.js';
 import { type Columns, markdownTable } from '../table.js';
 
 type Row = Omit<DemoRow, 'pictures'>;
 
 export async function demo() {
   const { model, request, images, steps } = demoSubject(undefined);
-  const pipeline = await DiTPipeline.load(model);
+  const pipeline = await Pipeline.load(model);
   const { signal } = new AbortController();
   const options = { request, steps, period: 2, rank: 32, seed: 0, signal, onStep: () => {} };
   const rows = (await demoRows(pipeline, options)).map(({ pictures, ...row }): Row => row);

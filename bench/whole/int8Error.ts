@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
-import { DiTCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
+import { DenoiserCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
 import { computeAll } from '../../src/models/stepPlans.js';
 
 const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
@@ -24,7 +24,7 @@ export async function int8Error() {
 
 async function forwardError(model: string, weights: WeightPrecision): Promise<number> {
   using golden = SafetensorsFile.open(`${folder}/${model}.forward.safetensors`);
-  using checkpoint = new DiTCheckpoint(`${folder}/${model}.weights.safetensors`);
+  using checkpoint = new DenoiserCheckpoint(`${folder}/${model}.weights.safetensors`);
   const device = await openDevice('wasm', { weights });
   const labels = golden.readIntegers('y');
   const { network } = checkpoint;

@@ -25,10 +25,10 @@ const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href
 
 /** Opens the checkpoint, goes on as `rest` says, and prints the time of opening and the most memory it ever had. */
 const program = (rest: string): string => `
-  import { DiTCheckpoint, DiTPipeline } from ${INDEX};
+  import { DenoiserCheckpoint, Pipeline } from ${INDEX};
   const [, path, options] = process.argv;
   const started = performance.now();
-  const checkpoint = new DiTCheckpoint(path);
+  const checkpoint = new DenoiserCheckpoint(path);
   const opened = performance.now() - started;
   ${rest}
   process.stdout.write(JSON.stringify([opened, process.resourceUsage().maxRSS * 1024]));
@@ -40,7 +40,7 @@ const READ_ALL = `
 `;
 
 const STEP = `
-  const pipeline = await DiTPipeline.load(path, JSON.parse(options));
+  const pipeline = await Pipeline.load(path, JSON.parse(options));
   for await (const step of pipeline.sample({ labels: [3], guidanceScale: 1, steps: 2 })) break;
 `;
 

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  DiTPipeline,
   FactorSet,
   type LayerFactors,
   namedConfig,
+  Pipeline,
   tensorShapes,
   writeSafetensors,
 } from '../../src/index.js';
@@ -44,7 +44,7 @@ export async function picture(size = SIZE, steps = STEPS) {
       shapes.map((tensor) => ({ ...tensor, data: () => randomValues(sizeOf(tensor.shape)) })),
     );
     const started = performance.now();
-    await using pipeline = await DiTPipeline.load(model, {
+    await using pipeline = await Pipeline.load(model, {
       weights: PRECISION,
       backend: 'native',
       vae: writeDecoder(folder),

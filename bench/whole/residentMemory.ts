@@ -19,8 +19,8 @@ const SIZE = 'DiT-XL/2';
 
 /** Loads the model, takes one step of one image and says the most memory the process ever had. */
 const PROGRAM = `
-  import { DiTPipeline } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
-  const pipeline = await DiTPipeline.load(process.argv[1], JSON.parse(process.argv[2]));
+  import { Pipeline } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
+  const pipeline = await Pipeline.load(process.argv[1], JSON.parse(process.argv[2]));
   for await (const step of pipeline.sample({ labels: [3], guidanceScale: 1, steps: 2 })) break;
   process.stdout.write(String(process.resourceUsage().maxRSS * 1024));
   await pipeline.dispose();

@@ -14,8 +14,8 @@ const ROUNDS = 11;
 
 /** A process from its start to the first denoising step of the embedded model. */
 const PROGRAM = `
-  import { DiTPipeline, EMBEDDED_MODEL } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
-  const pipeline = await DiTPipeline.load(EMBEDDED_MODEL, JSON.parse(process.argv[1]));
+  import { Pipeline, EMBEDDED_MODEL } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
+  const pipeline = await Pipeline.load(EMBEDDED_MODEL, JSON.parse(process.argv[1]));
   for await (const step of pipeline.sample({ labels: [3] })) break;
   process.stdout.write(String(performance.now()));
   await pipeline.dispose();

@@ -2,12 +2,12 @@ import { type Contender, interleave, median, medianRatio } from '../../src/bench
 import {
   type CacheOptions,
   calibrate,
-  DiTPipeline,
   EMBEDDED_CALIBRATION_IMAGES,
   EMBEDDED_MODEL,
   imageSource,
   loadCalibrationImages,
   meanPsnr,
+  Pipeline,
 } from '../../src/index.js';
 
 const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -17,7 +17,7 @@ const RANKS = [16, 32];
 
 /** DDIM-50 of the embedded model, ten digits with guidance, full against cached, in turn. */
 export async function trajectory() {
-  await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+  await using pipeline = await Pipeline.load(EMBEDDED_MODEL);
   const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, pipeline.network);
   const source = imageSource(pipeline.network, { ...images, count: 256, batch: 32 });
   const policies: [string, CacheOptions][] = [

@@ -8,7 +8,7 @@ import { IncacheError } from '../errors.js';
 import { addBatch, errorsOf, startSums } from '../evaluate/runs/trajectoryRuns.js';
 import { latentSize, networkInfo } from '../models/network.js';
 import { type AnySampleOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
-import { DiTPipeline } from '../pipeline/pipeline.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
 import { mountFile, unmountFile } from '../platform/browser/files.js';
 import type { MessageScope } from '../platform/types.js';
@@ -29,7 +29,7 @@ type Run = AsyncGenerator<SampleStep, SampledLatents>;
 const MODEL = '/model';
 const VAE = '/vae';
 
-let opened: DiTPipeline | undefined;
+let opened: Pipeline | undefined;
 const runs = new Map<number, { readonly run: Run; readonly controller: AbortController }>();
 const factorSets = new Map<number, FactorSet>();
 let nextRun = 0;
@@ -40,7 +40,7 @@ const methods: Methods<EngineMethods> = {
   async open({ model, vae, keep, options }, { signal, progress }) {
     const path = await mountParts(MODEL, model, keep, signal, progress);
     const vaePath = vae && (await mountParts(VAE, vae, keep, signal, progress));
-    opened = await DiTPipeline.load(path, { ...options, ...(vaePath !== undefined && { vae: vaePath }) });
+    opened = await Pipeline.load(path, { ...options, ...(vaePath !== undefined && { vae: vaePath }) });
     return infoOf(opened);
   },
 
@@ -125,13 +125,13 @@ const methods: Methods<EngineMethods> = {
 
 serveCalls<EngineMethods>(globalThis as unknown as MessageScope, methods);
 
-function pipeline(): DiTPipeline {
+function pipeline(): Pipeline {
   if (!opened) throw new IncacheError('this pipeline has been disposed');
   return opened;
 }
 
 async function sourceOf(
-  { network }: DiTPipeline,
+  { network }: Pipeline,
   source: NonNullable<CalibrateRequest['source']>,
   signal: AbortSignal,
 ): Promise<CalibrationSource> {
@@ -182,7 +182,7 @@ async function mountParts(
   return isFolder && !names.includes(`${first}/transformer`) ? `${root}/${first}` : root;
 }
 
-function infoOf({ checkpoint, network, device, decoder }: DiTPipeline): ModelInfo {
+function infoOf({ checkpoint, network, device, decoder }: Pipeline): ModelInfo {
   return {
     network: networkInfo(network),
     labelNames: [...checkpoint.labels.names],

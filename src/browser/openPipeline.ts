@@ -118,7 +118,7 @@ export class PagePipeline implements AsyncDisposable {
     return this.#withFactors(options, (remote) => this.#calls.call('plan', remote, { signal }));
   }
 
-  /** As `DiTPipeline.sample`. Several runs may be under way at once, and take turns. */
+  /** As `Pipeline.sample`. Several runs may be under way at once, and take turns. */
   async *sample({ signal, ...options }: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     const call: CallOptions = { signal };
     const run = await this.#withFactors(options, (remote) => this.#calls.call('start', remote, call));

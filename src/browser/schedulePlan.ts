@@ -2,11 +2,11 @@
 import type { LayerAction } from '../models/layers/actions.js';
 import { plannedSteps } from '../pipeline/cachePolicy.js';
 import { resolveOptions, type SampleOptions } from '../pipeline/options.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import type { LayerState, SchedulePlan } from './engineMethods.js';
 
 /** Of a policy that decides while it runs, every layer counts as computed. */
-export async function schedulePlan(pipeline: DiTPipeline, options: SampleOptions): Promise<SchedulePlan> {
+export async function schedulePlan(pipeline: Pipeline, options: SampleOptions): Promise<SchedulePlan> {
   const { checkpoint, network } = pipeline;
   const resolved = resolveOptions(options, checkpoint);
   if (resolved.cache.factors) await checkpoint.loadHash(resolved.signal);

@@ -4,7 +4,7 @@ import { basename } from '#platform/paths';
 
 import { requireFinite } from '../backend/finite.js';
 import { FactorSet, type LayerFactors, truncatedLayer } from '../cache/data/factorSet.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject, requireOneOf } from '../errors.js';
 import type { Layer, Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
@@ -64,7 +64,7 @@ const MOST_SPREAD = 4;
  * Throws an `ArgumentError` for an unknown method, a rank beyond a layer's size or a missing source.
  */
 export async function calibrate(model: LoadedModel, options: CalibrateOptions): Promise<FactorSet> {
-  requireObject('model', model?.checkpoint, 'a DiTPipeline');
+  requireObject('model', model?.checkpoint, 'a Pipeline');
   requireOptions('options', options, CALIBRATE_OPTION_NAMES);
   const { network } = model.checkpoint;
   requireOneOf('method', options.method, FACTOR_METHODS);
@@ -181,7 +181,7 @@ function scalesOf(method: Exclude<FactorMethod, 'whitened'>, statistics: LayerSt
 }
 
 /** The weight of a layer, Co x Ci. */
-function readWeight(checkpoint: DiTCheckpoint, { inputs, outputs, weight }: Layer): LinearWeight {
+function readWeight(checkpoint: DenoiserCheckpoint, { inputs, outputs, weight }: Layer): LinearWeight {
   const name = `${weight.tensor}.weight`;
   const values = checkpoint.read(name);
   requireFinite(name, values);

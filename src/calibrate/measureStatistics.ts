@@ -1,13 +1,13 @@
 /** From calibration data to what is known of the channels of every linear. */
 import { pause } from '#platform/eventLoop';
 import type { Device, DeviceWeights } from '../backend/backend.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { type LayerStatistics, Probe } from './probe.js';
 import type { CalibrationSource, Evaluator } from './sources.js';
 
-/** A model with its weights on a device; a `DiTPipeline` is one. */
+/** A model with its weights on a device; a `Pipeline` is one. */
 export interface LoadedModel {
-  readonly checkpoint: DiTCheckpoint;
+  readonly checkpoint: DenoiserCheckpoint;
   readonly device: Device;
   readonly weights: DeviceWeights;
 }

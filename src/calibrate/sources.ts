@@ -173,7 +173,7 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly sampler?: SamplerName;
   /**
    * What images [first, first + count) are conditioned on, each branch of guidance by itself. Default: labels in turn; of a model
-   * of prompts it is needed, see `DiTPipeline.conditionsInTurn`.
+   * of prompts it is needed, see `Pipeline.conditionsInTurn`.
    */
   readonly conditions?: ConditionsInTurn;
 }
@@ -275,7 +275,7 @@ function requireArguments(
   options: SourceOptions,
   names: Readonly<Record<string, true>>,
 ): void {
-  requireObject('network', network?.latents, 'the network of a DiTPipeline');
+  requireObject('network', network?.latents, 'the network of a Pipeline');
   requireOptions('options', options, names);
 }
 

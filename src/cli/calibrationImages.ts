@@ -2,7 +2,7 @@
 import { encodeCalibrationImages } from '../calibrate/encodedImages.js';
 import { type CalibrationImages, holdsModelImages, loadCalibrationImages } from '../calibrate/images.js';
 import { Autoencoder } from '../engine/autoencoder.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import { note } from './note.js';
 import { type Progress, startProgress } from './progress.js';
 
@@ -16,7 +16,7 @@ export interface ImagesOptions {
 
 /** The autoencoder is on the device no longer than it is needed. */
 export async function calibrationImages(
-  { network, decoder, device }: DiTPipeline,
+  { network, decoder, device }: Pipeline,
   path: string,
   { quiet, ...options }: ImagesOptions,
 ): Promise<CalibrationImages> {

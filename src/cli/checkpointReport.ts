@@ -1,5 +1,5 @@
 /** What `incache info` says of a checkpoint of a DiT beside its configuration: whose it is, and which parts of a pipeline are there. */
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { IncacheError } from '../errors.js';
 import { classesOf } from '../models/network.js';
@@ -21,7 +21,7 @@ export interface CheckpointFacts {
   readonly missing: readonly string[];
 }
 
-export function checkpointFacts(checkpoint: DiTCheckpoint): CheckpointFacts {
+export function checkpointFacts(checkpoint: DenoiserCheckpoint): CheckpointFacts {
   const { network, layout } = checkpoint;
   return {
     family: network.family,
@@ -33,7 +33,7 @@ export function checkpointFacts(checkpoint: DiTCheckpoint): CheckpointFacts {
   };
 }
 
-function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DiTCheckpoint): string[] {
+function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DenoiserCheckpoint): string[] {
   const { scheduler: _, ...folders } = parts;
   return [
     ...(scheduler ? [`scheduler (${scheduler._class_name})`] : []),
@@ -42,7 +42,7 @@ function partsFound({ files: { parts }, settings: { scheduler, id2label } }: DiT
   ];
 }
 
-function partsMissing({ network, files, settings, labels }: DiTCheckpoint): string[] {
+function partsMissing({ network, files, settings, labels }: DenoiserCheckpoint): string[] {
   const isLatent = !isPictureSpace(network.latents.channels);
   const usual = textCondition(network) ? 'DPM-Solver++' : "Meta's DDIM";
   return [
@@ -55,7 +55,7 @@ function partsMissing({ network, files, settings, labels }: DiTCheckpoint): stri
   ];
 }
 
-function drawnBy({ network, files: { parts } }: DiTCheckpoint): string {
+function drawnBy({ network, files: { parts } }: DenoiserCheckpoint): string {
   const { channels, height, width } = network.latents;
   const size = (ofPixel: number, scale = 1) => `${ofPixel} x ${height * scale} x ${width * scale}`;
   if (parts.vae === undefined && isPictureSpace(channels)) return `pictures, ${size(channels)}`;

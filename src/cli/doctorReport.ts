@@ -7,7 +7,7 @@ import { platformHere, platformText } from '../backend/native/platform.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { formatBytes } from '../errors.js';
 import { packageFile } from '../packageFile.js';
-import { DiTPipeline } from '../pipeline/pipeline.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import { totalMemory, usableMemory, usableProcessors } from '../platform/node/machineLimits.js';
 import { VERSION } from '../version.js';
 
@@ -75,7 +75,7 @@ function nativeProblems(found: readonly Finding[]): string[] {
 }
 
 async function tryOut() {
-  await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+  await using pipeline = await Pipeline.load(EMBEDDED_MODEL);
   const start = performance.now();
   await pipeline.generate({ labels: [3], steps: 1 });
   return { backend: pipeline.device.backend, milliseconds: performance.now() - start };

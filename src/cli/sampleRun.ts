@@ -7,7 +7,7 @@ import type { Label, LabelTable } from '../models/labelTable.js';
 import type { Geometry } from '../models/network.js';
 import type { ResolvedOptions, SampleOptions } from '../pipeline/options.js';
 import type { Picture } from '../pipeline/picture.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
 import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
 import { type CacheFlags, cacheOptions } from './cacheFlags.js';
@@ -131,11 +131,7 @@ function noPictures(out: string, why: string): ArgumentError {
 }
 
 /** What is drawn: prompts or labels. */
-function drawnOf(
-  flags: SampleRunFlags,
-  text: TextOptions,
-  { network, checkpoint }: DiTPipeline,
-): SampleOptions {
+function drawnOf(flags: SampleRunFlags, text: TextOptions, { network, checkpoint }: Pipeline): SampleOptions {
   const { labels, count } = flags;
   if (!textCondition(network)) return { ...text, labels: labelsOf(flags, checkpoint.labels) };
   if (labels)

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { type DeviceOptions, WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { requireOneOf } from '../errors.js';
-import { DiTPipeline } from '../pipeline/pipeline.js';
+import { Pipeline } from '../pipeline/pipeline.js';
 import { oneLine } from './exit.js';
 import { decimal, integer } from './parse.js';
 import { type TextEncoderFlags, textEncoderOptions } from './textFlags.js';
@@ -103,8 +103,8 @@ export function deviceOptions({ backend, threads, weights }: DeviceFlags): Devic
   };
 }
 
-export async function loadPipeline(flags: ModelFlags): Promise<DiTPipeline> {
-  const pipeline = await DiTPipeline.load(flags.model, {
+export async function loadPipeline(flags: ModelFlags): Promise<Pipeline> {
+  const pipeline = await Pipeline.load(flags.model, {
     ...deviceOptions(flags),
     ...(flags.heads !== undefined && { heads: flags.heads }),
     ...(flags.vae !== undefined && { vae: flags.vae }),

@@ -1,4 +1,4 @@
-/** A DiT checkpoint: its configuration, and its tensors read when they are asked for. */
+/** The checkpoint of a denoiser, of any family: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
 import { type NetworkHints, openNetwork } from '../models/families.js';
@@ -20,7 +20,7 @@ import { requireCheckpoint } from './ownFiles.js';
 
 export interface OpenModelOptions extends NetworkHints, OpenOptions {}
 
-export class DiTCheckpoint implements WeightSource, Disposable {
+export class DenoiserCheckpoint implements WeightSource, Disposable {
   readonly network: Network;
   /** The code whose names the files have. */
   readonly layout: string;

@@ -4,7 +4,7 @@ import type { FeatureExtractor } from '../evaluate/features/featureExtractor.js'
 import type { Reference } from '../evaluate/metrics/reference.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
 import type { SampleOptions } from '../pipeline/options.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 
 export type Cell = string | number | null;
 
@@ -27,7 +27,7 @@ export interface Judge {
 }
 
 export interface ExperimentContext {
-  readonly pipeline: DiTPipeline;
+  readonly pipeline: Pipeline;
   /** Images of a configuration and seed. Image i has class i modulo their number. */
   readonly images: number;
   /** Seeds 0, 1, ... of the noise and of calibration. */

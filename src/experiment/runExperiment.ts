@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { requireInteger, requireOneOf } from '../errors.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';
 import { calibrationSize } from './calibrationSize.js';
@@ -67,7 +67,7 @@ export interface ExperimentOptions {
  * experiment, an `IncacheError` where Vega-Lite is not installed, all before any work.
  */
 export async function runExperiment(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   name: string,
   options: ExperimentOptions,
 ): Promise<Tables> {
@@ -115,7 +115,7 @@ async function takeMeasurements(
   return tables;
 }
 
-function contextOf(pipeline: DiTPipeline, options: ExperimentOptions): ExperimentContext {
+function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentContext {
   const { images = 100, seeds = 1, batch = 16, only, calibrationImages, judge, signal } = options;
   requireInteger('images', images, 1);
   requireInteger('seeds', seeds, 1);

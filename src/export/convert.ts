@@ -1,6 +1,6 @@
 /** A model of any form as one safetensors file. */
 import { statSync } from 'node:fs';
-import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import { settingsFiles } from '../engine/modelFiles.js';
 import { isAutoencoder, locateAutoencoder } from '../engine/modelKind.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
@@ -73,8 +73,8 @@ interface Convertible extends Disposable, Pick<ConvertReport, 'family' | 'layout
 }
 
 /**
- * Writes a DiT, in any form that `DiTCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor. The
- * metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
+ * Writes a model, in any form that `DenoiserCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor.
+ * The metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
  * as the original does; with the default `type` bit for bit, and factors of the original fit it. An autoencoder, in any form
  * that `VaeCheckpoint` opens, is written with the names of diffusers since 0.13, and its config.json in the metadata.
  *
@@ -103,10 +103,10 @@ export async function convertModel(
 function openModel(model: string, options: ConvertOptions): Convertible {
   if (options.vae) return ofAutoencoder(new VaeCheckpoint(locateAutoencoder(model), options));
   if (isAutoencoder(model, options)) return ofAutoencoder(new VaeCheckpoint(model, options));
-  return ofDit(new DiTCheckpoint(model, options));
+  return ofDit(new DenoiserCheckpoint(model, options));
 }
 
-function ofDit(checkpoint: DiTCheckpoint): Convertible {
+function ofDit(checkpoint: DenoiserCheckpoint): Convertible {
   const { path, network, layout, notes, settings, files, weightFiles } = checkpoint;
   return {
     family: network.family,

@@ -5,7 +5,7 @@ import type { Geometry } from '../models/network.js';
 import { scaleOf } from '../models/vae/config.js';
 import { decoderPlan } from '../models/vae/graph.js';
 import { isPictureSpace } from '../pipeline/picture.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import type { FloatType } from '../plan/types.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import { DECODER_PREFIX, type ModelDecoder } from './format.js';
@@ -15,7 +15,7 @@ import { DECODER_PREFIX, type ModelDecoder } from './format.js';
  * for and the model has none, or one whose pictures are neither grey nor coloured.
  */
 export function autoencoderOf(
-  { decoder, checkpoint }: DiTPipeline,
+  { decoder, checkpoint }: Pipeline,
   wanted: boolean | undefined,
 ): VaeCheckpoint | undefined {
   if (wanted !== undefined && typeof wanted !== 'boolean')

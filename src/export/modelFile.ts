@@ -2,7 +2,7 @@
 import { DEFAULT_PERIODS } from '../cache/cachePolicy.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { Sampler } from '../diffusion/sampler.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject, requireOneOf } from '../errors.js';
@@ -10,7 +10,7 @@ import { classesOf, type Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
-import type { DiTPipeline } from '../pipeline/pipeline.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import { planBatch } from '../pipeline/planBatch.js';
 import { samplerOf } from '../pipeline/samplerOf.js';
 import { isGuided } from '../pipeline/sequences.js';
@@ -72,11 +72,11 @@ const EXPORT_OPTION_NAMES: OptionNames<ExportOptions> = {
 /**
  * Writes all that sampling runs of one kind need as a safetensors file, whole or not at all, and returns what its
  * metadata say (`ModelHeader`). Weights keep their type where it is F32, F16 or BF16, else they become F32.
- * Throws an `ArgumentError` for options that `DiTPipeline.sample` would refuse, and an `IncacheError` that names the
+ * Throws an `ArgumentError` for options that `Pipeline.sample` would refuse, and an `IncacheError` that names the
  * path when it cannot be written.
  */
-export function exportModel(pipeline: DiTPipeline, path: string, options: ExportOptions): ModelHeader {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+export function exportModel(pipeline: Pipeline, path: string, options: ExportOptions): ModelHeader {
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, EXPORT_OPTION_NAMES);
   const { checkpoint, network } = pipeline;
   const { activations = 'f32' } = options;
@@ -151,7 +151,11 @@ function weightNames({ conditioning, plans, decoder }: ModelHeader): string[] {
   return [...new Set(buffers.filter(({ role }) => role === 'weight').map(({ name }) => name))];
 }
 
-function tensorOf(name: string, checkpoint: DiTCheckpoint, factors: FactorSet | undefined): TensorToWrite {
+function tensorOf(
+  name: string,
+  checkpoint: DenoiserCheckpoint,
+  factors: FactorSet | undefined,
+): TensorToWrite {
   if (factors && name.startsWith(FACTOR_PREFIX)) return factorOf(name, factors);
   return readable(checkpoint.stored(name), () => checkpoint.read(name));
 }

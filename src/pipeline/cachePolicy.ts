@@ -23,7 +23,7 @@ import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
 import { TaylorSeer } from '../cache/taylorSeer.js';
 import { TeaCache } from '../cache/teaCache.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
@@ -40,7 +40,7 @@ export interface PlannedSteps extends CachedSteps {
  * Throws an `ArgumentError` for an unknown policy and for one that lacks a parameter or cannot have its value, and
  * an `IncacheError` for factors of another model, or errors of another model or other factors.
  */
-export function plannedSteps(checkpoint: DiTCheckpoint, options: ResolvedOptions): PlannedSteps {
+export function plannedSteps(checkpoint: DenoiserCheckpoint, options: ResolvedOptions): PlannedSteps {
   const { cache, steps } = options;
   const { network } = checkpoint;
   requireParameters(cache);
@@ -126,7 +126,7 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
 }
 
 /** The factors of a run, checked to belong to this model; none for a policy that takes none. */
-function factorsOf(checkpoint: DiTCheckpoint, cache: AnyCacheOptions): FactorSet | undefined {
+function factorsOf(checkpoint: DenoiserCheckpoint, cache: AnyCacheOptions): FactorSet | undefined {
   const factors = cache.policy === 'calibrated' ? needed(cache, 'factors') : cache.factors;
   if (!factors) return undefined;
   factors.requireModel(checkpoint.hash, checkpoint.path);
@@ -136,7 +136,7 @@ function factorsOf(checkpoint: DiTCheckpoint, cache: AnyCacheOptions): FactorSet
 
 /** Errors of another model or of other factors would be believed without a sign. */
 function requireErrorsFit(
-  checkpoint: DiTCheckpoint,
+  checkpoint: DenoiserCheckpoint,
   { errors }: AnyCacheOptions,
   factors: FactorSet | undefined,
 ): void {
@@ -146,7 +146,7 @@ function requireErrorsFit(
 }
 
 /** Coefficients and recipes belong to the steps of a sampler. */
-function requireFits(checkpoint: DiTCheckpoint, options: ResolvedOptions): void {
+function requireFits(checkpoint: DenoiserCheckpoint, options: ResolvedOptions): void {
   const { fits, recipe } = options.cache;
   if (!fits && !recipe) return;
   const { name, timesteps } = samplerOf(options, checkpoint.network);

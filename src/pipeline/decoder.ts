@@ -1,7 +1,7 @@
 /** The way from a model's latents to pictures: an autoencoder where there is one, nothing where the model works on pixels. */
 import type { Device } from '../backend/backend.js';
 import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
@@ -22,7 +22,7 @@ export class PipelineDecoder implements Disposable {
   readonly #factors: LatentFactors;
 
   /** vae: a file, a folder or a pipeline's folder, opened at once; default: the folder `vae` of the model, opened when it is needed. */
-  constructor({ path, network, files }: DiTCheckpoint, vae?: string, factors: LatentFactors = {}) {
+  constructor({ path, network, files }: DenoiserCheckpoint, vae?: string, factors: LatentFactors = {}) {
     this.#model = path;
     this.#channels = network.latents.channels;
     requireHints(factors);

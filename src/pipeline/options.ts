@@ -146,7 +146,7 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
 export interface SampleOptions extends SamplerSettings, TextOptions {
   /**
    * Of a model of classes, one for each image: its number, from 0 to the number of classes (the last is the null class), or its
-   * name, or several of its names divided by commas. See `DiTCheckpoint.labels`.
+   * name, or several of its names divided by commas. See `DenoiserCheckpoint.labels`.
    */
   readonly labels?: readonly Label[];
   /** Of the pictures, in pixels. Default: as the model was trained for. */
@@ -225,7 +225,7 @@ export type ResolvedOptions = Omit<
 
 const DEFAULT_BATCH = 16;
 
-/** What a model says about how it is sampled, as `DiTCheckpoint` does. */
+/** What a model says about how it is sampled, as `DenoiserCheckpoint` does. */
 export interface SampledModel {
   readonly network: Network;
   readonly labels: LabelTable;

@@ -5,7 +5,7 @@ import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import { batchNormals } from '../diffusion/philox.js';
 import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
-import { DiTCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
 import type { SessionOptions, SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, IncacheError } from '../errors.js';
@@ -62,10 +62,10 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
 /** Streams of the counter-based generator: the initial noise, then one a step. */
 const INITIAL_NOISE_STREAM = 0;
 
-export class DiTPipeline implements AsyncDisposable {
+export class Pipeline implements AsyncDisposable {
   readonly network: Network;
   readonly device: Device;
-  readonly checkpoint: DiTCheckpoint;
+  readonly checkpoint: DenoiserCheckpoint;
   readonly weights: DeviceWeights;
   readonly decoder: PipelineDecoder;
   readonly #sessions: SessionPool;
@@ -77,7 +77,7 @@ export class DiTPipeline implements AsyncDisposable {
   #disposed = false;
 
   private constructor(
-    checkpoint: DiTCheckpoint,
+    checkpoint: DenoiserCheckpoint,
     decoder: PipelineDecoder,
     device: Device,
     options: TextEncoderOptions,
@@ -92,18 +92,18 @@ export class DiTPipeline implements AsyncDisposable {
   }
 
   /**
-   * Opens the checkpoint at `path` on a backend: a file or folder in any of the forms that `DiTCheckpoint` reads. Weights
-   * are read when the first plan needs them. Throws a `FormatError` for a file that is no DiT, an `ArgumentError` for an
-   * unknown backend.
+   * Opens the checkpoint at `path` on a backend: a file or folder in any of the forms that `DenoiserCheckpoint` reads.
+   * Weights are read when the first plan needs them. Throws a `FormatError` for a file of no known family, an
+   * `ArgumentError` for an unknown backend.
    */
-  static async load(path: string, options: LoadOptions = {}): Promise<DiTPipeline> {
+  static async load(path: string, options: LoadOptions = {}): Promise<Pipeline> {
     requireOptions('options', options, LOAD_OPTION_NAMES);
-    const checkpoint = new DiTCheckpoint(path, options);
+    const checkpoint = new DenoiserCheckpoint(path, options);
     let decoder: PipelineDecoder | undefined;
     try {
       decoder = new PipelineDecoder(checkpoint, options.vae, options);
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
-      return new DiTPipeline(checkpoint, decoder, device, options);
+      return new Pipeline(checkpoint, decoder, device, options);
     } catch (error) {
       decoder?.dispose();
       checkpoint.dispose();
@@ -334,7 +334,7 @@ export class DiTPipeline implements AsyncDisposable {
     const { backend, threads } = this.device;
     const { width, blocks } = this.network;
     const state = this.#disposed ? 'disposed' : `${backend}, ${threads} threads`;
-    return `DiTPipeline { ${basename(this.checkpoint.path)}, ${blocks.length} blocks of width ${width}, ${state} }`;
+    return `Pipeline { ${basename(this.checkpoint.path)}, ${blocks.length} blocks of width ${width}, ${state} }`;
   }
 
   #requireOpen(): void {

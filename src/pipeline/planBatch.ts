@@ -1,6 +1,6 @@
 /** From what a caller asked for to the plans of one batch and the sampler that goes with them. */
 import type { FactorSet } from '../cache/data/factorSet.js';
-import type { DiTCheckpoint } from '../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../engine/sessionPlan.js';
 import type { Network } from '../models/network.js';
 import type { FloatType } from '../plan/types.js';
@@ -22,7 +22,7 @@ export interface BatchPlanOptions {
 
 /** The plans of a batch. Throws for cache options that do not fit the checkpoint, see `plannedSteps`. */
 export function planBatch(
-  checkpoint: DiTCheckpoint,
+  checkpoint: DenoiserCheckpoint,
   options: ResolvedOptions,
   { images, conditions, activations, onSublayer, factorPrefix, holdFactors }: BatchPlanOptions,
 ): SessionPlan {

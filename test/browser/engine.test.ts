@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { detectFeatures } from '../../src/backend/wasm/features.js';
 import { namedConfig } from '../../src/models/dit/config.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { Chromium, noChromium, type Page } from '../support/chromium.js';
 import { writeSparseModel } from '../support/sparseModel.js';
 import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
@@ -238,7 +238,7 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       await pipeline.dispose();
       return { width: image.width, data: [...image.data], png: [...image.toPng().subarray(0, 4)] };
     })()`);
-    await using pipeline = await DiTPipeline.load(model, { vae, backend: 'wasm', threads: 1 });
+    await using pipeline = await Pipeline.load(model, { vae, backend: 'wasm', threads: 1 });
     const { images } = await pipeline.generate({ labels: [1], steps: 3 });
     const expected = images[0]!;
     assert.equal(picture.width, expected.width);

@@ -1,10 +1,10 @@
 /** Prints, as JSON, the latents of runs of the model of digits; `engine.test.ts` compares them with those of a page. */
 
 import { EMBEDDED_MODEL } from '../../src/embedded.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 
 const runs = JSON.parse(process.argv[2]!);
-const pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'wasm', threads: 1 });
+const pipeline = await Pipeline.load(EMBEDDED_MODEL, { backend: 'wasm', threads: 1 });
 const latents = [];
 for (const run of runs) {
   const result = await pipeline.generateLatents(run);

@@ -4,7 +4,7 @@ import { backends } from '../../src/backend/choose.js';
 import type { FactorMethod } from '../../src/calibrate/factors.js';
 import { splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import type { CacheForm } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
@@ -25,7 +25,7 @@ for (const { name: backend, available, detail } of backends()) {
     const [, model, method, rank] = NAME.exec(file)! as unknown as [string, string, FactorMethod, string];
     describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {
       const golden = openGolden(file);
-      const checkpoint = new DiTCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
+      const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
       const factors = goldenFactors(
         checkpoint,
         openGolden(`icc-${model}.sensitivity.safetensors`),
@@ -66,7 +66,7 @@ interface Run {
   /** Of the golden folder; `golden` is that file. */
   readonly file: string;
   readonly backend: string;
-  readonly checkpoint: DiTCheckpoint;
+  readonly checkpoint: DenoiserCheckpoint;
   readonly golden: SafetensorsFile;
   readonly weights: WeightSource;
   readonly rank: number;
@@ -143,6 +143,9 @@ function open(run: Run, sequences: number, steps: number, period: number) {
 }
 
 /** The checkpoint's tensors, and the factors under `factors.`. */
-function mergedSource(checkpoint: DiTCheckpoint, factors: ReadonlyMap<string, Float32Array>): WeightSource {
+function mergedSource(
+  checkpoint: DenoiserCheckpoint,
+  factors: ReadonlyMap<string, Float32Array>,
+): WeightSource {
   return { read: (name) => (name.startsWith('factors.') ? factors.get(name)! : checkpoint.read(name)) };
 }

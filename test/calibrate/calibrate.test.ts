@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { type CalibrateOptions, calibrate } from '../../src/calibrate/calibrate.js';
 import { FACTOR_METHODS, type FactorMethod } from '../../src/calibrate/factors.js';
 import { type CalibrationSource, imageSource, trajectorySource } from '../../src/calibrate/sources.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';
 import { TINY, TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
@@ -26,12 +26,12 @@ const LAYERS = TINY_NETWORK.layers;
 
 describe('calibrate', () => {
   const folder = temporaryFolder();
-  let model: DiTPipeline;
-  let other: DiTPipeline;
+  let model: Pipeline;
+  let other: Pipeline;
   before(async () => {
     const [path, otherPath] = [join(folder, 'a.safetensors'), join(folder, 'b.safetensors')];
-    model = await DiTPipeline.load(writeTinyModel(path), { threads: 2 });
-    other = await DiTPipeline.load(writeTinyModel(otherPath, { seed: 2 }), { threads: 1 });
+    model = await Pipeline.load(writeTinyModel(path), { threads: 2 });
+    other = await Pipeline.load(writeTinyModel(otherPath, { seed: 2 }), { threads: 1 });
   });
   after(async () => {
     await model.dispose();
@@ -190,7 +190,7 @@ describe('calibrate', () => {
     const factors = await calibrate(other, { method: 'svd', rank: RANK });
     const cache = { policy: 'calibrated', factors } as const;
     await other.generate({ labels: [0], steps: 2, cache });
-    const named = ({ checkpoint }: DiTPipeline) =>
+    const named = ({ checkpoint }: Pipeline) =>
       `${basename(checkpoint.path)} \\(hash ${checkpoint.hash.slice(0, 12)}\\)`;
     const refused = { name: 'IncacheError', message: new RegExp(`${named(other)}.*${named(model)}`) };
     await assert.rejects(model.generate({ labels: [0], steps: 2, cache }), refused);

@@ -9,7 +9,7 @@ import { imageSource } from '../../src/calibrate/sources.js';
 import { normals } from '../../src/diffusion/philox.js';
 import type { Autoencoder } from '../../src/engine/autoencoder.js';
 import { classesOf } from '../../src/models/network.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -37,10 +37,10 @@ describe('calibration from pictures of a model of latents', () => {
   const pictures = { shape: [count, side, side, 3], data: bytes };
   const path = npz('pictures.npz', { arr_0: pictures, arr_1: labels });
 
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   let autoencoder: Autoencoder;
   before(async () => {
-    pipeline = await DiTPipeline.load(MODEL, { backend: 'wasm', threads: 1 });
+    pipeline = await Pipeline.load(MODEL, { backend: 'wasm', threads: 1 });
     autoencoder = pipeline.decoder.on(pipeline.device);
   });
   after(() => pipeline.dispose());

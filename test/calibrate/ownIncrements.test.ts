@@ -7,7 +7,7 @@ import { DenoisingSession, type TableRow } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import type { LayerTap } from '../../src/models/layers/context.js';
 import { computeAll } from '../../src/models/stepPlans.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
 import { TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
@@ -25,10 +25,10 @@ const copies: LayerTap = (builder, { layer: { name }, x, y }) => {
 };
 
 describe('increments of own trajectories', () => {
-  let model: DiTPipeline;
+  let model: Pipeline;
   const folder = temporaryFolder();
   before(async () => {
-    model = await DiTPipeline.load(writeTinyModel(join(folder, 'a.safetensors')), { threads: 2 });
+    model = await Pipeline.load(writeTinyModel(join(folder, 'a.safetensors')), { threads: 2 });
   });
   after(() => model.dispose());
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { Probe } from '../../src/calibrate/probe.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { CALIBRATE, STORE } from '../../src/models/layers/actions.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { uniformActions } from '../support/actions.js';
@@ -21,7 +21,7 @@ for (const { name: backend, available, detail } of backends()) {
   for (const file of files) {
     describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {
       const golden = openGolden(file);
-      const checkpoint = new DiTCheckpoint(
+      const checkpoint = new DenoiserCheckpoint(
         `${goldenFolder()}/dit-${NAME.exec(file)![1]}.weights.safetensors`,
       );
       const batches = [...golden.tensors.keys()].filter((name) => /^x\d+$/.test(name)).length;

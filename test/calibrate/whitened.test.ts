@@ -16,7 +16,7 @@ import { planSession } from '../../src/engine/sessionPlan.js';
 import { STORE } from '../../src/models/layers/actions.js';
 import type { LayerTap } from '../../src/models/layers/context.js';
 import { computeAll } from '../../src/models/stepPlans.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { uniformActions } from '../support/actions.js';
 
 const IMAGES = 16;
@@ -30,7 +30,7 @@ const momentsTap: LayerTap = (builder, { layer, x, cachedInput }) => {
 };
 
 /** E dx dx^T (up to a factor) of every layer, over all the source shows. */
-async function momentsOf(model: DiTPipeline, source: CalibrationSource): Promise<Map<string, Float64Array>> {
+async function momentsOf(model: Pipeline, source: CalibrationSource): Promise<Map<string, Float64Array>> {
   const { network, device, weights } = model;
   const plan = planSession(network, {
     sequences: source.sequences,
@@ -83,12 +83,12 @@ function meanSquaredError(
 }
 
 describe(`embedded model, ${IMAGES} images, rank ${RANK}`, () => {
-  let model: DiTPipeline;
+  let model: Pipeline;
   let source: CalibrationSource;
   let moments: Map<string, Float64Array>;
   let whitened: FactorSet;
   before(async () => {
-    model = await DiTPipeline.load(EMBEDDED_MODEL);
+    model = await Pipeline.load(EMBEDDED_MODEL);
     const data = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, model.network);
     source = imageSource(model.network, { ...data, count: IMAGES, batch: IMAGES, steps: 50 });
     moments = await momentsOf(model, source);
@@ -122,7 +122,7 @@ describe(`embedded model, ${IMAGES} images, rank ${RANK}`, () => {
 });
 
 /** The linear's rows of the checkpoint; q, k and v are the thirds of one tensor. */
-function weightOf({ checkpoint }: DiTPipeline, layer: string, { rows, columns }: LayerFactors): Float32Array {
+function weightOf({ checkpoint }: Pipeline, layer: string, { rows, columns }: LayerFactors): Float32Array {
   const [, block, linear] = /^blocks\.(\d+)\.(\w+)$/.exec(layer)!;
   const third = ['q', 'k', 'v'].indexOf(linear!);
   const site = third >= 0 ? 'attn.qkv' : linear === 'proj' ? 'attn.proj' : `mlp.${linear}`;

@@ -6,7 +6,7 @@ import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import { cacheOptions } from '../../src/cli/cacheFlags.js';
 import type { AnyCacheOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import type { TensorToWrite } from '../../src/weights/safetensors.js';
 import { TINY_NETWORK, writeTinyModel } from '../support/tinyModel.js';
@@ -186,7 +186,7 @@ describe('factors', { concurrency: 2 }, () => {
   const foreign = inputs.path('foreign.safetensors');
   before(async () => {
     const other = writeTinyModel(inputs.path('other.safetensors'), { seed: 2 });
-    await using pipeline = await DiTPipeline.load(other, { threads: 1 });
+    await using pipeline = await Pipeline.load(other, { threads: 1 });
     (await calibrate(pipeline, { method: 'svd', rank: 4 })).save(foreign);
   });
   const FILES: readonly (readonly [name: string, path: string, says: string])[] = [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { incache, Workplace } from './run.js';
 
@@ -16,8 +16,8 @@ describe('convert', { concurrency: 2 }, () => {
     assert.equal(code, 0, stderr);
     assert.equal(stderr, '');
     assert.match(stdout, /^out\.safetensors: dit, 32 tensors \(F32\) from names of meta, [\d.]+ KiB\n$/);
-    using original = new DiTCheckpoint(tiny);
-    using converted = new DiTCheckpoint(place.path('out.safetensors'));
+    using original = new DenoiserCheckpoint(tiny);
+    using converted = new DenoiserCheckpoint(place.path('out.safetensors'));
     assert.equal(converted.hash, original.hash);
   });
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { exportModel } from '../../src/export/modelFile.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
@@ -42,7 +42,7 @@ describe('what is written', { concurrency: 2 }, () => {
     ];
     const flags = ['--model', tiny, '--images', '4', ...sampling, ...guidance, ...cache];
     await succeed('export', '--out', 'cli.incache', ...flags);
-    await using pipeline = await DiTPipeline.load(tiny, { backend: 'reference' });
+    await using pipeline = await Pipeline.load(tiny, { backend: 'reference' });
     const factors = FactorSet.load(inputs.path('f.safetensors'));
     exportModel(pipeline, inputs.path('library.incache'), {
       labels: [0, 1, 2, 0],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';
-import { DiTPipeline } from '../../src/index.js';
+import { Pipeline } from '../../src/index.js';
 import { writeNpz } from '../../src/weights/npz.js';
 import { readNpz } from '../support/npz.js';
 import { spoiltAutoencoder } from '../support/spoiltAutoencoder.js';
@@ -31,7 +31,7 @@ describe('pictures of latents', { concurrency: 2 }, () => {
     assert.match(stdout, /^samples\.png: 2 images, 3 steps, .*, decoded in [\d.]+ s$/m);
     const png = decode(readFileSync(place.path('samples.png')));
     assert.deepEqual([png.width, png.height, png.channels], [2 * (SIDE + GAP) + GAP, SIDE + 2 * GAP, 3]);
-    await using pipeline = await DiTPipeline.load(MODEL);
+    await using pipeline = await Pipeline.load(MODEL);
     const { images } = await pipeline.generate({ labels: [3, 5], steps: 3, seed: 2 });
     assert.equal(images.length, 2);
     for (const [place, { data, width, height }] of images.entries()) {

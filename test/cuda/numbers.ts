@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Device, WeightSource } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import { rounding } from '../../src/backend/half.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import type { Network } from '../../src/models/network.js';
 import type { OpName } from '../../src/plan/types.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
@@ -116,7 +116,8 @@ function withRoundedWeights(wide: ConformanceCase, type: HalfType): ConformanceC
   return { plan, values: rounded, tolerance: Math.max(tolerance, HALF_STEP[type]) };
 }
 
-const openCheckpoint = (model: string) => new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
+const openCheckpoint = (model: string) =>
+  new DenoiserCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
 
 function openNarrow(
   type: HalfType,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { FormatError } from '../../src/errors.js';
 import type { DiTConfig } from '../../src/models/dit/config.js';
 import { diffusersConfig, diffusersOrigins } from '../../src/models/dit/diffusers.js';
@@ -23,7 +23,7 @@ const fresh = (name = 'model.safetensors'): string => {
 
 type Change = (tensors: Map<string, TensorToWrite>) => void;
 
-const plain = new DiTCheckpoint(writeTinyModel(fresh()));
+const plain = new DenoiserCheckpoint(writeTinyModel(fresh()));
 
 /** All tensors under other names. */
 const renamed =
@@ -40,11 +40,11 @@ const added =
     for (const tensor of extra) tensors.set(tensor.name, tensor);
   };
 
-function openChanged(...changes: Change[]): DiTCheckpoint {
+function openChanged(...changes: Change[]): DenoiserCheckpoint {
   const change: Change = (tensors) => {
     for (const apply of changes) apply(tensors);
   };
-  return new DiTCheckpoint(writeTinyModel(fresh(), { change }));
+  return new DenoiserCheckpoint(writeTinyModel(fresh(), { change }));
 }
 
 const step: TensorToWrite = { name: 'step', dtype: 'I64', shape: [], data: BigInt64Array.of(7n) };
@@ -89,15 +89,18 @@ describe("checkpoints with Meta's names", () => {
         }
       },
     });
-    using ema = new DiTCheckpoint(path);
+    using ema = new DenoiserCheckpoint(path);
     assert.equal(ema.hash, plain.hash);
-    using model = new DiTCheckpoint(path, { weightsKey: 'model' });
+    using model = new DenoiserCheckpoint(path, { weightsKey: 'model' });
     assert.ok(model.read('pos_embed').every((value) => value === 0));
     assert.throws(
-      () => new DiTCheckpoint(path, { weightsKey: 'opt' }),
+      () => new DenoiserCheckpoint(path, { weightsKey: 'opt' }),
       /weightsKey is 'opt'; expected what names/,
     );
-    assert.throws(() => new DiTCheckpoint(path, { frequencyShift: 200 }), /frequencyShift is 200; expected/);
+    assert.throws(
+      () => new DenoiserCheckpoint(path, { frequencyShift: 200 }),
+      /frequencyShift is 200; expected/,
+    );
   });
 
   test('float8 weights are multiplied by the scale beside them', () => {
@@ -119,11 +122,11 @@ describe("checkpoints with Meta's names", () => {
   test("metadata may say what is not as in Meta's code", () => {
     const config = { num_heads: 2, frequency_shift: 1, mlp_norm_eps: 1e-5, guidance_channels: 1 };
     const path = writeTinyModel(fresh(), { metadata: { config: JSON.stringify(config) } });
-    using checkpoint = new DiTCheckpoint(path);
+    using checkpoint = new DenoiserCheckpoint(path);
     const { frequencyShift, mlpNormEpsilon, guidanceChannels } = ditConfig(checkpoint);
     assert.deepEqual([frequencyShift, mlpNormEpsilon, guidanceChannels], [1, 1e-5, 1]);
     const bad = writeTinyModel(fresh(), { metadata: { config: '{"num_heads": 2, "frequency_shift": 200}' } });
-    assert.throws(() => new DiTCheckpoint(bad), /frequency_shift 200; expected 0 to 1/);
+    assert.throws(() => new DenoiserCheckpoint(bad), /frequency_shift 200; expected 0 to 1/);
   });
 });
 
@@ -143,7 +146,7 @@ const WIDE: DiTConfig = { ...TINY, mlpSize: 4 * TINY.hiddenSize };
 /** The tiny model with diffusers' names and its configuration beside it; returns the folder. */
 function writeDiffusers(change: Change = () => {}, config: object = CONFIG): string {
   const file = fresh('diffusion_pytorch_model.safetensors');
-  const meta = new DiTCheckpoint(writeTinyModel(fresh(), { config: WIDE }));
+  const meta = new DenoiserCheckpoint(writeTinyModel(fresh(), { config: WIDE }));
   const tensors = new Map<string, TensorToWrite>();
   const write = (name: string, dtype: 'F32', shape: readonly number[], data: Float32Array): void => {
     tensors.set(name, { name, dtype, shape, data });
@@ -167,7 +170,7 @@ function writeDiffusers(change: Change = () => {}, config: object = CONFIG): str
 
 describe('checkpoints with the names of diffusers', () => {
   test('equal embedders are used once, and the position table is computed', () => {
-    using checkpoint = new DiTCheckpoint(writeDiffusers());
+    using checkpoint = new DenoiserCheckpoint(writeDiffusers());
     assert.equal(checkpoint.layout, 'diffusers');
     assert.equal(ditConfig(checkpoint).blockEmbedders, undefined);
     assert.deepEqual(checkpoint.entry('pos_embed').shape, [1, 16, TINY.hiddenSize]);
@@ -180,7 +183,7 @@ describe('checkpoints with the names of diffusers', () => {
 
   test('one number that differs gives every block embedders of its own', () => {
     const name = 'transformer_blocks.1.norm1.emb.timestep_embedder.linear_1.bias';
-    using checkpoint = new DiTCheckpoint(
+    using checkpoint = new DenoiserCheckpoint(
       writeDiffusers((tensors) => {
         (tensors.get(name)!.data as Float32Array)[5]! += 1;
       }),
@@ -223,7 +226,7 @@ describe('checkpoints with the names of diffusers', () => {
     test(`refuses ${what}`, () => {
       const home = writeDiffusers(change, { ...CONFIG, ...fields });
       assert.throws(
-        () => new DiTCheckpoint(home),
+        () => new DenoiserCheckpoint(home),
         (error: Error) =>
           error instanceof FormatError && error.message.includes(home) && message.test(error.message),
       );
@@ -233,24 +236,24 @@ describe('checkpoints with the names of diffusers', () => {
     const home = writeDiffusers();
     const alone = fresh('alone.safetensors');
     cpSync(join(home, 'diffusion_pytorch_model.safetensors'), alone);
-    assert.throws(() => new DiTCheckpoint(alone), /whose sizes stand in config\.json; it is not beside them/);
+    assert.throws(
+      () => new DenoiserCheckpoint(alone),
+      /whose sizes stand in config\.json; it is not beside them/,
+    );
     for (const text of ['', '[1]', '{"num_layers": 2', `${'['.repeat(100_000)}`]) {
       writeFileSync(join(home, 'config.json'), text);
-      assert.throws(() => new DiTCheckpoint(home), FormatError);
+      assert.throws(() => new DenoiserCheckpoint(home), FormatError);
     }
     writeFileSync(join(home, 'config.json'), `\ufeff${JSON.stringify(CONFIG)}`);
-    new DiTCheckpoint(home).dispose();
+    new DenoiserCheckpoint(home).dispose();
   });
 
   test('a folder of a pipeline tells where its other parts are', () => {
     const root = fresh('pipeline');
     cpSync(writeDiffusers(), join(root, 'transformer'), { recursive: true });
     for (const part of ['vae', 'scheduler']) mkdirSync(join(root, part));
-    writeFileSync(
-      join(root, 'model_index.json'),
-      '{"_class_name": "DiTPipeline", "id2label": {"0": "tench"}}',
-    );
-    using checkpoint = new DiTCheckpoint(root);
+    writeFileSync(join(root, 'model_index.json'), '{"_class_name": "Pipeline", "id2label": {"0": "tench"}}');
+    using checkpoint = new DenoiserCheckpoint(root);
     assert.deepEqual(checkpoint.files, {
       weights: join(root, 'transformer'),
       config: join(root, 'transformer', 'config.json'),
@@ -261,7 +264,7 @@ describe('checkpoints with the names of diffusers', () => {
     const other = fresh('unet-pipeline');
     mkdirSync(other);
     writeFileSync(join(other, 'model_index.json'), '{}');
-    assert.throws(() => new DiTCheckpoint(other), /no folder 'transformer'/);
+    assert.throws(() => new DenoiserCheckpoint(other), /no folder 'transformer'/);
   });
 
   test('defaults are those of the class that the configuration names', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { WeightSource } from '../../src/backend/backend.js';
 import { backends } from '../../src/backend/choose.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession, type SessionOptions, type SessionPlan } from '../../src/engine/sessionPlan.js';
 import { tokensOf } from '../../src/models/dit/config.js';
 import { namedNetwork } from '../../src/models/families.js';
@@ -107,7 +107,7 @@ test('bf16 is for what lies between the operations of a block, and its caches', 
 
 /** The tiny model with factors of random numbers, small enough for an increment. */
 class TinySource implements WeightSource {
-  readonly checkpoint = new DiTCheckpoint(writeTinyModel(`${temporaryFolder()}/tiny.safetensors`));
+  readonly checkpoint = new DenoiserCheckpoint(writeTinyModel(`${temporaryFolder()}/tiny.safetensors`));
   readonly #factors = new Map<string, Float32Array>();
 
   read(name: string): Float32Array {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DiTPipeline, type EvaluateOptions, evaluateModel, psnr } from '../../src/index.js';
+import { type EvaluateOptions, evaluateModel, Pipeline, psnr } from '../../src/index.js';
 import { classesOf } from '../../src/models/network.js';
 import { temporaryFolder } from '../support/folder.js';
 import { readNpz } from '../support/npz.js';
@@ -26,7 +26,7 @@ describe('pictures of a model of latents', () => {
   };
 
   test('have a PSNR, which is that of the decoded images', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend, vae });
+    await using pipeline = await Pipeline.load(model, { backend, vae });
     const latents = await evaluateModel(pipeline, options);
     assert.equal(latents.psnr, undefined);
     const npz = path('pictures.npz');
@@ -48,14 +48,14 @@ describe('pictures of a model of latents', () => {
   });
 
   test('a kept run of latents is not gone on with as one of pictures', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend, vae });
+    await using pipeline = await Pipeline.load(model, { backend, vae });
     const kept = { ...options, folder: path('kept') };
     await evaluateModel(pipeline, kept);
     await assert.rejects(evaluateModel(pipeline, { ...kept, pictures: true }), /pictures/);
   });
 
   test('need an autoencoder', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend });
+    await using pipeline = await Pipeline.load(model, { backend });
     await assert.rejects(
       evaluateModel(pipeline, { ...options, pictures: true }),
       /4 latent channels and no autoencoder/,

@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gramsWork, measureGrams } from '../../src/evaluate/runs/measureGrams.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 
 const STEPS = 9;
 
 describe('grams of a model', () => {
   const folder = mkdtempSync(join(tmpdir(), 'incache-measure-grams-'));
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   before(async () => {
-    pipeline = await DiTPipeline.load(writeTinyModel(join(folder, 'a.safetensors')), { threads: 1 });
+    pipeline = await Pipeline.load(writeTinyModel(join(folder, 'a.safetensors')), { threads: 1 });
   });
   after(async () => {
     await pipeline.dispose();

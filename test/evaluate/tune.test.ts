@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { meanPsnr } from '../../src/evaluate/metrics/psnr.js';
 import { bestFirst, type Trial, type TuneOptions, tune } from '../../src/evaluate/runs/tune.js';
 import { labelsInTurn } from '../../src/models/network.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { Recipe } from '../../src/pipeline/recipe.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { writeTinyModel } from '../support/tinyModel.js';
@@ -17,7 +17,7 @@ const STEPS = 8;
 describe('tuning', () => {
   const folder = mkdtempSync(join(tmpdir(), 'incache-tune-'));
   const path = join(folder, 'recipe.safetensors');
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   const options = (budget: TuneOptions['budget']): TuneOptions => ({
     budget,
     steps: STEPS,
@@ -25,7 +25,7 @@ describe('tuning', () => {
     seed: 3,
   });
   before(async () => {
-    pipeline = await DiTPipeline.load(writeTinyModel(join(folder, 'a.safetensors')), {
+    pipeline = await Pipeline.load(writeTinyModel(join(folder, 'a.safetensors')), {
       backend: 'native',
       threads: 1,
     });
@@ -93,7 +93,7 @@ describe('tuning', () => {
   });
 
   test('a recipe is for its model, and a file that is damaged or newer is refused in a sentence', async () => {
-    const other = await DiTPipeline.load(writeTinyModel(join(folder, 'b.safetensors'), { seed: 9 }), {
+    const other = await Pipeline.load(writeTinyModel(join(folder, 'b.safetensors'), { seed: 9 }), {
       backend: 'reference',
     });
     await assert.rejects(

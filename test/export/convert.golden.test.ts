@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DiTCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
 import { VaeCheckpoint } from '../../src/engine/vaeCheckpoint.js';
 import { convertModel } from '../../src/export/convert.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { metaHeads } from '../support/checkpoints.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -70,8 +70,8 @@ describe('convert', () => {
     test(`${model} becomes one file of Meta's names that is the same model`, async () => {
       const out = await convert(layout);
       using file = SafetensorsFile.open(out);
-      using original = new DiTCheckpoint(`${root}/${model}`, options);
-      using converted = new DiTCheckpoint(out);
+      using original = new DenoiserCheckpoint(`${root}/${model}`, options);
+      using converted = new DenoiserCheckpoint(out);
       assert.deepEqual([...file.names].sort(), [...original.network.tensors.keys()].sort());
       assert.equal(converted.layout, 'meta');
       assert.deepEqual(converted.network.config, original.network.config);
@@ -91,7 +91,7 @@ describe('convert', () => {
   for (const layout of layouts.filter(({ hashes }) => hashes !== undefined))
     test(`the file of ${layout.model} gives the latents of its source, bit for bit`, async () => {
       const sample = async (path: string, options: OpenModelOptions) => {
-        await using pipeline = await DiTPipeline.load(path, { ...options, backend: 'wasm', threads: 1 });
+        await using pipeline = await Pipeline.load(path, { ...options, backend: 'wasm', threads: 1 });
         const run = pipeline.sample({ labels: [1, 0], steps: 3, seed: 5, guidanceScale: 4 });
         for (;;) {
           const { done, value } = await run.next();

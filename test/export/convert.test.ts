@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { linkSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { convertModel } from '../../src/export/convert.js';
 import { SafetensorsFile, writeSafetensors } from '../../src/weights/safetensors.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -15,7 +15,7 @@ describe('convert', () => {
 
   test('bf16 and f16 halve the file, and their values are the nearest', async () => {
     const plain = await convertModel(tiny, out);
-    using original = new DiTCheckpoint(tiny);
+    using original = new DenoiserCheckpoint(tiny);
     for (const [type, dtype, step] of [
       ['bf16', 'BF16', 2 ** -8],
       ['f16', 'F16', 2 ** -11],
@@ -24,15 +24,15 @@ describe('convert', () => {
       assert.equal(report.bytes, statSync(out).size);
       assert.ok(Math.abs(report.bytes / plain.bytes - 0.5) < 0.05, `${report.bytes} of ${plain.bytes}`);
       assert.deepEqual(report.types, { [dtype]: report.tensors });
-      using converted = new DiTCheckpoint(out);
+      using converted = new DenoiserCheckpoint(out);
       const name = 'blocks.0.attn.qkv.weight';
       const expected = original.read(name);
       for (const [i, value] of converted.read(name).entries())
         assert.ok(Math.abs(value - expected[i]!) <= step * Math.abs(expected[i]!) + 2 ** -25, `${value}`);
     }
     await convertModel(out, join(folder, 'wide.safetensors'), { type: 'f32' });
-    using narrow = new DiTCheckpoint(out);
-    using wide = new DiTCheckpoint(join(folder, 'wide.safetensors'));
+    using narrow = new DenoiserCheckpoint(out);
+    using wide = new DenoiserCheckpoint(join(folder, 'wide.safetensors'));
     assert.deepEqual(wide.read('pos_embed'), narrow.read('pos_embed'));
     assert.equal(wide.entry('pos_embed').dtype, 'F32');
   });
@@ -45,7 +45,7 @@ describe('convert', () => {
     const carrying = join(folder, 'carrying.safetensors');
     writeTinyModel(carrying, { metadata: { config: '{"num_heads": 2}', ...settings } });
     await convertModel(carrying, out);
-    using converted = new DiTCheckpoint(out);
+    using converted = new DenoiserCheckpoint(out);
     assert.equal(converted.scheduler?.lambda_min_clipped, Number.NEGATIVE_INFINITY);
     assert.equal(converted.labels.find('Tench'), 0);
     using file = SafetensorsFile.open(out);

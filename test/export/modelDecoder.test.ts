@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { ExportedPipeline, type ExportedSampleOptions } from '../../src/export/exportedPipeline.js';
 import type { ModelHeader } from '../../src/export/format.js';
 import { exportModel } from '../../src/export/modelFile.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { withTinyPipeline } from '../pipeline/tinyPipeline.js';
@@ -58,7 +58,7 @@ const DAMAGED: readonly [change: (header: AnyHeader) => void, message: RegExp][]
 describe('the decoder of a latent model', () => {
   const vae = writeTinyAutoencoder(path('vae'));
   const latent = () =>
-    DiTPipeline.load(writeTinyModel(path('latent.safetensors'), { config: { inChannels: 4 } }), {
+    Pipeline.load(writeTinyModel(path('latent.safetensors'), { config: { inChannels: 4 } }), {
       backend: 'reference',
       vae,
     });

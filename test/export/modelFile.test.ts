@@ -10,7 +10,7 @@ import { ExportedPipeline, type ExportedSampleOptions } from '../../src/export/e
 import type { ModelHeader } from '../../src/export/format.js';
 import { type ExportOptions, exportModel } from '../../src/export/modelFile.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import type { Plan } from '../../src/plan/types.js';
 import { validatePlan } from '../../src/plan/validate.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
@@ -29,11 +29,11 @@ const sampleFile = async (file: string, options: ExportedSampleOptions): Promise
   return (await exported.generateLatents(options)).latents;
 };
 
-const lowRank = (pipeline: DiTPipeline) => calibrate(pipeline, { method: 'svd', rank: 4 });
+const lowRank = (pipeline: Pipeline) => calibrate(pipeline, { method: 'svd', rank: 4 });
 
 describe('a program that has nothing but the file', () => {
   /** Follows the file and the pipeline; the same latents must come of both. */
-  async function compare(name: string, pipeline: DiTPipeline, options: ExportOptions): Promise<void> {
+  async function compare(name: string, pipeline: Pipeline, options: ExportOptions): Promise<void> {
     const file = path(`${name}.incache`);
     exportModel(pipeline, file, options);
     const request = { labels: options.labels, seed: 7, firstImage: 3 };

@@ -8,8 +8,8 @@ import { incacheIn, Packed, PLATFORM, run, runProgram, WITHOUT_ADDON, withoutCom
 
 const NPM = ['install', '--offline', '--no-audit', '--no-fund'];
 const SAMPLE = `
-  import { backends, DiTPipeline, EMBEDDED_MODEL } from 'incache';
-  const pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+  import { backends, Pipeline, EMBEDDED_MODEL } from 'incache';
+  const pipeline = await Pipeline.load(EMBEDDED_MODEL);
   const { shape } = await pipeline.generate({ labels: [3], steps: 1 });
   console.log(pipeline.device.backend, shape.join());
   await pipeline.dispose();`;

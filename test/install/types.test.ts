@@ -6,9 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import { Packed, PLATFORM, ROOT, run } from './packed.js';
 
 const PROGRAM = `
-import { backends, DiTPipeline, EMBEDDED_MODEL, type BackendStatus } from 'incache';
+import { backends, Pipeline, EMBEDDED_MODEL, type BackendStatus } from 'incache';
 const all: BackendStatus[] = backends();
-const pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+const pipeline = await Pipeline.load(EMBEDDED_MODEL);
 const { images } = await pipeline.generate({ labels: [3], steps: 4, cache: { policy: 'reuse', period: 2 } });
 console.log(all.length, images[0]?.width);
 await pipeline.dispose();

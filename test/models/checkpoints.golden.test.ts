@@ -5,7 +5,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { DiTCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint, type OpenModelOptions } from '../../src/engine/checkpoint.js';
 import { metaHeads } from '../support/checkpoints.js';
 import { assertClose } from '../support/compare.js';
 import { openDenoiser, uncached } from '../support/denoiser.js';
@@ -39,7 +39,7 @@ for (const folder of ofDiffusers)
       );
 
       test('has the tensors of Meta, to the bit', () => {
-        using checkpoint = new DiTCheckpoint(path);
+        using checkpoint = new DenoiserCheckpoint(path);
         for (const [name, { shape, sha256 }] of Object.entries(expected)) {
           assert.deepEqual(checkpoint.entry(name).shape, shape, name);
           const hash = createHash('sha256').update(checkpoint.bytes(name)).digest('hex');
@@ -48,10 +48,10 @@ for (const folder of ofDiffusers)
       });
 
       test('is the same from the folder of the pipeline, that of the network, and its file', () => {
-        using checkpoint = new DiTCheckpoint(path);
+        using checkpoint = new DenoiserCheckpoint(path);
         const file = readdirSync(`${path}/transformer`).find((name) => /\.(?:safetensors|bin)$/.test(name));
         for (const other of ['transformer', `transformer/${file}`]) {
-          using same = new DiTCheckpoint(`${path}/${other}`);
+          using same = new DenoiserCheckpoint(`${path}/${other}`);
           assert.equal(same.hash, checkpoint.hash);
           assert.deepEqual(same.network.config, checkpoint.network.config);
           assert.equal(same.files.root, path);
@@ -122,7 +122,7 @@ for (const { name: backend, available, detail } of backends())
   });
 
 async function assertForward(backend: string, { model, golden, output, options }: Forward): Promise<void> {
-  using checkpoint = new DiTCheckpoint(`${root}/${model}`, options);
+  using checkpoint = new DenoiserCheckpoint(`${root}/${model}`, options);
   using file = openGolden(golden);
   const { network } = checkpoint;
   const denoiser = await openDenoiser({

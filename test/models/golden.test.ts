@@ -5,7 +5,7 @@ import { backends, openDevice } from '../../src/backend/choose.js';
 import { guide } from '../../src/diffusion/guidance.js';
 import { type PredictionGeometry, splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler, type SamplerName } from '../../src/diffusion/sampler.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { emitConditioning } from '../../src/models/dit/conditioning.js';
 import { latentSize, type Network } from '../../src/models/network.js';
 import { computeAll } from '../../src/models/stepPlans.js';
@@ -25,7 +25,7 @@ requireKind('models', models);
 for (const { name: backend, available, detail } of backends()) {
   for (const model of models) {
     describe(`${model} on ${backend}`, { skip: available ? false : detail }, () => {
-      const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
+      const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
       const { network } = checkpoint;
       const golden = openGolden(`${model}.forward.safetensors`);
       const tolerance = toleranceOf(`${model}.forward.safetensors`, 1e-4);
@@ -170,7 +170,7 @@ for (const { name: backend, available, detail } of backends()) {
 /** Every sample of a recorded loop, from its noise; ddpm brings the noise of each step along. */
 async function followTrajectory(
   backend: string,
-  checkpoint: DiTCheckpoint,
+  checkpoint: DenoiserCheckpoint,
   golden: SafetensorsFile,
   tolerance: number,
   name: SamplerName,

@@ -6,7 +6,7 @@ import type { Device, DeviceWeights } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { guide } from '../../src/diffusion/guidance.js';
 import { splitPrediction } from '../../src/diffusion/prediction.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { type ConditionValues, DenoisingSession, type TableRow } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { positionsName } from '../../src/models/dit/positions.js';
@@ -86,7 +86,7 @@ for (const { name: backend, available, detail } of backends())
           weights = device.loadWeights(checkpoint);
         });
         after(() => weights?.dispose());
-        const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${path}`, {
+        const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/${path}`, {
           ...hintsOf(folder, path, golden),
           ...(kvSampling && { kvSampling }),
         });

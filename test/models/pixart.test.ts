@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { backends, openDevice } from '../../src/backend/choose.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession, type SessionOptions } from '../../src/engine/sessionPlan.js';
 import type { LayerAction } from '../../src/models/layers/actions.js';
@@ -27,7 +27,7 @@ const recorded = join(goldenFolder(), 'text/pixart/alpha');
 const skip = process.env.INCACHE_GOLDEN !== undefined && 'the folder is another one';
 
 test('a file with the names of the original code is the same model', { skip }, () => {
-  using theirs = new DiTCheckpoint(join(recorded, 'transformer'));
+  using theirs = new DenoiserCheckpoint(join(recorded, 'transformer'));
   using source = SafetensorsFile.open(join(recorded, 'transformer/diffusion_pytorch_model.safetensors'));
   const { rows } = JSON.parse(readGoldenText('text/pixart/alpha/keys.json')) as {
     rows: [string, string, number, number][];
@@ -42,7 +42,7 @@ test('a file with the names of the original code is the same model', { skip }, (
   });
   const path = join(folder, 'official.safetensors');
   writeSafetensors(path, tensors);
-  using ours = new DiTCheckpoint(path, { heads: 2, sampleSize: 32, positionScale: 1 });
+  using ours = new DenoiserCheckpoint(path, { heads: 2, sampleSize: 32, positionScale: 1 });
   assert.equal(ours.layout, 'pixart');
   assert.equal(ours.hash, theirs.hash);
   assert.deepEqual(ours.network.config, theirs.network.config);
@@ -50,7 +50,7 @@ test('a file with the names of the original code is the same model', { skip }, (
 
 test('the metadata of a file say what its shapes leave open', () => {
   const config = { ...TINY_PIXART, positionScale: 2, inputSize: 16, captionTokens: 9 };
-  using checkpoint = new DiTCheckpoint(writeTinyPixArt(join(folder, 'said.safetensors'), config));
+  using checkpoint = new DenoiserCheckpoint(writeTinyPixArt(join(folder, 'said.safetensors'), config));
   assert.deepEqual(checkpoint.network.config, config);
 });
 
@@ -69,7 +69,7 @@ test('a position table in the file says what its places were divided by', () => 
       unsaid,
       written.names.map((name) => ({ ...written.entry(name), name, data: written.bytes(name) })),
     );
-    using checkpoint = new DiTCheckpoint(unsaid, { heads: 2 });
+    using checkpoint = new DenoiserCheckpoint(unsaid, { heads: 2 });
     assert.deepEqual(checkpoint.network.latents.height, 2 * side);
     assert.equal((checkpoint.network.config as typeof TINY_PIXART).positionScale, scale);
   }
@@ -100,7 +100,7 @@ describe('refuses', () => {
   for (const [name, write, message] of cases)
     test(name, () => {
       const path = write() as string;
-      assert.throws(() => new DiTCheckpoint(path), { name: 'FormatError', message });
+      assert.throws(() => new DenoiserCheckpoint(path), { name: 'FormatError', message });
     });
   for (const [hint, message] of [
     [{ sampleSize: 7 }, /sampleSize is 7; expected a multiple of the patch size 2/],
@@ -110,7 +110,7 @@ describe('refuses', () => {
   ] as const)
     test(JSON.stringify(hint), () => {
       const path = writeTinyPixArt(join(folder, 'hints.safetensors'));
-      assert.throws(() => new DiTCheckpoint(path, hint), { name: 'ArgumentError', message });
+      assert.throws(() => new DenoiserCheckpoint(path, hint), { name: 'ArgumentError', message });
     });
 });
 
@@ -152,7 +152,7 @@ for (const { name: backend, available, detail } of backends())
 
     const outputs = async (actions: readonly LayerAction[]): Promise<Float32Array[]> => {
       const device = await openDevice(backend, { weights: 'f32' });
-      using checkpoint = new DiTCheckpoint(path);
+      using checkpoint = new DenoiserCheckpoint(path);
       const factors = new Map<string, Float32Array>();
       const weights = device.loadWeights({
         read: (name) => (name.startsWith('factors.') ? zeros(factors, name) : checkpoint.read(name)),

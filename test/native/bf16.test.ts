@@ -8,13 +8,13 @@ import { planSession } from '../../src/engine/sessionPlan.js';
 import {
   type CacheOptions,
   calibrate,
-  DiTCheckpoint,
-  DiTPipeline,
+  DenoiserCheckpoint,
   EMBEDDED_CALIBRATION_IMAGES,
   EMBEDDED_MODEL,
   imageSource,
   loadCalibrationImages,
   meanPsnr,
+  Pipeline,
   type SampleOptions,
 } from '../../src/index.js';
 import type { FloatType } from '../../src/plan/types.js';
@@ -42,24 +42,24 @@ describe('bf16 on native', { skip: SKIP }, () => {
 
   test('calibrated digits are as near to the uncached ones of float32 as those of float32', async () => {
     const labels = [3, 5, 8];
-    await using exact = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'native' });
-    await using narrow = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'native', weights: 'bf16' });
+    await using exact = await Pipeline.load(EMBEDDED_MODEL, { backend: 'native' });
+    await using narrow = await Pipeline.load(EMBEDDED_MODEL, { backend: 'native', weights: 'bf16' });
     const images = loadCalibrationImages(EMBEDDED_CALIBRATION_IMAGES, exact.network);
     const source = imageSource(exact.network, { ...images, count: 16, batch: 16 });
     const factors = await calibrate(exact, { method: 'cd', rank: 32, source });
-    const run = async (pipeline: DiTPipeline, cache: CacheOptions) =>
+    const run = async (pipeline: Pipeline, cache: CacheOptions) =>
       (await pipeline.generate({ labels, steps: 10, cache })).latents;
     const full = await run(exact, {});
     const cache: CacheOptions = { policy: 'calibrated', period: 2, factors };
-    const psnr = async (pipeline: DiTPipeline) => meanPsnr(await run(pipeline, cache), full, labels.length);
+    const psnr = async (pipeline: Pipeline) => meanPsnr(await run(pipeline, cache), full, labels.length);
     const [inFloat, inBf16] = [await psnr(exact), await psnr(narrow)];
     assert.ok(inBf16 > inFloat - PSNR_MARGIN, `${inBf16} dB; ${inFloat} dB in float32`);
   });
 
   test('weights in bf16 choose a native backend, activations in bf16 and half the memory', async () => {
     const path = writeTinyModel(join(temporaryFolder(), 'tiny.safetensors'));
-    await using narrow = await DiTPipeline.load(path, { weights: 'bf16' });
-    await using exact = await DiTPipeline.load(path, { backend: 'native' });
+    await using narrow = await Pipeline.load(path, { weights: 'bf16' });
+    await using exact = await Pipeline.load(path, { backend: 'native' });
     assert.match(narrow.device.backend, /^(cuda|native)$/);
     assert.deepEqual([narrow.device.activations, exact.device.activations], ['bf16', 'f32']);
     const factors = await calibrate(exact, { method: 'svd', rank: 4 });
@@ -69,7 +69,7 @@ describe('bf16 on native', { skip: SKIP }, () => {
     ] as const;
     for (const cache of policies) {
       const options: SampleOptions = { labels: [0], steps: 4, cache };
-      const cacheOf = (pipeline: DiTPipeline) => pipeline.plan(options).memory.cache;
+      const cacheOf = (pipeline: Pipeline) => pipeline.plan(options).memory.cache;
       assert.ok(cacheOf(exact) > 0);
       assert.equal(cacheOf(narrow), cacheOf(exact) / 2, cache.policy);
       for (const pipeline of [narrow, exact]) await pipeline.generate(options);
@@ -82,7 +82,7 @@ describe('bf16 on native', { skip: SKIP }, () => {
 /** The forward pass whose inputs were recorded. */
 async function forward(model: string, weights: FloatType): Promise<Float32Array> {
   const golden = openGolden(`${model}.forward.safetensors`);
-  const checkpoint = new DiTCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
+  const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);
   const device = await openDevice('native', { weights, threads: 2 });
   const labels = golden.readIntegers('y');
   const { activations } = device;

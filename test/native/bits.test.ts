@@ -6,7 +6,7 @@ import { openDevice } from '../../src/backend/choose.js';
 import type { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import type { FloatType, Plan } from '../../src/plan/types.js';
 import { assertDiffer, assertSame } from '../pipeline/tinyPipeline.js';
@@ -43,7 +43,7 @@ describe('threads on native', { skip: SKIP }, () => {
         let factors: FactorSet | undefined;
         let expected: Float32Array | undefined;
         for (const threads of [1, 2, 3]) {
-          await using pipeline = await DiTPipeline.load(path, { backend: 'native', threads, weights });
+          await using pipeline = await Pipeline.load(path, { backend: 'native', threads, weights });
           assert.equal(pipeline.device.threads, threads);
           factors ??= await calibrate(pipeline, { method: 'svd', rank: 9 });
           const cache: CacheOptions = { policy: 'calibrated', period: 2, factors, form };
@@ -124,7 +124,7 @@ describe('gathering on native', { skip: SKIP }, () => {
 
   for (const weights of PRECISIONS)
     test(`${weights}: everywhere is no cache, to the bit`, async () => {
-      await using pipeline = await DiTPipeline.load(path(), { backend: 'native', threads: 2, weights });
+      await using pipeline = await Pipeline.load(path(), { backend: 'native', threads: 2, weights });
       const run = async (cache: CacheOptions) => (await pipeline.generate(optionsWith(cache))).latents;
       const factors = await calibrate(pipeline, { method: 'svd', rank: 4 });
       const full = await run({});
@@ -137,7 +137,7 @@ describe('gathering on native', { skip: SKIP }, () => {
     });
 
   test('f32: a step that fills the caches gives what one without a cache gives, to the bit', async () => {
-    await using pipeline = await DiTPipeline.load(path(), { backend: 'native', threads: 2 });
+    await using pipeline = await Pipeline.load(path(), { backend: 'native', threads: 2 });
     const factors = await calibrate(pipeline, { method: 'svd', rank: 4 });
     const first = async (cache: CacheOptions) => {
       for await (const step of pipeline.sample(optionsWith(cache))) return step.latents();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exportModel } from '../../src/export/modelFile.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { type AnyHeader, changeHeader, rename } from '../support/changeHeader.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -59,7 +59,7 @@ export function testDrawn(tree: string): void {
     test('places of images beyond 2^32 are refused', async () => {
       const file = join(folder, 'three.incache');
       const checkpoint = writeTinyModel(join(folder, 'three.safetensors'));
-      await using pipeline = await DiTPipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
+      await using pipeline = await Pipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
       exportModel(pipeline, file, { labels: [0, 0, 0], steps: 1 });
       const draw = (first: number) =>
         run(join(tree, 'incache_test_draw'), [file, '7', String(first), '0', '0', '0']);
@@ -73,7 +73,7 @@ export function testDrawn(tree: string): void {
     test('decoders that do not fit the model are refused', async () => {
       const checkpoint = writeTinyModel(join(folder, 'latent.safetensors'), { config: { inChannels: 4 } });
       const vae = writeTinyAutoencoder(join(folder, 'vae'));
-      await using pipeline = await DiTPipeline.load(checkpoint, { backend: 'reference', vae });
+      await using pipeline = await Pipeline.load(checkpoint, { backend: 'reference', vae });
       const file = join(folder, 'latent.incache');
       exportModel(pipeline, file, { labels: [0], steps: 1 });
       const draw = () => run(join(tree, 'incache_test_draw'), [file, '7', '0', '0']);
@@ -90,7 +90,7 @@ export function testDrawn(tree: string): void {
       test(name, async () => {
         const file = join(folder, `${place}.incache`);
         const checkpoint = writeTinyModel(join(folder, `${place}.safetensors`));
-        await using pipeline = await DiTPipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
+        await using pipeline = await Pipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
         const labels = [2, 0, 1];
         const settings = { ...options, labels, steps: 5 };
         exportModel(pipeline, file, settings);

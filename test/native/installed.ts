@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
 import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { CLI } from '../cli/run.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -81,7 +81,7 @@ export function testInstalled(tree: string): void {
         const sampling = ['--steps', String(STEPS), '--images', '2'];
         run(process.execPath, [CLI, 'export', '--model', LATENT_MODEL, ...sampling, '--out', file]);
         run(program, [file, path('coloured'), String(SEED)]);
-        await using pipeline = await DiTPipeline.load(LATENT_MODEL, { backend: backend() });
+        await using pipeline = await Pipeline.load(LATENT_MODEL, { backend: backend() });
         const { images } = await pipeline.generate({ labels: [0, 1], steps: STEPS, seed: SEED });
         for (const [place, { data, width, height }] of images.entries()) {
           const drawn = readFileSync(path(`coloured/000${place}.ppm`));
@@ -114,7 +114,7 @@ export function testInstalled(tree: string): void {
       });
 
       async function expected(): Promise<Float32Array> {
-        await using pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend: backend() });
+        await using pipeline = await Pipeline.load(EMBEDDED_MODEL, { backend: backend() });
         const cache = { policy: 'calibrated', period: 2, factors: FactorSet.load(factors) } as const;
         const labels = Array.from({ length: IMAGES }, (_, i) => i);
         const { latents, shape } = await pipeline.generate({

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SampleOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 
 export interface SamplingTask {
   readonly path: string;
@@ -12,7 +12,7 @@ export interface SamplingTask {
 
 const { path, options, forever } = workerData as SamplingTask;
 assert.ok(parentPort, 'this is the program of a worker');
-const pipeline = await DiTPipeline.load(path, { backend: 'native', threads: 2 });
+const pipeline = await Pipeline.load(path, { backend: 'native', threads: 2 });
 do {
   const { latents } = await pipeline.generate(options, ({ index }) => {
     if (forever && index === 0) parentPort!.postMessage('begun');

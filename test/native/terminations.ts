@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import type { SamplingTask } from './samplingWorker.js';
 import { LONG_WORK, WORK } from './work.js';
 
@@ -18,6 +18,6 @@ for (let i = 0; i < count; i++) {
   await sleep(i % 7);
   await worker.terminate();
 }
-await using pipeline = await DiTPipeline.load(path, { backend: 'native', threads: 2 });
+await using pipeline = await Pipeline.load(path, { backend: 'native', threads: 2 });
 const { latents } = await pipeline.generate(WORK);
 process.stdout.write(Buffer.from(latents.buffer).toString('hex'));

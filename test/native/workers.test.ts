@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { assertSame } from '../pipeline/tinyPipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { writeTinyModel } from '../support/tinyModel.js';
@@ -20,7 +20,7 @@ describe('native in workers and at ends', { skip: SKIP }, () => {
   const folder = temporaryFolder();
   let path: string;
   let expected: Float32Array;
-  const load = () => DiTPipeline.load(path, { backend: 'native', threads: 2 });
+  const load = () => Pipeline.load(path, { backend: 'native', threads: 2 });
   before(async () => {
     path = writeTinyModel(join(folder, 'tiny.safetensors'), WORK_MODEL);
     await using pipeline = await load();

@@ -108,8 +108,8 @@ describe('npm package', () => {
 
   test('imports and samples', () => {
     const program = `
-      import { DiTPipeline, EMBEDDED_MODEL } from 'incache';
-      const pipeline = await DiTPipeline.load(EMBEDDED_MODEL);
+      import { Pipeline, EMBEDDED_MODEL } from 'incache';
+      const pipeline = await Pipeline.load(EMBEDDED_MODEL);
       const { shape } = await pipeline.generate({ labels: [3], steps: 1 });
       console.log(shape.join());`;
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {

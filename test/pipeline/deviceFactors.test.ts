@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FactorSet } from '../../src/cache/data/factorSet.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { assertSame, PRESENT, sharedPipeline, withTinyPipeline } from './tinyPipeline.js';
 
@@ -19,7 +19,7 @@ for (const backend of PRESENT.filter((name) => name !== 'cuda'))
     const file = join(folder, 'factors.safetensors');
     const pipeline = sharedPipeline(backend);
     const factorsOf = (rank: number) => calibrate(pipeline(), { method: 'svd', rank });
-    const sample = async (factors: FactorSet, on: DiTPipeline = pipeline()) => {
+    const sample = async (factors: FactorSet, on: Pipeline = pipeline()) => {
       const { latents } = await on.generate(request(factors));
       return latents;
     };

@@ -5,10 +5,10 @@ import { basename, dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import { backends } from '../../src/backend/choose.js';
-import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { StepNetwork, Trajectory } from '../../src/evaluate/runs/stepwise.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFiles, goldenFolder, openGolden, requireKind, toleranceOf } from '../support/golden.js';
@@ -38,9 +38,9 @@ for (const { name: backend, available, detail } of backends())
   for (const { runs, folders } of sets)
     for (const folder of folders)
       describe(`${folder} on ${backend}`, { skip: available ? false : detail }, () => {
-        let pipeline: DiTPipeline;
+        let pipeline: Pipeline;
         before(async () => {
-          pipeline = await DiTPipeline.load(`${goldenFolder()}/${folder}`, { backend, weights: 'f32' });
+          pipeline = await Pipeline.load(`${goldenFolder()}/${folder}`, { backend, weights: 'f32' });
         });
         after(() => pipeline.dispose());
 
@@ -62,7 +62,7 @@ for (const { name: backend, available, detail } of backends())
       test(`${file} on ${backend}`, { skip: available ? false : detail }, async () => {
         using golden = openGolden(file);
         const path = `${goldenFolder()}/${folders[0]}`;
-        await using pipeline = await DiTPipeline.load(path, { backend, weights: 'f32', frequencyShift: 0 });
+        await using pipeline = await Pipeline.load(path, { backend, weights: 'f32', frequencyShift: 0 });
         for (const [field, guidanceChannels] of [
           ['trajectory_first3', 3],
           ['trajectory_all', pipeline.network.latents.channels],
@@ -83,7 +83,7 @@ for (const { name: backend, available, detail } of backends())
 function optionsOf(
   file: string,
   golden: SafetensorsFile,
-  { labels, scheduler = {} }: DiTCheckpoint,
+  { labels, scheduler = {} }: DenoiserCheckpoint,
 ): SampleOptions {
   const [, kind, steps, variant, version] = NAME.exec(file.split('/').at(-1)!)!;
   const { sampler, className, spacing: usual } = SAMPLERS[kind as keyof typeof SAMPLERS];
@@ -106,7 +106,7 @@ function optionsOf(
 }
 
 async function followRun(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   golden: SafetensorsFile,
   options: SampleOptions,
   tolerance: number,
@@ -131,7 +131,7 @@ async function followRun(
 
 /** The pictures of the latents that the run has reached, as bytes and as PNG, within 1 of 255 of the recorded ones. */
 async function comparePictures(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   golden: SafetensorsFile,
   latents: Float32Array,
 ): Promise<void> {
@@ -162,7 +162,7 @@ function assertBytes(actual: Uint8Array, expected: Uint8Array): void {
  * `scheduler-steps`.
  */
 async function followPredictions(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   golden: SafetensorsFile,
   options: SampleOptions,
   tolerance: number,

@@ -5,11 +5,11 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   type CacheOptions,
-  DiTPipeline,
   EMBEDDED_MODEL,
   type FactorMethod,
   FactorSet,
   meanPsnr,
+  Pipeline,
   SafetensorsFile,
 } from '../../src/index.js';
 import { assertClose } from '../support/compare.js';
@@ -30,9 +30,9 @@ describe('embedded model, DDIM-50, guidance 1.5, on wasm', () => {
     .shape.slice(1)
     .reduce((a, b) => a * b, 1);
   const first = (name: string) => samples.read(name).slice(0, IMAGES * size);
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   before(async () => {
-    pipeline = await DiTPipeline.load(EMBEDDED_MODEL, { backend: 'wasm' });
+    pipeline = await Pipeline.load(EMBEDDED_MODEL, { backend: 'wasm' });
   });
   after(() => pipeline.dispose());
 

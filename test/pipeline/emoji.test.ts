@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
 import { emojiModel } from '../../src/cli/demo/emojiModel.js';
-import { DiTPipeline, type SampleOptions } from '../../src/index.js';
+import { Pipeline, type SampleOptions } from '../../src/index.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 
@@ -22,7 +22,7 @@ for (const { name: backend, available, detail } of backends())
       const steps = golden.entry('latents').shape[0]!;
       const latents = golden.read('latents');
       const size = latents.length / steps;
-      const pipeline = await DiTPipeline.load(model, { backend, weights: 'f32' });
+      const pipeline = await Pipeline.load(model, { backend, weights: 'f32' });
       const stop = new AbortController();
       const options: SampleOptions = {
         ...{ prompts, steps, guidanceScale: 4.5, noise: golden.read('noise') },

@@ -7,7 +7,7 @@ import { exposeResidual, residualOutput } from '../../src/evaluate/runs/exposeRe
 import type { LayerTap } from '../../src/models/layers/context.js';
 import { computeAll } from '../../src/models/stepPlans.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
 import { labelConditions, sequencesOf } from '../../src/pipeline/sequences.js';
 import { copyOp, PlanBuilder } from '../../src/plan/builder.js';
@@ -25,7 +25,7 @@ export interface Signals {
 
 /** A guided run, and for each of its steps the signals of the latents that it began with. */
 export async function runWithSignals(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: SampleOptions & { readonly labels: readonly number[]; readonly noise: Float32Array },
 ): Promise<{ steps: SampleStep[]; signals: Signals[] }> {
   const steps: SampleStep[] = [];
@@ -40,7 +40,7 @@ export async function runWithSignals(
   return { steps, signals };
 }
 
-async function openOracle({ checkpoint, network }: DiTPipeline, labels: readonly number[]) {
+async function openOracle({ checkpoint, network }: Pipeline, labels: readonly number[]) {
   const { all } = sequencesOf(network, labelConditions(network, labels), true);
   const device = await openDevice('reference');
   const weights = device.loadWeights(checkpoint);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   DecodeError,
-  DiTPipeline,
   decodeLatents,
   ExportedPipeline,
   exportModel,
   normals,
+  Pipeline,
 } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { spoiltAutoencoder } from '../support/spoiltAutoencoder.js';
@@ -34,7 +34,7 @@ describe('latents that cannot be decoded', () => {
 
   test('are in the error of a pipeline and of an exported file', async () => {
     const vae = spoiltAutoencoder(sound, path('spoilt'));
-    await using pipeline = await DiTPipeline.load(model, { backend, vae });
+    await using pipeline = await Pipeline.load(model, { backend, vae });
     const { latents } = await pipeline.generateLatents({ ...run, steps: 2 });
     await assert.rejects(pipeline.generate({ ...run, steps: 2 }), isKept(latents));
     exportModel(pipeline, path('spoilt.incache'), { labels: [0, 0], steps: 2 });
@@ -46,13 +46,13 @@ describe('latents that cannot be decoded', () => {
   test('an autoencoder of other channels is refused before the first step', async () => {
     const vae = writeTinyAutoencoder(path('eight'), { latentChannels: 8 });
     await assert.rejects(
-      DiTPipeline.load(model, { backend, vae }),
+      Pipeline.load(model, { backend, vae }),
       /an autoencoder of 4 latent channels.*it has 8$/,
     );
   });
 
   test('a run that is aborted while it decodes ends with the reason of its signal', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend, vae: sound });
+    await using pipeline = await Pipeline.load(model, { backend, vae: sound });
     const controller = new AbortController();
     const steps = { count: 0 };
     const generated = pipeline.generate({ ...run, steps: 2, signal: controller.signal }, () => {
@@ -62,7 +62,7 @@ describe('latents that cannot be decoded', () => {
   });
 
   test('decodeLatents makes the pictures of the pipeline, with other factors when asked', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend, vae: sound });
+    await using pipeline = await Pipeline.load(model, { backend, vae: sound });
     const shape = [2, 4, 3, 5] as const;
     const latents = normals(1, 0, 0, 2 * 4 * 3 * 5);
     const pictures = await pipeline.decode(latents, shape);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
 import { OutOfMemoryError } from '../../src/errors.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 
@@ -16,7 +16,7 @@ for (const { name, available, detail } of backends())
   test(`${name} refuses a batch that it cannot hold, and goes on`, {
     skip: !available && detail,
   }, async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend: name, threads: 1 });
+    await using pipeline = await Pipeline.load(model, { backend: name, threads: 1 });
     const before = pipeline.device.memoryInUse;
     const labels = new Array<number>(IMAGES).fill(1);
     const started = pipeline.generate({ labels, steps: 1, batch: IMAGES, cache: { policy: 'none' } });

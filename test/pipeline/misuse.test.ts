@@ -10,7 +10,7 @@ import { measureErrors } from '../../src/evaluate/runs/measureErrors.js';
 import { tryRanks } from '../../src/evaluate/runs/tryRanks.js';
 import { exportModel } from '../../src/export/modelFile.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { sharedPipeline } from './tinyPipeline.js';
 
 /** As a function of JavaScript, which takes whatever it is given. */
@@ -52,7 +52,7 @@ describe('first-use: misuse', () => {
     for (const [name, call] of Object.entries(calls))
       for (const junk of JUNK)
         await assert.rejects(async () => call(junk), ArgumentError, `${name} of ${String(junk)}`);
-    await refused(() => DiTPipeline.load(EMBEDDED_MODEL, null as Untyped), /^options is null/);
+    await refused(() => Pipeline.load(EMBEDDED_MODEL, null as Untyped), /^options is null/);
   });
 
   test('values of options', async () => {
@@ -105,7 +105,7 @@ describe('first-use: misuse', () => {
         () => sample({ cache: { policy: 'reuse', periods: 2 } }),
         /^a name in cache is 'periods'; expected period\b/,
       ],
-      [() => DiTPipeline.load(EMBEDDED_MODEL, { thread: 2 } as Untyped), /expected threads\b/],
+      [() => Pipeline.load(EMBEDDED_MODEL, { thread: 2 } as Untyped), /expected threads\b/],
       [
         () => trajectorySource(pipeline().network, { images: 2 } as Untyped),
         /^a name in options is 'images'/,

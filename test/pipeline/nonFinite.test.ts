@@ -9,7 +9,7 @@ import { NonFiniteError } from '../../src/errors.js';
 import { evaluateModel } from '../../src/evaluate/runs/evaluateModel.js';
 import { measureErrors } from '../../src/evaluate/runs/measureErrors.js';
 import { trajectoryError } from '../../src/evaluate/runs/trajectory.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { type TinyModelOptions, writeTinyModel } from '../support/tinyModel.js';
 import { PRESENT } from './tinyPipeline.js';
@@ -55,9 +55,9 @@ async function opened(
   backend: string,
   weights: WeightPrecision,
   model: string,
-): Promise<DiTPipeline | undefined> {
+): Promise<Pipeline | undefined> {
   try {
-    return await DiTPipeline.load(model, { backend, weights, threads: 2 });
+    return await Pipeline.load(model, { backend, weights, threads: 2 });
   } catch {
     return undefined;
   }
@@ -116,7 +116,7 @@ for (const backend of PRESENT)
 
 describe('black-images: what is measured', () => {
   const run = { steps: STEPS, guidanceScale: 1.5 };
-  const measurements: Record<string, (pipeline: DiTPipeline) => Promise<unknown>> = {
+  const measurements: Record<string, (pipeline: Pipeline) => Promise<unknown>> = {
     evaluateModel: (pipeline) => evaluateModel(pipeline, { ...run, images: 4, batch: 2 }),
     'evaluateModel, compared': (pipeline) => evaluateModel(pipeline, { ...run, images: 4, compare: true }),
     measureErrors: (pipeline) => measureErrors(pipeline, { ...run, images: 2 }),
@@ -131,7 +131,7 @@ describe('black-images: what is measured', () => {
   };
   for (const [name, measure] of Object.entries(measurements))
     test(name, async () => {
-      await using pipeline = await DiTPipeline.load(LARGE, { threads: 2 });
+      await using pipeline = await Pipeline.load(LARGE, { threads: 2 });
       await assert.rejects(measure(pipeline), at(0, 0));
     });
 });

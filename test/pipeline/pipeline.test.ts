@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { IncacheError } from '../../src/errors.js';
 import { tensorShapes } from '../../src/models/dit/config.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import type { SampleStep } from '../../src/pipeline/result.js';
 import { bufferBytes, elementBytes } from '../../src/plan/types.js';
 import { TINY } from '../support/tinyModel.js';
@@ -21,7 +21,7 @@ import {
 const SIZE = TINY.inChannels * TINY.inputSize ** 2;
 const OPTIONS: SampleOptions = { labels: [0, 1, 2], steps: 4, cache: { policy: 'reuse', period: 2 } };
 
-const latentsOf = async (pipeline: DiTPipeline, options: SampleOptions) =>
+const latentsOf = async (pipeline: Pipeline, options: SampleOptions) =>
   (await pipeline.generate(options)).latents;
 
 /** Image `image` of a run. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { DiTPipeline, type LoadOptions } from '../../src/pipeline/pipeline.js';
+import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
 import type { TextEmbedding } from '../../src/pipeline/text/embeddings.js';
 import { readJsonObject } from '../../src/weights/jsonFile.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
@@ -69,11 +69,11 @@ for (const { name: backend, available, detail } of backends())
         prompts: embeddingsOf(golden, 'prompt_embeds', 'prompt_mask'),
         negative: embeddingsOf(golden, 'negative_embeds', 'negative_mask'),
       };
-      let pipeline: DiTPipeline;
+      let pipeline: Pipeline;
       before(async () => {
         const options: LoadOptions = { backend, weights: 'f32' };
         const captionTokens = golden.entry('prompt_embeds').shape[1]!;
-        pipeline = await DiTPipeline.load(model, {
+        pipeline = await Pipeline.load(model, {
           ...options,
           captionTokens,
           ...(hasEncoder && { textEncoder, tokenizer }),

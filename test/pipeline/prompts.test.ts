@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { SampleOptions } from '../../src/pipeline/options.js';
-import { DiTPipeline, type LoadOptions } from '../../src/pipeline/pipeline.js';
+import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
 import { loadEmbeddings, saveEmbeddings } from '../../src/pipeline/text/embeddings.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
@@ -22,14 +22,14 @@ const encoder = (name: string, changes: object = {}) =>
 const textEncoder = encoder('t5');
 
 const load = (options: LoadOptions = {}) =>
-  DiTPipeline.load(model, { backend: 'wasm', threads: 1, textEncoder, tokenizer, ...options });
+  Pipeline.load(model, { backend: 'wasm', threads: 1, textEncoder, tokenizer, ...options });
 const draw = async (options: LoadOptions, run: SampleOptions): Promise<Float32Array> => {
   await using pipeline = await load(options);
   return (await pipeline.generateLatents({ steps: 2, ...run })).latents;
 };
 
 describe('prompts', () => {
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   before(async () => {
     pipeline = await load({ embeddingsCache: cache });
   });
@@ -139,7 +139,7 @@ describe('a text encoder that does not fit', () => {
     );
 
   test('none at all: the sentence says what to give', async () => {
-    await using pipeline = await DiTPipeline.load(model, { backend: 'wasm', threads: 1 });
+    await using pipeline = await Pipeline.load(model, { backend: 'wasm', threads: 1 });
     await assert.rejects(pipeline.generateLatents({ prompts: 'a fox' }), {
       name: 'IncacheError',
       message: /has no text encoder.*--text-encoder.*or embeddings instead of prompts/,

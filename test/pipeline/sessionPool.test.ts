@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { DeviceTensor } from '../../src/backend/backend.js';
 import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { CacheOptions, SampleOptions } from '../../src/pipeline/options.js';
-import type { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import { assertSame, memoryInUse, PRESENT, withTinyPipeline } from './tinyPipeline.js';
 
 const OPTIONS = { labels: [1, 0, 2], steps: 5, seed: 7, batch: 2 } as const;
@@ -19,11 +19,11 @@ const CACHES: Record<string, CacheOptions> = {
   fastcache: { policy: 'fastcache', threshold: 0.3 },
 };
 
-const latentsOf = async (pipeline: DiTPipeline, options: SampleOptions) =>
+const latentsOf = async (pipeline: Pipeline, options: SampleOptions) =>
   (await pipeline.generate(options)).latents;
 
 /** Counts what a pipeline takes of its device, and knows the tensors. */
-function watch({ device }: DiTPipeline) {
+function watch({ device }: Pipeline) {
   const tensors: DeviceTensor[] = [];
   const seen = { compiled: 0, tensors };
   const { compile, allocate } = device;
@@ -49,8 +49,7 @@ async function poison(tensors: readonly DeviceTensor[]): Promise<void> {
 
 for (const backend of PRESENT.filter((name) => name !== 'cuda'))
   describe(`sessions on ${backend}`, () => {
-    const withPipeline = (use: (pipeline: DiTPipeline) => Promise<void>) =>
-      withTinyPipeline(backend, {}, use);
+    const withPipeline = (use: (pipeline: Pipeline) => Promise<void>) => withTinyPipeline(backend, {}, use);
 
     for (const [name, cache] of Object.entries(CACHES))
       test(`${name}: a session that was used before, its tensors poisoned, gives the bits of a new one`, async () => {

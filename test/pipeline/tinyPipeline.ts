@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { DiTPipeline } from '../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { type TinyModelOptions, writeTinyModel } from '../support/tinyModel.js';
 
@@ -20,7 +20,7 @@ export const PRESENT = backends()
 export async function withTinyPipeline<T>(
   backend: string,
   options: TinyModelOptions,
-  use: (pipeline: DiTPipeline) => Promise<T>,
+  use: (pipeline: Pipeline) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'incache-pipeline-'));
   try {
@@ -32,9 +32,9 @@ export async function withTinyPipeline<T>(
 }
 
 /** One for all tests of the suite it is called in. */
-export function sharedPipeline(backend: string, options: TinyModelOptions = {}): () => DiTPipeline {
+export function sharedPipeline(backend: string, options: TinyModelOptions = {}): () => Pipeline {
   const folder = temporaryFolder();
-  let pipeline: DiTPipeline;
+  let pipeline: Pipeline;
   before(async () => {
     pipeline = await loadTiny(folder, backend, options);
   });
@@ -42,13 +42,13 @@ export function sharedPipeline(backend: string, options: TinyModelOptions = {}):
   return () => pipeline;
 }
 
-function loadTiny(folder: string, backend: string, options: TinyModelOptions): Promise<DiTPipeline> {
+function loadTiny(folder: string, backend: string, options: TinyModelOptions): Promise<Pipeline> {
   const path = writeTinyModel(join(folder, 'tiny.safetensors'), options);
-  return DiTPipeline.load(path, { backend, threads: THREADS });
+  return Pipeline.load(path, { backend, threads: THREADS });
 }
 
 /** Bytes that are in use beside what runs have left for others like them. */
-export function memoryInUse(pipeline: DiTPipeline): number {
+export function memoryInUse(pipeline: Pipeline): number {
   pipeline.releaseSessions();
   return pipeline.device.memoryInUse;
 }

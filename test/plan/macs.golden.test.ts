@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { computeAll } from '../../src/models/stepPlans.js';
 import { planCost } from '../../src/plan/cost.js';
@@ -16,7 +16,7 @@ describe("MACs of an image and step are those of the authors' formulas", () => {
     test(file, () => {
       using golden = openGolden(file);
       const [, model, rank] = NAME.exec(file)! as unknown as [string, string, string];
-      using checkpoint = new DiTCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
+      using checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
       const { network } = checkpoint;
       const macs = (scatter?: 'reuse' | 'calibrate') => {
         const steps = scatter ? periodic(network, 2, 2, scatter) : [computeAll(network)];

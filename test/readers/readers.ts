@@ -9,7 +9,7 @@ import { scheduleLayers } from '../../src/cache/schedule.js';
 import { loadCalibrationImages } from '../../src/calibrate/images.js';
 import { cacheOptions } from '../../src/cli/cacheFlags.js';
 import { samplerOfScheduler, schedulerTable } from '../../src/diffusion/scheduler.js';
-import { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { readStatistics } from '../../src/evaluate/metrics/statisticsFile.js';
 import { readHeader } from '../../src/export/readHeader.js';
 import { ditNetwork } from '../../src/models/dit/network.js';
@@ -78,7 +78,7 @@ export const READERS: readonly Reader[] = [
     structure: 'header',
     samples: (folder) => [writeTinyModel(join(folder, 'model.safetensors'), { config: SMALL })],
     read: (path) => {
-      using checkpoint = new DiTCheckpoint(path);
+      using checkpoint = new DenoiserCheckpoint(path);
       return checkpoint.hash;
     },
   },

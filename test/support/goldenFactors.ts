@@ -1,5 +1,5 @@
 import { type FactorMethod, scaledFactors } from '../../src/calibrate/factors.js';
-import type { DiTCheckpoint } from '../../src/engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import type { SafetensorsFile } from '../../src/weights/safetensors.js';
 
 /** Which recorded sensitivities scale the inputs (rwtv) and the outputs (lwtv) of each method. */
@@ -12,7 +12,7 @@ const SCALES: Partial<Record<FactorMethod, { family: string; input: boolean; out
 
 /** Our factors from the authors' sensitivities, as weights `factors.blocks.0.q.down` and so on. */
 export function goldenFactors(
-  checkpoint: DiTCheckpoint,
+  checkpoint: DenoiserCheckpoint,
   sensitivity: SafetensorsFile,
   method: FactorMethod,
   rank: number,
@@ -36,7 +36,7 @@ export function goldenFactors(
   return factors;
 }
 
-function linearWeight(checkpoint: DiTCheckpoint, block: number, linear: string): Float32Array {
+function linearWeight(checkpoint: DenoiserCheckpoint, block: number, linear: string): Float32Array {
   const part = ['q', 'k', 'v'].indexOf(linear);
   if (part < 0)
     return checkpoint.read(`blocks.${block}.${linear === 'proj' ? 'attn' : 'mlp'}.${linear}.weight`);

@@ -8,7 +8,7 @@ import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
 import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { textCondition } from '../../pipeline/text/textOptions.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
@@ -236,7 +236,7 @@ export function longWork(seconds: number, done: number, total: number): string |
 function layerErrors(
   { steps, seed, guidanceScale, period, order, terms, computed }: CalibrateFlags,
   fits: StepGrams | undefined,
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   signal: AbortSignal,
   onLayer: () => void,
 ): Promise<Map<string, number>> {
@@ -257,7 +257,7 @@ function layerErrors(
 async function sourceOf(
   flags: CalibrateFlags,
   fits: StepGrams | undefined,
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<CalibrationSource> {
   const { network } = pipeline;
@@ -291,7 +291,7 @@ async function sourceOf(
 }
 
 /** Of the prompts of a model that draws such. */
-async function conditionsOf({ prompts }: CalibrateFlags, pipeline: DiTPipeline, signal: AbortSignal) {
+async function conditionsOf({ prompts }: CalibrateFlags, pipeline: Pipeline, signal: AbortSignal) {
   if (!textCondition(pipeline.network)) {
     if (prompts === undefined) return undefined;
     throw new ArgumentError('prompts', prompts, 'none: the model takes labels, not prompts');

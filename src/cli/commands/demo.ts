@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ArgumentError } from '../../errors.js';
 import { grid } from '../../pipeline/picture.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
 import { EMOJI_PACKAGE, emojiModel } from '../demo/emojiModel.js';
 import { type DemoRow, demoRows, demoWork, ROUNDS } from '../demo/rows.js';
@@ -76,7 +76,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
 
 function printRows(
   flags: DemoFlags,
-  { device }: DiTPipeline,
+  { device }: Pipeline,
   { model, images }: DemoSubject,
   rows: readonly DemoRow[],
 ): void {

@@ -14,7 +14,7 @@ import {
   type ExperimentOptions,
   runExperiment,
 } from '../../experiment/runExperiment.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
@@ -121,7 +121,7 @@ function shellWord(word: string): string {
 
 async function imagesOf(
   { calibrationImages: given, model, json }: ExperimentFlags,
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<CalibrationImages | undefined> {
   const path = given ?? (model === EMBEDDED_MODEL ? EMBEDDED_CALIBRATION_IMAGES : undefined);

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { backends } from '../../backend/choose.js';
 import { policyActions } from '../../cache/cachePolicy.js';
 import { SCHEDULED_POLICIES, Scheduled } from '../../cache/scheduled.js';
-import { DiTCheckpoint, type OpenModelOptions } from '../../engine/checkpoint.js';
+import { DenoiserCheckpoint, type OpenModelOptions } from '../../engine/checkpoint.js';
 import { isAutoencoder } from '../../engine/modelKind.js';
 import { planSession } from '../../engine/sessionPlan.js';
 import { VaeCheckpoint } from '../../engine/vaeCheckpoint.js';
@@ -141,7 +141,7 @@ function openOptions({ heads, weightsKey, variant }: InfoFlags): OpenModelOption
 /** What is said of the model itself, and its configuration. */
 function describedModel(flags: InfoFlags): Pick<PlannedModel, 'network' | 'checkpoint'> {
   if (flags.size !== undefined) return { network: namedNetwork(flags.size), checkpoint: undefined };
-  using checkpoint = new DiTCheckpoint(flags.model!, openOptions(flags));
+  using checkpoint = new DenoiserCheckpoint(flags.model!, openOptions(flags));
   tellNotes(checkpoint);
   return { network: checkpoint.network, checkpoint: checkpointFacts(checkpoint) };
 }

@@ -3,7 +3,7 @@ import { calibrate } from '../../calibrate/calibrate.js';
 import { psnr } from '../../evaluate/metrics/psnr.js';
 import type { CacheOptions, SampleOptions } from '../../pipeline/options.js';
 import type { Picture } from '../../pipeline/picture.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampleResult } from '../../pipeline/result.js';
 
 export interface DemoRow {
@@ -40,7 +40,7 @@ interface Contender {
 }
 
 /** Draws every row once to warm up, then `ROUNDS` times in turn. */
-export async function demoRows(pipeline: DiTPipeline, options: DemoOptions): Promise<DemoRow[]> {
+export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promise<DemoRow[]> {
   const { request, seed, signal, onStep } = options;
   const contenders = await contendersOf(pipeline, options);
   const reportsOf = contenders.map((): SampleResult['report'][] => []);
@@ -76,7 +76,7 @@ function fewerSteps(steps: number, period: number): number {
 }
 
 async function contendersOf(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   { steps, period, rank, signal }: DemoOptions,
 ): Promise<Contender[]> {
   const factors = await calibrate(pipeline, { method: 'svd', rank, signal });

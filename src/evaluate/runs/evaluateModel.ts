@@ -7,7 +7,7 @@ import { scaleOf } from '../../models/vae/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import { isPictureSpace } from '../../pipeline/picture.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampledLatents } from '../../pipeline/result.js';
 import { planCost } from '../../plan/cost.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
@@ -102,11 +102,8 @@ const CHUNK = 64;
  * alone, so a run that is killed and taken up again reports the same, times apart. Throws an `ArgumentError`
  * before any work for options that do not fit each other or the model.
  */
-export async function evaluateModel(
-  pipeline: DiTPipeline,
-  options: EvaluateOptions,
-): Promise<EvaluationReport> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+export async function evaluateModel(pipeline: Pipeline, options: EvaluateOptions): Promise<EvaluationReport> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, EVALUATE_OPTION_NAMES);
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
   const sampling = (first: number, count: number): NumberedOptions => ({
@@ -182,7 +179,7 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
     );
 }
 
-function sizeOf({ network, decoder }: DiTPipeline, pictures: boolean): PictureSize {
+function sizeOf({ network, decoder }: Pipeline, pictures: boolean): PictureSize {
   const { channels, height, width } = network.latents;
   if (!pictures || decoder.isIdentity) return { channels, height, width };
   const { config: vae } = decoder.checkpoint();
@@ -197,7 +194,7 @@ function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, c
 }
 
 /** What beside the sampling decides what is in a saved run. */
-function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
+function ownKey(pipeline: Pipeline, options: EvaluateOptions): RunKey {
   const classes = classesOf(pipeline.network);
   return {
     images: options.images,
@@ -213,7 +210,7 @@ function ownKey(pipeline: DiTPipeline, options: EvaluateOptions): RunKey {
 }
 
 /** What makes the pictures. */
-function picturesKey({ decoder }: DiTPipeline): string {
+function picturesKey({ decoder }: Pipeline): string {
   if (decoder.isIdentity) return 'samples';
   const { path, config } = decoder.checkpoint();
   return `${path} ${JSON.stringify(config)}`;
@@ -223,7 +220,7 @@ function picturesKey({ decoder }: DiTPipeline): string {
 type NumberedOptions = SampleOptions & { readonly labels: readonly number[] };
 
 async function sampleBatch(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   sampling: NumberedOptions,
   { compare = false, onStep, pictures = false }: EvaluateOptions,
 ): Promise<SampledBatch> {

@@ -7,7 +7,7 @@ import { scheduleLayers } from '../../cache/schedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import { CacheErrors } from './cacheErrors.js';
 import { ExtrapolationErrors } from './extrapolationErrors.js';
@@ -69,10 +69,10 @@ export function measuringWork(network: Network, options: MeasureErrorsOptions): 
  * errors. Throws an `ArgumentError` for options that do not fit and a folder of another measurement, and as `sample` does.
  */
 export async function measureErrors(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: MeasureErrorsOptions = {},
 ): Promise<ErrorTable> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   const resolved = resolve(options);
   await pipeline.checkpoint.loadHash(options.signal);
   const { images, gaps, order, steps, factors, folder } = resolved;

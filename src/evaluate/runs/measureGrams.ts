@@ -5,7 +5,7 @@ import { inputOf, outputOf } from '../../cache/fitted.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { StepNetwork, Trajectory } from './stepwise.js';
@@ -40,10 +40,10 @@ export function gramsWork({ images = DEFAULT_IMAGES, steps = 50 }: MeasureGramsO
  * between all steps.
  */
 export async function measureGrams(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: MeasureGramsOptions = {},
 ): Promise<StepGrams> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, GRAMS_OPTION_NAMES);
   const { images = DEFAULT_IMAGES, onStep, ...sampling } = options;
   requireInteger('images', images, 1);

@@ -3,7 +3,7 @@ import type { StepGrams } from '../../cache/data/stepGrams.js';
 import { scheduleOfGrams } from '../../cache/gramSchedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
 import type { MeasuredSampling } from './sampling.js';
 import { zeroFactors } from './zeroFactors.js';
@@ -33,10 +33,10 @@ export function layersWork({ layers }: Network): number {
  * this one is calibrated with factors of zero at the steps that are scattered. Takes a run of all steps a layer.
  */
 export async function measureLayers(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: MeasureLayersOptions = {},
 ): Promise<Map<string, number>> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireObject('options', options, 'an object of options');
   const {
     images = DEFAULT_IMAGES,

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { plannedSteps } from '../../pipeline/cachePolicy.js';
 import { type AnySampleOptions, resolveOptions } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
 import type { RunKey } from './savedRun.js';
 
 /** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
 export function runKey(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: AnySampleOptions,
   extractor: FeatureExtractor | undefined,
   others: RunKey,

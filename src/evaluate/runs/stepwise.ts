@@ -15,7 +15,7 @@ import {
   SAMPLE_OPTION_NAMES,
   type SampleOptions,
 } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
 import { labelConditions } from '../../pipeline/sequences.js';
 
@@ -78,7 +78,7 @@ export class Trajectory {
 
   /** All images of `options` are one batch. */
   constructor(
-    readonly pipeline: DiTPipeline,
+    readonly pipeline: Pipeline,
     options: SampleOptions,
   ) {
     this.options = resolveOptions(options, pipeline.checkpoint);

@@ -1,7 +1,7 @@
 /** Where along the steps and the layers a cached run leaves the uncached one. */
 import { FormatError } from '../../errors.js';
 import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { runKey } from './runKey.js';
 import { SavedRun } from './savedRun.js';
 import { addBatch, errorsOf, type StepSums, startSums, type TrajectoryStepError } from './trajectoryRuns.js';
@@ -20,7 +20,7 @@ export interface TrajectoryOptions extends SampleOptions {
  * after every step. Takes the memory of one batch twice, whatever the number of images; throws as `sample` does.
  */
 export async function trajectoryError(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: TrajectoryOptions,
 ): Promise<TrajectoryStepError[]> {
   const resolved = resolveOptions(options, pipeline.checkpoint);
@@ -36,7 +36,7 @@ export async function trajectoryError(
 }
 
 async function savedSums(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: ResolvedOptions,
   folder: string | undefined,
 ): Promise<SavedRun | undefined> {

@@ -12,7 +12,7 @@ import {
   type ResolvedOptions,
   SAMPLE_OPTION_NAMES,
 } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
 import { labelConditions } from '../../pipeline/sequences.js';
 import { RelativeL2 } from '../metrics/relativeL2.js';
@@ -45,7 +45,7 @@ interface Run {
 }
 
 /** Sums without a batch, one for each step. Throws for a policy that decides while it runs. */
-export function startSums(pipeline: DiTPipeline, options: ResolvedOptions): StepSums[] {
+export function startSums(pipeline: Pipeline, options: ResolvedOptions): StepSums[] {
   requireUngated(options.cache, 'errors by layer');
   const names = pipeline.network.sublayers.map(({ name }) => name);
   return samplerOf(options, pipeline.network).timesteps.map((timestep) => ({
@@ -66,7 +66,7 @@ export function errorsOf(steps: readonly StepSums[]): TrajectoryStepError[] {
 
 /** Samples the batch that begins with image `first` both ways and adds what differs to the sums. */
 export async function addBatch(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: ResolvedOptions,
   first: number,
   steps: readonly StepSums[],
@@ -96,7 +96,7 @@ export async function addBatch(
 }
 
 async function startRun(
-  pipeline: DiTPipeline,
+  pipeline: Pipeline,
   options: ResolvedOptions,
   first: number,
   cache: AnyCacheOptions,

@@ -3,7 +3,7 @@ import type { FactorSet } from '../../cache/data/factorSet.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn } from '../../models/network.js';
 import type { SampleOptions } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { meanPsnr } from '../metrics/psnr.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
 
@@ -33,8 +33,8 @@ export interface RankTrial {
 const DEFAULT_IMAGES = 32;
 
 /** Throws an `ArgumentError` for a rank that a layer's factors do not have, before anything is sampled. */
-export async function tryRanks(pipeline: DiTPipeline, options: TryRanksOptions): Promise<RankTrial[]> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+export async function tryRanks(pipeline: Pipeline, options: TryRanksOptions): Promise<RankTrial[]> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireObject('options', options, 'an object of options');
   const { factors, ranks, images = DEFAULT_IMAGES, period = 2, order = 0, onStep, ...sampling } = options;
   requireInteger('images', images, 1);

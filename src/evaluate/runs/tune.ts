@@ -9,7 +9,7 @@ import { ArgumentError, IncacheError, requireInteger, requireNumber, requireObje
 import { labelsInTurn } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { Recipe, type RecipeMeasurement } from '../../pipeline/recipe.js';
 import type { SampledLatents } from '../../pipeline/result.js';
 import { VERSION } from '../../version.js';
@@ -77,8 +77,8 @@ const OWN_TRAJECTORIES = 16;
  * meets the budget best as a recipe. Coefficients and factors are made from images of other seeds. Throws an `ArgumentError`
  * where no candidate meets the budget, with the nearest to it.
  */
-export async function tune(pipeline: DiTPipeline, options: TuneOptions): Promise<TuneResult> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a DiTPipeline');
+export async function tune(pipeline: Pipeline, options: TuneOptions): Promise<TuneResult> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, TUNE_OPTION_NAMES);
   const { budget, images = 16, seconds = 600, folder, onTrial, ...sampling } = options;
   requireBudget(budget);
@@ -150,7 +150,7 @@ class TuningBench {
   readonly #factors = new Map<string, FactorSet>();
 
   private constructor(
-    readonly pipeline: DiTPipeline,
+    readonly pipeline: Pipeline,
     readonly sampling: SampleOptions & {
       readonly seed: number;
       readonly steps: number;
@@ -166,7 +166,7 @@ class TuningBench {
   }
 
   static async create(
-    pipeline: DiTPipeline,
+    pipeline: Pipeline,
     sampling: Sampling,
     images: number,
     folder: string | undefined,

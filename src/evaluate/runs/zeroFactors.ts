@@ -1,10 +1,10 @@
 /** Factors whose increments are nothing, for measurements of what is calibrated. */
 import { FactorSet, type LayerFactors } from '../../cache/data/factorSet.js';
-import type { DiTPipeline } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 
 /** Of rank 1: rank 0 would be reuse, which leaves out the whole sublayer. */
-export function zeroFactors({ network, checkpoint }: DiTPipeline): FactorSet {
+export function zeroFactors({ network, checkpoint }: Pipeline): FactorSet {
   const layers = network.layers.map(({ name, inputs: columns, outputs: rows }): [string, LayerFactors] => {
     const [up, down] = [new Float32Array(rows), new Float32Array(columns)];
     return [name, { rank: 1, rows, columns, up, down }];

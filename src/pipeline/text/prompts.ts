@@ -1,6 +1,6 @@
 /** The prompts of a pipeline: where its text encoder lies, and what stands in for a prompt where there is none. */
 import type { Device } from '../../backend/backend.js';
-import type { DiTCheckpoint } from '../../engine/checkpoint.js';
+import type { DenoiserCheckpoint } from '../../engine/checkpoint.js';
 import { ArgumentError, IncacheError } from '../../errors.js';
 import { CAPTION_TOKENS } from '../../models/pixart/config.js';
 import { NULL_CAPTION } from '../../models/pixart/inferConfig.js';
@@ -30,12 +30,12 @@ export const TEXT_ENCODER_OPTION_NAMES: OptionNames<TextEncoderOptions> = {
 };
 
 export class Prompts implements Disposable {
-  readonly #checkpoint: DiTCheckpoint;
+  readonly #checkpoint: DenoiserCheckpoint;
   readonly #device: Device;
   readonly #options: TextEncoderOptions;
   #encoder: PromptEncoder | undefined;
 
-  constructor(checkpoint: DiTCheckpoint, device: Device, options: TextEncoderOptions) {
+  constructor(checkpoint: DenoiserCheckpoint, device: Device, options: TextEncoderOptions) {
     this.#checkpoint = checkpoint;
     this.#device = device;
     this.#options = options;

@@ -9,7 +9,7 @@ export interface TextOptions {
   readonly prompts?: string | readonly string[];
   /** What pictures should not show, one for all images or one for each. Default: the empty text. Needs guidance. */
   readonly negativePrompt?: string | readonly string[];
-  /** Instead of prompts, see `loadEmbeddings` and `DiTPipeline.embed`. */
+  /** Instead of prompts, see `loadEmbeddings` and `Pipeline.embed`. */
   readonly embeddings?: TextEmbeddings;
   /** Whether prompts are cleaned as the model's training data were: lower case, without addresses, tags and so on. Default true. */
   readonly cleanCaption?: boolean;
