@@ -1,11 +1,12 @@
 /**
- * Figures quoted in texts, each a link into the result file that it comes from, with a JSON pointer (RFC 6901):
- * `[1.06 times](bench/results/block-chip-2-2026-01-02.json#/rows/0/overOnnx)`.
+ * Figures quoted in texts. Each is a reference link, `[1.06 times][block-f32]`, whose definition at the end of the text,
+ * `[block-f32]: bench/results/block-chip-2-2026-01-02.json#/rows/0/overOnnx`, names a result file and, as a JSON pointer
+ * (RFC 6901), the figure in it.
  */
 import { existsSync } from 'node:fs';
 import { FormatError } from '../../src/errors.js';
 import { type ResultFile, readResult } from '../schema/read.js';
-import { newestResults } from './files.js';
+import { type NamedResult, newestResults } from './files.js';
 
 export interface Claim {
   /** As it is written: its decimals are those that it is rounded to. */
@@ -18,14 +19,41 @@ export interface Claim {
   readonly pointer: string;
 }
 
-const CLAIM = /\[(\d+(?:\.\d+)?)([^\]]*)\]\(((?:\.\.\/)*bench\/results\/)([\w.-]+\.json)#((?:\/\w+)+)\)/g;
+/** A figure with its unit, and its mark. */
+const FIGURE = /\[(\d+(?:\.\d+)?)([^\]]*)\]\[([\w-]+)\]/g;
+/** The definition of a mark. */
+const DEFINITION = /^\[([\w-]+)\]: ((?:\.\.\/)*bench\/results\/)([\w.-]+\.json)#((?:\/\w+)+)$/gm;
 
+/** Where a mark leads. */
+type Target = Pick<Claim, 'folder' | 'file' | 'pointer'>;
+
+/** Throws a `FormatError` for a mark that is not defined, or that no figure has. */
 export function claimsOf(markdown: string): Claim[] {
-  return [...markdown.matchAll(CLAIM)].map(claimOf);
+  const targets = targetsOf(markdown);
+  const claims = [...markdown.matchAll(FIGURE)].map(([, figure, unit, mark]) => ({
+    figure: figure!,
+    unit: unit!,
+    ...targetOf(targets, mark!),
+  }));
+  const used = new Set([...markdown.matchAll(FIGURE)].map(([, , , mark]) => mark));
+  for (const mark of targets.keys())
+    if (!used.has(mark)) throw new FormatError(`no figure has the mark [${mark}]`);
+  return claims;
 }
 
-function claimOf([, figure, unit, folder, file, pointer]: readonly string[]): Claim {
-  return { figure: figure!, unit: unit!, folder: folder!, file: file!, pointer: pointer! };
+function targetsOf(markdown: string): Map<string, Target> {
+  return new Map(
+    [...markdown.matchAll(DEFINITION)].map(([, mark, folder, file, pointer]) => [
+      mark!,
+      { folder: folder!, file: file!, pointer: pointer! },
+    ]),
+  );
+}
+
+function targetOf(targets: ReadonlyMap<string, Target>, mark: string): Target {
+  const target = targets.get(mark);
+  if (!target) throw new FormatError(`the mark [${mark}] is not defined`);
+  return target;
 }
 
 /** What the claim's file gives in its place, rounded as it is. Throws a `FormatError` where that is no number. */
@@ -44,18 +72,28 @@ export function figureOf({ figure, unit, pointer, file }: Claim, result: ResultF
  */
 export function refreshClaims(markdown: string, results: string): string {
   const newest = newestResults(results);
-  return markdown.replace(CLAIM, (...match) => {
-    const claim = claimOf(match);
-    const stored = existsSync(`${results}/${claim.file}`)
-      ? readResult(`${results}/${claim.file}`)
-      : undefined;
-    const result = newest.find(({ name }) => kindOf(name) === kindOf(claim.file));
-    if (!result) throw new FormatError(`there is no result of the kind of ${claim.file} in ${results}`);
-    const { figure, unit, folder } = claim;
-    const pointer = stored ? samePlace(claim.pointer, stored, result) : claim.pointer;
-    const fresh = figureOf({ figure, unit, folder, file: result.name, pointer }, result);
-    return `[${fresh}${unit}](${folder}${result.name}#${pointer})`;
-  });
+  const fresh = new Map(
+    [...targetsOf(markdown)].map(([mark, target]) => [mark, renewed(target, results, newest)]),
+  );
+  return markdown
+    .replace(FIGURE, (_, figure: string, unit: string, mark: string) => {
+      const target = targetOf(fresh, mark);
+      const result = newest.find(({ name }) => name === target.file)!;
+      return `[${figureOf({ figure, unit, ...target }, result)}${unit}][${mark}]`;
+    })
+    .replace(DEFINITION, (_, mark: string) => {
+      const { folder, file, pointer } = fresh.get(mark)!;
+      return `[${mark}]: ${folder}${file}#${pointer}`;
+    });
+}
+
+/** Where the same figure is in the newest file. */
+function renewed({ folder, file, pointer }: Target, results: string, newest: readonly NamedResult[]): Target {
+  const result = newest.find(({ name }) => kindOf(name) === kindOf(file));
+  if (!result) throw new FormatError(`there is no result of the kind of ${file} in ${results}`);
+  const path = `${results}/${file}`;
+  const place = existsSync(path) ? samePlace(pointer, readResult(path), result) : pointer;
+  return { folder, file: result.name, pointer: place };
 }
 
 /** The file's name without the date. */
@@ -64,7 +102,7 @@ function kindOf(name: string): string {
 }
 
 /** The pointer into another file to the row that has the same name. */
-function samePlace(pointer: string, from: ResultFile, to: ResultFile & { readonly name: string }): string {
+function samePlace(pointer: string, from: ResultFile, to: NamedResult): string {
   const [, place, rest] = /^\/rows\/(\d+)(\/.*)$/.exec(pointer) ?? [];
   if (place === undefined) return pointer;
   const name = rowName(from.rows?.[Number(place)]);

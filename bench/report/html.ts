@@ -45,14 +45,28 @@ async function sectionHtml(
   ].join('\n');
 }
 
-/** Of what our own texts have in them: headings, tables, lists, paragraphs, links and code. */
+/** Of what our own texts have in them: headings, tables, lists, paragraphs, links, strong text and code. */
 export function markdownHtml(markdown: string): string {
-  return markdown
+  return withInlineLinks(markdown)
     .split(/\n{2,}/)
     .map((block) => block.trim())
     .filter(Boolean)
     .map(blockHtml)
     .join('\n');
+}
+
+/** Reference links become inline ones, and their definitions go. */
+function withInlineLinks(markdown: string): string {
+  const targets = new Map<string, string>();
+  return markdown
+    .replace(/^\[([\w-]+)\]: (\S+)$/gm, (_, mark: string, target: string) => {
+      targets.set(mark, target);
+      return '';
+    })
+    .replace(
+      /\[([^\]]+)\]\[([\w-]+)\]/g,
+      (_, text: string, mark: string) => `[${text}](${targets.get(mark)})`,
+    );
 }
 
 function blockHtml(block: string): string {
@@ -85,6 +99,7 @@ function tableHtml([header, , ...rows]: readonly string[]): string {
 function inline(text: string): string {
   return escapeHtml(text)
     .replace(/`([^`]+)`/g, '<code>$1</code>')
+    .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
     .replace(/\[([^\]]+)\]\(([^)\s]+)\)/g, '<a href="$2">$1</a>');
 }
 

@@ -1,4 +1,4 @@
-/** Figures in texts are those of the result files that they link to, and the report is made of what is stored. */
+/** Figures in texts are those of the result files that their marks name, and the report is made of what is stored. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -29,10 +29,10 @@ describe('our own texts', () => {
       }
     });
 
-  test('README.md has no figure of speed that is not such a link', () => {
+  test('README.md has no figure of speed without such a mark', () => {
     const prose = readFileSync(`${root}README.md`, 'utf8')
       .replace(/```[\s\S]*?```/g, '')
-      .replace(/\[[^\]]*\]\([^)]*\)/g, '');
+      .replace(/\[[^\]]*\][([][^)\]]*[)\]]/g, '');
     assert.deepEqual(prose.match(/\d[\d.]*\s?(?:ms|s|x|times|%|GFLOP\/s|GB\/s)(?!\w)/g), null);
   });
 
@@ -44,7 +44,7 @@ describe('our own texts', () => {
 
 describe('claims', () => {
   const claim = (figure: string, pointer = '/rows/0/ofLoop') =>
-    `so [${figure}](../bench/results/block-chip-2-2026-01-02.json#${pointer}) it is`;
+    `so [${figure}][mark] it is\n\n[mark]: ../bench/results/block-chip-2-2026-01-02.json#${pointer}`;
 
   test('are rounded as they are written, in the unit that they are in', () => {
     const result = resultFile([blockRow({ ofLoop: 0.756 })]);
@@ -53,6 +53,15 @@ describe('claims', () => {
     assert.equal(given(claim('0.123 times')), '0.756');
     assert.equal(given(claim('1 % of it')), '76');
     assert.equal(given(claim('0.0000 s')), '0.0008');
+  });
+
+  test('need a mark that is defined, and marks need a claim', () => {
+    assert.throws(() => claimsOf('[1.5][none]'), /the mark \[none\] is not defined/);
+    assert.throws(
+      () => claimsOf('[idle]: bench/results/block-chip-2-2026-01-02.json#/rows/0/ofLoop'),
+      /no figure has the mark \[idle\]/,
+    );
+    assert.throws(() => refreshClaims('[1.5][none]', temporaryFolder()), /the mark \[none\] is not defined/);
   });
 
   test('that point at no number are refused', () => {
@@ -75,7 +84,7 @@ describe('claims', () => {
     write('2026-03-04', ['c', 'b', 'a'], 0.7);
     assert.equal(
       refreshClaims(claim('0.50'), folder),
-      'so [0.72](../bench/results/block-chip-2-2026-03-04.json#/rows/2/ofLoop) it is',
+      'so [0.72][mark] it is\n\n[mark]: ../bench/results/block-chip-2-2026-03-04.json#/rows/2/ofLoop',
     );
     write('2026-05-06', ['b'], 0.9);
     assert.throws(() => refreshClaims(claim('0.50'), folder), /2026-05-06.json has no row .*"contender":"a"/);
@@ -98,7 +107,7 @@ describe('claims', () => {
     const rows = [256, 1024].map((tokens) => ({ ...of, tokens, rank: 128, milliseconds: tokens }));
     const file = JSON.stringify(resultFile(rows, { what: 'cuda', date: '2026-01-02' }));
     writeFileSync(`${folder}/cuda-chip-2026-01-02.json`, file);
-    const text = '[1024](bench/results/cuda-chip-2026-01-02.json#/rows/1/milliseconds)';
+    const text = '[1024][m]\n\n[m]: bench/results/cuda-chip-2026-01-02.json#/rows/1/milliseconds';
     assert.equal(refreshClaims(text, folder), text);
   });
 });

@@ -108,6 +108,13 @@ describe('page', () => {
     );
   });
 
+  test('knows reference links and strong text', () => {
+    assert.equal(
+      markdownHtml('**Now** [1.5 times][fast]\n\n[fast]: ../a.json#/rows/0'),
+      '<p><strong>Now</strong> <a href="../a.json#/rows/0">1.5 times</a></p>',
+    );
+  });
+
   test('escapes cells and knows headings', () => {
     assert.equal(
       markdownHtml('## A\n\n| x |\n| --- |\n| <b> |'),
