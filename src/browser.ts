@@ -69,6 +69,7 @@ export * from './models/dit/index.js';
 export { type Label, LabelTable } from './models/labelTable.js';
 export type { NetworkInfo } from './models/network.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
+export type { ImageOptions } from './pipeline/perImage.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { type LoadOptions, Pipeline } from './pipeline/pipeline.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';

@@ -149,6 +149,7 @@ export type { Block, Condition, Geometry, Layer, Network, Sublayer } from './mod
 export { type DecodeLatentsOptions, decodeLatents } from './pipeline/decodeLatents.js';
 export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
+export type { ImageOptions } from './pipeline/perImage.js';
 export { grid, Picture } from './pipeline/picture.js';
 export { type LoadOptions, Pipeline } from './pipeline/pipeline.js';
 export { Recipe, type RecipeInfo, type RecipeMeasurement, type RecipeParameters } from './pipeline/recipe.js';

@@ -3,8 +3,8 @@ import { type PredictionGeometry, splitPrediction } from './prediction.js';
 import type { Prediction } from './sampler.js';
 
 export interface GuidanceOptions extends PredictionGeometry {
-  /** Guidance scale s. */
-  readonly scale: number;
+  /** Guidance scale s, for all images or one for each. */
+  readonly scale: number | readonly number[];
   /** Noise channels that are guided; the rest are those of the conditional rows. */
   readonly guidanceChannels: number;
 }
@@ -17,7 +17,10 @@ export interface GuidanceOptions extends PredictionGeometry {
  */
 export function guide(output: Float32Array, options: GuidanceOptions): Prediction {
   const { images, channels, pixels, learnSigma, scale, guidanceChannels } = options;
-  requireNumber('scale', scale);
+  const scales = typeof scale === 'number' ? Array.from({ length: images }, () => scale) : scale;
+  if (scales.length !== images)
+    throw new ArgumentError('scale', `${scales.length} numbers`, `one for each of ${images} images`);
+  for (const each of scales) requireNumber('scale', each);
   requireInteger('guidanceChannels', guidanceChannels, 0, channels);
   const sequence = (learnSigma ? 2 : 1) * channels * pixels;
   if (output.length !== 2 * images * sequence)
@@ -30,9 +33,10 @@ export function guide(output: Float32Array, options: GuidanceOptions): Predictio
   const conditional = output.slice(0, half);
   for (let image = 0; image < images; image++) {
     const start = image * sequence;
+    const own = scales[image]!;
     for (let i = start; i < start + guidanceChannels * pixels; i++) {
       const uncond = output[half + i]!;
-      conditional[i] = uncond + scale * (output[i]! - uncond);
+      conditional[i] = uncond + own * (output[i]! - uncond);
     }
   }
   return splitPrediction(conditional, options);

@@ -10,7 +10,8 @@ export interface BatchNetworkOptions {
   readonly network: Pick<Network, 'latents' | 'predicts' | 'conditions'>;
   readonly session: DenoisingSession;
   readonly conditions: BatchConditions;
-  readonly guidanceScale: number;
+  /** One for all images or one for each; 1 is for all or for none. */
+  readonly guidanceScale: number | readonly number[];
   readonly guidanceChannels: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -18,12 +19,14 @@ export interface BatchNetworkOptions {
 export class BatchNetwork {
   readonly #options: BatchNetworkOptions;
   readonly #sequences: Sequences;
+  readonly #guided: boolean;
   #begun = false;
 
   constructor(options: BatchNetworkOptions) {
     const { network, conditions, guidanceScale } = options;
     this.#options = options;
-    this.#sequences = sequencesOf(network, conditions, isGuided(guidanceScale));
+    this.#guided = isGuided(typeof guidanceScale === 'number' ? guidanceScale : guidanceScale[0]!);
+    this.#sequences = sequencesOf(network, conditions, this.#guided);
   }
 
   /** Fills the modulation table for these timesteps, at most `chunkSteps` of the session's plan. */
@@ -48,12 +51,12 @@ export class BatchNetwork {
    * were conditioned last. latents: images x channels x height x width.
    */
   async predict(step: number, place: number, latents: Float32Array): Promise<Prediction> {
-    const { session, guidanceScale, signal } = this.#options;
+    const { session, signal } = this.#options;
     const rows = Int32Array.from(
       this.#sequences.places,
       (distinct) => place * session.plan.conditions + distinct,
     );
-    const input = isGuided(guidanceScale) ? bothBranches(latents) : latents;
+    const input = this.#guided ? bothBranches(latents) : latents;
     return this.#predictionOf(await session.evaluate(step, input, rows, signal));
   }
 
@@ -66,8 +69,7 @@ export class BatchNetwork {
       pixels: height * width,
       learnSigma: network.predicts.variance,
     };
-    if (isGuided(guidanceScale))
-      return guide(output, { ...geometry, scale: guidanceScale, guidanceChannels });
+    if (this.#guided) return guide(output, { ...geometry, scale: guidanceScale, guidanceChannels });
     return splitPrediction(output, geometry);
   }
 }

@@ -17,6 +17,7 @@ import type { CacheForm } from '../models/layers/actions.js';
 import { type Geometry, latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
+import { type ImageOptions, type ResolvedImage, resolveImages } from './perImage.js';
 import type { Recipe } from './recipe.js';
 import {
   type ResolvedText,
@@ -164,6 +165,8 @@ export interface SampleOptions extends SamplerSettings, TextOptions {
   readonly seed?: number;
   /** Place of the first image in the seed's sequence of images. Default 0. */
   readonly firstImage?: number;
+  /** What the images have each for itself: seed, place in its sequence and guidance scale. */
+  readonly perImage?: readonly ImageOptions[];
   /** Start from this noise (images x channels x height x width) instead of the seed's. */
   readonly noise?: Float32Array;
   /** Images denoised together. Default: all, at most 16. */
@@ -188,6 +191,7 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
   guidanceChannels: true,
   seed: true,
   firstImage: true,
+  perImage: true,
   noise: true,
   batch: true,
   cache: true,
@@ -195,7 +199,7 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
 };
 
 /** Those that a run takes as they are. */
-const { labels: _, height: __, width: ___, ...OWN_OPTION_NAMES } = SAMPLE_OPTION_NAMES;
+const { labels: _, height: __, width: ___, perImage: ____, ...OWN_OPTION_NAMES } = SAMPLE_OPTION_NAMES;
 
 /** `SampleOptions` with parameters of a cache that have not been held against its policy yet. */
 export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
@@ -203,7 +207,7 @@ export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?:
 /** `SampleOptions` with nothing left open. */
 export type ResolvedOptions = Omit<
   SampleOptions,
-  'cache' | 'labels' | 'height' | 'width' | keyof TextOptions
+  'cache' | 'labels' | 'height' | 'width' | 'perImage' | keyof TextOptions
 > &
   Required<
     Pick<
@@ -213,6 +217,8 @@ export type ResolvedOptions = Omit<
   > & {
     readonly cache: AnyCacheOptions;
     readonly images: number;
+    /** One for each image. */
+    readonly each: readonly ResolvedImage[];
     /** Of a model of classes, one for each image; else none. */
     readonly labels: readonly number[];
     /** Of a model of prompts. */
@@ -257,7 +263,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   const images = text ? text.images : labels.length;
   const defaults = text ? DEFAULTS.text : DEFAULTS.classes;
   const scheduler = schedulerOf(options, model);
-  const resolved = {
+  const run = {
     ...pickOptions(options, OWN_OPTION_NAMES),
     labels,
     images,
@@ -273,13 +279,15 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     batch: options.batch ?? Math.min(images, DEFAULT_BATCH),
     cache: options.cache ?? {},
   };
-  requireInteger('steps', resolved.steps, 1, 1000);
-  requireNumber('guidanceScale', resolved.guidanceScale, 0);
-  requireInteger('guidanceChannels', resolved.guidanceChannels, 1, network.latents.channels);
-  requireInteger('seed', resolved.seed, 0);
-  requireInteger('firstImage', resolved.firstImage, 0, 2 ** 32 - images);
-  requireInteger('batch', resolved.batch, 1);
-  requireObject('cache', resolved.cache, 'an object of options');
+  requireInteger('steps', run.steps, 1, 1000);
+  requireNumber('guidanceScale', run.guidanceScale, 0);
+  requireInteger('guidanceChannels', run.guidanceChannels, 1, network.latents.channels);
+  requireInteger('seed', run.seed, 0);
+  requireInteger('firstImage', run.firstImage, 0, 2 ** 32 - images);
+  requireInteger('batch', run.batch, 1);
+  requireObject('cache', run.cache, 'an object of options');
+  const each = resolveImages(options.perImage, run);
+  const resolved = { ...run, guidanceScale: each[0]!.guidanceScale, each };
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     throw new ArgumentError('signal', options.signal, 'an AbortSignal');
   if (options.noise !== undefined && !(options.noise instanceof Float32Array))

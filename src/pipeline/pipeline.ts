@@ -3,7 +3,6 @@ import { basename } from '#platform/paths';
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
-import { batchNormals } from '../diffusion/philox.js';
 import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
@@ -23,6 +22,7 @@ import {
   SAMPLE_OPTION_NAMES,
   type SampleOptions,
 } from './options.js';
+import { imageNormals } from './perImage.js';
 import type { Picture } from './picture.js';
 import { distinctConditions, planBatch } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
@@ -201,11 +201,14 @@ export class Pipeline implements AsyncDisposable {
       // Before the noise is drawn: what cannot fit is refused here.
       session = await this.#lend(resolved, Math.min(resolved.batch, count), conditions);
       totals.setupMilliseconds += performance.now() - begun;
-      const latents = sampler.initialLatents(resolved.noise ?? this.#initialNoise(resolved, size));
+      const latents = sampler.initialLatents(
+        resolved.noise ?? imageNormals(resolved.each, INITIAL_NOISE_STREAM, size),
+      );
       const batches = Math.ceil(count / resolved.batch);
       for (let batch = 0; batch < batches; batch++) {
         const first = batch * resolved.batch;
         const images = Math.min(resolved.batch, count - first);
+        const each = resolved.each.slice(first, first + images);
         const sequences = images * (isGuided(resolved.guidanceScale) ? 2 : 1);
         const started = performance.now();
         if (session.plan.sequences !== sequences) {
@@ -223,10 +226,10 @@ export class Pipeline implements AsyncDisposable {
           session,
           sampler,
           conditions: conditionsOf(first, images),
-          guidanceScale: resolved.guidanceScale,
+          guidanceScale: each.map(({ guidanceScale }) => guidanceScale),
           guidanceChannels: resolved.guidanceChannels,
           latents: latents.subarray(first * size, (first + images) * size),
-          noise: stepNoise(resolved, first, images, size),
+          noise: (step) => imageNormals(each, 1 + step, size),
           firstImage: resolved.firstImage + first,
           signal: resolved.signal,
         });
@@ -369,10 +372,6 @@ export class Pipeline implements AsyncDisposable {
     return { read: (name) => this.#factors.read(name) ?? this.checkpoint.readStored(name) };
   }
 
-  #initialNoise({ seed, firstImage, images }: ResolvedOptions, size: number): Float32Array {
-    return batchNormals(seed, INITIAL_NOISE_STREAM, firstImage, images, size);
-  }
-
   /** What images [first, first + count) are conditioned on. */
   async #conditionsOf(
     { text, labels, pixels, guidanceScale, signal }: ResolvedOptions,
@@ -383,9 +382,4 @@ export class Pipeline implements AsyncDisposable {
     const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
     return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
-}
-
-/** Fresh normals for a step of images first..first + count - 1, each from its own place in the sequence. */
-function stepNoise({ seed, firstImage }: ResolvedOptions, first: number, count: number, size: number) {
-  return (step: number): Float32Array => batchNormals(seed, 1 + step, firstImage + first, count, size);
 }

@@ -13,6 +13,7 @@ const DRAWN = [
   'text',
   'pixels',
   'images',
+  'each',
   'seed',
   'firstImage',
   'noise',

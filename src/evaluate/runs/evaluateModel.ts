@@ -25,7 +25,7 @@ import { RunOutputs } from './runOutputs.js';
 import { readSamples } from './samplesFile.js';
 import { type RunKey, SavedRun } from './savedRun.js';
 
-export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'firstImage'> {
+export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'firstImage' | 'perImage'> {
   readonly images: number;
   /** Image i gets label i modulo their number. Default: every class in turn. */
   readonly labels?: readonly number[];
@@ -75,7 +75,12 @@ export interface EvaluationReport extends EvaluationResult, Partial<PrecisionRec
   readonly uncachedMillisecondsPerImage?: number;
 }
 
-const { noise: _noise, firstImage: _firstImage, ...SAMPLING_NAMES } = SAMPLE_OPTION_NAMES;
+const {
+  noise: _noise,
+  firstImage: _firstImage,
+  perImage: _perImage,
+  ...SAMPLING_NAMES
+} = SAMPLE_OPTION_NAMES;
 const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
   ...SAMPLING_NAMES,
   images: true,

@@ -8,7 +8,7 @@ import { addBatch, errorsOf, type StepSums, startSums, type TrajectoryStepError 
 
 export type { TrajectoryStepError };
 
-export interface TrajectoryOptions extends SampleOptions {
+export interface TrajectoryOptions extends Omit<SampleOptions, 'perImage'> {
   /** Keeps the sums after every batch; where there are some already, goes on with them. */
   readonly folder?: string;
   /** Called after every step of every batch. */

@@ -7,7 +7,8 @@ import type { Pipeline } from '../../pipeline/pipeline.js';
 import { meanPsnr } from '../metrics/psnr.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
 
-export interface TryRanksOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage'> {
+export interface TryRanksOptions
+  extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
   /** Of the largest rank or more. */
   readonly factors: FactorSet;
   readonly ranks: readonly number[];

@@ -23,7 +23,8 @@ export type TuneBudget =
   | { readonly kind: 'time' | 'macs'; readonly most: number }
   | { readonly kind: 'psnr'; readonly least: number };
 
-export interface TuneOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage'> {
+export interface TuneOptions
+  extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
   readonly budget: TuneBudget;
   /** That every candidate samples, labels in turn. Default 16. */
   readonly images?: number;
@@ -55,6 +56,7 @@ const {
   noise: _noise,
   cache: _cache,
   firstImage: _firstImage,
+  perImage: _perImage,
   ...SAMPLING
 } = SAMPLE_OPTION_NAMES;
 const TUNE_OPTION_NAMES: OptionNames<TuneOptions> = {
