@@ -1,12 +1,13 @@
 /**
- * Bundles the engine for browsers from src into dist/browser: incache.js for pages and workers of one's own, engine.js (the
- * worker that openPipeline starts), thread.js (a thread of kernels), what they share, and the WebAssembly modules. They find each
- * other by `new URL('./name', import.meta.url)`, which bundlers follow and browsers understand without one.
+ * Bundles the engine for browsers from src into dist/browser: incache.js for pages and workers of one's own and a file for
+ * each other entry that package.json has for browsers, engine.js (the worker that openPipeline starts), thread.js (a thread
+ * of kernels), what they share, and the WebAssembly modules. They find each other by `new URL('./name', import.meta.url)`,
+ * which bundlers follow and browsers understand without one.
  *
  *     --out FOLDER   another folder than dist/browser
  */
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,7 +25,7 @@ export async function buildBrowser(out = join(root, 'dist/browser'), { entries =
   for (const name of readdirSync(out)) rmSync(join(out, name));
   await build({
     entryPoints: {
-      incache: join(source, 'browser.ts'),
+      ...publicEntries(),
       engine: join(source, 'browser/engineWorker.ts'),
       thread: join(source, 'backend/wasm/worker.ts'),
       ...entries,
@@ -43,6 +44,18 @@ export async function buildBrowser(out = join(root, 'dist/browser'), { entries =
     logLevel: 'warning',
   });
   for (const name of KERNELS) copyFileSync(join(root, `dist/wasm/${name}.wasm`), join(out, `${name}.wasm`));
+}
+
+/** What package.json exports to browsers: names in dist/browser, and the modules that their types were made of. */
+function publicEntries() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const browser = Object.values(exports).flatMap((entry) => entry.browser ?? []);
+  return Object.fromEntries(
+    browser.map(({ types, default: file }) => [
+      basename(file, '.js'),
+      join(root, types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts')),
+    ]),
+  );
 }
 
 /** `#platform/x` is that of browsers; in package.json it means what was compiled. */

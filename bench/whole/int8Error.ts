@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
 import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
-import { DenoiserCheckpoint, openDevice, SafetensorsFile, type WeightPrecision } from '../../src/index.js';
+import { DenoiserCheckpoint, openDevice, type WeightPrecision } from '../../src/index.js';
 import { computeAll } from '../../src/models/stepPlans.js';
+import { SafetensorsFile } from '../../src/weights/index.js';
 
 const folder = process.env.INCACHE_GOLDEN ?? fileURLToPath(new URL('../../../test/golden', import.meta.url));
 

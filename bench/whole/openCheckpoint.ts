@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { namedConfig, tensorShapes } from '../../src/index.js';
+import { namedConfig, tensorShapes } from '../../src/models/index.js';
 import { dictionary, tensor, writeTorchZip } from '../../test/support/torchFile.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';

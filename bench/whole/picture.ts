@@ -2,15 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  FactorSet,
-  type LayerFactors,
-  namedConfig,
-  Pipeline,
-  tensorShapes,
-  writeSafetensors,
-} from '../../src/index.js';
+import { FactorSet, type LayerFactors, Pipeline } from '../../src/index.js';
+import { namedConfig, tensorShapes } from '../../src/models/index.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
+import { writeSafetensors } from '../../src/weights/index.js';
 import { writeDecoder } from '../decoder/writeDecoder.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';

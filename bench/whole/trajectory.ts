@@ -1,14 +1,7 @@
 import { type Contender, interleave, median, medianRatio } from '../../src/bench/measure.js';
-import {
-  type CacheOptions,
-  calibrate,
-  EMBEDDED_CALIBRATION_IMAGES,
-  EMBEDDED_MODEL,
-  imageSource,
-  loadCalibrationImages,
-  meanPsnr,
-  Pipeline,
-} from '../../src/index.js';
+import { calibrate, imageSource, loadCalibrationImages } from '../../src/calibrate/index.js';
+import { meanPsnr } from '../../src/evaluate/index.js';
+import { type CacheOptions, EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL, Pipeline } from '../../src/index.js';
 
 const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const ROUNDS = 7;

@@ -1,5 +1,6 @@
 /** A row of pictures with its figures, and the pictures of what differs from the full run. */
-import { grid, meanPsnr } from 'incache';
+import { grid } from 'incache';
+import { meanPsnr } from 'incache/evaluate';
 import { heat } from './colours.js';
 
 /** How much a difference is amplified. */

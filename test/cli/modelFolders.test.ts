@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';
-import { writeSafetensors } from '../../src/index.js';
+import { writeSafetensors } from '../../src/weights/index.js';
 import { testRefusals } from './refused.js';
 import { incache, Workplace } from './run.js';
 

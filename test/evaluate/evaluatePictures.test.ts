@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type EvaluateOptions, evaluateModel, Pipeline, psnr } from '../../src/index.js';
+import { type EvaluateOptions, evaluateModel, psnr } from '../../src/evaluate/index.js';
+import { Pipeline } from '../../src/index.js';
 import { classesOf } from '../../src/models/network.js';
 import { temporaryFolder } from '../support/folder.js';
 import { readNpz } from '../support/npz.js';

@@ -7,12 +7,23 @@ import { Packed, PLATFORM, ROOT, run } from './packed.js';
 
 const PROGRAM = `
 import { backends, Pipeline, EMBEDDED_MODEL, type BackendStatus } from 'incache';
+import { type CalibrateOptions, calibrate, imageSource } from 'incache/calibrate';
+import { createSampler, type Sampler } from 'incache/diffusion';
+import { type Evaluation, frechetDistance, tune } from 'incache/evaluate';
+import { type ExperimentName, runExperiment } from 'incache/experiment';
+import { namedNetwork, type Network } from 'incache/models';
+import { type Plan, planCost } from 'incache/plan';
+import { openTensors, type TensorSource } from 'incache/weights';
+export type { CalibrateOptions, Evaluation, ExperimentName, Network, Plan, Sampler, TensorSource };
+export const functions = [
+  ...[calibrate, imageSource, createSampler, frechetDistance, tune, runExperiment],
+  ...[namedNetwork, planCost, openTensors],
+];
 const all: BackendStatus[] = backends();
 const pipeline = await Pipeline.load(EMBEDDED_MODEL);
 const { images } = await pipeline.generate({ labels: [3], steps: 4, cache: { policy: 'reuse', period: 2 } });
 console.log(all.length, images[0]?.width);
 await pipeline.dispose();
-export {};
 `;
 const RESOLUTIONS = [
   ['node16', 'node16'],

@@ -3,17 +3,15 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openDevice } from '../../src/backend/choose.js';
+import { calibrate, imageSource, loadCalibrationImages } from '../../src/calibrate/index.js';
 import { DenoisingSession } from '../../src/engine/session.js';
 import { planSession } from '../../src/engine/sessionPlan.js';
+import { meanPsnr } from '../../src/evaluate/index.js';
 import {
   type CacheOptions,
-  calibrate,
   DenoiserCheckpoint,
   EMBEDDED_CALIBRATION_IMAGES,
   EMBEDDED_MODEL,
-  imageSource,
-  loadCalibrationImages,
-  meanPsnr,
   Pipeline,
   type SampleOptions,
 } from '../../src/index.js';

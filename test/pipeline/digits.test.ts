@@ -3,15 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import {
-  type CacheOptions,
-  EMBEDDED_MODEL,
-  type FactorMethod,
-  FactorSet,
-  meanPsnr,
-  Pipeline,
-  SafetensorsFile,
-} from '../../src/index.js';
+import type { FactorMethod } from '../../src/calibrate/index.js';
+import { meanPsnr } from '../../src/evaluate/index.js';
+import { type CacheOptions, EMBEDDED_MODEL, FactorSet, Pipeline } from '../../src/index.js';
+import { SafetensorsFile } from '../../src/weights/index.js';
 import { assertClose } from '../support/compare.js';
 import { goldenFactors } from '../support/goldenFactors.js';
 

@@ -2,14 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import {
-  DecodeError,
-  decodeLatents,
-  ExportedPipeline,
-  exportModel,
-  normals,
-  Pipeline,
-} from '../../src/index.js';
+import { normals } from '../../src/diffusion/index.js';
+import { DecodeError, decodeLatents, ExportedPipeline, exportModel, Pipeline } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { spoiltAutoencoder } from '../support/spoiltAutoencoder.js';
 import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';

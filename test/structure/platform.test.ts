@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ENTRIES } from '../support/packageEntries.js';
 
 const source = fileURLToPath(new URL('../../../src/', import.meta.url));
 
@@ -60,7 +61,7 @@ test('both sides of the platform have the same files, and what those of Node exp
   }
 });
 
-test('what browser.ts reaches imports nothing of Node, and no globals of it', () => {
+test('what browsers run imports nothing of Node, and no globals of it', () => {
   const seen = new Set<string>();
   const offenders: string[] = [];
   const visit = (path: string) => {
@@ -76,7 +77,8 @@ test('what browser.ts reaches imports nothing of Node, and no globals of it', ()
       else if (name!.startsWith('.'))
         visit(fileURLToPath(new URL(name!.replace(/\.js$/, '.ts'), `file://${path}`)));
   };
-  for (const entry of ['browser.ts', 'browser/engineWorker.ts', 'backend/wasm/worker.ts'])
+  const entries = ENTRIES.filter(({ browser }) => browser).map(({ source }) => source);
+  for (const entry of [...entries, 'browser/engineWorker.ts', 'backend/wasm/worker.ts'])
     visit(`${source}${entry}`);
   assert.ok(seen.size > 100, `${seen.size} files`);
   assert.deepEqual(offenders, []);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { ENTRIES } from '../support/packageEntries.js';
 
 test('the public types import nothing but their own files and those of Node', () => {
   const seen = new Set<string>();
@@ -14,7 +15,7 @@ test('the public types import nothing but their own files and those of Node', ()
       if (name!.startsWith('.')) visit(new URL(name!.replace(/\.js$/, '.d.ts'), url));
       else if (!name!.startsWith('node:')) foreign.push(`${url.pathname.split('/').at(-1)}: ${name}`);
   };
-  visit(new URL('../../src/index.d.ts', import.meta.url));
+  for (const { types } of ENTRIES) visit(types);
   assert.ok(seen.size > 50, `${seen.size} files`);
   assert.deepEqual(foreign, []);
 });

@@ -1,3 +1,3 @@
 /** What of PixArt is public. */
-export { type PixArtConfig, tensorShapes } from './config.js';
+export type { PixArtConfig } from './config.js';
 export { pixartNetwork } from './network.js';

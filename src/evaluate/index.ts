@@ -1,0 +1,31 @@
+/** `incache/evaluate`: what images are worth and what they cost, and the measurements that policies go by. */
+export * from './metrics/index.js';
+
+// Features of images.
+export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './features/digitsClassifier.js';
+export {
+  type ExtractedFeatures,
+  type FeatureExtractor,
+  type FeatureMaps,
+  spatialFeatures,
+} from './features/featureExtractor.js';
+export { OnnxExtractor, type OnnxExtractorOptions } from './features/onnxExtractor.js';
+export type { OnnxRuntime } from './features/onnxRuntime.js';
+
+// Runs that judge a policy.
+export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './runs/evaluateModel.js';
+export {
+  Evaluation,
+  type EvaluationBatch,
+  type EvaluationOptions,
+  type EvaluationResult,
+} from './runs/evaluation.js';
+export { encodeImages, writeImagesNpz } from './runs/imagesNpz.js';
+export { type TrajectoryOptions, type TrajectoryStepError, trajectoryError } from './runs/trajectory.js';
+
+// Measurements that policies and ranks are chosen by.
+export { type MeasureErrorsOptions, measureErrors } from './runs/measureErrors.js';
+export { type MeasureGramsOptions, measureGrams } from './runs/measureGrams.js';
+export { type MeasureLayersOptions, measureLayers } from './runs/measureLayers.js';
+export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './runs/tryRanks.js';
+export { type Trial, type TuneBudget, type TuneOptions, type TuneResult, tune } from './runs/tune.js';
