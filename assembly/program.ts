@@ -33,6 +33,8 @@ let hasArrived: bool = false;
 let threads: i32 = 1;
 /** When the host wants to have its thread back. */
 let deadline: f64 = 0;
+/** Whether the host takes its next tile without a look at the clock: a busy event loop slows a run down, but never stops it. */
+let owesTile: bool = false;
 
 /** The host's part of a run, as thread 0 of `threadCount`. Returns DONE or LATER. */
 export function run(threadCount: i32, until: f64): i32 {
@@ -44,6 +46,7 @@ export function run(threadCount: i32, until: f64): i32 {
 /** Goes on with a run that returned LATER. */
 export function resume(until: f64): i32 {
   deadline = until;
+  owesTile = true;
   return proceed(0);
 }
 
@@ -102,15 +105,16 @@ function proceed(thread: i32): i32 {
   return DONE;
 }
 
-/** Tiles of an operation until none is left, or until the host's time is over: then it returns false. */
+/** Tiles of an operation until none is left, or until the host's time is over and it has done one: then it returns false. */
 function takeTiles(isHost: bool, scratch: usize): bool {
   const operation = changetype<Operation>(load<usize>(PROGRAM) + <usize>operationIndex * OPERATION_BYTES);
   const code = operation.code;
   const tiles = operation.tiles;
   const a = operation.arguments;
-  while (!(isHost && now() > deadline)) {
+  while (!isHost || owesTile || now() <= deadline) {
     const tile = nextTile();
     if (tile >= tiles) return true;
+    owesTile = false;
     runTile(code, a, tile, scratch);
   }
   return false;

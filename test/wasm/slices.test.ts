@@ -63,7 +63,7 @@ for (const weights of ['f32', 'int8'] as const)
       const device = await open(threads, weights);
       const bound = await bind(device, blockPlan());
       const expected = await bound.run();
-      for (const milliseconds of [7, 2]) {
+      for (const milliseconds of [9, 3]) {
         await tick(milliseconds);
         let turns = 0;
         let running = true;
@@ -73,7 +73,8 @@ for (const weights of ['f32', 'int8'] as const)
         assert.deepEqual(await bound.run(), expected);
         running = false;
         await counting;
-        assert.ok(turns > 1, `${turns} turns`);
+        // Others may have done the work by the end of the first slice.
+        if (threads === 1) assert.ok(turns > 1, `${turns} turns`);
       }
       await device.dispose();
     }
@@ -89,6 +90,19 @@ test('a short run is not cut', async () => {
   });
   await executable.run();
   assert.equal(turned, false);
+  assert.equal(await done(), OPERATIONS);
+  await device.dispose();
+});
+
+test('a slice whose time is over at the first look does a tile', async () => {
+  const device = await open(1);
+  const { executable, done } = await marks(device);
+  await tick(20);
+  const controller = new AbortController();
+  const running = executable.run(controller.signal);
+  for (let turns = 0; turns < OPERATIONS + 10; turns++) await immediate();
+  controller.abort();
+  await running;
   assert.equal(await done(), OPERATIONS);
   await device.dispose();
 });
