@@ -9,6 +9,7 @@ import { ArgumentError, requireInteger, requireNumber, requireObject, requireOne
 import type { Layer, Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { VERSION } from '../version.js';
+import { type CalibrationStore, loadWhole } from './calibrationStore.js';
 import {
   FACTOR_METHODS,
   type FactorMethod,
@@ -44,6 +45,11 @@ export interface CalibrateOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** Called after every evaluation of the network: `source.batches` times `source.evaluations`. */
   readonly onEvaluation?: () => void;
+  /**
+   * Keeps what is measured, as time passes, and the factors of every layer. Where there is something already, goes on with
+   * it to the same factors, bit for bit: a store is of one model, device and options.
+   */
+  readonly store?: CalibrationStore;
 }
 
 const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
@@ -54,6 +60,7 @@ const CALIBRATE_OPTION_NAMES: OptionNames<CalibrateOptions> = {
   signal: true,
   onProgress: true,
   onEvaluation: true,
+  store: true,
 };
 
 /** A layer gets at most so many times the rank that is spread: more would be little used, and takes time to make. */
@@ -98,7 +105,7 @@ export function calibrationWork(network: Network, source: CalibrationSource | un
 }
 
 async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Promise<Statistics> {
-  const { method, source, signal, onProgress, onEvaluation } = options;
+  const { method, source, signal, onProgress, onEvaluation, store } = options;
   if (!source) throw new ArgumentError('source', source, `calibration data for method ${method}`);
   const total = calibrationWork(model.checkpoint.network, source);
   return measureStatistics(model, {
@@ -106,6 +113,7 @@ async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Prom
     increments: method !== 'ca',
     secondMoments: method === 'whitened',
     signal,
+    store,
     onBatch: (done) => onProgress?.(done, total),
     ...(onEvaluation && { onEvaluation }),
   });
@@ -123,14 +131,35 @@ async function factorLayers(
   for (const layer of network.layers) {
     await pause();
     options.signal?.throwIfAborted();
-    const weight = readWeight(checkpoint, layer);
-    const rank = ranks.get(layer.name)!;
-    const { rows, columns } = weight;
-    const { up, down, singularValues } = factorLayer(weight, rank, options, statistics?.get(layer.name));
-    layers.set(layer.name, { layer: { rank, rows, columns, up, down }, singularValues });
+    const make = () =>
+      factorLayer(
+        readWeight(checkpoint, layer),
+        ranks.get(layer.name)!,
+        options,
+        statistics?.get(layer.name),
+      );
+    const { up, down, singularValues } = keptFactors(options.store, layer.name, make);
+    const size = { rank: ranks.get(layer.name)!, rows: layer.outputs, columns: layer.inputs };
+    layers.set(layer.name, { layer: { ...size, up, down }, singularValues });
     options.onProgress?.((options.source?.batches ?? 0) + layers.size, total);
   }
   return layers;
+}
+
+/** The factors of a layer from the store, or made and kept there. */
+function keptFactors(store: CalibrationStore | undefined, layer: string, make: () => Factors): Factors {
+  if (!store) return make();
+  const part = `layer.${layer}`;
+  let kept: Factors | undefined;
+  loadWhole(store, part, (saved) => {
+    const [up, down] = [Float32Array.from(saved('up')), Float32Array.from(saved('down'))];
+    kept = { up, down, singularValues: saved('singularValues') };
+  });
+  if (kept) return kept;
+  const { up, down, singularValues } = make();
+  const values = { up: Float64Array.from(up), down: Float64Array.from(down), singularValues };
+  store.save(new Map(Object.entries(values)), part);
+  return { up, down, singularValues };
 }
 
 interface FactoredLayer extends Pick<Factors, 'singularValues'> {

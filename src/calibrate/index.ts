@@ -3,6 +3,7 @@
 // From a model to factors.
 export { FACTOR_METHODS, type FactorMethod } from '../cache/data/factorMethods.js';
 export { type CalibrateOptions, calibrate, type RankChoice, type RankSpread } from './calibrate.js';
+export type { CalibrationStore } from './calibrationStore.js';
 
 // What the model is shown.
 export { type EncodeImagesOptions, encodeCalibrationImages } from './encodedImages.js';

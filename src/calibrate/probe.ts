@@ -1,5 +1,6 @@
 /** Runs a model and takes, on the device, the sums that calibration needs of every linear's input and output. */
 import type { Device, DeviceWeights } from '../backend/backend.js';
+import { requireLength } from '../cache/data/checks.js';
 import { DenoisingSession, type TableRow } from '../engine/session.js';
 import { planSession } from '../engine/sessionPlan.js';
 import type { Actions } from '../models/layers/actions.js';
@@ -87,6 +88,33 @@ export class Probe implements Disposable {
       for (const [layer, sum] of site.moments) addMoment(sum, await this.#session.read(momentName(layer)));
     }
     return output;
+  }
+
+  /** The sums of all evaluations so far by name, not copied, for `restore`. */
+  state(): Map<string, Float64Array> {
+    const state = new Map<string, Float64Array>();
+    for (const { group, input, output, moments } of this.#sites) {
+      for (const [side, accumulator] of Object.entries({ input, output }))
+        for (const [part, values] of Object.entries(accumulator.state()))
+          state.set(`${group.name}.${side}.${part}`, values);
+      for (const [layer, sum] of moments) state.set(momentName(layer), sum);
+    }
+    return state;
+  }
+
+  /** Goes on from the sums of another probe of the same model and options. */
+  restore(saved: (name: string) => Float64Array): void {
+    for (const { group, input, output, moments } of this.#sites) {
+      for (const [side, accumulator] of Object.entries({ input, output })) {
+        const part = (name: string) => saved(`${group.name}.${side}.${name}`);
+        accumulator.restore({ sum: part('sum'), magnitudes: part('magnitudes'), counts: part('counts') });
+      }
+      for (const [layer, sum] of moments) {
+        const values = saved(momentName(layer));
+        requireLength(momentName(layer), values, sum.length);
+        sum.set(values);
+      }
+    }
   }
 
   /** The statistics of all batches so far, by layer. */

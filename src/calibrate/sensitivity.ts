@@ -39,6 +39,22 @@ export class SensitivityAccumulator {
     this.#images += images;
   }
 
+  /** The sums so far, for `restore`. */
+  state(): { sum: Float64Array; magnitudes: Float64Array; counts: Float64Array } {
+    const counts = Float64Array.of(this.#batches, this.#images);
+    return { sum: this.#sum, magnitudes: this.#magnitudes, counts };
+  }
+
+  /** Goes on from the sums of another accumulator of as many channels. @throws ArgumentError for another number. */
+  restore({ sum, magnitudes, counts }: ReturnType<SensitivityAccumulator['state']>): void {
+    requireLength('sum', sum, this.channels);
+    requireLength('magnitudes', magnitudes, this.channels);
+    requireLength('counts', counts, 2);
+    this.#sum.set(sum);
+    this.#magnitudes.set(magnitudes);
+    [this.#batches, this.#images] = counts as unknown as [number, number];
+  }
+
   /** The mean over images and tokens of a channel's |value|, before anything is done with it. @throws as `finish`. */
   magnitudes(parts = 1): Float64Array[] {
     this.#requireMeasured();

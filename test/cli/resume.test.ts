@@ -90,7 +90,10 @@ describe('a run in a folder', { concurrency: 1 }, () => {
       return names.some((name) => name.startsWith('.lock-held'));
     };
     await appeared(place, isHeld, first);
+    // Else the first run may be over before the second one looks.
+    first.kill('SIGSTOP');
     const second = await incache(kept('second.npz'), place.folder);
+    first.kill('SIGCONT');
     assert.equal(second.code, 2, second.stdout);
     assert.equal(
       second.stderr,

@@ -1,19 +1,23 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { FACTOR_METHODS } from '../../cache/data/factorMethods.js';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { calibrate } from '../../calibrate/calibrate.js';
-import { FACTOR_METHODS } from '../../calibrate/factors.js';
-import { type CalibrationSource, imageSource, trajectorySource } from '../../calibrate/sources.js';
+import type { CalibrationSource } from '../../calibrate/sources.js';
 import type { SamplerName } from '../../diffusion/sampler.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
+import { SavedRun, withKept } from '../../evaluate/runs/savedRun.js';
 import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
-import { textCondition } from '../../pipeline/text/textOptions.js';
-import { calibrationImages } from '../calibrationImages.js';
+import { VERSION } from '../../version.js';
+import { requireUnused } from '../../weights/folderLock.js';
+import { type CalibrationData, calibrationData } from '../calibrationData.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
-import { requireFilePath } from '../outputPath.js';
+import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
 import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
@@ -26,7 +30,7 @@ import {
   type OutputFlags,
 } from '../shared.js';
 import { table } from '../table.js';
-import { addTextEncoderFlags, readPrompts } from '../textFlags.js';
+import { addTextEncoderFlags } from '../textFlags.js';
 
 interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly method: string;
@@ -46,10 +50,9 @@ interface CalibrateFlags extends ModelFlags, OutputFlags {
   readonly terms?: number;
   readonly computed?: number;
   readonly ridge: number;
+  readonly resume?: string;
   readonly out: string;
 }
-
-const DEFAULT_COUNT = 256;
 
 /** Evaluations after which the others are estimated; the first one, which also warms up, does not count. */
 const ESTIMATED_AFTER = 4;
@@ -125,6 +128,7 @@ export function registerCalibrate(program: Command): void {
       'images evaluated together, a divisor of their number (default: the largest up to 16)',
       integer('batch', 1),
     )
+    .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some')
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
   addOutputFlags(addTextEncoderFlags(addVaeFlags(addModelFlags(command)))).action(runCalibrate);
 }
@@ -133,12 +137,18 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const { method } = flags;
   requireOneOf('method', method, FACTOR_METHODS);
   requireFilePath('out', flags.out);
+  if (flags.resume !== undefined) {
+    requireFolderPath('resume', flags.resume);
+    requireUnused('resume', flags.resume);
+  }
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
   requireLayers(Object.keys(ranks), pipeline.network);
   const fits = flags.fits === undefined ? undefined : StepGrams.load(flags.fits);
-  const source = method === 'svd' ? undefined : await sourceOf(flags, fits, pipeline, signal);
+  const shown = method === 'svd' ? undefined : await calibrationData(flags, fits, pipeline, signal);
+  const source = shown?.source;
+  using store = await storeOf(flags, pipeline, shown, signal);
   const phases = new Phases(flags, pipeline.network, source);
   const started = performance.now();
   try {
@@ -147,11 +157,12 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
       rank: flags.spread
         ? {
             spread: flags.rank,
-            errors: await layerErrors(flags, fits, pipeline, signal, phases.onLayerError),
+            errors: await layerErrors(flags, fits, pipeline, signal, phases.onLayerError, store),
           }
         : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
       ridge: flags.ridge,
+      ...(store && { store }),
       signal,
       onEvaluation: phases.onEvaluation,
       onProgress: phases.onProgress,
@@ -174,6 +185,8 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
           Object.entries(report).map(([key, value]) => [key, format(value)]),
         ),
       );
+  } catch (error) {
+    throw store ? withKept(error, 'what was measured before is') : error;
   } finally {
     phases.stop();
   }
@@ -233,12 +246,39 @@ export function longWork(seconds: number, done: number, total: number): string |
   return `${total} evaluations of the model take about ${durationText(all)} here; fewer --count or --steps take less`;
 }
 
+/** Where `--resume` keeps the calibration. */
+async function storeOf(
+  flags: CalibrateFlags,
+  { checkpoint, device }: Pipeline,
+  shown: CalibrationData | undefined,
+  signal: AbortSignal,
+): Promise<SavedRun | undefined> {
+  const { resume, method, rank, layerRank, spread, ridge, fits } = flags;
+  const { steps, seed, guidanceScale, period, order, terms, computed } = flags;
+  if (resume === undefined) return undefined;
+  return SavedRun.open(resume, {
+    incache: VERSION,
+    model: await checkpoint.loadHash(signal),
+    backend: device.backend,
+    arithmetic: device.arithmetic,
+    ...{ method, rank, layerRank, spread, ridge },
+    ...{ steps, seed, guidanceScale, period, order, terms, computed },
+    ...(shown && {
+      source: shown.source.description,
+      batch: shown.source.images / shown.source.batches,
+      data: shown.hash(),
+    }),
+    fits: fits && createHash('sha256').update(readFileSync(fits)).digest('hex'),
+  });
+}
+
 function layerErrors(
   { steps, seed, guidanceScale, period, order, terms, computed }: CalibrateFlags,
   fits: StepGrams | undefined,
   pipeline: Pipeline,
   signal: AbortSignal,
   onLayer: () => void,
+  store: SavedRun | undefined,
 ): Promise<Map<string, number>> {
   return measureLayers(pipeline, {
     steps,
@@ -251,54 +291,8 @@ function layerErrors(
     ...(computed !== undefined && { computed }),
     signal,
     onLayer,
+    ...(store && { store }),
   });
-}
-
-async function sourceOf(
-  flags: CalibrateFlags,
-  fits: StepGrams | undefined,
-  pipeline: Pipeline,
-  signal: AbortSignal,
-): Promise<CalibrationSource> {
-  const { network } = pipeline;
-  const { steps, seed, guidanceScale, period, order, terms, computed } = flags;
-  const batch = flags.batch === undefined ? {} : { batch: flags.batch };
-  if (flags.images === undefined) {
-    const count = flags.count ?? DEFAULT_COUNT;
-    const conditions = await conditionsOf(flags, pipeline, signal);
-    return trajectorySource(network, {
-      count,
-      ...batch,
-      steps,
-      seed,
-      guidanceScale: guidanceScale ?? (conditions ? 4.5 : 1.5),
-      ...(conditions && { conditions }),
-      ...(period !== undefined && { period }),
-      ...(order !== undefined && { order }),
-      ...(fits && { fits }),
-      ...(terms !== undefined && { terms }),
-      ...(computed !== undefined && { computed }),
-    });
-  }
-  const data = await calibrationImages(pipeline, flags.images, {
-    count: flags.count ?? DEFAULT_COUNT,
-    seed,
-    quiet: flags.json === true,
-    signal,
-  });
-  const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
-  return imageSource(network, { ...data, count, ...batch, steps, seed });
-}
-
-/** Of the prompts of a model that draws such. */
-async function conditionsOf({ prompts }: CalibrateFlags, pipeline: Pipeline, signal: AbortSignal) {
-  if (!textCondition(pipeline.network)) {
-    if (prompts === undefined) return undefined;
-    throw new ArgumentError('prompts', prompts, 'none: the model takes labels, not prompts');
-  }
-  if (prompts === undefined)
-    throw new ArgumentError('prompts', undefined, 'a file of what own trajectories draw, one a line');
-  return pipeline.conditionsInTurn({ prompts: readPrompts(prompts), signal });
 }
 
 function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {

@@ -1,8 +1,8 @@
 /** Samples image by image into an evaluation, and goes on where a run that was killed has been. */
-import { IncacheError, requireInteger } from '../../errors.js';
+import { requireInteger } from '../../errors.js';
 import type { Evaluation, EvaluationBatch } from './evaluation.js';
 import { RowFile } from './rowFile.js';
-import type { SavedRun } from './savedRun.js';
+import { type SavedRun, withKept } from './savedRun.js';
 
 /** Images first to first + count - 1, which must depend on nothing but their place. */
 export interface SampledBatch extends EvaluationBatch {
@@ -97,7 +97,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluate
       // What ended the run is said; this most likely has the same cause.
     }
     for (const file of files) file[Symbol.dispose]();
-    throw saved && error instanceof IncacheError ? withKept(error, kept) : error;
+    throw saved ? withKept(error, `${kept} images are`) : error;
   }
   const [macs, milliseconds, uncachedMacs, uncachedMilliseconds] = totals as unknown as FourNumbers;
   return { macs, milliseconds, uncachedMacs, uncachedMilliseconds, files };
@@ -111,12 +111,6 @@ function totalsOf({ macs, milliseconds, uncachedCost }: SampledBatch): FourNumbe
 }
 
 const TOTALS = 4;
-
-/** An error of the disk, with what it did not cost. */
-function withKept(error: IncacheError, kept: number): IncacheError {
-  if ((error.cause as NodeJS.ErrnoException | undefined)?.code === undefined) return error;
-  return new IncacheError(`${error.message}; ${kept} images are kept, call again to go on`, { cause: error });
-}
 
 function openFiles(outputs: readonly RowOutput[], rows: number): RowFile[] {
   const files: RowFile[] = [];

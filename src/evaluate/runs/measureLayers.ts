@@ -1,6 +1,7 @@
 /** Measures what each linear layer does to the image when its increments alone are left out. */
 import type { StepGrams } from '../../cache/data/stepGrams.js';
 import { scheduleOfGrams } from '../../cache/gramSchedule.js';
+import type { CalibrationStore } from '../../calibrate/calibrationStore.js';
 import { requireInteger, requireObject } from '../../errors.js';
 import { labelsInTurn, type Network } from '../../models/network.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
@@ -17,11 +18,16 @@ export interface MeasureLayersOptions extends MeasuredSampling {
   readonly fits?: StepGrams;
   readonly terms?: number;
   readonly computed?: number;
+  /** Keeps the error of every layer; where there are some already, goes on with them. */
+  readonly store?: CalibrationStore;
   /** Called after every layer, and after the run without a cache. */
   readonly onLayer?: () => void;
 }
 
 const DEFAULT_IMAGES = 8;
+
+/** In the store. */
+const ERRORS = 'errors';
 
 /** Times that `measureLayers` calls `onLayer`: runs of all steps. */
 export function layersWork({ layers }: Network): number {
@@ -46,6 +52,7 @@ export async function measureLayers(
     terms,
     computed,
     onLayer,
+    store,
     ...sampling
   } = options;
   requireInteger('images', images, 1);
@@ -59,8 +66,18 @@ export async function measureLayers(
   const chosen = fits && computed !== undefined ? scheduleOfGrams(fits, 'calibrate', computed) : undefined;
   const isComputed = (step: number) => chosen?.includes(step) ?? step % period === 0;
   const errors = new Map<string, number>();
+  store?.load((read) => {
+    for (const layer of factors.layers.keys()) {
+      const [error] = read(layer) ?? [];
+      if (error !== undefined) errors.set(layer, error);
+    }
+  }, ERRORS);
   try {
     for (const layer of factors.layers.keys()) {
+      if (errors.has(layer)) {
+        onLayer?.();
+        continue;
+      }
       const rule = (step: number, name: string) => name !== layer || isComputed(step);
       const cached = await pipeline.generateLatents({
         ...run,
@@ -72,6 +89,7 @@ export async function measureLayers(
         },
       });
       errors.set(layer, relativeL2(cached.latents, latents));
+      store?.save(new Map([...errors].map(([name, error]) => [name, Float64Array.of(error)])), ERRORS);
       onLayer?.();
     }
   } finally {

@@ -1,14 +1,14 @@
 /** The folder of an evaluation that can be killed at any time and taken up again. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArgumentError, FormatError } from '../../errors.js';
+import { ArgumentError, FormatError, IncacheError } from '../../errors.js';
 import { FolderLock } from '../../weights/folderLock.js';
 import { SafetensorsFile, writeSafetensors } from '../../weights/safetensors.js';
 
 /** What makes two runs the same run: options by name. */
 export type RunKey = Readonly<Record<string, unknown>>;
 
-const STATE = 'state.safetensors';
+const STATE = 'state';
 
 export class SavedRun implements Disposable {
   readonly #key: RunKey;
@@ -40,27 +40,31 @@ export class SavedRun implements Disposable {
     return join(this.folder, name);
   }
 
-  /** Writes the state, whole or not at all. */
-  save(state: ReadonlyMap<string, Float64Array>): void {
+  /** Writes the state, or a part of it that is kept by itself, whole or not at all. */
+  save(state: ReadonlyMap<string, Float64Array>, part = STATE): void {
     const tensors = [...state].map(([name, data]) => ({
       name,
       dtype: 'F64' as const,
       shape: [data.length],
       data,
     }));
-    writeSafetensors(this.path(STATE), tensors, { run: JSON.stringify(this.#key) });
+    writeSafetensors(this.#path(part), tensors, { run: JSON.stringify(this.#key) });
   }
 
   /**
-   * Calls `restore` with the saved state and returns true, or returns false when nothing was saved yet.
+   * Calls `restore` with the saved state, or that part, and returns true, or returns false when nothing was saved yet.
    * Throws an `ArgumentError` that names the first option in which the saved run differs from this one.
    */
-  load(restore: (saved: (name: string) => Float64Array | undefined) => void): boolean {
-    if (!existsSync(this.path(STATE))) return false;
-    using file = SafetensorsFile.open(this.path(STATE));
+  load(restore: (saved: (name: string) => Float64Array | undefined) => void, part = STATE): boolean {
+    if (!existsSync(this.#path(part))) return false;
+    using file = SafetensorsFile.open(this.#path(part));
     requireSameRun('resume', this.folder, this.#key, this.#savedKey(file));
     restore((name) => (file.tensors.has(name) ? file.readFloat64(name) : undefined));
     return true;
+  }
+
+  #path(part: string): string {
+    return this.path(`${part}.safetensors`);
   }
 
   #savedKey(file: SafetensorsFile): RunKey {
@@ -70,6 +74,13 @@ export class SavedRun implements Disposable {
       throw new FormatError(`${file.path} is not the state of an evaluation`, { cause: error });
     }
   }
+}
+
+/** An error of the disk with what it did not cost; any other as it is. */
+export function withKept(error: unknown, kept: string): unknown {
+  if (!(error instanceof IncacheError)) return error;
+  if ((error.cause as NodeJS.ErrnoException | undefined)?.code === undefined) return error;
+  return new IncacheError(`${error.message}; ${kept} kept, call again to go on`, { cause: error });
 }
 
 /**

@@ -1,0 +1,123 @@
+/** What `incache calibrate` shows to the model: images of a file, or the model's own trajectories. */
+import { createHash } from 'node:crypto';
+import type { StepGrams } from '../cache/data/stepGrams.js';
+import {
+  type CalibrationSource,
+  type ConditionsInTurn,
+  imageSource,
+  type SourceOptions,
+  type TrajectorySourceOptions,
+  trajectorySource,
+} from '../calibrate/sources.js';
+import { ArgumentError } from '../errors.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
+import { textCondition } from '../pipeline/text/textOptions.js';
+import { calibrationImages } from './calibrationImages.js';
+import { readPrompts } from './textFlags.js';
+
+export interface CalibrationData {
+  readonly source: CalibrationSource;
+  /** Of the numbers that come from files. */
+  hash(): string;
+}
+
+/** Options of the command. */
+export interface DataFlags
+  extends SourceOptions,
+    Pick<TrajectorySourceOptions, 'guidanceScale' | 'period' | 'order' | 'terms' | 'computed'> {
+  readonly images?: string;
+  readonly prompts?: string;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+const DEFAULT_COUNT = 256;
+
+export async function calibrationData(
+  flags: DataFlags,
+  fits: StepGrams | undefined,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<CalibrationData> {
+  return flags.images === undefined
+    ? trajectoryData(flags, fits, pipeline, signal)
+    : imageData(flags, flags.images, pipeline, signal);
+}
+
+async function trajectoryData(
+  flags: DataFlags,
+  fits: StepGrams | undefined,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<CalibrationData> {
+  const { count = DEFAULT_COUNT, batch, steps, seed, period, order, terms, computed } = flags;
+  const conditions = await conditionsOf(flags, pipeline, signal);
+  const source = trajectorySource(pipeline.network, {
+    count,
+    ...(batch !== undefined && { batch }),
+    ...(steps !== undefined && { steps }),
+    seed,
+    guidanceScale: flags.guidanceScale ?? (conditions ? 4.5 : 1.5),
+    ...(conditions && { conditions }),
+    ...(period !== undefined && { period }),
+    ...(order !== undefined && { order }),
+    ...(fits && { fits }),
+    ...(terms !== undefined && { terms }),
+    ...(computed !== undefined && { computed }),
+  });
+  return { source, hash: () => (conditions ? conditionsHash(conditions, count) : 'labels in turn') };
+}
+
+async function imageData(
+  flags: DataFlags,
+  path: string,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<CalibrationData> {
+  const { batch, steps, seed } = flags;
+  const data = await calibrationImages(pipeline, path, {
+    count: flags.count ?? DEFAULT_COUNT,
+    seed,
+    quiet: flags.json === true,
+    signal,
+  });
+  const count = flags.count ?? Math.min(DEFAULT_COUNT, data.labels.length);
+  const source = imageSource(pipeline.network, {
+    ...data,
+    count,
+    ...(batch !== undefined && { batch }),
+    ...(steps !== undefined && { steps }),
+    seed,
+  });
+  return {
+    source,
+    hash: () => createHash('sha256').update(data.images).update(data.labels.join()).digest('hex'),
+  };
+}
+
+/** Of the prompts of a model that draws such. */
+async function conditionsOf(
+  { prompts }: DataFlags,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<ConditionsInTurn | undefined> {
+  if (!textCondition(pipeline.network)) {
+    if (prompts === undefined) return undefined;
+    throw new ArgumentError('prompts', prompts, 'none: the model takes labels, not prompts');
+  }
+  if (prompts === undefined)
+    throw new ArgumentError('prompts', undefined, 'a file of what own trajectories draw, one a line');
+  return pipeline.conditionsInTurn({ prompts: readPrompts(prompts), signal });
+}
+
+/** Of all values, since the same prompts give others with another text encoder. */
+function conditionsHash(conditionsOf: ConditionsInTurn, count: number): string {
+  const hash = createHash('sha256');
+  for (let image = 0; image < count; image++) {
+    const { conditional, unconditional } = conditionsOf(image, 1);
+    for (const { conditions } of [...conditional, ...unconditional])
+      for (const [name, values] of Object.entries(conditions))
+        hash.update(`${name} ${values.length} `).update(Float32Array.from(values));
+  }
+  return hash.digest('hex');
+}
