@@ -6,6 +6,7 @@
 #include "device.h"
 #include "error.h"
 #include "half.h"
+#include "shared_block.h"
 
 namespace incache {
 namespace {
@@ -53,9 +54,10 @@ class GpuBlock : public Block {
 
 class CudaProgram : public Program {
  public:
-  CudaProgram(const SharedGpu &gpu, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
-      : gpu_(gpu), operations_(ops.size()), scratch_(gpu, counter, gpu->plugin.scratch(gpu->device, ops.data(), ops.size()), false) {
-    gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_.at()), &program_);
+  template <class Allocate>
+  CudaProgram(const SharedGpu &gpu, SharedBlock &scratch, const Allocate &allocate, const std::vector<BoundOp> &ops)
+      : gpu_(gpu), operations_(ops.size()), scratch_(scratch.atLeast(gpu->plugin.scratch(gpu->device, ops.data(), ops.size()), allocate)) {
+    gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_->at()), &program_);
   }
   ~CudaProgram() override { gpu_->plugin.destroy(program_); }
   void run(RunControl &control) override {
@@ -68,7 +70,7 @@ class CudaProgram : public Program {
  private:
   SharedGpu gpu_;
   uint64_t operations_;
-  GpuBlock scratch_;
+  std::shared_ptr<Block> scratch_;
   GpuProgram *program_ = nullptr;
 };
 
@@ -108,11 +110,15 @@ class CudaEngine : public Engine {
     return uploaded(values);
   }
 
-  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override { return std::make_unique<CudaProgram>(gpu_, counter_, ops); }
+  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override {
+    const auto take = [&](int64_t bytes) { return allocate(bytes, Contents::undefined); };
+    return std::make_unique<CudaProgram>(gpu_, scratch_, take, ops);
+  }
 
  private:
   Host &host_;
   const SharedGpu gpu_;
+  SharedBlock scratch_;
   std::string instructionSet_;
 
   template <class T>

@@ -5,6 +5,7 @@
 
 #include "../cpu/host.h"
 #include "engine.h"
+#include "shared_block.h"
 
 namespace incache {
 
@@ -27,6 +28,8 @@ struct Device {
   const std::unique_ptr<Engine> engine;
   // Of linears and factors.
   const incache_type weights;
+  // Of temporaries.
+  SharedBlock arena;
   // Held while a plan runs, weights are packed or a buffer is copied.
   std::mutex mutex;
 };

@@ -56,7 +56,8 @@ void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindin
 
 void Executable::bindTemporaries() {
   const Layout layout = layoutTemporaries(plan_);
-  const std::shared_ptr<Block> arena = device_->allocate(layout.bytes, Engine::Contents::undefined);
+  const std::shared_ptr<Block> arena =
+      device_->arena.atLeast(layout.bytes, [&](int64_t bytes) { return device_->allocate(bytes, Engine::Contents::undefined); });
   for (size_t id = 0; id < plan_.buffers.size(); id++)
     if (layout.offsets[id] >= 0) bases_[id] = arena->at() + layout.offsets[id];
   kept_.push_back(arena);

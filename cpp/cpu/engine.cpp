@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../core/shared_block.h"
 #include "memory.h"
 
 namespace incache {
@@ -10,8 +11,9 @@ namespace {
 
 class CpuProgram : public Program {
  public:
-  CpuProgram(Host &host, const MemoryCounter &counter, const std::vector<BoundOp> &ops)
-      : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(counter, host.pages, scratchBytes_ * host.pool.threads()) {}
+  template <class Allocate>
+  CpuProgram(Host &host, SharedBlock &scratch, const Allocate &allocate, const std::vector<BoundOp> &ops)
+      : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(scratch.atLeast(scratchBytes_ * host.pool.threads(), allocate)) {}
 
   void run(RunControl &control) override {
     const int64_t threads = host_.pool.threads();
@@ -20,7 +22,7 @@ class CpuProgram : public Program {
       const int64_t tasks = kernel.tasks(b, threads);
       host_.pool.run(tasks, [&](int64_t task, int64_t thread) {
         // One operation can take many seconds, so every task looks.
-        if (!control.cancelled()) kernel.run(b, task, tasks, threads, scratch_.at() + thread * scratchBytes_);
+        if (!control.cancelled()) kernel.run(b, task, tasks, threads, scratch_->at() + thread * scratchBytes_);
       });
       control.ended(1);
     }
@@ -31,7 +33,7 @@ class CpuProgram : public Program {
   const std::vector<BoundOp> &ops_;
   // Of one thread; large enough for every operation.
   int64_t scratchBytes_;
-  CpuBlock scratch_;
+  std::shared_ptr<Block> scratch_;
 
   static int64_t scratchFor(const Host &host, const std::vector<BoundOp> &ops) {
     int64_t bytes = 0;
@@ -70,10 +72,14 @@ class CpuEngine : public Engine {
     return block;
   }
 
-  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override { return std::make_unique<CpuProgram>(host_, counter_, ops); }
+  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override {
+    const auto take = [&](int64_t bytes) { return allocate(bytes, Contents::undefined); };
+    return std::make_unique<CpuProgram>(host_, scratch_, take, ops);
+  }
 
  private:
   Host &host_;
+  SharedBlock scratch_;
   const std::string name_ = "cpu";
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
 #ifdef __AVX__
 #include <immintrin.h>
 #endif

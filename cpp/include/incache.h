@@ -185,7 +185,7 @@ INCACHE_API uint32_t incache_device_threads(const incache_device *device);
  * "sm_90". It lives as long as the device.
  */
 INCACHE_API const char *incache_device_instruction_set(const incache_device *device);
-/** Bytes in use for weights, buffers and arenas together; 0 of a null handle. */
+/** Bytes in use for weights, buffers and temporaries together, which the plans of a device share; 0 of a null handle. */
 INCACHE_API uint64_t incache_device_memory(const incache_device *device);
 /**
  * For benchmarks: `rounds` rounds of multiply-adds of the type (INCACHE_F32 or INCACHE_BF16) on registers alone, on the

@@ -8,7 +8,7 @@ import { bothBranches, guide } from '../diffusion/guidance.js';
 import { qSample, respace } from '../diffusion/noiseSchedule.js';
 import { batchNormals, normals, uniforms } from '../diffusion/philox.js';
 import { type PredictionGeometry, splitPrediction } from '../diffusion/prediction.js';
-import { createSampler, type SamplerName } from '../diffusion/sampler.js';
+import { createSampler, type SamplerName, type SamplerSettings } from '../diffusion/sampler.js';
 import type { ConditionValues, TableRow } from '../engine/session.js';
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import { type Actions, CALIBRATE, STORE } from '../models/layers/actions.js';
@@ -171,9 +171,12 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly computed?: number;
   /** Default: that of the fits, else `ddim`. */
   readonly sampler?: SamplerName;
+  /** Of the sampler, as in its settings. */
+  readonly scheduler?: SamplerSettings['scheduler'];
+  readonly spacing?: SamplerSettings['spacing'];
   /**
    * What images [first, first + count) are conditioned on, each branch of guidance by itself. Default: labels in turn; of a model
-   * of prompts it is needed, see `Pipeline.conditionsInTurn`.
+   * of prompts it is needed, see `ownTrajectories`.
    */
   readonly conditions?: ConditionsInTurn;
 }
@@ -193,11 +196,13 @@ const TRAJECTORY_OPTION_NAMES: OptionNames<TrajectorySourceOptions> = {
   gatherSteps: true,
   computed: true,
   sampler: true,
+  scheduler: true,
+  spacing: true,
   conditions: true,
 };
 
 /**
- * DDIM trajectories that the model samples itself, labels in turn, no data set needed. Increments are those that policy
+ * Trajectories that the model samples itself, labels in turn, no data set needed. Increments are those that policy
  * `calibrated` meets: every `period`-th step is stored and the others are measured.
  */
 export function trajectorySource(network: Network, options: TrajectorySourceOptions = {}): CalibrationSource {
@@ -213,11 +218,17 @@ export function trajectorySource(network: Network, options: TrajectorySourceOpti
     gatherSteps,
     computed,
     sampler: name = (fits?.info.sampler as SamplerName | undefined) ?? 'ddim',
+    scheduler,
+    spacing: timesteps,
   } = options;
   requireNumber('guidanceScale', scale, 0);
   requireInteger('period', period, 2);
   const policy = new Scheduled('calibrated', { period, order, fits, terms, gatherSteps, computed });
-  const sampler = createSampler(name, { steps });
+  const sampler = createSampler(name, {
+    steps,
+    ...(scheduler && { scheduler }),
+    ...(timesteps && { spacing: timesteps }),
+  });
   fits?.requireTimesteps(name, sampler.timesteps);
   const chosen = gatherSteps?.length ?? computed;
   const spacing = chosen === undefined ? `period ${period}` : `${chosen} computed steps`;

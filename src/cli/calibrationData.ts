@@ -7,13 +7,14 @@ import {
   imageSource,
   type SourceOptions,
   type TrajectorySourceOptions,
-  trajectorySource,
 } from '../calibrate/sources.js';
-import { ArgumentError } from '../errors.js';
+import { ownTrajectories } from '../evaluate/runs/ownTrajectories.js';
+import { defaultsOf } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { textCondition } from '../pipeline/text/textOptions.js';
 import { calibrationImages } from './calibrationImages.js';
-import { readPrompts } from './textFlags.js';
+import { type SamplingFlags, samplingOptions } from './samplingFlags.js';
+import { type TextFlags, textOptions } from './textFlags.js';
 
 export interface CalibrationData {
   readonly source: CalibrationSource;
@@ -23,10 +24,11 @@ export interface CalibrationData {
 
 /** Options of the command. */
 export interface DataFlags
-  extends SourceOptions,
-    Pick<TrajectorySourceOptions, 'guidanceScale' | 'period' | 'order' | 'terms' | 'computed'> {
+  extends SamplingFlags,
+    TextFlags,
+    Pick<SourceOptions, 'count' | 'batch'>,
+    Pick<TrajectorySourceOptions, 'period' | 'order' | 'terms' | 'computed'> {
   readonly images?: string;
-  readonly prompts?: string;
   readonly seed: number;
   readonly json?: boolean;
 }
@@ -50,22 +52,22 @@ async function trajectoryData(
   pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<CalibrationData> {
-  const { count = DEFAULT_COUNT, batch, steps, seed, period, order, terms, computed } = flags;
-  const conditions = await conditionsOf(flags, pipeline, signal);
-  const source = trajectorySource(pipeline.network, {
+  const { count = DEFAULT_COUNT, batch, seed, period, order, terms, computed } = flags;
+  const { source, conditions } = await ownTrajectories(pipeline, {
+    ...samplingOptions(flags),
+    ...textOptions(flags),
     count,
     ...(batch !== undefined && { batch }),
-    ...(steps !== undefined && { steps }),
     seed,
-    guidanceScale: flags.guidanceScale ?? (conditions ? 4.5 : 1.5),
-    ...(conditions && { conditions }),
+    signal,
     ...(period !== undefined && { period }),
     ...(order !== undefined && { order }),
     ...(fits && { fits }),
     ...(terms !== undefined && { terms }),
     ...(computed !== undefined && { computed }),
   });
-  return { source, hash: () => (conditions ? conditionsHash(conditions, count) : 'labels in turn') };
+  const isOfText = textCondition(pipeline.network);
+  return { source, hash: () => (isOfText ? conditionsHash(conditions, count) : 'labels in turn') };
 }
 
 async function imageData(
@@ -74,7 +76,7 @@ async function imageData(
   pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<CalibrationData> {
-  const { batch, steps, seed } = flags;
+  const { batch, steps = defaultsOf(pipeline.network).steps, seed } = flags;
   const data = await calibrationImages(pipeline, path, {
     count: flags.count ?? DEFAULT_COUNT,
     seed,
@@ -86,28 +88,13 @@ async function imageData(
     ...data,
     count,
     ...(batch !== undefined && { batch }),
-    ...(steps !== undefined && { steps }),
+    steps,
     seed,
   });
   return {
     source,
     hash: () => createHash('sha256').update(data.images).update(data.labels.join()).digest('hex'),
   };
-}
-
-/** Of the prompts of a model that draws such. */
-async function conditionsOf(
-  { prompts }: DataFlags,
-  pipeline: Pipeline,
-  signal: AbortSignal,
-): Promise<ConditionsInTurn | undefined> {
-  if (!textCondition(pipeline.network)) {
-    if (prompts === undefined) return undefined;
-    throw new ArgumentError('prompts', prompts, 'none: the model takes labels, not prompts');
-  }
-  if (prompts === undefined)
-    throw new ArgumentError('prompts', undefined, 'a file of what own trajectories draw, one a line');
-  return pipeline.conditionsInTurn({ prompts: readPrompts(prompts), signal });
 }
 
 /** Of all values, since the same prompts give others with another text encoder. */

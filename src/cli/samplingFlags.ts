@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { VARIANCES } from '../diffusion/ddpm.js';
 import { ALL_SPACINGS, SAMPLER_NAMES } from '../diffusion/sampler.js';
 import { requireOneOf } from '../errors.js';
-import type { SampleOptions } from '../pipeline/options.js';
+import { defaultsOf, type SampleOptions } from '../pipeline/options.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import { decimal, integer, MOST_STEPS } from './parse.js';
 
 export interface SamplingFlags {
@@ -42,9 +43,12 @@ export function addSamplingFlags(command: Command): Command {
     );
 }
 
-/** Steps of a run with a model of classes. */
-export function stepsOf({ steps }: Pick<SamplingFlags, 'steps'>): number {
-  return steps ?? 50;
+/** Steps of a run with a model. */
+export function stepsOf(
+  { steps }: Pick<SamplingFlags, 'steps'>,
+  { network }: Pick<Pipeline, 'network'>,
+): number {
+  return steps ?? defaultsOf(network).steps;
 }
 
 export function samplingOptions(flags: SamplingFlags): Omit<SampleOptions, 'labels'> {

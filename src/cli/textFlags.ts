@@ -1,11 +1,10 @@
 /** Options of the command line for models of prompts. */
-
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { ArgumentError, FormatError } from '../errors.js';
+import { ArgumentError } from '../errors.js';
 import { loadEmbeddings } from '../pipeline/text/embeddings.js';
 import type { TextEncoderOptions } from '../pipeline/text/prompts.js';
 import type { TextOptions } from '../pipeline/text/textOptions.js';
+import { readPrompts } from './promptsFile.js';
 
 /** Which text encoder, and what is done with it. */
 export interface TextEncoderFlags {
@@ -27,7 +26,10 @@ export function addTextFlags(command: Command): Command {
   return addTextEncoderFlags(
     command
       .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
-      .option('--prompts <file>', 'a file of prompts, one a line, or a list in .json')
+      .option(
+        '--prompts <file>',
+        'a file of prompts: one a line, or in .json a list or captions as of MSCOCO',
+      )
       .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
       .option('--embeddings <file>', 'embeddings in place of prompts, .safetensors with prompt_embeds')
       .option(
@@ -76,34 +78,6 @@ function promptsOf({ prompt, prompts, embeddings }: TextFlags): TextOptions {
   if (embeddings !== undefined) return { embeddings: loadEmbeddings(embeddings) };
   if (prompt !== undefined) return { prompts: prompt };
   return prompts === undefined ? {} : { prompts: readPrompts(prompts) };
-}
-
-/** One prompt a line, empty lines left out; or in .json a list of texts. Throws a `FormatError` for a file without prompts. */
-export function readPrompts(path: string): string[] {
-  const text = readText(path);
-  const prompts = path.endsWith('.json')
-    ? listOf(path, text)
-    : text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  if (prompts.length === 0) throw new FormatError(`${path} has no prompt`);
-  return prompts;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
-  } catch (error) {
-    throw new ArgumentError('prompts', path, `a file that can be read: ${(error as Error).message}`);
-  }
-}
-
-function listOf(path: string, text: string): string[] {
-  try {
-    const list: unknown = JSON.parse(text);
-    if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list;
-  } catch {
-    // Falls through to the one message for everything that is no such list.
-  }
-  throw new FormatError(`${path} is no list of texts in JSON, as in ["a cat", "a dog"]`);
 }
 
 function collect(text: string, before: string[] = []): string[] {

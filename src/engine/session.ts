@@ -3,6 +3,7 @@ import type { Device, DeviceTensor, DeviceWeights, Executable, PlanBindings } fr
 import { isSliceOver, turn } from '../backend/eventLoop.js';
 import type { Gate } from '../cache/gatedPolicy.js';
 import { ArgumentError, IncacheError } from '../errors.js';
+import { layoutTemporaries } from '../plan/layout.js';
 import type { Plan } from '../plan/types.js';
 import { takeMemory } from './memoryPressure.js';
 import { requireMemory } from './requireMemory.js';
@@ -32,9 +33,7 @@ const NO_CONDITIONS = ['timesteps', 'latents', 'rows'];
 export class DenoisingSession implements Disposable {
   readonly plan: SessionPlan;
   readonly #tensors = new Map<string, DeviceTensor>();
-  #context: Executable | undefined;
-  #conditioning: Executable | undefined;
-  readonly #steps: Executable[] = [];
+  readonly #executables = new Map<Plan, Executable>();
   #gate: Gate | undefined;
   #held: Disposable | undefined;
   #course: RunCourse = { plans: [], cachedBlocks: 0 };
@@ -66,7 +65,8 @@ export class DenoisingSession implements Disposable {
     const all = (context ? [context, ...plans] : plans).flatMap((plan) => [
       ...conditionValues(plan, sequences),
     ]);
-    await Promise.all([...this.#write(new Map(all)), this.#context?.run(signal)]);
+    const runs = context ? [this.#executable(context).run(signal)] : [];
+    await Promise.all([...this.#write(new Map(all)), ...runs]);
   }
 
   /**
@@ -83,7 +83,7 @@ export class DenoisingSession implements Disposable {
       'timesteps',
       Float32Array.from(padded, ({ timestep }) => timestep),
     );
-    await Promise.all([...this.#write(values), this.#conditioning!.run(signal)]);
+    await Promise.all([...this.#write(values), this.#executable(this.plan.conditioning).run(signal)]);
   }
 
   /**
@@ -133,11 +133,9 @@ export class DenoisingSession implements Disposable {
   }
 
   dispose(): void {
-    this.#context?.dispose();
-    this.#conditioning?.dispose();
-    for (const step of this.#steps) step.dispose();
+    for (const executable of this.#executables.values()) executable.dispose();
     for (const tensor of this.#tensors.values()) tensor.dispose();
-    this.#steps.length = 0;
+    this.#executables.clear();
     this.#tensors.clear();
     this.rest();
   }
@@ -168,7 +166,10 @@ export class DenoisingSession implements Disposable {
 
   /** Runs a plan; returns what it leaves in `output`. */
   async #run(plan: number, output: string, signal?: AbortSignal): Promise<Float32Array> {
-    const [, values] = await Promise.all([this.#steps[plan]!.run(signal), this.read(output)]);
+    const [, values] = await Promise.all([
+      this.#executable(this.plan.plans[plan]!).run(signal),
+      this.read(output),
+    ]);
     return values;
   }
 
@@ -176,17 +177,16 @@ export class DenoisingSession implements Disposable {
     return [...values].map(([name, own]) => this.#tensor(name).write(own));
   }
 
-  /** One plan after another: what one has packed, the next finds. */
+  /** One plan after another: what one has packed, the next finds. That with the largest arena first, which the others share. */
   async #prepare(device: Device, weights: DeviceWeights): Promise<void> {
     const { context, conditioning, plans } = this.plan;
     const bindings: PlanBindings = { weights, tensors: this.#tensors };
     this.#held = this.plan.hold?.();
-    this.#allocate(device, [...(context ? [context] : []), conditioning, ...plans]);
-    if (context) this.#context = await device.compile(context, bindings);
-    this.#conditioning = await device.compile(conditioning, bindings);
-    for (const step of plans) {
+    const all = [...(context ? [context] : []), conditioning, ...plans];
+    this.#allocate(device, all);
+    for (const plan of largestArenaFirst(all)) {
       if (isSliceOver()) await turn();
-      this.#steps.push(await device.compile(step, bindings));
+      this.#executables.set(plan, await device.compile(plan, bindings));
     }
   }
 
@@ -197,11 +197,22 @@ export class DenoisingSession implements Disposable {
     }
   }
 
+  #executable(plan: Plan): Executable {
+    const executable = this.#executables.get(plan);
+    if (!executable) throw new IncacheError('the session has been disposed');
+    return executable;
+  }
+
   #tensor(name: string): DeviceTensor {
     const tensor = this.#tensors.get(name);
     if (!tensor) throw new IncacheError(`the session has no tensor '${name}', or has been disposed`);
     return tensor;
   }
+}
+
+function largestArenaFirst(plans: readonly Plan[]): Plan[] {
+  const bytes = new Map(plans.map((plan) => [plan, layoutTemporaries(plan).arenaBytes]));
+  return [...plans].sort((a, b) => bytes.get(b)! - bytes.get(a)!);
 }
 
 /** For every input of a plan that is a condition its values of all rows, one after another. */

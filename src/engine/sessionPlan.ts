@@ -79,9 +79,9 @@ export interface StepNode {
 export interface SessionMemory {
   readonly cache: number;
   readonly modulation: number;
-  /** The arenas of temporaries, one a plan. */
+  /** The arena of temporaries: that of the largest plan serves all, since they run one after another. */
   readonly arena: number;
-  /** What the temporaries would take without sharing between lives. */
+  /** What the temporaries would take without sharing, between lives and between plans. */
   readonly temporaries: number;
 }
 
@@ -224,7 +224,7 @@ export function memoryOf(plans: readonly Plan[]): SessionMemory {
   return {
     cache: [...states.values()].reduce((a, b) => a + b, 0) - modulation,
     modulation,
-    arena: layouts.reduce((bytes, layout) => bytes + layout.arenaBytes, 0),
+    arena: Math.max(...layouts.map(({ arenaBytes }) => arenaBytes)),
     temporaries: layouts.reduce((bytes, layout) => bytes + layout.sumBytes, 0),
   };
 }

@@ -27,5 +27,7 @@ export { type TrajectoryOptions, type TrajectoryStepError, trajectoryError } fro
 export { type MeasureErrorsOptions, measureErrors } from './runs/measureErrors.js';
 export { type MeasureGramsOptions, measureGrams } from './runs/measureGrams.js';
 export { type MeasureLayersOptions, measureLayers } from './runs/measureLayers.js';
+export { type OwnTrajectoriesOptions, ownTrajectories } from './runs/ownTrajectories.js';
+export { type SubjectOptions, type Subjects, subjectsOf } from './runs/subjects.js';
 export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './runs/tryRanks.js';
 export { type Trial, type TuneBudget, type TuneOptions, type TuneResult, tune } from './runs/tune.js';

@@ -1,8 +1,9 @@
 /** What the factors of a configuration are calibrated on. */
 import type { CalibrationImages } from '../calibrate/images.js';
-import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
+import { type CalibrationSource, imageSource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';
 import { ArgumentError } from '../errors.js';
+import { ownTrajectories } from '../evaluate/runs/ownTrajectories.js';
 import { labelsInTurn, latentSize } from '../models/network.js';
 import type { ExperimentContext } from './experiment.js';
 
@@ -44,22 +45,24 @@ export function defaultCalibration({ calibrationImages }: ExperimentContext): Ca
 }
 
 /** `seed` is of the calibration. Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
-export function calibrationSource(
+export async function calibrationSource(
   context: ExperimentContext,
   { data, count, period, order }: CalibrationChoice,
   seed: number,
-): CalibrationSource {
-  const { pipeline, sampling } = context;
-  const { steps, guidanceScale } = sampling;
+): Promise<CalibrationSource> {
+  const { pipeline, sampling, text } = context;
   if (data === 'trajectories')
-    return trajectorySource(pipeline.network, {
-      count,
-      steps,
-      seed,
-      ...(guidanceScale !== undefined && { guidanceScale }),
-      ...(period !== undefined && { period }),
-      ...(order !== undefined && { order }),
-    });
+    return (
+      await ownTrajectories(pipeline, {
+        ...sampling,
+        ...text,
+        count,
+        seed,
+        ...(period !== undefined && { period }),
+        ...(order !== undefined && { order }),
+      })
+    ).source;
+  const { steps } = sampling;
   return imageSource(pipeline.network, { ...imagesOf(context, { data, count }), count, steps, seed });
 }
 

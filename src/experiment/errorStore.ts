@@ -55,8 +55,8 @@ export class ErrorStore {
   }
 
   #options(order: number): MeasureErrorsOptions {
-    const { sampling, signal } = this.#context;
-    return { ...sampling, order, images: IMAGES, gaps: gapsOf(sampling), ...(signal && { signal }) };
+    const { sampling, text, signal } = this.#context;
+    return { ...sampling, ...text, order, images: IMAGES, gaps: gapsOf(sampling), ...(signal && { signal }) };
   }
 }
 

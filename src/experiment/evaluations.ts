@@ -49,10 +49,11 @@ async function evaluate(
   cache: CacheOptions,
   advance: Advance,
 ): Promise<EvaluationReport> {
-  const { pipeline, images, batch, sampling, judge, folder, signal } = context;
+  const { pipeline, images, batch, sampling, text, judge, folder, signal } = context;
   const samples = join(folder, `uncached-seed${seed}.float32`);
   return evaluateModel(pipeline, {
     ...sampling,
+    ...text,
     ...(configuration.steps !== undefined && { steps: configuration.steps }),
     images,
     seed,

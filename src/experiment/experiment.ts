@@ -5,6 +5,7 @@ import type { Reference } from '../evaluate/metrics/reference.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import type { TextOptions } from '../pipeline/text/textOptions.js';
 
 export type Cell = string | number | null;
 
@@ -35,6 +36,8 @@ export interface ExperimentContext {
   /** Images denoised together. */
   readonly batch: number;
   readonly sampling: SamplingChoice;
+  /** Of a model of prompts: what it draws. */
+  readonly text: TextOptions;
   /** Only configurations whose names contain one of these; all are without it. */
   readonly only?: readonly string[];
   /** Without them the model is calibrated on its own trajectories. */

@@ -65,14 +65,16 @@ export class FactorStore {
   }
 
   async #make(choice: FactorChoice, seed: number, advance: Advance): Promise<FactorSet> {
-    const { pipeline, sampling, signal } = this.#context;
+    const { pipeline, sampling, text, signal } = this.#context;
     const { method, rank, spread, calibration = defaultCalibration(this.#context) } = choice;
     const ownSeed = calibrationSeed(seed);
-    const source = method === 'svd' ? undefined : calibrationSource(this.#context, calibration, ownSeed);
+    const source =
+      method === 'svd' ? undefined : await calibrationSource(this.#context, calibration, ownSeed);
     const errors =
       spread &&
       (await measureLayers(pipeline, {
         ...sampling,
+        ...text,
         ...spread,
         images: LAYER_IMAGES,
         seed: ownSeed,

@@ -53,7 +53,7 @@ function magnitudeMeasurement(
     key: { kind, seed, calibration },
     work,
     async measure(advance) {
-      const source = calibrationSource(context, calibration, calibrationSeed(seed));
+      const source = await calibrationSource(context, calibration, calibrationSeed(seed));
       const options: MeasureOptions = {
         source,
         increments: kind === 'increments',

@@ -4,7 +4,10 @@ import { basename, join } from 'node:path';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { requireInteger, requireOneOf } from '../errors.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
+import { subjectsKey } from '../evaluate/runs/subjects.js';
+import { defaultsOf } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
 import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';
 import { calibrationSize } from './calibrationSize.js';
@@ -48,6 +51,8 @@ export interface ExperimentOptions {
   /** Default 16. */
   readonly batch?: number;
   readonly sampling?: Partial<SamplingChoice>;
+  /** What a model of prompts draws, in an order drawn with the seed, see `subjectsOf`. */
+  readonly text?: TextOptions;
   /** Only configurations whose names contain one of these. Others can be added later. */
   readonly only?: readonly string[];
   readonly calibrationImages?: CalibrationImages;
@@ -125,7 +130,8 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
     images,
     seeds: Array.from({ length: seeds }, (_, seed) => seed),
     batch,
-    sampling: { steps: 50, guidanceScale: 1.5, ...options.sampling },
+    sampling: samplingOf(pipeline, options),
+    text: options.text ?? {},
     folder: join(options.out, 'work'),
     ...(only && { only }),
     ...(calibrationImages && { calibrationImages }),
@@ -134,9 +140,14 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
   };
 }
 
+/** With what a run has where the options are silent. */
+function samplingOf({ network, checkpoint }: Pipeline, { sampling }: ExperimentOptions): SamplingChoice {
+  return { ...defaultsOf(network, checkpoint.scheduler), ...sampling };
+}
+
 /** Seeds and configurations are not in it, since they are measured one by one. */
 function experimentKey(name: string, context: ExperimentContext, { key }: ExperimentOptions): RunKey {
-  const { pipeline, images, batch, sampling, calibrationImages, judge } = context;
+  const { pipeline, images, batch, sampling, text, calibrationImages, judge } = context;
   return {
     experiment: name,
     incache: VERSION,
@@ -146,6 +157,7 @@ function experimentKey(name: string, context: ExperimentContext, { key }: Experi
     images,
     batch,
     sampling,
+    ...(textCondition(pipeline.network) && subjectsKey(pipeline.network, text)),
     calibrationImages: calibrationImages ? hashOf(calibrationImages.images) : 'none',
     features: judge?.extractor.fingerprint ?? 'none',
     reference: judge?.reference ? hashOf(judge.reference.features.mean) : 'none',

@@ -1,7 +1,7 @@
 /** Measures the time of configurations in turn, round after round, so that what else a machine does meets all alike. */
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
-import { labelsInTurn } from '../models/network.js';
+import { subjectsOf } from '../evaluate/runs/subjects.js';
 import { type Configuration, uncached } from './configuration.js';
 import type { ExperimentContext, Measurement, Row } from './experiment.js';
 import { Preparation } from './preparation.js';
@@ -52,7 +52,7 @@ async function timeOf(
   configuration: Configuration,
   round: number,
 ): Promise<Row> {
-  const { pipeline, sampling, signal } = context;
+  const { pipeline, sampling, text, signal } = context;
   const images = batchOf(context);
   // Factors and errors of the first seed, which are there already.
   const milliseconds = await preparation.use(
@@ -63,7 +63,7 @@ async function timeOf(
       const { report } = await pipeline.generateLatents({
         ...sampling,
         ...(configuration.steps !== undefined && { steps: configuration.steps }),
-        labels: labelsInTurn(pipeline.network, images),
+        ...subjectsOf(pipeline.network, { ...text, seed: context.seeds[0]! }, images),
         cache,
         ...(signal && { signal }),
       });

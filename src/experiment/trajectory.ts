@@ -1,8 +1,8 @@
 /** Where along the steps and the layers a cached run leaves the uncached one on the same noise. */
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { subjectsOf } from '../evaluate/runs/subjects.js';
 import { trajectoryError } from '../evaluate/runs/trajectory.js';
-import { labelsInTurn } from '../models/network.js';
 import { type Point, scatter } from './chart/scatter.js';
 import { type Configuration, calibrated, chosen, ranksOf, reuse } from './configuration.js';
 import type { Advance, Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
@@ -70,7 +70,7 @@ function errorMeasurement(
 }
 
 async function measureErrors(
-  { pipeline, images, batch, sampling, folder, signal }: ExperimentContext,
+  { pipeline, images, batch, sampling, text, folder, signal }: ExperimentContext,
   { name, family }: Configuration,
   seed: number,
   cache: Pick<Parameters<typeof trajectoryError>[1], 'cache'>,
@@ -79,7 +79,7 @@ async function measureErrors(
   const errors = await trajectoryError(pipeline, {
     ...sampling,
     ...cache,
-    labels: labelsInTurn(pipeline.network, images),
+    ...subjectsOf(pipeline.network, { ...text, seed }, images),
     seed,
     batch: Math.min(batch, images),
     folder: join(folder, 'runs', fileName(`${name} seed ${seed}`)),

@@ -73,8 +73,8 @@ interface Convertible extends Disposable, Pick<ConvertReport, 'family' | 'layout
 }
 
 /**
- * Writes a model, in any form that `DenoiserCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor.
- * The metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
+ * Writes a DiT, in any form that `DenoiserCheckpoint` opens, as one safetensors file with Meta's names, tensor by tensor. The
+ * metadata hold the rest of what decides a run (heads, numerics, scheduler, names of the classes), so that the file samples
  * as the original does; with the default `type` bit for bit, and factors of the original fit it. An autoencoder, in any form
  * that `VaeCheckpoint` opens, is written with the names of diffusers since 0.13, and its config.json in the metadata.
  *

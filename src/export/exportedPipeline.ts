@@ -97,8 +97,8 @@ export class ExportedPipeline implements AsyncDisposable {
   }
 
   /**
-   * Samples and yields every step; returns the result: the latents of `Pipeline.sample` for these labels and this seed
-   * with the options of the export. Throws an `ArgumentError` for an option that the file has fixed.
+   * Samples and yields every step; returns the result: the latents of `Pipeline.sample` for these labels and this seed with
+   * the options of the export. Throws an `ArgumentError` for an option that the file has fixed.
    */
   async *sample(options: ExportedSampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();

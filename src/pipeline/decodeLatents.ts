@@ -29,8 +29,8 @@ const OPTION_NAMES: OptionNames<DecodeLatentsOptions> = {
 };
 
 /**
- * Pictures of `latents` (images x channels x height x width, scaled as the diffusion model has them), as
- * `Pipeline.decode` makes them. Throws an `ArgumentError` where they do not fit the autoencoder, a `FormatError` for a file that holds none.
+ * Pictures of `latents` (images x channels x height x width, scaled as the diffusion model has them), as `Pipeline.decode`
+ * makes them. Throws an `ArgumentError` where they do not fit the autoencoder, a `FormatError` for a file that holds none.
  */
 export async function decodeLatents(
   latents: Float32Array,

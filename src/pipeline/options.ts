@@ -25,6 +25,7 @@ import {
   TEXT_OPTION_NAMES,
   type TextOptions,
   takesSize,
+  textCondition,
 } from './text/textOptions.js';
 
 /** The parameters of all policies. Which of them a policy needs and takes is in `CacheOptions`. */
@@ -240,11 +241,19 @@ export interface SampledModel {
   readonly pixelsPerLatent?: () => number;
 }
 
-/** What a run has where its options are silent. */
 const DEFAULTS = {
   classes: { steps: 50, sampler: 'ddim', guidanceScale: 1.5 },
   text: { steps: 20, sampler: 'dpm++2m', guidanceScale: 4.5 },
 } as const;
+
+/** What a run has where its options are silent. */
+export function defaultsOf(
+  network: Pick<Network, 'conditions'>,
+  scheduler?: SchedulerConfig,
+): { readonly steps: number; readonly sampler: SamplerName; readonly guidanceScale: number } {
+  const own = textCondition(network) ? DEFAULTS.text : DEFAULTS.classes;
+  return scheduler ? { ...own, sampler: samplerOfScheduler(scheduler) } : own;
+}
 
 /** The run's own or the model's; with timesteps of ADM the model's is out of use. */
 function schedulerOf(options: AnySampleOptions, model: SampledModel): SchedulerConfig | undefined {
@@ -261,8 +270,8 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   const text = resolveText(options, network);
   const labels = text ? [] : resolveLabels(options, model);
   const images = text ? text.images : labels.length;
-  const defaults = text ? DEFAULTS.text : DEFAULTS.classes;
   const scheduler = schedulerOf(options, model);
+  const defaults = defaultsOf(network, scheduler);
   const run = {
     ...pickOptions(options, OWN_OPTION_NAMES),
     labels,
@@ -271,7 +280,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     ...resolveSize(options, model),
     ...(scheduler && { scheduler }),
     steps: options.steps ?? defaults.steps,
-    sampler: options.sampler ?? (scheduler ? samplerOfScheduler(scheduler) : defaults.sampler),
+    sampler: options.sampler ?? defaults.sampler,
     guidanceScale: options.guidanceScale ?? defaults.guidanceScale,
     guidanceChannels: options.guidanceChannels ?? network.guidanceChannels,
     seed: options.seed ?? 0,

@@ -30,7 +30,7 @@ import { samplerOf } from './samplerOf.js';
 import { type BatchConditions, isGuided, labelConditions } from './sequences.js';
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
-import type { TextEmbedding, TextEmbeddings } from './text/embeddings.js';
+import type { TextEmbeddings } from './text/embeddings.js';
 import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from './text/prompts.js';
 import { textConditions } from './text/textConditions.js';
 import { EMBED_OPTION_NAMES, type EmbedOptions, resolveText } from './text/textOptions.js';
@@ -92,9 +92,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Opens the checkpoint at `path` on a backend: a file or folder in any of the forms that `DenoiserCheckpoint` reads.
-   * Weights are read when the first plan needs them. Throws a `FormatError` for a file of no known family, an
-   * `ArgumentError` for an unknown backend.
+   * Opens the checkpoint at `path` on a backend: a file or folder in any of the forms that `DenoiserCheckpoint` reads. Weights
+   * are read when the first plan needs them. Throws a `FormatError` for a file that is no DiT, an `ArgumentError` for an
+   * unknown backend.
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Pipeline> {
     requireOptions('options', options, LOAD_OPTION_NAMES);
@@ -135,16 +135,15 @@ export class Pipeline implements AsyncDisposable {
     return this.#prompts.embed(text, true, [], options.signal);
   }
 
-  /** What images are conditioned on by their place in a run, prompts in turn, for `trajectorySource`. Rejects as `embed` does. */
-  async conditionsInTurn(options: EmbedOptions): Promise<(first: number, count: number) => BatchConditions> {
-    const { prompts, negative = [] } = await this.embed(options);
-    const { pixels } = this.resolve({ embeddings: { prompts, negative } });
-    return (first, count) => {
-      const inTurn = (all: readonly TextEmbedding[]) =>
-        Array.from({ length: count }, (_, i) => all[(first + i) % all.length]!);
-      const own = { prompts: inTurn(prompts), negative: inTurn(negative) };
-      return textConditions(this.network, own, pixels, 0, count);
-    };
+  /** What images [first, first + count) of a run are conditioned on; what was done to prompts is added to `notes`. */
+  async conditionsOf(
+    { text, labels, pixels, guidanceScale, signal }: ResolvedOptions,
+    notes: string[] = [],
+  ): Promise<(first: number, count: number) => BatchConditions> {
+    const { network } = this;
+    if (!text) return (first, count) => labelConditions(network, labels.slice(first, first + count));
+    const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
+    return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
 
   /**
@@ -154,13 +153,16 @@ export class Pipeline implements AsyncDisposable {
   plan(options: SampleOptions, onSublayer?: SessionOptions['onSublayer']): SessionPlan {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = this.resolve(options);
-    return this.#planBatch(
-      resolved,
-      Math.min(resolved.batch, resolved.images),
-      distinctConditions(resolved, this.network),
-      onSublayer,
-    );
+    return this.planResolved(this.resolve(options), onSublayer);
+  }
+
+  /** As `plan`, of options with nothing left open and for a batch of `images`. Default: the largest batch of the run. */
+  planResolved(
+    resolved: ResolvedOptions,
+    onSublayer?: SessionOptions['onSublayer'],
+    images = Math.min(resolved.batch, resolved.images),
+  ): SessionPlan {
+    return this.#planBatch(resolved, images, distinctConditions(resolved, this.network), onSublayer);
   }
 
   /**
@@ -185,7 +187,7 @@ export class Pipeline implements AsyncDisposable {
     const conditions = distinctConditions(resolved, this.network);
     const notes: string[] = [];
     const started = performance.now();
-    const conditionsOf = await this.#conditionsOf(resolved, notes);
+    const conditionsOf = await this.conditionsOf(resolved, notes);
     const textMilliseconds = performance.now() - started;
     const totals = {
       macs: 0,
@@ -370,16 +372,5 @@ export class Pipeline implements AsyncDisposable {
   /** The checkpoint's tensors, and those of the factors in use. */
   #weightSource(): WeightSource {
     return { read: (name) => this.#factors.read(name) ?? this.checkpoint.readStored(name) };
-  }
-
-  /** What images [first, first + count) are conditioned on. */
-  async #conditionsOf(
-    { text, labels, pixels, guidanceScale, signal }: ResolvedOptions,
-    notes: string[],
-  ): Promise<(first: number, count: number) => BatchConditions> {
-    const { network } = this;
-    if (!text) return (first, count) => labelConditions(network, labels.slice(first, first + count));
-    const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
-    return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
 }

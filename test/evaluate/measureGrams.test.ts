@@ -26,7 +26,7 @@ describe('grams of a model', () => {
     let steps = 0;
     const options = { images: 5, steps: STEPS, seed: 2, onStep: () => steps++ };
     const { features, info } = await measureGrams(pipeline, options);
-    assert.equal(steps, gramsWork(options));
+    assert.equal(steps, gramsWork(pipeline.network, options));
     assert.equal(info.timesteps.length, STEPS);
     const names = pipeline.network.blocks.flatMap(({ name }) =>
       ['qkv.input', 'proj.input', 'fc1.input', 'fc2.input', 'proj.output', 'fc2.output'].map(

@@ -14,6 +14,7 @@ import type {
 import { isSliceOver, turn } from '../eventLoop.js';
 import { RunQueue } from '../runQueue.js';
 import { defaultThreads } from '../threads.js';
+import { Arenas } from './arenas.js';
 import { CONTROL } from './control.js';
 import { type ExecutionHost, WasmExecutable } from './executable.js';
 import { detectFeatures, type Features } from './features.js';
@@ -82,6 +83,10 @@ export class WasmDevice implements Device, ExecutionHost {
   readonly threads: number;
   #scratch: Scratch = { address: 0, stride: 0 };
   readonly runs = new RunQueue();
+  readonly arenas = new Arenas({
+    allocate: (bytes) => this.memory.allocate(bytes),
+    release: (address) => this.release(address),
+  });
   #running = false;
   /** Blocks freed during a run, which may still use them. */
   #retired: number[] = [];

@@ -5,6 +5,7 @@ import { layoutTemporaries } from '../../plan/layout.js';
 import type { Op, Plan, PlanStep, View } from '../../plan/types.js';
 import type { Executable, PlanBindings } from '../backend.js';
 import { bindTensors } from '../bindings.js';
+import type { Arena, Arenas } from './arenas.js';
 import type { MemoryHost } from './memory.js';
 import type { Placement } from './operation.js';
 import { encode } from './operations/index.js';
@@ -19,6 +20,7 @@ export interface ExecutionHost extends MemoryHost {
   readonly threads: number;
   readonly strip: number;
   readonly int8: boolean;
+  readonly arenas: Arenas;
   /** Makes the threads' scratch regions large enough. */
   reserveScratch(bytes: number): void;
   /** Runs a program when those before it have ended; `check` throws if it may no longer run. */
@@ -31,7 +33,7 @@ export class WasmExecutable implements Executable {
   readonly #weights: WasmWeights;
   readonly #packed: readonly PackedWeight[];
   readonly #tensors: readonly (WasmTensor | undefined)[];
-  readonly #arena: number;
+  readonly #arena: Arena;
   /** The plan's operations, those with batched views in parts. */
   readonly #parts: readonly PlanStep[];
   readonly #program: Program;
@@ -61,7 +63,7 @@ export class WasmExecutable implements Executable {
       (tensor, id) => tensor && ownTensor(host, plan.buffers[id]!.name, tensor),
     );
     const { offsets, arenaBytes } = layoutTemporaries(plan);
-    this.#arena = host.memory.allocate(arenaBytes);
+    this.#arena = host.arenas.take(arenaBytes);
     try {
       const placement = this.#placement(offsets);
       this.#program = writeProgram(
@@ -69,7 +71,7 @@ export class WasmExecutable implements Executable {
         host.memory,
       );
     } catch (error) {
-      host.memory.free(this.#arena);
+      host.arenas.giveBack(this.#arena);
       throw error;
     }
     try {
@@ -88,7 +90,7 @@ export class WasmExecutable implements Executable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#host.release(this.#arena);
+    this.#host.arenas.giveBack(this.#arena);
     this.#host.release(this.#program.address);
   }
 
@@ -106,7 +108,7 @@ export class WasmExecutable implements Executable {
     const plan = this.#plan;
     const bases = plan.buffers.map((_, id) => {
       const offset = offsets[id];
-      return this.#tensors[id]?.address ?? (offset === undefined ? undefined : this.#arena + offset);
+      return this.#tensors[id]?.address ?? (offset === undefined ? undefined : this.#arena.address + offset);
     });
     const base = (view: View) => bases[view.buffer] ?? this.#weights.find(plainKey(bufferOf(view))).address;
     const bufferOf = (view: View) => plan.buffers[view.buffer]!;

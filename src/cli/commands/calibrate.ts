@@ -9,18 +9,21 @@ import type { SamplerName } from '../../diffusion/sampler.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
 import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
 import { SavedRun, withKept } from '../../evaluate/runs/savedRun.js';
+import { subjectsKey } from '../../evaluate/runs/subjects.js';
 import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
+import { textCondition } from '../../pipeline/text/textOptions.js';
 import { VERSION } from '../../version.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { type CalibrationData, calibrationData } from '../calibrationData.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
-import { decimal, integer, MOST_ITEMS, MOST_STEPS } from '../parse.js';
+import { decimal, integer, MOST_ITEMS } from '../parse.js';
 import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -30,20 +33,17 @@ import {
   type OutputFlags,
 } from '../shared.js';
 import { table } from '../table.js';
-import { addTextEncoderFlags } from '../textFlags.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface CalibrateFlags extends ModelFlags, OutputFlags {
+interface CalibrateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly method: string;
   readonly rank: number;
   readonly layerRank?: Record<string, number>;
   readonly spread?: boolean;
   readonly images?: string;
   readonly count?: number;
-  readonly steps: number;
   readonly seed: number;
   readonly batch?: number;
-  readonly guidanceScale?: number;
-  readonly prompts?: string;
   readonly period?: number;
   readonly order?: number;
   readonly fits?: string;
@@ -85,17 +85,8 @@ export function registerCalibrate(program: Command): void {
       '-n, --count <n>',
       'number of images or trajectories (default: 256, or all images where there are fewer)',
       integer('count', 1, MOST_ITEMS),
-    )
-    .option('--steps <n>', 'steps of the DDIM sampler', integer('steps', 1, MOST_STEPS), 50)
-    .option(
-      '-g, --guidance-scale <s>',
-      'guidance of own trajectories (default: 1.5, of a model of prompts 4.5)',
-      decimal('guidance-scale', 0),
-    )
-    .option(
-      '--prompts <file>',
-      'what own trajectories of a model of prompts draw in turn, one a line, or a list in .json',
-    )
+    );
+  addTextFlags(addSamplingFlags(command))
     .addOption(
       new Option('--period <p>', 'on own trajectories: for policy calibrated with this period (default: 2)')
         .argParser(integer('period', 2))
@@ -130,7 +121,7 @@ export function registerCalibrate(program: Command): void {
     )
     .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some')
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
-  addOutputFlags(addTextEncoderFlags(addVaeFlags(addModelFlags(command)))).action(runCalibrate);
+  addOutputFlags(addVaeFlags(addModelFlags(command))).action(runCalibrate);
 }
 
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
@@ -249,12 +240,12 @@ export function longWork(seconds: number, done: number, total: number): string |
 /** Where `--resume` keeps the calibration. */
 async function storeOf(
   flags: CalibrateFlags,
-  { checkpoint, device }: Pipeline,
+  { checkpoint, device, network }: Pipeline,
   shown: CalibrationData | undefined,
   signal: AbortSignal,
 ): Promise<SavedRun | undefined> {
   const { resume, method, rank, layerRank, spread, ridge, fits } = flags;
-  const { steps, seed, guidanceScale, period, order, terms, computed } = flags;
+  const { seed, period, order, terms, computed } = flags;
   if (resume === undefined) return undefined;
   return SavedRun.open(resume, {
     incache: VERSION,
@@ -262,7 +253,9 @@ async function storeOf(
     backend: device.backend,
     arithmetic: device.arithmetic,
     ...{ method, rank, layerRank, spread, ridge },
-    ...{ steps, seed, guidanceScale, period, order, terms, computed },
+    ...samplingOptions(flags),
+    ...(textCondition(network) && subjectsKey(network, textOptions(flags))),
+    ...{ seed, period, order, terms, computed },
     ...(shown && {
       source: shown.source.description,
       batch: shown.source.images / shown.source.batches,
@@ -273,20 +266,22 @@ async function storeOf(
 }
 
 function layerErrors(
-  { steps, seed, guidanceScale, period, order, terms, computed }: CalibrateFlags,
+  flags: CalibrateFlags,
   fits: StepGrams | undefined,
   pipeline: Pipeline,
   signal: AbortSignal,
   onLayer: () => void,
   store: SavedRun | undefined,
 ): Promise<Map<string, number>> {
+  const { seed, period, order, terms, computed } = flags;
   return measureLayers(pipeline, {
-    steps,
+    ...(fits && { sampler: fits.info.sampler as SamplerName }),
+    ...samplingOptions(flags),
+    ...textOptions(flags),
     seed,
-    ...(guidanceScale !== undefined && { guidanceScale }),
     ...(period !== undefined && { period }),
     ...(order !== undefined && { order }),
-    ...(fits && { fits, sampler: fits.info.sampler as SamplerName }),
+    ...(fits && { fits }),
     ...(terms !== undefined && { terms }),
     ...(computed !== undefined && { computed }),
     signal,

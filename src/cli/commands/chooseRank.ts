@@ -9,8 +9,9 @@ import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { gmac, table } from '../table.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface ChooseRankFlags extends ModelFlags, OutputFlags, SamplingFlags {
+interface ChooseRankFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly factors: string;
   readonly ranks: number[];
   readonly psnr?: number;
@@ -42,7 +43,11 @@ export function registerChooseRank(program: Command): void {
       'seed of the noise (default: the one behind that of the factors)',
       integer('seed', 0),
     );
-  addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'factors file', 'chosen.safetensors');
+  addModelFlags(addTextFlags(addSamplingFlags(command))).option(
+    '-o, --out <file>',
+    'factors file',
+    'chosen.safetensors',
+  );
   addOutputFlags(command).action(runChooseRank);
 }
 
@@ -52,9 +57,9 @@ async function runChooseRank(flags: ChooseRankFlags): Promise<void> {
   const factors = FactorSet.load(flags.factors);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
-  const sampling = samplingOptions(flags);
+  const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   const runs = Math.ceil(count / BATCH) * (1 + ranks.length);
-  const progress = startProgress('trying', runs * stepsOf(flags), json === true);
+  const progress = startProgress('trying', runs * stepsOf(flags, pipeline), json === true);
   try {
     const trials = await tryRanks(pipeline, {
       ...sampling,

@@ -31,8 +31,9 @@ import {
   type OutputFlags,
 } from '../shared.js';
 import { gmac, table } from '../table.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, CacheFlags, FeatureFlags {
+interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags, CacheFlags, FeatureFlags {
   readonly images: number;
   readonly labels?: Label[];
   readonly seed: number;
@@ -57,7 +58,12 @@ export function registerEvaluate(program: Command): void {
       labelList('labels'),
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
-  addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
+  addTextFlags(addSamplingFlags(command)).option(
+    '--batch <n>',
+    'images denoised together',
+    integer('batch', 1),
+    16,
+  );
   addVaeFlags(addModelFlags(addCacheFlags(command)))
     .option('--compare', 'also sample every image without a cache: PSNR, SSIM and relative L2 to it')
     .option(
@@ -74,7 +80,7 @@ export function registerEvaluate(program: Command): void {
 }
 
 async function runEvaluate(flags: EvaluateFlags): Promise<void> {
-  const sampling = samplingOptions(flags);
+  const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   checkPaths(flags);
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
@@ -92,7 +98,7 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
       ...(extractor && { extractor }),
       ...(reference && { reference }),
     };
-    const work = Math.ceil(flags.images / flags.batch) * stepsOf(flags) * (flags.compare ? 2 : 1);
+    const work = Math.ceil(flags.images / flags.batch) * stepsOf(flags, pipeline) * (flags.compare ? 2 : 1);
     const progress = startProgress('evaluating', work, flags.json === true);
     try {
       const report = await evaluateModel(pipeline, { ...options, onStep: () => progress.advance() });

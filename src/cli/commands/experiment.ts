@@ -23,7 +23,7 @@ import { requireFolderPath } from '../outputPath.js';
 import { integer, MOST_ITEMS } from '../parse.js';
 import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
-import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
+import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -32,8 +32,9 @@ import {
   type ModelFlags,
   type OutputFlags,
 } from '../shared.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, FeatureFlags {
+interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags, FeatureFlags {
   readonly out?: string;
   readonly images: number;
   readonly seeds: number;
@@ -55,7 +56,12 @@ export function registerExperiment(program: Command): void {
     .option('-n, --images <n>', 'images of a configuration and seed', integer('images', 1, MOST_ITEMS), 100)
     .option('--seeds <k>', 'seeds 0 to k - 1', integer('seeds', 1, MOST_SEEDS), 1)
     .option('--only <list>', 'only configurations whose names contain one of these, as in "DDIM,r=16 p=2"');
-  addSamplingFlags(command).option('--batch <n>', 'images denoised together', integer('batch', 1), 16);
+  addTextFlags(addSamplingFlags(command)).option(
+    '--batch <n>',
+    'images denoised together',
+    integer('batch', 1),
+    16,
+  );
   addFeatureFlags(addVaeFlags(addModelFlags(command))).addOption(
     new Option(
       '--calibration-images <file>',
@@ -75,7 +81,8 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   const out = flags.out ?? name;
   requireFolderPath('out', out);
   requireUnused('out', join(out, 'work'));
-  const sampling = { ...samplingOptions(flags), steps: stepsOf(flags) };
+  const sampling = samplingOptions(flags);
+  const text = textOptions(flags);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const images = await imagesOf(flags, pipeline, signal);
@@ -92,6 +99,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       batch: flags.batch,
       ...(flags.only !== undefined && { only: flags.only.split(',') }),
       sampling,
+      text,
       command: ['incache', ...process.argv.slice(2)].map(shellWord).join(' '),
       key: { weights: flags.weights ?? pipeline.device.activations },
       signal,

@@ -7,8 +7,9 @@ import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface FitFlags extends ModelFlags, OutputFlags, SamplingFlags {
+interface FitFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly count: number;
   readonly seed: number;
   readonly out: string;
@@ -22,7 +23,11 @@ export function registerFit(program: Command): void {
     )
     .option('-n, --count <n>', 'images that are sampled, without a cache', integer('count', 1, MOST_ITEMS), 8)
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
-  addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'fits file', 'fits.safetensors');
+  addModelFlags(addTextFlags(addSamplingFlags(command))).option(
+    '-o, --out <file>',
+    'fits file',
+    'fits.safetensors',
+  );
   addOutputFlags(command).action(runFit);
 }
 
@@ -30,13 +35,14 @@ async function runFit(flags: FitFlags): Promise<void> {
   const { count, seed, out, json } = flags;
   const options: MeasureGramsOptions = {
     ...samplingOptions(flags),
+    ...textOptions(flags),
     images: count,
     seed,
     signal: interruptSignal(),
   };
   requireFilePath('out', out);
   await using pipeline = await loadPipeline(flags);
-  const progress = startProgress('sampling', gramsWork(options), json === true);
+  const progress = startProgress('sampling', gramsWork(pipeline.network, options), json === true);
   const started = performance.now();
   try {
     const fits = await measureGrams(pipeline, { ...options, onStep: () => progress.advance() });

@@ -14,8 +14,9 @@ import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface MeasureFlags extends ModelFlags, OutputFlags, SamplingFlags {
+interface MeasureFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly count: number;
   readonly gaps: number;
   readonly order: number;
@@ -47,13 +48,17 @@ export function registerMeasure(program: Command): void {
     .option('--factors <file>', 'made by incache calibrate: measure calibration, of order 0 beside reuse')
     .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some')
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
-  addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'errors file', 'errors.safetensors');
+  addModelFlags(addTextFlags(addSamplingFlags(command))).option(
+    '-o, --out <file>',
+    'errors file',
+    'errors.safetensors',
+  );
   addOutputFlags(command).action(runMeasure);
 }
 
 async function runMeasure(flags: MeasureFlags): Promise<void> {
   const { count, gaps, order, seed, resume, out, json } = flags;
-  const sampling = samplingOptions(flags);
+  const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   requireFilePath('out', out);
   if (resume !== undefined) {
     requireFolderPath('resume', resume);

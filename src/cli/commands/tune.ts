@@ -10,8 +10,9 @@ import { startProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
+import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface TuneFlags extends ModelFlags, OutputFlags, SamplingFlags {
+interface TuneFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly budget: TuneBudget;
   readonly count: number;
   readonly minutes: number;
@@ -38,7 +39,11 @@ export function registerTune(program: Command): void {
     .option('-s, --seed <n>', 'seed of the images', integer('seed', 0), 0)
     .option('--batch <n>', 'images denoised together (default: at most 16)', integer('batch', 1))
     .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some');
-  addModelFlags(addSamplingFlags(command)).option('-o, --out <file>', 'the recipe', 'recipe.safetensors');
+  addModelFlags(addTextFlags(addSamplingFlags(command))).option(
+    '-o, --out <file>',
+    'the recipe',
+    'recipe.safetensors',
+  );
   addOutputFlags(command).action(runTune);
 }
 
@@ -47,7 +52,7 @@ async function runTune(model: string | undefined, given: TuneFlags): Promise<voi
   const { budget, count, minutes, seed, batch, resume, out, json } = flags;
   requireFilePath('out', out);
   if (resume !== undefined) requireFolderPath('resume', resume);
-  const sampling = samplingOptions(flags);
+  const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const candidates = tuneCandidates(pipeline.network, sampling.steps ?? 50).length;

@@ -2,7 +2,7 @@
 
 import type { SessionPlan } from '../../engine/sessionPlan.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
-import { classesOf } from '../../models/network.js';
+import type { Geometry } from '../../models/network.js';
 import { scaleOf } from '../../models/vae/config.js';
 import { type OptionNames, pickOptions, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
@@ -24,10 +24,14 @@ import { runKey } from './runKey.js';
 import { RunOutputs } from './runOutputs.js';
 import { readSamples } from './samplesFile.js';
 import { type RunKey, SavedRun } from './savedRun.js';
+import { subjectsKey, subjectsOf } from './subjects.js';
 
 export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' | 'firstImage' | 'perImage'> {
   readonly images: number;
-  /** Image i gets label i modulo their number. Default: every class in turn. */
+  /**
+   * Image i gets label i modulo their number. Default: every class in turn. Prompts come in an order drawn with the seed, see
+   * `subjectsOf`.
+   */
   readonly labels?: readonly number[];
   /**
    * Measure the difference to uncached images: sample every image without a cache too, or read those of an earlier
@@ -111,19 +115,20 @@ export async function evaluateModel(pipeline: Pipeline, options: EvaluateOptions
   requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, EVALUATE_OPTION_NAMES);
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
-  const sampling = (first: number, count: number): NumberedOptions => ({
+  const sampling = (first: number, count: number): PlacedOptions => ({
     ...pickOptions(options, SAMPLE_OPTION_NAMES),
-    labels: labelsOf(options, classesOf(pipeline.network), first, count),
+    ...subjectsOf(pipeline.network, options, count, first),
     firstImage: first,
     batch: count,
   });
   const { pictures = false } = options;
   if (typeof pictures !== 'boolean') throw new ArgumentError('pictures', pictures, 'true or false');
-  const size = sizeOf(pipeline, pictures);
   requireInteger('images', options.images, 1);
+  const resolved = pipeline.resolve(sampling(0, batch));
+  const size = sizeOf(pipeline, pictures, resolved.geometry);
   requireFitting(options, size);
   await pipeline.checkpoint.loadHash(options.signal);
-  const plan = pipeline.plan(sampling(0, batch));
+  const plan = pipeline.planResolved(resolved);
   const { extractor, splits, folder, reference, samples } = options;
   const evaluation = new Evaluation({
     images: options.images,
@@ -131,7 +136,7 @@ export async function evaluateModel(pipeline: Pipeline, options: EvaluateOptions
     ...(extractor && { extractor }),
     ...(splits !== undefined && { splits }),
   });
-  const key = runKey(pipeline, sampling(0, batch), extractor, ownKey(pipeline, options));
+  const key = runKey(pipeline, resolved, extractor, ownKey(pipeline, options));
   using saved = folder === undefined ? undefined : await SavedRun.open(folder, key);
   const keptFeatures = options.precisionRecall ? extractor!.features : 0;
   using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
@@ -184,26 +189,19 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
     );
 }
 
-function sizeOf({ network, decoder }: Pipeline, pictures: boolean): PictureSize {
-  const { channels, height, width } = network.latents;
+function sizeOf({ network, decoder }: Pipeline, pictures: boolean, { height, width }: Geometry): PictureSize {
+  const { channels } = network.latents;
   if (!pictures || decoder.isIdentity) return { channels, height, width };
   const { config: vae } = decoder.checkpoint();
   const scale = scaleOf(vae);
   return { channels: vae.imageChannels, height: height * scale, width: width * scale };
 }
 
-function labelsOf({ labels }: EvaluateOptions, classes: number, first: number, count: number): number[] {
-  const given = labels ?? Array.from({ length: classes }, (_, label) => label);
-  if (given.length === 0) throw new ArgumentError('labels', given, 'at least one label');
-  return Array.from({ length: count }, (_, i) => given[(first + i) % given.length]!);
-}
-
 /** What beside the sampling decides what is in a saved run. */
 function ownKey(pipeline: Pipeline, options: EvaluateOptions): RunKey {
-  const classes = classesOf(pipeline.network);
   return {
     images: options.images,
-    labels: labelsOf(options, classes, 0, options.labels?.length ?? classes),
+    ...subjectsKey(pipeline.network, options),
     compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
     samples: options.samples !== undefined,
     splits: options.splits,
@@ -221,12 +219,16 @@ function picturesKey({ decoder }: Pipeline): string {
   return `${path} ${JSON.stringify(config)}`;
 }
 
-/** Sample options whose classes are numbers. */
-type NumberedOptions = SampleOptions & { readonly labels: readonly number[] };
+/** Of the images of a batch, whose classes are numbers. */
+type PlacedOptions = SampleOptions & {
+  readonly labels?: readonly number[];
+  readonly firstImage: number;
+  readonly batch: number;
+};
 
 async function sampleBatch(
   pipeline: Pipeline,
-  sampling: NumberedOptions,
+  sampling: PlacedOptions,
   { compare = false, onStep, pictures = false }: EvaluateOptions,
 ): Promise<SampledBatch> {
   const measured = ({ latents, shape }: SampledLatents) =>
@@ -234,14 +236,11 @@ async function sampleBatch(
   const result = await pipeline.generateLatents(sampling, onStep);
   const { macs, milliseconds } = result.report;
   const samples = await measured(result);
-  const sampled = { samples, labels: sampling.labels, macs, milliseconds };
+  const { labels, firstImage, batch } = sampling;
+  const sampled = { samples, ...(labels && { labels }), macs, milliseconds };
   if (compare === false) return sampled;
   if (typeof compare === 'string') {
-    const { labels, firstImage = 0 } = sampling;
-    return {
-      ...sampled,
-      uncached: readSamples(compare, samples.length / labels.length, firstImage, labels.length),
-    };
+    return { ...sampled, uncached: readSamples(compare, samples.length / batch, firstImage, batch) };
   }
   const uncached = await pipeline.generateLatents({ ...sampling, cache: { policy: 'none' } }, onStep);
   const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };

@@ -55,7 +55,7 @@ export class ExtrapolationErrors {
       evaluations: order + 2 + steps - 1 - step,
       measure: async (bench) => {
         const { predictions, final, options } = bench.trajectory;
-        const images = options.labels.length;
+        const { images } = options;
         const { network, last } = await this.#computed(bench, between, step - 1);
         const prediction = await bench.predict(network, last + 1, step);
         const changes = imageDistances(prediction.noise, predictions[step]!.noise, images);

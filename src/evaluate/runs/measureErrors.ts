@@ -5,8 +5,9 @@ import type { FactorSet } from '../../cache/data/factorSet.js';
 import type { CacheKind } from '../../cache/measuredErrors.js';
 import { scheduleLayers } from '../../cache/schedule.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import { labelsInTurn, type Network } from '../../models/network.js';
+import type { Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
+import { defaultsOf } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import { CacheErrors } from './cacheErrors.js';
@@ -16,9 +17,10 @@ import { runKey } from './runKey.js';
 import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { SavedRun } from './savedRun.js';
 import { Trajectory } from './stepwise.js';
+import { subjectsKey, subjectsOf } from './subjects.js';
 
 export interface MeasureErrorsOptions extends MeasuredSampling {
-  /** Images that are sampled together, labels in turn. Default 8. */
+  /** Images that are sampled together, labels or prompts in turn. Default 8. */
   readonly images?: number;
   /** The most steps from the stored one that are measured. Default 3. */
   readonly gaps?: number;
@@ -58,7 +60,7 @@ type Resolved = MeasureErrorsOptions &
 
 /** Evaluations of the network that `measureErrors` will take. */
 export function measuringWork(network: Network, options: MeasureErrorsOptions): number {
-  const resolved = resolve(options);
+  const resolved = resolve(network, options);
   const units = measurementsOf(network, resolved).flatMap((measurement) => measurement.units);
   return units.reduce((sum, { evaluations }) => sum + evaluations, resolved.steps);
 }
@@ -73,11 +75,14 @@ export async function measureErrors(
   options: MeasureErrorsOptions = {},
 ): Promise<ErrorTable> {
   requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
-  const resolved = resolve(options);
+  const resolved = resolve(pipeline.network, options);
   await pipeline.checkpoint.loadHash(options.signal);
   const { images, gaps, order, steps, factors, folder } = resolved;
-  const labels = labelsInTurn(pipeline.network, images);
-  const trajectory = new Trajectory(pipeline, { ...options, steps, labels });
+  const trajectory = new Trajectory(pipeline, {
+    ...options,
+    steps,
+    ...subjectsOf(pipeline.network, options, images),
+  });
   const measurements = measurementsOf(pipeline.network, resolved);
   using saved = folder === undefined ? undefined : await savedRun(trajectory, resolved, folder);
   using bench = await MeasuringBench.create(trajectory, options.onProgress ?? (() => {}));
@@ -102,9 +107,9 @@ export async function measureErrors(
   );
 }
 
-function resolve(options: MeasureErrorsOptions): Resolved {
+function resolve(network: Network, options: MeasureErrorsOptions): Resolved {
   requireOptions('options', options, MEASURE_OPTION_NAMES);
-  const { images = 8, gaps = 3, order = 0, steps = 50, factors } = options;
+  const { images = 8, gaps = 3, order = 0, steps = defaultsOf(network).steps, factors } = options;
   requireInteger('images', images, 1);
   requireInteger('order', order, 0, factors ? 1 : MOST_MEASURED_ORDER);
   requireInteger('steps', steps, order + 2, 1000);
@@ -131,6 +136,12 @@ function measurement(kind: CacheKind, errors: CacheErrors | ExtrapolationErrors)
 
 function savedRun({ pipeline, options }: Trajectory, resolved: Resolved, folder: string): Promise<SavedRun> {
   const { images, gaps, order, factors } = resolved;
-  const others = { images, gaps, order, factors: factors?.hash ?? 'none' };
+  const others = {
+    images,
+    gaps,
+    order,
+    factors: factors?.hash ?? 'none',
+    ...(options.text && subjectsKey(pipeline.network, resolved)),
+  };
   return SavedRun.open(folder, runKey(pipeline, options, undefined, others));
 }

@@ -3,16 +3,18 @@ import { basename } from 'node:path';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { inputOf, outputOf } from '../../cache/fitted.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import { labelsInTurn, type Network } from '../../models/network.js';
+import type { Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
+import { defaultsOf } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { StepNetwork, Trajectory } from './stepwise.js';
+import { subjectsOf } from './subjects.js';
 import { zeroFactors } from './zeroFactors.js';
 
 export interface MeasureGramsOptions extends MeasuredSampling {
-  /** Images, labels in turn. Default 8. */
+  /** Images, labels or prompts in turn. Default 8. */
   readonly images?: number;
   /** Called after every step of every batch, `gramsWork` times in all. */
   readonly onStep?: () => void;
@@ -31,7 +33,10 @@ const BATCH = 4;
 const SAMPLED = 16384;
 
 /** Times that `measureGrams` calls `onStep`. */
-export function gramsWork({ images = DEFAULT_IMAGES, steps = 50 }: MeasureGramsOptions): number {
+export function gramsWork(
+  network: Network,
+  { images = DEFAULT_IMAGES, steps = defaultsOf(network).steps }: MeasureGramsOptions,
+): number {
   return Math.ceil(images / BATCH) * steps;
 }
 
@@ -50,12 +55,11 @@ export async function measureGrams(
   await pipeline.checkpoint.loadHash(options.signal);
   const features = featuresOf(pipeline.network);
   const sums = new Map<string, Float64Array>();
-  const labels = labelsInTurn(pipeline.network, images);
   let last: Trajectory | undefined;
   for (let first = 0; first < images; first += BATCH) {
     last = new Trajectory(pipeline, {
       ...sampling,
-      labels: labels.slice(first, first + BATCH),
+      ...subjectsOf(pipeline.network, sampling, Math.min(BATCH, images - first), first),
       firstImage: first,
     });
     const values = await valuesOf(last, features, onStep);

@@ -3,14 +3,15 @@ import type { StepGrams } from '../../cache/data/stepGrams.js';
 import { scheduleOfGrams } from '../../cache/gramSchedule.js';
 import type { CalibrationStore } from '../../calibrate/calibrationStore.js';
 import { requireInteger, requireObject } from '../../errors.js';
-import { labelsInTurn, type Network } from '../../models/network.js';
+import type { Network } from '../../models/network.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
 import type { MeasuredSampling } from './sampling.js';
+import { subjectsOf } from './subjects.js';
 import { zeroFactors } from './zeroFactors.js';
 
 export interface MeasureLayersOptions extends MeasuredSampling {
-  /** Images that are sampled together, labels in turn. Default 8. */
+  /** Images that are sampled together, labels or prompts in turn. Default 8. */
   readonly images?: number;
   /** Of policy `calibrated`, as in its options. Default 2 and 0. */
   readonly period?: number;
@@ -57,8 +58,7 @@ export async function measureLayers(
   } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);
-  const labels = labelsInTurn(pipeline.network, images);
-  const run = { ...sampling, labels, batch: images };
+  const run = { ...sampling, ...subjectsOf(pipeline.network, sampling, images), batch: images };
   const { latents } = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } });
   onLayer?.();
   await pipeline.checkpoint.loadHash(options.signal);

@@ -1,7 +1,8 @@
 /** What decides the numbers of an evaluation, by name: a saved run is gone on with only where all of it is the same. */
 import { createHash } from 'node:crypto';
+import type { Geometry } from '../../models/network.js';
 import { plannedSteps } from '../../pipeline/cachePolicy.js';
-import { type AnySampleOptions, resolveOptions } from '../../pipeline/options.js';
+import type { ResolvedOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
@@ -10,11 +11,10 @@ import type { RunKey } from './savedRun.js';
 /** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
 export function runKey(
   pipeline: Pipeline,
-  options: AnySampleOptions,
+  resolved: ResolvedOptions,
   extractor: FeatureExtractor | undefined,
   others: RunKey,
 ): RunKey {
-  const resolved = resolveOptions(options, pipeline.checkpoint);
   const {
     steps,
     sampler,
@@ -27,6 +27,7 @@ export function runKey(
     seed,
     batch,
     cache,
+    geometry,
   } = resolved;
   const policy = cache.policy ?? 'none';
   const { actions, gates, factors } = plannedSteps(pipeline.checkpoint, resolved);
@@ -44,6 +45,7 @@ export function runKey(
     guidanceScale,
     guidanceChannels,
     seed,
+    ...(isTrainedSize(geometry, pipeline.network.latents) ? {} : { geometry }),
     policy,
     // Gates decide for a batch as a whole.
     ...(gates
@@ -54,6 +56,10 @@ export function runKey(
     features: extractor?.fingerprint ?? 'none',
     ...others,
   };
+}
+
+function isTrainedSize({ height, width }: Geometry, trained: Geometry): boolean {
+  return height === trained.height && width === trained.width;
 }
 
 function sha256(text: string): string {

@@ -5,19 +5,11 @@ import { batchNormals } from '../../diffusion/philox.js';
 import type { Prediction, Sampler, SamplerRun } from '../../diffusion/sampler.js';
 import { DenoisingSession } from '../../engine/session.js';
 import { latentSize } from '../../models/network.js';
-import { pickOptions } from '../../optionNames.js';
 import { BatchNetwork } from '../../pipeline/batchNetwork.js';
-import {
-  type AnyCacheOptions,
-  type CacheOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  SAMPLE_OPTION_NAMES,
-  type SampleOptions,
-} from '../../pipeline/options.js';
+import type { AnyCacheOptions, ResolvedOptions, SampleOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
-import { labelConditions } from '../../pipeline/sequences.js';
+import type { BatchConditions } from '../../pipeline/sequences.js';
 
 /** The network under a cache over a few steps, for any step of a trajectory. */
 export class StepNetwork implements Disposable {
@@ -27,28 +19,20 @@ export class StepNetwork implements Disposable {
   private constructor(
     readonly trajectory: Trajectory,
     readonly session: DenoisingSession,
+    conditions: BatchConditions,
   ) {
     const { pipeline, options } = trajectory;
-    this.#network = new BatchNetwork({
-      ...options,
-      network: pipeline.network,
-      conditions: labelConditions(pipeline.network, options.labels),
-      session,
-    });
+    this.#network = new BatchNetwork({ ...options, network: pipeline.network, conditions, session });
   }
 
   /** `steps` are those that the cache is planned for. */
   static async create(trajectory: Trajectory, cache: AnyCacheOptions, steps: number): Promise<StepNetwork> {
     const { pipeline, options } = trajectory;
-    const { labels } = options;
-    const plan = pipeline.plan({
-      ...pickOptions(options, SAMPLE_OPTION_NAMES),
-      steps,
-      batch: labels.length,
-      cache: cache as CacheOptions,
-    });
+    const { images } = options;
+    const conditions = (await pipeline.conditionsOf(options))(0, images);
+    const plan = pipeline.planResolved({ ...options, steps, batch: images, cache }, undefined, images);
     const session = await DenoisingSession.create(pipeline.device, pipeline.weights, plan);
-    return new StepNetwork(trajectory, session);
+    return new StepNetwork(trajectory, session, conditions);
   }
 
   /** What step `place` of the cache predicts for latents at a step of the trajectory. */
@@ -81,7 +65,7 @@ export class Trajectory {
     readonly pipeline: Pipeline,
     options: SampleOptions,
   ) {
-    this.options = resolveOptions(options, pipeline.checkpoint);
+    this.options = pipeline.resolve(options);
     this.sampler = samplerOf(this.options, pipeline.network);
     this.latents = [this.sampler.initialLatents(this.#noise(0))];
   }
@@ -126,8 +110,8 @@ export class Trajectory {
 
   /** Throws a `NonFiniteError`: sums over values that are not finite would say nothing. */
   requireFinite(step: number, values: Float32Array): void {
-    const { labels, firstImage } = this.options;
-    requireFiniteLatents(values, { step, steps: this.steps, images: labels.length, firstImage });
+    const { images, firstImage } = this.options;
+    requireFiniteLatents(values, { step, steps: this.steps, images, firstImage });
   }
 
   #advanced(run: SamplerRun, step: number, latents: Float32Array, prediction: Prediction): Float32Array {
@@ -143,7 +127,7 @@ export class Trajectory {
 
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
   #noise(stream: number): Float32Array {
-    const { labels, seed, firstImage } = this.options;
-    return batchNormals(seed, stream, firstImage, labels.length, latentSize(this.pipeline.network));
+    const { images, seed, firstImage, geometry } = this.options;
+    return batchNormals(seed, stream, firstImage, images, latentSize(this.pipeline.network, geometry));
   }
 }

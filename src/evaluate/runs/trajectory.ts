@@ -1,9 +1,11 @@
 /** Where along the steps and the layers a cached run leaves the uncached one. */
 import { FormatError } from '../../errors.js';
-import { type ResolvedOptions, resolveOptions, type SampleOptions } from '../../pipeline/options.js';
+import type { ResolvedOptions, SampleOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
+import type { TextOptions } from '../../pipeline/text/textOptions.js';
 import { runKey } from './runKey.js';
 import { SavedRun } from './savedRun.js';
+import { subjectsKey } from './subjects.js';
 import { addBatch, errorsOf, type StepSums, startSums, type TrajectoryStepError } from './trajectoryRuns.js';
 
 export type { TrajectoryStepError };
@@ -23,12 +25,12 @@ export async function trajectoryError(
   pipeline: Pipeline,
   options: TrajectoryOptions,
 ): Promise<TrajectoryStepError[]> {
-  const resolved = resolveOptions(options, pipeline.checkpoint);
-  const { labels, batch } = resolved;
+  const resolved = pipeline.resolve(options);
+  const { images, batch } = resolved;
   const steps = startSums(pipeline, resolved);
   await pipeline.checkpoint.loadHash(options.signal);
-  using saved = await savedSums(pipeline, resolved, options.folder);
-  for (let first = restoreSums(saved, steps); first < labels.length; first += batch) {
+  using saved = await savedSums(pipeline, resolved, options);
+  for (let first = restoreSums(saved, steps); first < images; first += batch) {
     await addBatch(pipeline, resolved, first, steps, options.onStep);
     saved?.save(stateOf(first + batch, steps));
   }
@@ -38,14 +40,20 @@ export async function trajectoryError(
 async function savedSums(
   pipeline: Pipeline,
   options: ResolvedOptions,
-  folder: string | undefined,
+  { folder, ...given }: TrajectoryOptions,
 ): Promise<SavedRun | undefined> {
   if (folder === undefined) return undefined;
-  const { labels, batch, firstImage } = options;
+  const { labels, batch, firstImage, text } = options;
   // Sums are taken by batches, so here the batch does change bits.
   return SavedRun.open(
     folder,
-    runKey(pipeline, options, undefined, { labels, batch, firstImage, sums: 'trajectory' }),
+    runKey(pipeline, options, undefined, {
+      labels,
+      ...(text && subjectsKey(pipeline.network, given as TextOptions)),
+      batch,
+      firstImage,
+      sums: 'trajectory',
+    }),
   );
 }
 

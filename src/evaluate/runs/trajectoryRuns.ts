@@ -2,19 +2,11 @@
 import { batchNormals } from '../../diffusion/philox.js';
 import { DenoisingSession } from '../../engine/session.js';
 import { latentSize } from '../../models/network.js';
-import { pickOptions } from '../../optionNames.js';
 import { denoiseBatch } from '../../pipeline/batch.js';
 import { requireUngated } from '../../pipeline/cachePolicy.js';
-import {
-  type AnyCacheOptions,
-  type AnySampleOptions,
-  type CacheOptions,
-  type ResolvedOptions,
-  SAMPLE_OPTION_NAMES,
-} from '../../pipeline/options.js';
+import type { AnyCacheOptions, ResolvedOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { samplerOf } from '../../pipeline/samplerOf.js';
-import { labelConditions } from '../../pipeline/sequences.js';
 import { RelativeL2 } from '../metrics/relativeL2.js';
 import { exposeResidual, residualOutput } from './exposeResidual.js';
 
@@ -102,24 +94,21 @@ async function startRun(
   cache: AnyCacheOptions,
 ): Promise<Run> {
   const { network, device, weights } = pipeline;
-  const { seed, firstImage, guidanceScale, guidanceChannels, signal } = options;
-  const labels = options.labels.slice(first, first + options.batch);
-  const size = latentSize(network);
-  const { noise: given, ...rest } = pickOptions<AnySampleOptions>(options, SAMPLE_OPTION_NAMES);
-  const run = { ...rest, labels, batch: labels.length, cache: cache as CacheOptions };
-  const plan = pipeline.plan(run, exposeResidual);
+  const { seed, firstImage, guidanceScale, guidanceChannels, geometry, noise: given, signal } = options;
+  const images = Math.min(options.batch, options.images - first);
+  const size = latentSize(network, geometry);
+  const conditions = (await pipeline.conditionsOf(options))(first, images);
+  const plan = pipeline.planResolved({ ...options, cache }, exposeResidual, images);
   const session = await DenoisingSession.create(device, weights, plan);
   /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
-  const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, labels.length, size);
+  const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, images, size);
   const sampler = samplerOf(options, network);
-  const latents = sampler.initialLatents(
-    given?.subarray(first * size, (first + labels.length) * size) ?? noise(0),
-  );
+  const latents = sampler.initialLatents(given?.subarray(first * size, (first + images) * size) ?? noise(0));
   const steps = denoiseBatch({
     network,
     session,
     sampler,
-    conditions: labelConditions(network, labels),
+    conditions,
     guidanceScale,
     guidanceChannels,
     latents,

@@ -1,18 +1,18 @@
 /** Tries factors cut down to several ranks on images that they have not been made from. */
 import type { FactorSet } from '../../cache/data/factorSet.js';
 import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
-import { labelsInTurn } from '../../models/network.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { meanPsnr } from '../metrics/psnr.js';
 import { relativeL2 } from '../metrics/relativeL2.js';
+import { subjectsOf } from './subjects.js';
 
 export interface TryRanksOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
   /** Of the largest rank or more. */
   readonly factors: FactorSet;
   readonly ranks: readonly number[];
-  /** Labels in turn. Default 32. */
+  /** Labels or prompts in turn. Default 32. */
   readonly images?: number;
   /** Of policy `calibrated`, as in its options. Default 2 and 0. */
   readonly period?: number;
@@ -42,8 +42,7 @@ export async function tryRanks(pipeline: Pipeline, options: TryRanksOptions): Pr
   if (!Array.isArray(ranks)) throw new ArgumentError('ranks', ranks, 'a list of ranks');
   requireObject('factors', factors, 'a FactorSet');
   const cut = ranks.map((rank) => factors.truncated(rank));
-  const labels = labelsInTurn(pipeline.network, images);
-  const run = { ...sampling, labels };
+  const run = { ...sampling, ...subjectsOf(pipeline.network, sampling, images) };
   const whole = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } }, onStep);
   const trials: RankTrial[] = [];
   for (const [i, rank] of ranks.entries()) {

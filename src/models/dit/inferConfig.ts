@@ -1,7 +1,13 @@
 /** The configuration of a DiT from the tensors of a checkpoint with Meta's key names. */
 import { ArgumentError, FormatError, requireInteger } from '../../errors.js';
-import { checkMetadata, checkTensors, metadataConfig, shapeOf, type TensorHeaders } from '../tensorShapes.js';
-import { checkHeads, inferSizes, sizeFields } from '../transformer/inferConfig.js';
+import {
+  checkMetadata,
+  checkTensors,
+  countBlocks,
+  metadataConfig,
+  shapeOf,
+  type TensorHeaders,
+} from '../tensorShapes.js';
 import { type DiTConfig, SIZES, tensorShapes } from './config.js';
 
 /** What the shapes of a checkpoint leave open, or what its metadata may say. */
@@ -30,23 +36,30 @@ export function inferConfig(
   metadata: Readonly<Record<string, string>>,
   hints: ConfigHints = {},
 ): DiTConfig {
-  const sizes = inferSizes(tensors, KIND, BLOCK);
-  const { hiddenSize, inChannels, patchSize, depth } = sizes;
+  const [hiddenSize, inChannels, patchSize] = shapeOf(tensors, 'x_embedder.proj.weight', 4, KIND);
   const [, tokens] = shapeOf(tensors, 'pos_embed', 3, KIND);
   const blockEmbedders = tensors.has('blocks.0.y_embedder.embedding_table.weight');
   const table = `${blockEmbedders ? 'blocks.0.' : ''}y_embedder.embedding_table.weight`;
   const [tableRows] = shapeOf(tensors, table, 2, KIND);
+  const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2, KIND);
+  const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2, KIND);
+  const depth = countBlocks(tensors, BLOCK);
   const side = Math.sqrt(tokens!);
   if (!Number.isInteger(side))
     throw new FormatError(`pos_embed has ${tokens} tokens; expected a square number`);
   const config: DiTConfig = {
-    ...sizes,
-    inputSize: side * patchSize,
-    heads: headsOf(hiddenSize, depth, metadata, hints),
+    inputSize: side * patchSize!,
+    patchSize: patchSize!,
+    inChannels: inChannels!,
+    hiddenSize: hiddenSize!,
+    depth,
+    heads: headsOf(hiddenSize!, depth, metadata, hints),
+    mlpSize: mlpSize!,
     classes: tableRows! - 1,
-    guidanceChannels: Math.min(inChannels, META_GUIDED_CHANNELS),
+    learnSigma: outputs === 2 * inChannels! * patchSize! ** 2,
+    guidanceChannels: Math.min(inChannels!, META_GUIDED_CHANNELS),
     ...(blockEmbedders && { blockEmbedders }),
-    ...metadataNumerics(metadata, inChannels),
+    ...metadataNumerics(metadata, inChannels!),
   };
   requireInteger('classes', config.classes, 1);
   checkTensors(tensors, tensorShapes(config));
@@ -70,7 +83,9 @@ function headsOf(
       heads,
       `the number of attention heads: no shape tells it, the metadata has no num_heads and ${depth} blocks of ${hiddenSize} are no named size`,
     );
-  checkHeads(heads, hiddenSize);
+  requireInteger('heads', heads, 1);
+  if (hiddenSize % heads !== 0)
+    throw new ArgumentError('heads', heads, `a divisor of the hidden size ${hiddenSize}`);
   return heads;
 }
 
@@ -112,8 +127,12 @@ export function configMetadata(config: DiTConfig): Record<string, string> {
 /** What the metadata call the fields that the shapes determine. */
 function shapedFields(config: DiTConfig) {
   return {
-    ...sizeFields(config),
     input_size: config.inputSize,
+    patch_size: config.patchSize,
+    in_channels: config.inChannels,
+    hidden_size: config.hiddenSize,
+    depth: config.depth,
     num_classes: config.classes,
+    learn_sigma: config.learnSigma,
   };
 }
