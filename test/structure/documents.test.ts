@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const SKIPPED = new Set(['node_modules', 'dist', 'build', '.git', 'data', 'golden']);
+const SKIPPED = new Set(['node_modules', 'dist', 'build', 'pages', '.git', 'data', 'golden']);
 /** Folders whose files pages name by their path from the root. */
 const NAMED =
   /^(?:src|test|cpp|cuda|assembly|bench|scripts|docs|examples|models|npm|\.github)\/[\w./*-]*[\w*]\/?$/;
