@@ -53,7 +53,7 @@ export type {
   WeightPrecision,
   WeightSource,
 } from './backend/backend.js';
-export { backends, openDevice } from './backend/choose.js';
+export { backends, openDevice, probeBackends } from './backend/choose.js';
 
 // Errors, and the version.
 export {

@@ -21,6 +21,11 @@ export function kernelLists(schema) {
       'ENCODERS',
       names,
     ),
+    'src/backend/gpu/operations/lowerings.ts': moduleTable(
+      'What makes dispatches of an operation, by operation.',
+      'LOWERINGS',
+      names,
+    ),
     'assembly/kernels.ts': assemblySwitch([...names, 'linearInt8']),
     'cpp/cpu/operations.inc': includes('The kernels of the processor, one file an operation.', names, 'inc'),
     'cuda/small.cu': includes(

@@ -33,7 +33,11 @@ export interface Backend {
   readonly name: string;
   /** What `DeviceOptions.weights` may be. */
   readonly precisions: readonly WeightPrecision[];
+  /** Never chosen by itself, however fast it is. */
+  readonly byNameOnly?: true;
   status(): BackendStatus;
+  /** Asks the system what `status` cannot know at once; `status` then tells it. */
+  probe?(): Promise<void>;
   open(options?: DeviceOptions): Promise<Device>;
 }
 

@@ -15,6 +15,12 @@ export function backends(): BackendStatus[] {
   return BACKENDS.map((backend) => backend.status());
 }
 
+/** The same, after backends have asked the system what takes a while: whether there is an adapter for `gpu`. */
+export async function probeBackends(): Promise<BackendStatus[]> {
+  await Promise.all(BACKENDS.map((backend) => backend.probe?.()));
+  return backends();
+}
+
 /**
  * Opens a device on the named backend, or on the fastest one present that has the precision asked for. `cuda:1` is
  * `cuda` with `deviceIndex` 1.
@@ -24,6 +30,7 @@ export async function openDevice(name?: string, options: DeviceOptions = {}): Pr
   requireOptions('options', options, DEVICE_OPTION_NAMES);
   const [, backend, index] = /^(cuda):(\d{1,3})$/.exec(name ?? '') ?? [];
   if (index !== undefined) return findBackend(backend).open({ ...options, deviceIndex: Number(index) });
+  await BACKENDS.find((backend) => backend.name === name)?.probe?.();
   const found = findBackend(name, options.weights);
   if (options.deviceIndex && found.name !== 'cuda')
     throw new ArgumentError('deviceIndex', options.deviceIndex, `0, the one device of ${found.name}`);
@@ -33,8 +40,9 @@ export async function openDevice(name?: string, options: DeviceOptions = {}): Pr
 function findBackend(name: string | undefined, precision?: WeightPrecision): Backend {
   const present = BACKENDS.filter((backend) => backend.status().available);
   if (name === undefined) {
-    const fitting = present.find(({ precisions }) => !precision || precisions.includes(precision));
-    const first = fitting ?? present[0];
+    const choice = present.filter(({ byNameOnly }) => !byNameOnly);
+    const fitting = choice.find(({ precisions }) => !precision || precisions.includes(precision));
+    const first = fitting ?? choice[0];
     if (first === undefined) throw new IncacheError(`no backend is available: ${reasons()}`);
     return first;
   }

@@ -1,6 +1,6 @@
 /** What `incache doctor` finds: what is here, what is missing, what to do. */
 import { createRequire } from 'node:module';
-import { backends } from '../backend/choose.js';
+import { probeBackends } from '../backend/choose.js';
 import { addonPlaces } from '../backend/native/addonFile.js';
 import { addonPlace } from '../backend/native/binding.js';
 import { platformHere, platformText } from '../backend/native/platform.js';
@@ -16,6 +16,7 @@ const OPTIONAL = {
   'onnxruntime-node': 'evaluate --features with a network in ONNX',
   vega: 'charts of experiment',
   'vega-lite': 'charts of experiment',
+  webgpu: 'backend gpu in Node.js',
 };
 
 export interface Finding {
@@ -41,7 +42,11 @@ export interface DoctorReport {
 }
 
 export async function examine(): Promise<DoctorReport> {
-  const found = backends().map(({ name, available, detail }) => ({ name, present: available, detail }));
+  const found = (await probeBackends()).map(({ name, available, detail }) => ({
+    name,
+    present: available,
+    detail,
+  }));
   const problems = nativeProblems(found);
   const trial = await tryOut().catch((error: Error) => {
     problems.push(`an image could not be sampled: ${error.message}`);

@@ -1,7 +1,7 @@
 /** `incache doctor` says what is here, what is missing and what to do. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { backends } from '../../src/backend/choose.js';
+import { probeBackends } from '../../src/backend/choose.js';
 import { type DoctorReport, doctorText, examine } from '../../src/cli/doctorReport.js';
 import { incache, Workplace } from './run.js';
 
@@ -15,7 +15,7 @@ test('the report has every backend with its reason, and the exit code says wheth
   assert.equal(code, report.problems.length === 0 ? 0 : 1);
   assert.deepEqual(
     report.backends,
-    backends().map(({ name, available, detail }) => ({ name, present: available, detail })),
+    (await probeBackends()).map(({ name, available, detail }) => ({ name, present: available, detail })),
   );
   assert.equal(report.node, process.versions.node);
   assert.ok(report.memory.usable > 0 && report.memory.usable <= report.memory.total);

@@ -1,7 +1,7 @@
 /** `incache info`, and the help of every command. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { backends } from '../../src/backend/choose.js';
+import { probeBackends } from '../../src/backend/choose.js';
 import { TINY, writeTinyModel } from '../support/tinyModel.js';
 import { incache, Workplace } from './run.js';
 
@@ -23,7 +23,7 @@ describe('info', { concurrency: 2 }, () => {
     const stdout = await say('info');
     assert.match(stdout, /^wasm +yes +WebAssembly/m);
     assert.match(stdout, /^reference +yes +/m);
-    assert.deepEqual(JSON.parse(await say('info', '--json')), backends());
+    assert.deepEqual(JSON.parse(await say('info', '--json')), await probeBackends());
   });
 
   test('of a model says its configuration, costs and memory', async () => {

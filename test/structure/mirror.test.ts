@@ -24,6 +24,7 @@ test('every operation is in a plan that fuzzing begins with', () => {
 const PLACES = [
   [['src/backend/reference'], 'ts'],
   [['assembly'], 'ts'],
+  [['src/backend/gpu/operations'], 'ts'],
   [['cpp/cpu'], 'inc'],
   [['cuda', 'cuda/small'], 'cu'],
 ] as const;

@@ -1,7 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { Device, WeightPrecision } from '../../backend/backend.js';
-import { backends, openDevice } from '../../backend/choose.js';
+import { backends, openDevice, probeBackends } from '../../backend/choose.js';
 import { copyLoop } from '../../bench/limits.js';
 import { type Contender, interleave, median } from '../../bench/measure.js';
 import { type Operation, openOperations } from '../../bench/operations.js';
@@ -39,12 +39,13 @@ interface BenchRow {
   readonly copyGigabytes: number;
 }
 
-/** Backends whose kernels are meant to be fast, and the precisions that they have. */
+/** Backends whose kernels are meant to be fast, and the precisions that they have. `gpu` only when it is asked for. */
 const CANDIDATES: readonly (readonly [backend: string, weights: WeightPrecision])[] = [
   ['cuda', 'bf16'],
   ['native', 'f32'],
   ['native', 'bf16'],
   ['wasm', 'f32'],
+  ['gpu', 'f32'],
 ];
 const WARM_UP = 2;
 /** Milliseconds: threads of our pools look for work for some microseconds after a run. */
@@ -67,11 +68,13 @@ export function registerBench(program: Command): void {
 async function runBench(flags: BenchFlags): Promise<void> {
   const network = namedNetwork(flags.size);
   requireInteger('rank', flags.rank, 1, network.width);
-  const present = CANDIDATES.filter(([name]) => isPresent(name));
+  const statuses = flags.backend === 'gpu' ? await probeBackends() : backends();
+  const present = CANDIDATES.filter(([name]) => statuses.some((s) => s.name === name && s.available));
   if (flags.backend !== undefined)
     requireOneOf('backend', flags.backend, [...new Set(present.map(([name]) => name))]);
   const chosen = present.filter(([name]) => name === (flags.backend ?? name));
   noteBusyMachine();
+  if (flags.backend === 'gpu') note(statuses.find(({ name }) => name === 'gpu')!.detail);
   const signal = interruptSignal();
   const progress = startProgress('bench', chosen.length * (flags.rounds + WARM_UP), flags.json === true);
   const rows: BenchRow[] = [];
@@ -110,10 +113,6 @@ function noteBusyMachine(): void {
     note(
       `the machine is busy (load ${load.toFixed(1)} on ${counted(processors, 'processor')}): times and shares may be far off`,
     );
-}
-
-function isPresent(name: string): boolean {
-  return backends().some((backend) => backend.name === name && backend.available);
 }
 
 /** Each of them in turn with the limits. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { backends } from '../../backend/choose.js';
+import { probeBackends } from '../../backend/choose.js';
 import { policyActions } from '../../cache/cachePolicy.js';
 import { SCHEDULED_POLICIES, Scheduled } from '../../cache/scheduled.js';
 import { DenoiserCheckpoint, type OpenModelOptions } from '../../engine/checkpoint.js';
@@ -84,7 +84,7 @@ export function registerInfo(program: Command): void {
   addOutputFlags(addFactorFlags(command)).action(runInfo);
 }
 
-function runInfo(argument: string | undefined, options: InfoFlags): void {
+async function runInfo(argument: string | undefined, options: InfoFlags): Promise<void> {
   const flags = argument === undefined ? options : { ...options, model: argument };
   const { model: path, size, json } = flags;
   if (argument !== undefined && (options.model ?? size) !== undefined)
@@ -118,8 +118,8 @@ function otherReport(path: string, flags: InfoFlags): { report: unknown; text: s
   return { report, text: vaeText(report) };
 }
 
-function printBackends({ json }: InfoFlags): void {
-  const list = backends();
+async function printBackends({ json }: InfoFlags): Promise<void> {
+  const list = await probeBackends();
   if (json) process.stdout.write(`${JSON.stringify(list)}\n`);
   else
     process.stdout.write(
