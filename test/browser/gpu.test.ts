@@ -1,0 +1,68 @@
+/** The gpu backend in Chromium, on the software adapter that it brings: every operation, and what it says where there is none. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { OP_NAMES } from '../../src/plan/schema.js';
+import { Chromium, noChromium } from '../support/chromium.js';
+import type { GpuRequest, GpuResult } from './gpuWorker.js';
+import { noEsbuild, Site } from './site.js';
+
+/** WebGPU by SwiftShader. */
+const SOFTWARE_ADAPTER = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-unsafe-swiftshader',
+];
+
+const PRODUCTS = ['linear', 'calibratedLinear', 'calibratedMlp', 'attention', 'convolution'] as const;
+
+describe('gpu in a browser', { skip: noChromium || noEsbuild }, () => {
+  let site: Site;
+  before(async () => {
+    site = await Site.build(['gpuWorker']);
+  });
+  after(() => site?.[Symbol.asyncDispose]());
+
+  async function ask(chromium: Chromium, request: GpuRequest): Promise<GpuResult> {
+    const page = await chromium.page();
+    await page.goto(`${site.plain.address}test/index.html`);
+    const result = await page.evaluate<GpuResult>(`new Promise((resolve, reject) => {
+      const worker = new Worker('./gpuWorker.js', { type: 'module' });
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage(${JSON.stringify(request)});
+    })`);
+    await page.close();
+    return result;
+  }
+
+  test('conformance', async (t) => {
+    const chromium = await Chromium.launch(SOFTWARE_ADAPTER);
+    try {
+      const result = await ask(chromium, { form: 'registers', runs: 8 });
+      if (result.cases === 0) return t.skip(result.adapter);
+      assert.match(result.adapter, /^software adapter, no GPU: /);
+      assert.deepEqual(result.failures, []);
+      assert.equal(result.cases, 8 * OP_NAMES.length);
+      const translated = await ask(chromium, { form: 'translated', runs: 8, ops: PRODUCTS });
+      assert.deepEqual(translated, { adapter: result.adapter, cases: 8 * PRODUCTS.length, failures: [] });
+    } finally {
+      await chromium.close();
+    }
+  });
+
+  test('without an adapter the backend says so, and the others serve', async () => {
+    const chromium = await Chromium.launch();
+    try {
+      const page = await chromium.page();
+      await page.goto(`${site.isolated.address}test/index.html`);
+      const refusal = await page.evaluate<string>(
+        "incache.openDevice('gpu').then(() => 'opened', (error) => error.message)",
+      );
+      assert.match(refusal, /^backend is 'gpu'; expected one of wasm \('gpu' is absent: .*no adapter/);
+      assert.equal(await page.evaluate('incache.openDevice().then((device) => device.backend)'), 'wasm');
+      await page.close();
+    } finally {
+      await chromium.close();
+    }
+  });
+});
