@@ -7,6 +7,7 @@ import { registerBench } from './commands/bench.js';
 import { registerBuild } from './commands/build.js';
 import { registerCalibrate } from './commands/calibrate.js';
 import { registerChooseRank } from './commands/chooseRank.js';
+import { registerCompletion } from './commands/completion.js';
 import { registerConvert } from './commands/convert.js';
 import { registerDecode } from './commands/decode.js';
 import { registerDemo } from './commands/demo.js';
@@ -20,35 +21,40 @@ import { registerMeasure } from './commands/measure.js';
 import { registerSample } from './commands/sample.js';
 import { registerTune } from './commands/tune.js';
 import { EXIT, endQuietlyOnClosedPipe, reportError, speakAsIncache } from './exit.js';
+import { groupHelp, helpFirst, layOutHelp } from './help.js';
 
 endQuietlyOnClosedPipe();
-const program = speakAsIncache(
-  new Command('incache')
-    .description('Diffusion transformers with increment-calibrated caching.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', '\nExit codes: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted.'),
+const program = layOutHelp(
+  speakAsIncache(
+    new Command('incache')
+      .description('Diffusion transformers with increment-calibrated caching.')
+      .version(VERSION, '-V, --version', 'print the version')
+      .helpOption('-h, --help', 'print this help')
+      .helpCommand('help [command]', 'print the help of a command')
+      .addHelpText('after', '\nExit codes: 0 done, 1 a defect of incache, 2 bad input, 130 interrupted.'),
+  ),
 );
 registerSample(program);
 registerDecode(program);
+registerDemo(program);
+registerTune(program);
 registerCalibrate(program);
 registerChooseRank(program);
 registerFit(program);
-registerTune(program);
 registerMeasure(program);
 registerEvaluate(program);
 registerExperiment(program);
 registerConvert(program);
 registerExport(program);
 registerInfo(program);
-registerDemo(program);
 registerBench(program);
 registerDoctor(program);
 registerBuild(program);
+registerCompletion(program);
+groupHelp(program);
 
 try {
-  await program.parseAsync(withOurNames(process.argv));
+  await program.parseAsync(helpFirst(withOurNames(process.argv), program));
   process.exitCode ??= EXIT.done;
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--debug'));
