@@ -10,6 +10,9 @@ import { INTRODUCTION_PATH, introduction } from './report/introduction.js';
 import { reportMarkdown } from './report/markdown.js';
 import { sectionOf } from './report/sections.js';
 import { RESULTS } from './results.js';
+import { answerHelp } from './usage.js';
+
+answerHelp(import.meta.url);
 
 for (const path of ['README.md', INTRODUCTION_PATH])
   writeFileSync(path, refreshClaims(readFileSync(path, 'utf8'), RESULTS));

@@ -19,6 +19,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { recordReport } from './cuda-sources.mjs';
 import { parallelJobs } from './parallel.mjs';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(import.meta.url);
 
 const TARGETS = ['sm_80', 'sm_89', 'sm_90a'];
 // As cuda/plugin.cmake has it.

@@ -8,6 +8,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { docsTable } from './plan-tables/docs.mjs';
 import { kernelLists } from './plan-tables/kernels.mjs';
 import { writeMissingSeeds } from './plan-tables/seeds.mjs';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(import.meta.url);
 
 const root = new URL('../', import.meta.url);
 const checks = process.argv.includes('--check');

@@ -15,6 +15,9 @@ import { nativeHeaders } from './native-headers.mjs';
 import { oldGlibc } from './prebuilt/oldGlibc.mjs';
 import { OLDEST_GLIBC, PLATFORMS } from './prebuilt/platforms.mjs';
 import { faults, glibcOf } from './prebuilt/requirements.mjs';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(import.meta.url);
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { pack: { type: 'string' } } });
 const here = `${process.platform}-${process.arch}`;

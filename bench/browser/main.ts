@@ -12,7 +12,10 @@ import { startWebServer } from '../../src/cli/webServer.js';
 import { Chromium } from '../../test/support/chromium.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
+import { answerHelp } from '../usage.js';
 import type { BlockAnswer, BlockRequest } from './worker.js';
+
+answerHelp(import.meta.url);
 
 const MODEL = 'DiT-S/2';
 const quick = process.argv.includes('--quick');

@@ -8,8 +8,11 @@ import { parseArgs } from 'node:util';
 import { ArgumentError } from '../../src/errors.js';
 import { versions } from '../machine.js';
 import { RESULTS, saveJson } from '../results.js';
+import { answerHelp } from '../usage.js';
 import { collect } from './collect.js';
 import { main as runs } from './runs.js';
+
+answerHelp(import.meta.url);
 
 const number = { type: 'string' } as const;
 const numberOf = (text: string | undefined) => (text === undefined ? undefined : Number(text));

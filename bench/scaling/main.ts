@@ -9,9 +9,12 @@ import { openDevice } from '../../src/backend/choose.js';
 import { type Contender, interleave } from '../../src/bench/measure.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
+import { answerHelp } from '../usage.js';
 import { type Blocks, openBlocks } from './blocks.js';
 import { type Sweep, sweepOf, sweepTable } from './sweep.js';
 import { type SweepPlan, sweepPlans } from './sweeps.js';
+
+answerHelp(import.meta.url);
 
 const CONTENDERS = [
   ['native', 'f32'],

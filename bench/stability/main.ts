@@ -7,8 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeTinyModel } from '../../test/support/tinyModel.js';
 import { saveJson } from '../results.js';
+import { answerHelp } from '../usage.js';
 import type { StabilityFigures } from './process.js';
 import { measureStability } from './run.js';
+
+answerHelp(import.meta.url);
 
 const [only, count] = process.argv.slice(2);
 const CYCLES = Number(count ?? 10_000);

@@ -110,7 +110,7 @@ function briefly(text: string): string {
   return text.split(/[.:;(](?:\s|$)|\s\(/, 1)[0]!.replace(/:/g, '');
 }
 
-/** In single quotes, as all three shells take it. */
+/** In single quotes, as all three shells take it; an apostrophe is a typographic one. */
 function quoted(text: string): string {
-  return `'${text.replaceAll("'", '')}'`;
+  return `'${text.replaceAll("'", '’')}'`;
 }
