@@ -18,10 +18,11 @@ export interface DecoderMemoryRow {
 
 const SIDE = 64;
 
-const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+const moduleText = (name: string) => JSON.stringify(new URL(`../../src/${name}.js`, import.meta.url).href);
 
 const PROGRAM = `
-  import { decodeLatents, normals } from ${INDEX};
+  import { decodeLatents } from ${moduleText('index')};
+  import { normals } from ${moduleText('diffusion/index')};
   const [, vae, options] = process.argv;
   const shape = [1, 4, ${SIDE}, ${SIDE}];
   const started = performance.now();

@@ -4,6 +4,10 @@
 #include <new>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "handles.h"
 #include "work.h"
 
@@ -235,7 +239,16 @@ Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   return runAsync(info.Env(), runToEnd);
 }
 
+// Weights pass through arrays of the script and copies of them. The C library would keep some tens of megabytes of what has been
+// freed, for arrays as large as those: it takes arrays for small whose like it has once seen freed.
+void returnLargeArrays() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  returnLargeArrays();
   const auto add = [&](const char *name, auto function) { exports.Set(name, Napi::Function::New(env, function, name)); };
   exports.Set("abiVersion", Napi::Number::New(env, incache_abi_version()));
   add("openDevice", openDevice);

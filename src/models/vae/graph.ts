@@ -2,7 +2,8 @@
  * The graph of AutoencoderKL (Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models"; diffusers'
  * `autoencoder_kl.py`, CompVis' `model.py`) as plans. Pixels are rows and channels columns, row by row of the picture.
  */
-import { PlanBuilder } from '../../plan/builder.js';
+import { PlanBuilder, sliceColumns, sliceRows } from '../../plan/builder.js';
+import type { ConvolutionGeometry } from '../../plan/convolution.js';
 import type { FloatType, Plan, View } from '../../plan/types.js';
 import { GROUP_NORM_EPSILON, layersOf, scaleOf, type VaeConfig } from './config.js';
 
@@ -41,7 +42,10 @@ export function decoderPlan(config: VaeConfig, options: VaePlanOptions): Plan {
   for (const [level, width] of widths.entries()) {
     x = graph.resnets(`up_blocks.${level}`, x, width, layersOf(config, 'up'));
     if (level < widths.length - 1)
-      x = graph.convolution(`decoder.up_blocks.${level}.upsamplers.0.conv`, x, width, { upsample: 2 });
+      x = graph.convolution(`decoder.up_blocks.${level}.upsamplers.0.conv`, x, width, {
+        upsample: 2,
+        room: widths[level + 1]! < width,
+      });
     graph.tap(`up_blocks.${level}`, x);
   }
   const out = graph.convolution('decoder.conv_out', graph.normOut(x), config.imageChannels);
@@ -81,7 +85,12 @@ interface ConvolutionShape {
   readonly upsample?: 1 | 2;
   /** Added to the result, which takes its place. */
   readonly residual?: View;
+  /** Whether the rows before the result are to be left free for `#narrowing`. */
+  readonly room?: boolean;
 }
+
+/** Parts of a picture that are convolved one after another where the result takes the place of what it is made of. */
+const BANDS = 16;
 
 /** Appends the parts that encoder and decoder have in common. */
 class VaeGraph {
@@ -121,30 +130,57 @@ class VaeGraph {
 
   /** 3 x 3, `channels` wide. With stride 2 the picture has a zero row below and a zero column to its right, else all around. */
   convolution(name: string, x: Features, channels: number, shape: ConvolutionShape = {}): Features {
-    const { stride = 1, upsample = 1, residual } = shape;
+    const { stride = 1, upsample = 1, residual, room = false } = shape;
     const before = stride === 2 ? 0 : 1;
     const size = (side: number) => Math.floor((side * upsample + before + 1 - 3) / stride) + 1;
     const [height, width] = [size(x.height), size(x.width)];
-    const view = residual ?? this.#temporary(height * width, channels);
+    const [pixels, free] = [height * width, room ? width * (1 + bandOf(height)) : 0];
+    const view = residual ?? sliceRows(this.#temporary(free + pixels, channels), free, pixels);
+    const padding = { padTop: before, padBottom: 1, padLeft: before, padRight: 1 };
+    this.#appendConvolution(name, x, { stride, upsample, ...padding }, view, residual);
+    return { view, height, width };
+  }
+
+  /**
+   * As `convolution`, to fewer channels, in the memory of x, before which there must be room: band by band, each is written
+   * where the band before it was read, and beside it the last row above the next one stays.
+   */
+  #narrowing(name: string, x: Features, channels: number): Features {
+    const { height, width } = x;
+    const band = bandOf(height);
+    const first = x.view.row - width * (1 + band);
+    const view = { ...sliceColumns(x.view, 0, channels), row: first };
+    for (let top = 0; top < height; top += band) {
+      const end = Math.min(height, top + band);
+      const [padTop, padBottom] = [top === 0 ? 1 : 0, end === height ? 1 : 0];
+      const [from, rows] = [top - 1 + padTop, end - top + 2 - padTop - padBottom];
+      const input = { height: rows, width, view: sliceRows(x.view, from * width, rows * width) };
+      const geometry = { stride: 1, upsample: 1, padTop, padBottom, padLeft: 1, padRight: 1 } as const;
+      this.#appendConvolution(name, input, geometry, sliceRows(view, top * width, (end - top) * width));
+    }
+    return { ...x, view };
+  }
+
+  #appendConvolution(
+    name: string,
+    { view: x, height, width }: Features,
+    geometry: Omit<ConvolutionGeometry, 'kernel' | 'height' | 'width'>,
+    out: View,
+    residual?: View,
+  ): void {
     this.#builder.layer(name);
     this.#builder.append({
       op: 'convolution',
-      x: x.view,
-      weight: this.#builder.weight(`${name}.weight`, channels, x.view.columns * 9),
-      bias: this.#builder.weight(`${name}.bias`, 1, channels),
-      height: x.height,
-      width: x.width,
+      x,
+      weight: this.#builder.weight(`${name}.weight`, out.columns, x.columns * 9),
+      bias: this.#builder.weight(`${name}.bias`, 1, out.columns),
+      height,
+      width,
       kernel: 3,
-      stride,
-      upsample,
-      padTop: before,
-      padBottom: 1,
-      padLeft: before,
-      padRight: 1,
+      ...geometry,
       ...(residual ? { epilogue: 'residual', residual } : { epilogue: 'none' }),
-      out: view,
+      out,
     });
-    return { view, height, width };
   }
 
   /** A convolution of 1 x 1. */
@@ -192,7 +228,10 @@ class VaeGraph {
     // Once the shortcut has been taken nothing else reads x, and its norm may take its place.
     const shortcut = isSame ? x : this.linear(`${name}.conv_shortcut`, x, width);
     const normalised = this.#norm(`${name}.norm1`, x, 'silu', isSame ? undefined : x.view);
-    const hidden = this.convolution(`${name}.conv1`, normalised, width);
+    const hasRoom = normalised.view.row > 0;
+    const hidden = hasRoom
+      ? this.#narrowing(`${name}.conv1`, normalised, width)
+      : this.convolution(`${name}.conv1`, normalised, width);
     const activated = this.#norm(`${name}.norm2`, hidden, 'silu', hidden.view);
     return this.convolution(`${name}.conv2`, activated, width, { residual: shortcut.view });
   }
@@ -254,4 +293,9 @@ class VaeGraph {
   #temporary(rows: number, columns: number): View {
     return this.#builder.temporary(rows, columns, this.#type);
   }
+}
+
+/** Rows of a band of a picture of that height. */
+function bandOf(height: number): number {
+  return Math.ceil(height / BANDS);
 }
