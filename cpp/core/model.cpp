@@ -33,6 +33,7 @@ SamplerStep parseStep(const Json &json, const std::string &what) {
   step.fromX = fields::real(next, "x", what + ".next");
   step.fromX0 = fields::real(next, "x0", what + ".next");
   step.fromX0Before = fields::real(next, "x0Before", what + ".next");
+  step.fromX0Earlier = next.find("x0Earlier") ? fields::real(next, "x0Earlier", what + ".next") : 0;
   step.fromNoise = fields::real(next, "noise", what + ".next");
   if (json.find("logDeviation")) {
     const auto &ends = fields::list(json, "logDeviation", what);

@@ -8,14 +8,14 @@
 
 namespace incache {
 
-// One step of any sampler: x0 = x0.x x + x0.noise eps (held to +-clip where there is one), and the next x from x, x0, the x0 before, eps and fresh noise
+// One step of any sampler: x0 = x0.x x + x0.noise eps (held to +-clip where there is one), and the next x from x, x0, the x0 of the two steps before, eps and fresh noise
 // (src/diffusion/sampler.ts).
 struct SamplerStep {
   size_t plan;
   double timestep;
   double x0FromX, x0FromNoise;
   std::optional<double> clip;
-  double fromX, fromX0, fromX0Before, fromNoise;
+  double fromX, fromX0, fromX0Before, fromX0Earlier, fromNoise;
   // log of the fresh noise's standard deviation, where the network's variance output is -1 and where it is 1.
   std::optional<std::pair<double, double>> logDeviation;
 };

@@ -44,6 +44,7 @@ void Sampler::restart(SampleSettings settings) {
   latents_.resize(static_cast<size_t>(model_->images * size));
   prediction_.resize(static_cast<size_t>(model_->sequences() * model_->prediction()));
   x0Before_.assign(latents_.size(), 0);
+  x0Earlier_.assign(latents_.size(), 0);
   for (int64_t image = 0; image < model_->images; image++)
     normals(settings_.seed, kInitialNoise, placeOf(image), size, latents_.data() + image * size);
   for (float &value : latents_) value = static_cast<float>(model_->initialScale * static_cast<double>(value));
@@ -109,7 +110,7 @@ void Sampler::advance(size_t place) {
   std::vector<float> fresh(step.logDeviation ? static_cast<size_t>(size) : 0);
   for (int64_t image = 0; image < model_->images; image++) {
     float *x = latents_.data() + image * size;
-    double *before = x0Before_.data() + image * size;
+    double *before = x0Before_.data() + image * size, *earlier = x0Earlier_.data() + image * size;
     const float *noise = prediction_.data() + image * model_->prediction(), *variance = noise + size;
     if (step.logDeviation)
       normals(settings_.seed, 1 + static_cast<uint32_t>(place), placeOf(image), size, fresh.data());
@@ -117,13 +118,15 @@ void Sampler::advance(size_t place) {
       const double now = static_cast<double>(x[i]), epsilon = static_cast<double>(noise[i]);
       const double clean = step.x0FromX * now + step.x0FromNoise * epsilon;
       const double x0 = step.clip ? std::clamp(clean, -*step.clip, *step.clip) : clean;
-      double next = step.fromX * now + step.fromX0 * x0 + step.fromX0Before * before[i] + step.fromNoise * epsilon;
+      const double history = step.fromX0Before * before[i] + step.fromX0Earlier * earlier[i];
+      double next = step.fromX * now + step.fromX0 * x0 + history + step.fromNoise * epsilon;
       if (step.logDeviation) {
         const auto [small, large] = *step.logDeviation;
         const double share = small == large ? 1 : (static_cast<double>(variance[i]) + 1) / 2;
         next += std::exp(share * large + (1 - share) * small) * static_cast<double>(fresh[static_cast<size_t>(i)]);
       }
       x[i] = static_cast<float>(next);
+      earlier[i] = before[i];
       before[i] = x0;
     }
   }

@@ -34,7 +34,7 @@ class Sampler {
   // Made when the first picture is asked for: who wants latents alone does without its memory.
   std::unique_ptr<Decoder> decoder_;
   std::vector<float> latents_, prediction_;
-  std::vector<double> x0Before_;
+  std::vector<double> x0Before_, x0Earlier_;
   size_t next_ = 0;
   // A step has failed: caches or latents are not what the next one would need.
   bool broken_ = false;

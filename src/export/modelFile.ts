@@ -5,7 +5,7 @@ import type { Sampler } from '../diffusion/sampler.js';
 import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
-import { ArgumentError, requireInteger, requireObject, requireOneOf } from '../errors.js';
+import { requireInteger, requireObject, requireOneOf } from '../errors.js';
 import { classesOf, type Network } from '../models/network.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import { requireUngated } from '../pipeline/cachePolicy.js';
@@ -84,8 +84,6 @@ export function exportModel(pipeline: Pipeline, path: string, options: ExportOpt
   const resolved = resolveOptions(options, checkpoint);
   requireUngated(resolved.cache, 'a model file');
   const sampler = samplerOf(resolved, network);
-  if (sampler.table.some(({ next }) => next.x0Earlier !== undefined))
-    throw new ArgumentError('scheduler.solver_order', 3, '1 or 2 for a model file');
   const images = resolved.labels.length;
   requireInteger('images', images, 1, MOST_IMAGES);
   const session = planBatch(checkpoint, resolved, {

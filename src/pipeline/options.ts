@@ -271,7 +271,8 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   const labels = text ? [] : resolveLabels(options, model);
   const images = text ? text.images : labels.length;
   const scheduler = schedulerOf(options, model);
-  const defaults = defaultsOf(network, scheduler);
+  // A scheduler without a class serves where a sampler is named.
+  const defaults = defaultsOf(network, options.sampler === undefined ? scheduler : undefined);
   const run = {
     ...pickOptions(options, OWN_OPTION_NAMES),
     labels,

@@ -82,6 +82,7 @@ describe('a program that has nothing but the file', () => {
     'ddpm that follows a model without variance': { sampler: 'ddpm' },
     "Euler's method with trailing timesteps": { sampler: 'euler', spacing: 'trailing' },
     'a scheduler that clips x0': { scheduler: { _class_name: 'DDIMScheduler', clip_sample_range: 0.5 } },
+    'a solver of order 3': { sampler: 'dpm++2m', scheduler: { solver_order: 3 } },
     'a solver by its configuration': {
       sampler: 'dpm++2m',
       scheduler: { solver_type: 'heun', use_karras_sigmas: true, prediction_type: 'v_prediction' },

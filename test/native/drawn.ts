@@ -19,6 +19,7 @@ const CASES: readonly [name: string, options: Partial<SampleOptions>][] = [
   ['ddpm with learned variance', { sampler: 'ddpm' }],
   ['ddpm with fixed variance', { sampler: 'ddpm', variance: 'fixed-large' }],
   ['dpm++2m, unguided', { sampler: 'dpm++2m', guidanceScale: 1 }],
+  ['DPM-Solver++ of order 3', { sampler: 'dpm++2m', scheduler: { solver_order: 3 } }],
   // Little noise at the start: it is scaled by 0.8.
   ["Euler's method", { sampler: 'euler', scheduler: { beta_end: 0.002 } }],
   ['a scheduler that clips x0', { scheduler: { _class_name: 'DDIMScheduler', clip_sample_range: 0.5 } }],
