@@ -13,7 +13,7 @@ const NAMED =
 /** Its links are those of docs/performance.md, which it becomes a part of. */
 const PART = 'bench/report/introduction.md';
 /** What a build makes, or a command writes. */
-const MADE = /^(?:bench\/peers\/node_modules|docs\/performance\.html)/;
+const MADE = /^(?:bench\/peers\/node_modules|docs\/performance\.html|docs\/site\/(?:dist|pages))/;
 /** Made by scripts, with wide tables. */
 const GENERATED = /^docs\/(?:performance\.md|results\/)/;
 const MOST_COLUMNS = 120;
