@@ -269,7 +269,7 @@ incache_status incache_model_input(const incache_model *model, uint64_t place, i
     const auto small = [](int64_t value) { return static_cast<uint32_t>(value); };
     give(info,
          {0, input.name.c_str(), input.type, small(model->model->groups(input)), small(input.rows), small(input.columns),
-          static_cast<int32_t>(input.least), static_cast<int32_t>(input.most)},
+          static_cast<int32_t>(input.least), static_cast<int32_t>(input.most), small(model->model->mostGroups()), input.values.empty() ? 0u : 1u},
          "info");
   });
 }

@@ -1,6 +1,7 @@
 // Arguments of the C interface: pointers that must be given, and structs that begin with their size (incache.h).
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -15,6 +16,8 @@ inline void requireGiven(const std::string &name, const void *value) {
 // The smallest that a struct has been in this version of the interface: for one that grows, where its first fields ended.
 template <class T>
 constexpr size_t kLeastSize = sizeof(T);
+template <>
+inline constexpr size_t kLeastSize<incache_input_info> = offsetof(incache_input_info, most_groups);
 // Beyond it a size is memory that nobody has set.
 constexpr size_t kMostSize = 4096;
 

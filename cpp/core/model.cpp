@@ -75,12 +75,25 @@ ModelInput parseInput(const Json &json, const std::string &what) {
     input.least = fields::whole(json, "least", what);
     input.most = within(json, "most", input.least, kMostSide, what.c_str());
   }
-  if (json.find("unconditional")) {
+  const bool isWhole = input.type == INCACHE_I32;
+  const auto isGood = [&](double value) {
+    return !isWhole || (value == std::floor(value) && value >= static_cast<double>(input.least) && value <= static_cast<double>(input.most));
+  };
+  if (const Json *unconditional = json.find("unconditional"); unconditional && unconditional->kind == Json::Kind::string) {
+    const std::string &from = unconditional->string;
+    if (from != "conditional" && (from != "tensor" || isWhole)) fail(what + ".unconditional is '" + from + "'; expected a number, tensor or conditional");
+    input.from = from == "tensor" ? ModelInput::Unconditional::tensor : ModelInput::Unconditional::conditional;
+  } else if (unconditional) {
+    input.from = ModelInput::Unconditional::number;
     input.unconditional = fields::real(json, "unconditional", what);
-    const double value = *input.unconditional;
-    const bool isInRange = value == std::floor(value) && value >= static_cast<double>(input.least) && value <= static_cast<double>(input.most);
-    if (input.type == INCACHE_I32 && !isInRange) fail(what + ".unconditional is " + numberText(value) + "; expected an integer of its range");
+    if (!isGood(input.unconditional)) fail(what + ".unconditional is " + numberText(input.unconditional) + "; expected an integer of its range");
   }
+  if (!json.find("values")) return input;
+  for (const Json &value : fields::list(json, "values", what)) {
+    if (value.kind != Json::Kind::number || !isGood(value.number)) fail(what + ".values has something else than values of the input");
+    input.values.push_back(value.number);
+  }
+  if (static_cast<int64_t>(input.values.size()) != input.group()) fail(what + ".values has " + std::to_string(input.values.size()) + " of them; expected " + std::to_string(input.group()));
   return input;
 }
 
@@ -89,6 +102,7 @@ ModelInput labelsBelow(int64_t classes) {
   labels.name = "labels";
   labels.type = INCACHE_I32;
   labels.most = classes;
+  labels.from = ModelInput::Unconditional::number;
   labels.unconditional = static_cast<double>(classes);
   return labels;
 }
@@ -145,7 +159,8 @@ Model::Model(std::unique_ptr<Bytes> bytes) : file(std::move(bytes)) {
 
 void Model::check() {
   if (steps.empty() || static_cast<int64_t>(steps.size()) > kMostSteps) fail("it has " + std::to_string(steps.size()) + " steps; expected 1 to 1000");
-  if (labelRows != images + (guided ? 1 : 0)) fail("labelRows is " + std::to_string(labelRows) + "; expected a row an image, and one more when guided");
+  if (labelRows != 1 && labelRows != mostGroups())
+    fail("labelRows is " + std::to_string(labelRows) + "; expected one row, or a row an image and one more when guided");
   for (const SamplerStep &step : steps) {
     if (step.plan >= plans.size()) fail("a step runs plan " + std::to_string(step.plan) + ", of " + std::to_string(plans.size()));
     const bool learned = step.logDeviation && step.logDeviation->first != step.logDeviation->second;
@@ -182,6 +197,11 @@ void Model::checkInputs() {
     const bool isSame = input->bufferRows == 0 || input->bufferRows == buffer.rows;
     if (!fits || !isSame || buffer.columns != input->columns || buffer.type != input->type)
       fail("plan '" + plan.name + "': buffer '" + buffer.name + "' does not fit the input of this name");
+    const bool isOfSequences = groups == sequences();
+    if (!isOfSequences && labelRows == 1 && sequences() > 1 && input->values.empty())
+      fail("plan '" + plan.name + "': all sequences share a row of the table; expected the values of its input '" + buffer.name + "' in the file");
+    if (!isOfSequences && input->from == ModelInput::Unconditional::conditional)
+      fail("plan '" + plan.name + "': unconditional values of '" + buffer.name + "' cannot be those of the images; expected an input of sequences");
     input->bufferRows = buffer.rows;
   };
   const auto fillAll = [&](const Plan &plan) {
@@ -193,6 +213,12 @@ void Model::checkInputs() {
   for (const Plan &plan : plans) fillAll(plan);
   for (const ModelInput &input : inputs)
     if (input.bufferRows == 0) fail("no plan reads the input '" + input.name + "'");
+  for (const ModelInput &input : inputs)
+    if (input.from == ModelInput::Unconditional::tensor) {
+      const StoredTensor &tensor = file.tensor(input.unconditionalTensor());
+      if (tensor.type != INCACHE_F32 || tensor.elements != static_cast<uint64_t>(input.group()))
+        fail("tensor '" + input.unconditionalTensor() + "' is not one of F32 and " + std::to_string(input.group()) + " elements");
+    }
 }
 
 void Model::checkTensors(const Plan &plan) const {

@@ -34,11 +34,16 @@ struct ModelInput {
   int64_t rows = 1, columns = 1;
   // Of integers.
   int64_t least = 0, most = 0;
-  // What every element of the group for unconditional sequences is; where it is absent, the program gives that group too.
-  std::optional<double> unconditional;
+  // Where the group for unconditional sequences comes from: the program, `unconditional` in all its elements, the file's tensor
+  // `unconditionalTensor()`, or the conditional sequence of the same image.
+  enum class Unconditional { given, number, tensor, conditional } from = Unconditional::given;
+  double unconditional = 0;
+  // Of every group, where they were decided at the export.
+  std::vector<double> values;
   // Rows of the plans' buffers.
   int64_t bufferRows = 0;
   int64_t group() const { return rows * columns; }
+  std::string unconditionalTensor() const { return "inputs." + name + ".unconditional"; }
 };
 
 // Of one image: z = latents / scalingFactor + shiftFactor goes in, the planes of a picture come out.
@@ -73,8 +78,10 @@ struct Model {
   // Elements of one image's latents, and of what the network gives for one sequence.
   int64_t latents() const { return channels * pixels(); }
   int64_t prediction() const { return latents() * (learnSigma ? 2 : 1); }
-  // Groups that a program gives of an input: one an image, and perhaps one for unconditional sequences after them.
-  int64_t groups(const ModelInput &input) const { return images + (guided && !input.unconditional ? 1 : 0); }
+  // Groups that a program must give of an input, and the most that it may: one an image, and one for unconditional sequences
+  // after them.
+  int64_t groups(const ModelInput &input) const { return images + (input.from == ModelInput::Unconditional::given ? mostGroups() - images : 0); }
+  int64_t mostGroups() const { return images + (guided ? 1 : 0); }
   double macs() const;
   // The latents themselves are a picture where they have its channels and nothing decodes them.
   PictureSize picture() const;

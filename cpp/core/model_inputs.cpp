@@ -26,14 +26,16 @@ void requireValues(const std::string &name, const T *values, uint64_t count, con
 }
 
 std::vector<uint32_t> take(const Model &model, const ModelInput &input, const incache_input &given) {
-  const uint64_t groups = static_cast<uint64_t>(model.groups(input)), group = static_cast<uint64_t>(input.group());
+  const uint64_t groups = static_cast<uint64_t>(model.groups(input)), most = static_cast<uint64_t>(model.mostGroups());
+  const uint64_t group = static_cast<uint64_t>(input.group());
   requireGiven(input.name + ".data", given.data);
   if (given.type != input.type)
     throw Error(INCACHE_BAD_ARGUMENT, input.name + ".type is " + std::to_string(given.type) + "; expected " +
                                           (input.type == INCACHE_I32 ? "INCACHE_I32" : "INCACHE_F32"));
-  if (given.elements != groups * group)
+  if (given.elements != groups * group && given.elements != most * group)
     throw Error(INCACHE_BAD_ARGUMENT, input.name + ".elements is " + std::to_string(given.elements) + "; expected " + std::to_string(groups * group) +
-                                          ", " + std::to_string(groups) + " x " + std::to_string(input.rows) + " x " + std::to_string(input.columns));
+                                          ", " + std::to_string(groups) + " x " + std::to_string(input.rows) + " x " + std::to_string(input.columns) +
+                                          (most > groups ? ", or with unconditional values " + std::to_string(most * group) : ""));
   if (input.type == INCACHE_I32)
     requireValues(input.name, static_cast<const int32_t *>(given.data), given.elements,
                   std::to_string(input.least) + " to " + std::to_string(input.most),
@@ -42,11 +44,45 @@ std::vector<uint32_t> take(const Model &model, const ModelInput &input, const in
     requireValues(input.name, static_cast<const float *>(given.data), given.elements, "finite numbers", [](float value) { return std::isfinite(value); });
   std::vector<uint32_t> values(given.elements);
   std::memcpy(values.data(), given.data, values.size() * sizeof values[0]);
-  if (model.guided && input.unconditional) {
-    const double value = *input.unconditional;
-    values.resize(values.size() + group, input.type == INCACHE_I32 ? wordOf(static_cast<int32_t>(value)) : wordOf(static_cast<float>(value)));
-  }
   return values;
+}
+
+uint32_t wordOf(const ModelInput &input, double value) {
+  return input.type == INCACHE_I32 ? wordOf(static_cast<int32_t>(value)) : wordOf(static_cast<float>(value));
+}
+
+// The file's group of unconditional sequences, where none is given and it is not the images' own.
+void addUnconditional(const Model &model, const ModelInput &input, std::vector<uint32_t> &values) {
+  const size_t group = static_cast<size_t>(input.group());
+  if (values.size() == group * static_cast<size_t>(model.mostGroups())) return;
+  if (input.from == ModelInput::Unconditional::number) values.resize(values.size() + group, wordOf(input, input.unconditional));
+  if (input.from != ModelInput::Unconditional::tensor) return;
+  const std::vector<char> bytes = model.file.read(model.file.tensor(input.unconditionalTensor()));
+  values.resize(values.size() + group);
+  std::memcpy(values.data() + values.size() - group, bytes.data(), bytes.size());
+}
+
+std::vector<uint32_t> ownValues(const Model &model, const ModelInput &input) {
+  std::vector<uint32_t> values;
+  for (int64_t i = 0; i < model.mostGroups(); i++)
+    for (const double value : input.values) values.push_back(wordOf(input, value));
+  return values;
+}
+
+// What guidance leads away from is of one piece, as a text and its length are: all of it is given or none.
+void requireAlike(const Model &model, const InputValues &values) {
+  const ModelInput *first = nullptr;
+  bool isFirstGiven = false;
+  for (size_t i = 0; i < values.size(); i++) {
+    const ModelInput &input = model.inputs[i];
+    if (values[i].empty() || input.from == ModelInput::Unconditional::given) continue;
+    const bool isGiven = values[i].size() == static_cast<size_t>(model.mostGroups() * input.group());
+    if (first && isGiven != isFirstGiven)
+      throw Error(INCACHE_BAD_ARGUMENT, "unconditional values are given of '" + (isGiven ? input : *first).name + "' but not of '" +
+                                            (isGiven ? *first : input).name + "'; expected those of both or of neither");
+    first = &input;
+    isFirstGiven = isGiven;
+  }
 }
 
 std::string namesOf(const Model &model) {
@@ -68,8 +104,13 @@ InputValues takeInputs(const Model &model, const std::vector<incache_input> &giv
     if (!place.empty()) throw Error(INCACHE_BAD_ARGUMENT, std::string("the input '") + each.name + "' is given twice");
     place = take(model, *input, each);
   }
-  for (size_t i = 0; i < values.size(); i++)
-    if (values[i].empty()) throw Error(INCACHE_BAD_ARGUMENT, "the input '" + model.inputs[i].name + "' is missing");
+  if (model.guided) requireAlike(model, values);
+  for (size_t i = 0; i < values.size(); i++) {
+    const ModelInput &input = model.inputs[i];
+    if (values[i].empty() && input.values.empty()) throw Error(INCACHE_BAD_ARGUMENT, "the input '" + input.name + "' is missing");
+    if (values[i].empty()) values[i] = ownValues(model, input);
+    if (model.guided) addUnconditional(model, input, values[i]);
+  }
   return values;
 }
 
@@ -79,8 +120,11 @@ void writeInput(const Model &model, const ModelInput &input, const std::vector<u
   const int64_t period = groups == model.sequences() ? groups : model.labelRows;
   std::vector<uint32_t> all;
   all.reserve(static_cast<size_t>(groups * group));
+  // Without a group of their own unconditional sequences have those of the images.
+  const bool isOwn = static_cast<int64_t>(values.size()) > model.images * group;
   for (int64_t place = 0; place < groups; place++) {
-    const auto from = values.begin() + std::min(place % period, model.images) * group;
+    const int64_t row = place % period;
+    const auto from = values.begin() + (isOwn ? std::min(row, model.images) : row % model.images) * group;
     all.insert(all.end(), from, from + group);
   }
   buffer.write(all.data(), input.type, all.size());

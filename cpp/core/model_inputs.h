@@ -5,7 +5,8 @@
 
 namespace incache {
 
-// Of every input in the order of the model's, its groups: elements of 32 bits, the unconditional group included where there is one.
+// Of every input in the order of the model's, its groups: elements of 32 bits, the unconditional group included where there is one
+// and it is not the images' own.
 using InputValues = std::vector<std::vector<uint32_t>>;
 
 // Throws an Error that names the input.

@@ -85,7 +85,7 @@ void Sampler::evaluate(size_t step, RunControl &control) {
   std::vector<int32_t> rows;
   std::vector<float> both = latents_;
   for (int64_t i = 0; i < model_->sequences(); i++)
-    rows.push_back(static_cast<int32_t>(place * model_->labelRows + std::min(i, model_->images)));
+    rows.push_back(static_cast<int32_t>(place * model_->labelRows + std::min({i, model_->images, model_->labelRows - 1})));
   if (model_->guided) both.insert(both.end(), latents_.begin(), latents_.end());
   bound_.buffer("latents").write(both.data(), INCACHE_F32, both.size());
   bound_.buffer("rows").write(rows.data(), INCACHE_I32, rows.size());

@@ -359,7 +359,9 @@ typedef struct incache_input_info {
    * what guidance leads away from, as of an empty or a negative prompt; without it the file has that.
    */
   uint32_t groups, rows, columns;
-  int32_t least, most; /**< of INCACHE_I32: the range of the values, both included */
+  int32_t least, most;  /**< of INCACHE_I32: the range of the values, both included */
+  uint32_t most_groups; /**< where it is more than `groups`, a last group may be given in place of the file's; then of every input */
+  uint32_t optional;    /**< 1 where the file has the values of all groups, so that it may be left out */
 } incache_input_info;
 
 /**
@@ -384,12 +386,12 @@ typedef struct incache_input {
   const char *name;  /**< as "labels" */
   incache_type type; /**< of `data`; that of the input */
   const void *data;  /**< int32_t or float, group by group, row by row */
-  uint64_t elements; /**< groups * rows * columns of the input; of labels one an image */
+  uint64_t elements; /**< groups (or most_groups) * rows * columns of the input; of labels one an image */
 } incache_input;
 
 typedef struct incache_sample_options {
   size_t size;
-  const incache_input *inputs; /**< each input of the model once, in any order */
+  const incache_input *inputs; /**< each input of the model once, in any order; those that are optional may be absent */
   uint64_t input_count;
   uint64_t seed;          /**< below 2^53 */
   uint64_t first_image;   /**< place of the first image in the seed's sequence of images; the last image's is below 2^32 */

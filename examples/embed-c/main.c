@@ -1,7 +1,7 @@
 /*
  * Samples a model file and writes each image as a PPM (of grey ones as a PGM), and the latents of all as raw float32.
  *
- *     embed <model file> <folder> [seed]
+ *     embed <model file> <folder> [seed [embeddings]]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,10 @@
 
 #include <incache.h>
 
-static void fail(const char *what, const char *reason) {
+#include "embeddings.h"
+#include "fail.h"
+
+void fail(const char *what, const char *reason) {
   fprintf(stderr, "%s: %s\n", what, reason);
   exit(EXIT_FAILURE);
 }
@@ -21,7 +24,7 @@ static void require(incache_status status, const char *what) {
   if (status != INCACHE_OK) fail(what, incache_last_error());
 }
 
-static void *allocate(size_t bytes) {
+void *allocate(size_t bytes) {
   void *memory = malloc(bytes);
   if (!memory) fail("memory", "there is none left");
   return memory;
@@ -58,16 +61,56 @@ static int tell(void *remaining, uint64_t done, uint64_t total) {
   return 0;
 }
 
-/* A batch, one class after the other: its latents and its pictures. */
-static void sample(const incache_model *model, const incache_model_info *info, const incache_input_info *labels, uint64_t seed, float *latents, size_t elements,
+/* Of a model of classes: one class after the other. */
+static incache_input labels_of(const incache_input_info *labels, uint32_t images) {
+  int32_t *values = allocate(images * sizeof *values);
+  for (uint32_t i = 0; i < images; i++) values[i] = (int32_t)i % labels->most;
+  return (incache_input){.size = sizeof(incache_input), .name = labels->name, .type = labels->type, .data = values, .elements = images};
+}
+
+/* Of a model of texts: the rows of each, padded with zeros to those that the model takes, the prompts in turn. */
+static incache_input text_of(const incache_input_info *text, const embeddings *given, uint32_t images) {
+  const size_t group = (size_t)text->rows * text->columns, own = (size_t)given->tokens * given->width;
+  float *values = allocate(images * group * sizeof *values);
+  if (given->width != text->columns || given->tokens > text->rows) fail("embeddings", "they are of another text encoder than the model's");
+  memset(values, 0, images * group * sizeof *values);
+  for (uint32_t i = 0; i < images; i++) memcpy(values + i * group, given->values + (i % given->prompts) * own, own * sizeof *values);
+  return (incache_input){.size = sizeof(incache_input), .name = text->name, .type = text->type, .data = values, .elements = images * group};
+}
+
+static incache_input lengths_of(const incache_input_info *lengths, const embeddings *given, uint32_t images) {
+  int32_t *values = allocate(images * sizeof *values);
+  for (uint32_t i = 0; i < images; i++) values[i] = given->lengths[i % given->prompts];
+  return (incache_input){.size = sizeof(incache_input), .name = lengths->name, .type = lengths->type, .data = values, .elements = images};
+}
+
+/* What the model is conditioned on. `given` is NULL where there are no embeddings. */
+static uint32_t inputs_of(const incache_model *model, const embeddings *given, uint32_t images, incache_input inputs[2]) {
+  uint32_t count = 0;
+  for (uint64_t place = 0; place < incache_model_inputs(model); place++) {
+    incache_input_info info = {.size = sizeof info};
+    require(incache_model_input(model, place, &info), "model");
+    if (info.optional) continue;
+    if (info.groups != images) fail(info.name, "what guidance leads away from is not in the file; export it with a negative prompt");
+    const int is_text = strcmp(info.name, "text") == 0, is_length = strcmp(info.name, "textLengths") == 0;
+    if ((is_text || is_length) && !given) fail(info.name, "the model takes texts; give a file of embeddings");
+    if (strcmp(info.name, "labels") == 0) inputs[count++] = labels_of(&info, images);
+    else if (is_text) inputs[count++] = text_of(&info, given, images);
+    else if (is_length) inputs[count++] = lengths_of(&info, given, images);
+    else fail(info.name, "expected a model of labels or of texts");
+  }
+  return count;
+}
+
+/* A batch: its latents and its pictures. */
+static void sample(const incache_model *model, const incache_model_info *info, const embeddings *given, uint64_t seed, float *latents, size_t elements,
                    uint8_t *pictures, size_t bytes) {
   incache_device *device = NULL;
   incache_sampler *sampler = NULL;
   uint32_t remaining = info->steps;
-  int32_t *values = allocate(info->images * sizeof *values);
-  for (uint32_t i = 0; i < info->images; i++) values[i] = (int32_t)i % labels->most;
-  const incache_input input = {.size = sizeof input, .name = labels->name, .type = labels->type, .data = values, .elements = info->images};
-  const incache_sample_options options = {.size = sizeof options, .inputs = &input, .input_count = 1, .seed = seed};
+  incache_input inputs[2];
+  const uint32_t count = inputs_of(model, given, info->images, inputs);
+  const incache_sample_options options = {.size = sizeof options, .inputs = inputs, .input_count = count, .seed = seed};
   const incache_run_options run = {.size = sizeof run, .progress = tell, .user = &remaining};
 
   require(incache_device_open(NULL, NULL, &device), "device");
@@ -81,22 +124,19 @@ static void sample(const incache_model *model, const incache_model_info *info, c
 
   incache_sampler_destroy(sampler);
   incache_device_close(device);
-  free(values);
+  for (uint32_t i = 0; i < count; i++) free((void *)inputs[i].data);
 }
 
 int main(int count, char **arguments) {
-  if (count < 3 || count > 4) fail("usage", "embed <model file> <folder> [seed]");
+  if (count < 3 || count > 5) fail("usage", "embed <model file> <folder> [seed [embeddings]]");
   const char *folder = arguments[2];
   const uint64_t seed = count > 3 ? parse_seed(arguments[3]) : 0;
   if (incache_abi_version() != INCACHE_ABI_VERSION) fail("libincache", "it is of another version than incache.h");
 
   incache_model *model = NULL;
   incache_model_info info = {.size = sizeof info};
-  incache_input_info labels = {.size = sizeof labels};
   require(incache_model_open(arguments[1], &model), "model");
   require(incache_model_describe(model, &info), "model");
-  require(incache_model_input(model, 0, &labels), "model");
-  if (incache_model_inputs(model) != 1 || strcmp(labels.name, "labels") != 0) fail(arguments[1], "expected a model of labels");
   if (info.picture_channels == 0) fail(arguments[1], "expected a model of pictures; export it with its autoencoder");
   if (mkdir(folder, 0777) != 0 && errno != EEXIST) fail(folder, strerror(errno));
 
@@ -104,10 +144,13 @@ int main(int count, char **arguments) {
   const size_t image = (size_t)info.picture_channels * info.picture_height * info.picture_width;
   float *latents = allocate(elements * sizeof *latents);
   uint8_t *pictures = allocate(info.images * image);
-  sample(model, &info, &labels, seed, latents, elements, pictures, info.images * image);
+  embeddings given = {0};
+  if (count > 4) given = embeddings_read(arguments[4]);
+  sample(model, &info, count > 4 ? &given : NULL, seed, latents, elements, pictures, info.images * image);
   for (uint32_t i = 0; i < info.images; i++) write_image(folder, i, pictures + i * image, &info);
   write_file(folder, "latents.f32", "", latents, elements * sizeof *latents);
   printf("%u images of %u x %u: %s\n", info.images, info.picture_width, info.picture_height, info.name);
+  embeddings_free(&given);
   free(pictures);
   free(latents);
   incache_model_destroy(model);

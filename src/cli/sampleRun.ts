@@ -4,16 +4,15 @@ import { CACHE_POLICIES, DEFAULT_PERIODS, parametersOf } from '../cache/cachePol
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { ExportedPipeline, fixedOption } from '../export/exportedPipeline.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
-import type { Geometry } from '../models/network.js';
+import type { Geometry, Network } from '../models/network.js';
 import type { ResolvedOptions, SampleOptions } from '../pipeline/options.js';
 import type { Picture } from '../pipeline/picture.js';
-import type { Pipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
-import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
+import { resolveText, type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
 import { type CacheFlags, cacheOptions } from './cacheFlags.js';
 import { type SamplingFlags, samplingOptions } from './samplingFlags.js';
 import { deviceOptions, loadPipeline, type ModelFlags } from './shared.js';
-import { type TextFlags, textOptions } from './textFlags.js';
+import { type TextFlags, textEncoderOptions, textOptions } from './textFlags.js';
 
 export interface SampleRunFlags extends ModelFlags, SamplingFlags, CacheFlags, TextFlags {
   readonly size?: Geometry;
@@ -48,7 +47,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
   const pipeline = await loadPipeline(flags);
   const { options, resolved } = await disposedOnError(pipeline, () => {
     const options: SampleOptions = {
-      ...drawnOf(flags, text, pipeline),
+      ...drawnOf(flags, text, pipeline.network, pipeline.checkpoint.labels),
       ...sampling,
       ...flags.size,
       seed: flags.seed,
@@ -86,7 +85,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
 
 /** Options of the command line that an exported file leaves open. */
 const OPEN = new Set(
-  'model labels count seed backend threads weights out single columns preview report json debug cleanCaption'.split(
+  'model labels count seed prompt prompts negativePrompt embeddings cleanCaption textEncoder tokenizer keepTextEncoder embeddingsCache backend threads weights out single columns preview report json debug'.split(
     ' ',
   ),
 );
@@ -101,9 +100,17 @@ export async function openExportedRun(
     if (command.getOptionValueSource(name) === 'cli' && !OPEN.has(name))
       throw fixedOption(option.long!.slice(2), command.getOptionValue(name), flags.model);
   }
-  const pipeline = await ExportedPipeline.load(flags.model, deviceOptions(flags));
-  const { device, header, hasPictures } = pipeline;
-  const labels = await disposedOnError(pipeline, () => labelsOf(flags, pipeline.labels));
+  const text = textOptions(flags);
+  const pipeline = await ExportedPipeline.load(flags.model, {
+    ...deviceOptions(flags),
+    ...textEncoderOptions(flags),
+  });
+  const { device, header, hasPictures, network } = pipeline;
+  const { drawn, images } = await disposedOnError(pipeline, () => {
+    const drawn = drawnOf(flags, text, network, pipeline.labels);
+    return { drawn, images: resolveText(drawn, network)?.images ?? drawn.labels!.length };
+  });
+  const { labels, prompts, negativePrompt } = drawn;
   const { name, guidanceScale, guidanceChannels } = header;
   return {
     backend: device.backend,
@@ -111,7 +118,7 @@ export async function openExportedRun(
     decoder: { isPresent: hasPictures, isIdentity: hasPictures && !header.decoder },
     withoutDecoder:
       'has no decoder: its latents are written as they are; incache decode makes pictures of them',
-    steps: Math.ceil(labels.length / header.images) * header.steps.length,
+    steps: Math.ceil(images / header.images) * header.steps.length,
     requireDecoder: (out) => {
       if (!hasPictures)
         throw noPictures(
@@ -119,9 +126,12 @@ export async function openExportedRun(
           `${flags.model} has ${header.channels} latent channels and was exported without a decoder`,
         );
     },
-    generateLatents: (onStep) => pipeline.generateLatents({ labels, seed: flags.seed, signal }, onStep),
+    generateLatents: (onStep) => pipeline.generateLatents({ ...drawn, seed: flags.seed, signal }, onStep),
     decode: ({ latents, shape }, decoding) => pipeline.decode(latents, shape, decoding),
-    describe: () => ({ exported: name, labels, seed: flags.seed, guidanceScale, guidanceChannels }),
+    describe: () => ({
+      ...{ exported: name, labels, prompts, negativePrompt },
+      ...{ seed: flags.seed, guidanceScale, guidanceChannels },
+    }),
     [Symbol.asyncDispose]: () => pipeline.dispose(),
   };
 }
@@ -131,9 +141,14 @@ function noPictures(out: string, why: string): ArgumentError {
 }
 
 /** What is drawn: prompts or labels. */
-function drawnOf(flags: SampleRunFlags, text: TextOptions, { network, checkpoint }: Pipeline): SampleOptions {
+function drawnOf(
+  flags: SampleRunFlags,
+  text: TextOptions,
+  network: Pick<Network, 'conditions'>,
+  table: LabelTable,
+): TextOptions & Pick<SampleOptions, 'labels'> {
   const { labels, count } = flags;
-  if (!textCondition(network)) return { ...text, labels: labelsOf(flags, checkpoint.labels) };
+  if (!textCondition(network)) return { ...text, labels: labelsOf(flags, table) };
   if (labels)
     throw new ArgumentError('labels', labels, 'none: the model draws prompts, --prompt or --prompts');
   const { prompts } = text;

@@ -51,7 +51,9 @@ export function stepsOf(
   return steps ?? defaultsOf(network).steps;
 }
 
-export function samplingOptions(flags: SamplingFlags): Omit<SampleOptions, 'labels'> {
+export function samplingOptions(
+  flags: SamplingFlags,
+): Pick<SampleOptions, keyof SamplingFlags & keyof SampleOptions> {
   const { steps, sampler, spacing, eta, variance, guidanceScale, guidanceChannels } = flags;
   if (sampler !== undefined) requireOneOf('sampler', sampler, SAMPLER_NAMES);
   if (spacing !== undefined) requireOneOf('spacing', spacing, ALL_SPACINGS);

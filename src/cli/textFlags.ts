@@ -4,6 +4,7 @@ import { ArgumentError } from '../errors.js';
 import { loadEmbeddings } from '../pipeline/text/embeddings.js';
 import type { TextEncoderOptions } from '../pipeline/text/prompts.js';
 import type { TextOptions } from '../pipeline/text/textOptions.js';
+import { sizeText } from './parse.js';
 import { readPrompts } from './promptsFile.js';
 
 /** Which text encoder, and what is done with it. */
@@ -24,19 +25,25 @@ export interface TextFlags {
 
 export function addTextFlags(command: Command): Command {
   return addTextEncoderFlags(
-    command
-      .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
-      .option(
-        '--prompts <file>',
-        'a file of prompts: one a line, or in .json a list or captions as of MSCOCO',
-      )
-      .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
-      .option('--embeddings <file>', 'embeddings in place of prompts, .safetensors with prompt_embeds')
-      .option(
-        '--no-clean-caption',
-        "take prompts as they are, without the cleaning of the model's training data",
-      ),
+    addPromptFlags(command).option(
+      '--embeddings <file>',
+      'embeddings in place of prompts, .safetensors with prompt_embeds',
+    ),
   );
+}
+
+export function addPromptFlags(command: Command): Command {
+  return command
+    .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
+    .option(
+      '--prompts <file>',
+      'a file of prompts: one a line, or in .json a list or captions as of MSCOCO',
+    )
+    .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
+    .option(
+      '--no-clean-caption',
+      "take prompts as they are, without the cleaning of the model's training data",
+    );
 }
 
 export function addTextEncoderFlags(command: Command): Command {
@@ -45,6 +52,14 @@ export function addTextEncoderFlags(command: Command): Command {
     .option('--tokenizer <path>', "tokenizer (default: the model's folder tokenizer)")
     .option('--keep-text-encoder', 'keep the whole text encoder in memory instead of a layer at a time')
     .option('--embeddings-cache <folder>', 'keep embeddings of prompts in a folder for the next run');
+}
+
+export function addSizeFlag(command: Command): Command {
+  return command.option(
+    '--size <HxW>',
+    'height and width of the pictures in pixels, as in 512x768 (default: as the model was trained for)',
+    sizeText('size'),
+  );
 }
 
 export function textEncoderOptions(flags: TextEncoderFlags): TextEncoderOptions {

@@ -12,29 +12,40 @@ import { DenoisingSession } from '../engine/session.js';
 import { memoryOf, type SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, IncacheError, requireInteger } from '../errors.js';
 import { type Label, LabelTable } from '../models/labelTable.js';
+import { type Condition, classesOf, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from '../pipeline/batch.js';
 import { takeSteps, withPictures } from '../pipeline/generate.js';
 import { SAMPLE_OPTION_NAMES } from '../pipeline/options.js';
 import { isPictureSpace, type Picture, picturesOf } from '../pipeline/picture.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../pipeline/result.js';
-import { labelConditions } from '../pipeline/sequences.js';
+import { type BatchConditions, labelConditions } from '../pipeline/sequences.js';
+import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from '../pipeline/text/prompts.js';
+import { textConditions } from '../pipeline/text/textConditions.js';
+import {
+  type ResolvedText,
+  resolveText,
+  TEXT_OPTION_NAMES,
+  type TextOptions,
+} from '../pipeline/text/textOptions.js';
 import { planCost } from '../plan/cost.js';
 import { SafetensorsFile } from '../weights/safetensors.js';
 import { readStored } from '../weights/tensorSource.js';
+import { promptModelOf } from './exportedText.js';
 import type { ModelHeader } from './format.js';
-import { classesOf } from './inputs.js';
+import { conditionsOf } from './inputs.js';
 import { readHeader } from './readHeader.js';
 
-export interface ExportedPipelineOptions extends DeviceOptions {
+/** The text encoder and the tokenizer of a model of prompts are looked for in the folder of the file. */
+export interface ExportedPipelineOptions extends DeviceOptions, TextEncoderOptions {
   /** Name of the backend; default: the fastest one present. */
   readonly backend?: string;
 }
 
 /** What the file leaves open; all else was decided at the export. */
-export interface ExportedSampleOptions {
-  /** One class for each image, as many as there are to be; the file's batches are filled up. */
-  readonly labels: readonly Label[];
+export interface ExportedSampleOptions extends TextOptions {
+  /** Of a model of classes: one for each image, as many as there are to be; the file's batches are filled up. */
+  readonly labels?: readonly Label[];
   /** Default 0. */
   readonly seed?: number;
   /** Place of the first image in the seed's sequence of images. Default 0. */
@@ -42,9 +53,14 @@ export interface ExportedSampleOptions {
   readonly signal?: AbortSignal;
 }
 
-const LOAD_OPTION_NAMES: OptionNames<ExportedPipelineOptions> = { ...DEVICE_OPTION_NAMES, backend: true };
+const LOAD_OPTION_NAMES: OptionNames<ExportedPipelineOptions> = {
+  ...DEVICE_OPTION_NAMES,
+  ...TEXT_ENCODER_OPTION_NAMES,
+  backend: true,
+};
 
 const OPTION_NAMES: OptionNames<ExportedSampleOptions> = {
+  ...TEXT_OPTION_NAMES,
   labels: true,
   seed: true,
   firstImage: true,
@@ -59,15 +75,24 @@ export class ExportedPipeline implements AsyncDisposable {
   readonly #file: SafetensorsFile;
   readonly #weights: DeviceWeights;
   readonly #plan: SessionPlan;
-  readonly #network: ReturnType<typeof networkOf>;
+  /** As far as the file tells. */
+  readonly network: Pick<Network, 'latents' | 'predicts' | 'conditions'>;
+  readonly #prompts: Prompts;
   #disposed = false;
 
-  private constructor(file: SafetensorsFile, header: ModelHeader, classes: number, device: Device) {
+  private constructor(
+    file: SafetensorsFile,
+    header: ModelHeader,
+    conditions: readonly Condition[],
+    device: Device,
+    options: TextEncoderOptions,
+  ) {
     this.#file = file;
     this.header = header;
     this.device = device;
-    this.#network = networkOf(header, classes);
-    this.labels = LabelTable.of(classes, settingsWithin(file.metadata).id2label);
+    this.network = networkOf(header, conditions);
+    this.labels = LabelTable.of(classesOf(this.network), settingsWithin(file.metadata).id2label);
+    this.#prompts = new Prompts(promptModelOf(file, header, conditions), device, options);
     this.#plan = sessionPlanOf(header);
     this.#weights = device.loadWeights({ read: (name) => readStored(file, name) });
   }
@@ -78,9 +103,9 @@ export class ExportedPipeline implements AsyncDisposable {
     const file = SafetensorsFile.open(path);
     try {
       const header = readHeader(file);
-      const classes = classesOf(header, path);
+      const conditions = conditionsOf(header, path);
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
-      return new ExportedPipeline(file, header, classes, device);
+      return new ExportedPipeline(file, header, conditions, device, options);
     } catch (error) {
       file.close();
       throw error;
@@ -97,23 +122,29 @@ export class ExportedPipeline implements AsyncDisposable {
   }
 
   /**
-   * Samples and yields every step; returns the result: the latents of `Pipeline.sample` for these labels and this seed with
-   * the options of the export. Throws an `ArgumentError` for an option that the file has fixed.
+   * Samples and yields every step; returns the result: the latents of `Pipeline.sample` for these labels or texts and this
+   * seed with the options of the export. Throws an `ArgumentError` for an option that the file has fixed.
    */
   async *sample(options: ExportedSampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();
     this.#requireFree(options);
     const { header } = this;
     const { images, channels, height, width, steps } = header;
-    if (!Array.isArray(options.labels) || options.labels.length === 0)
-      throw new ArgumentError('labels', options.labels, 'a list of at least one label');
-    const labels = options.labels.map((label: Label) => this.labels.find(label));
+    const text = resolveText(options, this.network);
+    const labels = text ? [] : this.#labelsOf(options);
+    const count = text?.images ?? labels.length;
     const { seed = 0, firstImage = 0, signal } = options;
-    const batches = Math.ceil(labels.length / images);
+    const batches = Math.ceil(count / images);
     requireInteger('seed', seed, 0);
     requireInteger('firstImage', firstImage, 0, 2 ** 32 - batches * images);
     signal?.throwIfAborted();
     requireMemory(this.device, this.#plan);
+    const notes: string[] = [];
+    const begun = performance.now();
+    const conditionsOf = text
+      ? await this.#textConditions(text, notes, signal)
+      : (first: number) => labelConditions(this.network, filledUp(labels, first, images));
+    const textMilliseconds = performance.now() - begun;
     const size = channels * height * width;
     const latents = new Float32Array(batches * images * size);
     const sampler = samplerOf(header);
@@ -126,14 +157,10 @@ export class ExportedPipeline implements AsyncDisposable {
       const part = latents.subarray(first * size, (first + images) * size);
       part.set(sampler.initialLatents(batchNormals(seed, 0, firstImage + first, images, size)));
       const denoised = denoiseBatch({
-        network: this.#network,
+        network: this.network,
         session,
         sampler,
-        // What fills up the last batch is left out of the result.
-        conditions: labelConditions(
-          this.#network,
-          Array.from({ length: images }, (_, i) => labels[Math.min(first + i, labels.length - 1)]!),
-        ),
+        conditions: conditionsOf(first),
         guidanceScale: header.guidanceScale,
         guidanceChannels: header.guidanceChannels,
         latents: part,
@@ -147,13 +174,13 @@ export class ExportedPipeline implements AsyncDisposable {
           ...step,
           batch,
           batches,
-          latents: () => step.latents().slice(0, size * (labels.length - first)),
-          preview: () => step.preview().slice(0, labels.length - first),
+          latents: () => step.latents().slice(0, size * (count - first)),
+          preview: () => step.preview().slice(0, count - first),
         };
       }
     }
     const report: SampleReport = {
-      images: labels.length,
+      images: count,
       batch: images,
       steps: steps.length,
       sampler: header.sampler,
@@ -161,10 +188,12 @@ export class ExportedPipeline implements AsyncDisposable {
       milliseconds,
       setupMilliseconds,
       memory: this.#plan.memory,
+      ...(text && { textMilliseconds }),
+      ...(notes.length > 0 && { notes }),
     };
     return {
-      latents: latents.slice(0, labels.length * size),
-      shape: [labels.length, channels, height, width],
+      latents: latents.slice(0, count * size),
+      shape: [count, channels, height, width],
       report,
     };
   }
@@ -225,6 +254,7 @@ export class ExportedPipeline implements AsyncDisposable {
   async dispose(): Promise<void> {
     this.#disposed = true;
     this.#weights.dispose();
+    this.#prompts.dispose();
     this.#file.close();
     await this.device.dispose();
   }
@@ -240,6 +270,28 @@ export class ExportedPipeline implements AsyncDisposable {
 
   #requireOpen(): void {
     if (this.#disposed) throw new IncacheError('this pipeline has been disposed');
+  }
+
+  #labelsOf({ labels }: ExportedSampleOptions): number[] {
+    if (!Array.isArray(labels) || labels.length === 0)
+      throw new ArgumentError('labels', labels, 'a list of at least one label');
+    return labels.map((label: Label) => this.labels.find(label));
+  }
+
+  /** Of the batch that begins with an image. */
+  async #textConditions(
+    text: ResolvedText,
+    notes: string[],
+    signal: AbortSignal | undefined,
+  ): Promise<(first: number) => BatchConditions> {
+    const { images, guided, inputs } = this.header;
+    const { prompts, negative } = await this.#prompts.embed(text, guided, notes, signal);
+    const [height, width] = inputs.find(({ name }) => name === 'size')?.values ?? [];
+    const pixels = height !== undefined && width !== undefined ? { height, width } : undefined;
+    return (first) => {
+      const own = { prompts: filledUp(prompts, first, images), negative: inTurn(negative, first, images) };
+      return textConditions(this.network, own, pixels, 0, images);
+    };
   }
 
   /** What was decided at the export is refused by its name. */
@@ -258,6 +310,15 @@ export function fixedOption(name: string, value: unknown, path: string): Argumen
   return new ArgumentError(name, value, `no ${name}: ${path} was exported with its own`);
 }
 
+/** Of a batch that begins with image `first`. What fills up the last one is left out of the result. */
+function filledUp<T>(all: readonly T[], first: number, images: number): T[] {
+  return Array.from({ length: images }, (_, i) => all[Math.min(first + i, all.length - 1)]!);
+}
+
+function inTurn<T>(all: readonly T[], first: number, images: number): T[] {
+  return Array.from({ length: images }, (_, i) => all[(first + i) % all.length]!);
+}
+
 function samplerOf({ sampler, steps, initialScale = 1 }: ModelHeader): Sampler {
   return samplerOfTable(sampler, {
     steps: [...steps],
@@ -266,27 +327,33 @@ function samplerOf({ sampler, steps, initialScale = 1 }: ModelHeader): Sampler {
   });
 }
 
-/** As far as a model file tells. */
-function networkOf({ channels, height, width, learnSigma }: ModelHeader, classes: number) {
+function networkOf(
+  { channels, height, width, learnSigma }: ModelHeader,
+  conditions: readonly Condition[],
+): ExportedPipeline['network'] {
   return {
     latents: { channels, height, width, multipleOf: 1 },
     predicts: { kind: 'noise', variance: learnSigma },
-    conditions: [{ name: 'labels', scope: 'table', type: 'i32', rows: 1, columns: 1, classes }],
-  } as const;
+    conditions,
+  };
 }
 
 function sessionPlanOf(header: ModelHeader): SessionPlan {
-  const { height, width, conditioning, plans, steps, chunkSteps, images, guided, labelRows } = header;
+  const { height, width, context, conditioning, plans, steps, chunkSteps, images, guided, labelRows } =
+    header;
   return {
     geometry: { height, width },
+    ...(context && { context }),
     conditioning,
     plans,
     courses: steps.map(({ plan }) => [{ plan }]),
     chunkSteps,
     sequences: guided ? 2 * images : images,
     conditions: labelRows,
-    memory: memoryOf([conditioning, ...plans]),
+    memory: memoryOf([...(context ? [context] : []), conditioning, ...plans]),
     stepMacs: steps.reduce((macs, { plan }) => macs + planCost(plans[plan]!).macs, 0),
-    conditioningMacs: planCost(conditioning).macs * Math.ceil(steps.length / chunkSteps),
+    conditioningMacs:
+      planCost(conditioning).macs * Math.ceil(steps.length / chunkSteps) +
+      (context ? planCost(context).macs : 0),
   };
 }

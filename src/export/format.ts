@@ -32,6 +32,7 @@ export const DECODER_PREFIX = 'vae.';
  *
  * The `inputs` that a program gives fill the inputs of their names in any of these plans, a group of rows for each label row, for
  * each place and label row, or for each sequence: as many as the plan's buffer has. Unconditional sequences share one group.
+ * Where `labelRows` is 1 all sequences have that row, and no input of a row differs between them.
  *
  * Then each step's plan takes `latents` and, in `rows`, the row of the table of every sequence. Of its output
  * `prediction` the first `channels` channels are the noise, the rest, where there are any, the variance. Under guidance
@@ -57,7 +58,7 @@ export interface ModelHeader {
   readonly guidanceScale: number;
   readonly guided: boolean;
   readonly guidanceChannels: number;
-  /** Rows of the table that a step takes: one an image, and when guided one more, the last, for the null class. */
+  /** Rows of the table that a step takes: one for all, or one an image, and when guided one more, the last, for the null class. */
   readonly labelRows: number;
   /** Steps whose modulation the table holds at once. */
   readonly chunkSteps: number;

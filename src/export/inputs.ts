@@ -1,12 +1,13 @@
 /** What a model file is conditioned on besides the timestep, by name: labels, or the embeddings of a text. */
 import { FormatError } from '../errors.js';
+import type { Condition, Network } from '../models/network.js';
 import type { Plan } from '../plan/types.js';
 import type { ModelHeader } from './format.js';
 
 /**
- * A program gives a group of `rows` x `columns` values for every image. Under guidance the group of the unconditional sequences
- * holds `unconditional` everywhere; where that is absent, the program gives it too, after those of the images (as of an empty or
- * a negative prompt).
+ * A program gives a group of `rows` x `columns` values for every image. Under guidance unconditional sequences share one more
+ * group, that of an empty or a negative prompt: `unconditional`, or what the program gives after the groups of the images. Where
+ * `unconditional` is absent the program must give it.
  */
 export interface ModelInput {
   /** Also that of the plans' inputs which it fills. */
@@ -17,10 +18,33 @@ export interface ModelInput {
   /** Range of the values of type `i32`, both included. */
   readonly least?: number;
   readonly most?: number;
-  readonly unconditional?: number;
+  /**
+   * A number: all values; `tensor`: those of the tensor `inputs.<name>.unconditional`; `conditional`: what the sequence of the
+   * same image has.
+   */
+  readonly unconditional?: number | 'tensor' | 'conditional';
+  /** The values of every group, which were decided at the export: a program need not give them. */
+  readonly values?: readonly number[];
 }
 
+/** What guidance leads away from in a file of a model of texts. */
+export interface UnconditionalText {
+  /** captionTokens x width, padded with zeros. */
+  readonly values: Float32Array;
+  /** Tokens that count; `conditional`: as many as the text of the image has. */
+  readonly length: number | 'conditional';
+}
+
+/** Names of the tensors of inputs begin with this. */
+export const INPUT_PREFIX = 'inputs.';
+
+export const unconditionalTensor = (name: string): string => `${INPUT_PREFIX}${name}.unconditional`;
+
 const LABELS = 'labels';
+const TEXT = 'text';
+/** Of tokens of texts. */
+export const LENGTHS = 'textLengths';
+const SIZE = 'size';
 const MOST_INPUTS = 16;
 const MOST_SIDE = 2 ** 24;
 
@@ -29,14 +53,55 @@ export function labelsBelow(classes: number): ModelInput {
   return { name: LABELS, type: 'i32', rows: 1, columns: 1, least: 0, most: classes, unconditional: classes };
 }
 
-/** How many classes a model of labels has. Throws a `FormatError` that names the file for one of other inputs. */
-export function classesOf({ inputs }: ModelHeader, path: string): number {
-  const [labels, ...others] = inputs;
-  if (labels?.name !== LABELS || others.length > 0)
+/**
+ * The inputs of a file of a network: labels, or the embeddings of texts and their lengths. `unconditional`: of texts, where it
+ * is known. `size`: height, width and their ratio, for networks that are told.
+ */
+export function inputsOf(
+  { conditions }: Pick<Network, 'conditions'>,
+  unconditional: UnconditionalText | undefined,
+  size: readonly number[] | undefined,
+): ModelInput[] {
+  return conditions.map(({ name, type, rows, columns, classes }) => {
+    const input = { name, type, rows, columns };
+    if (classes !== undefined) return labelsBelow(classes);
+    if (name === TEXT) return { ...input, ...(unconditional && { unconditional: 'tensor' }) };
+    if (name === SIZE) return { ...input, values: size! };
+    const { rows: tokens } = conditions.find((condition) => condition.name === TEXT)!;
+    return {
+      ...input,
+      least: 1,
+      most: tokens,
+      ...(unconditional && { unconditional: unconditional.length }),
+    };
+  });
+}
+
+/** Whether all sequences of a step share one row of the table: nothing that differs between images is part of it. */
+export function sharesRow({ conditions }: Pick<Network, 'conditions'>): boolean {
+  return conditions.every(({ scope, name }) => scope === 'sequence' || name === SIZE);
+}
+
+/**
+ * The inputs as conditions of a network. Throws a `FormatError` that names the file for one that is neither a model of labels nor
+ * one of texts.
+ */
+export function conditionsOf({ inputs, conditioning }: ModelHeader, path: string): Condition[] {
+  const names = inputs.map(({ name }) => name);
+  const isOfText = [TEXT, LENGTHS].every((name) => names.includes(name));
+  const others = inputs.filter(
+    ({ name, values }) => !values && !(isOfText ? [TEXT, LENGTHS] : [LABELS]).includes(name),
+  );
+  if (others.length > 0 || names.length === 0)
     throw new FormatError(
-      `${path} takes ${inputs.map(({ name }) => name).join(', ') || 'no inputs'}; expected a model of labels alone`,
+      `${path} takes ${names.join(', ') || 'no inputs'}; expected a model of ${LABELS} or of ${TEXT} and ${LENGTHS}`,
     );
-  return labels.most!;
+  const inTable = conditioning.buffers.filter(({ role }) => role === 'input').map(({ name }) => name);
+  return inputs.map(({ name, type, rows, columns, most }) => ({
+    ...{ name, type, rows, columns },
+    scope: inTable.includes(name) ? 'table' : 'sequence',
+    ...(name === LABELS && { classes: most! }),
+  }));
 }
 
 /** As `expect` of readHeader.ts: throws where it does not hold. */
@@ -47,7 +112,7 @@ export function checkInputs(inputs: unknown, expect: Expect): asserts inputs is 
   const isList = Array.isArray(inputs) && inputs.length <= MOST_INPUTS;
   expect('inputs', isList, `a list of at most ${MOST_INPUTS}`);
   for (const [place, input] of (inputs as readonly Partial<ModelInput>[]).entries()) {
-    const { name, type, rows, columns, least, most, unconditional } = input ?? {};
+    const { name, type, rows, columns, least, most, unconditional, values } = input ?? {};
     const count = (field: string, value: unknown, from: number) =>
       expect(
         `inputs[${place}].${field}`,
@@ -62,13 +127,21 @@ export function checkInputs(inputs: unknown, expect: Expect): asserts inputs is 
       count('least', least, 0);
       count('most', most, least!);
     }
-    const isInRange =
-      type === 'f32' ||
-      (Number.isInteger(unconditional) && unconditional! >= least! && unconditional! <= most!);
+    const isGood = (value: unknown) =>
+      type === 'f32'
+        ? Number.isFinite(value)
+        : Number.isInteger(value) && (value as number) >= least! && (value as number) <= most!;
+    const isNamed = unconditional === 'conditional' || (unconditional === 'tensor' && type === 'f32');
     expect(
       `inputs[${place}].unconditional`,
-      unconditional === undefined || (Number.isFinite(unconditional) && isInRange),
+      unconditional === undefined || isNamed || isGood(unconditional),
       'a value of the input',
+    );
+    expect(
+      `inputs[${place}].values`,
+      values === undefined ||
+        (Array.isArray(values) && values.length === rows! * columns! && values.every(isGood)),
+      'a group of values of the input',
     );
   }
 }
@@ -91,6 +164,17 @@ export function checkFilled(
         `plan '${plan.name}': buffer '${name}'`,
         fits && type === input.type && columns === input.columns,
         `of the size of the input`,
+      );
+      const isOfSequences = rows === sequences * input.rows;
+      expect(
+        `plan '${plan.name}': input '${name}'`,
+        isOfSequences || labelRows > 1 || sequences === 1 || input.values !== undefined,
+        'one whose values are in the file, since all sequences share a row of the table',
+      );
+      expect(
+        `plan '${plan.name}': input '${name}'`,
+        isOfSequences || input.unconditional !== 'conditional',
+        'one of sequences, as unconditional ones that are as conditional ones must be',
       );
       found.set(name, rows);
     }

@@ -16,7 +16,7 @@ import {
   VERSION,
   VERSIONS,
 } from './format.js';
-import { checkFilled, checkInputs, labelsBelow } from './inputs.js';
+import { checkFilled, checkInputs, labelsBelow, unconditionalTensor } from './inputs.js';
 
 const LARGEST_SIDE = 2 ** 14;
 const MOST_STEPS = 1000;
@@ -71,16 +71,15 @@ function checkNumbers(header: ModelHeader, expect: Expected): void {
   count('guidanceChannels', 0, header.channels);
   count('labelRows', 1, MOST_IMAGES + 1);
   count('chunkSteps', 1, MOST_STEPS);
-  expect(
-    'width',
-    header.width === header.height,
-    'the height: other pictures than square ones are not supported',
-  );
   expect('learnSigma', typeof header.learnSigma === 'boolean', 'true or false');
   expect('guidanceScale', Number.isFinite(header.guidanceScale), 'a number');
   expect('guided', header.guided === isGuided(header.guidanceScale), 'what the guidance scale says');
   const rows = header.images + (header.guided ? 1 : 0);
-  expect('labelRows', header.labelRows === rows, 'a row an image, and one more when guided');
+  expect(
+    'labelRows',
+    header.labelRows === rows || header.labelRows === 1,
+    'one row, or a row an image and one more when guided',
+  );
   expect('sampler', SAMPLER_NAMES.includes(header.sampler), `one of ${SAMPLER_NAMES.join(', ')}`);
   expect('initialScale', isNumber(header.initialScale ?? 1), 'a number');
 }
@@ -170,15 +169,18 @@ function checkPlans(header: ModelHeader, file: SafetensorsFile, expect: Expected
     requireBuffer(decoder.plan, 'image', 'output', 'f32', 1, picture);
   }
   checkFilled(header, expect);
+  const requireTensor = (name: string, rows: number, columns: number) => {
+    const count = file.entry(name).shape.reduce((product, side) => product * side, 1);
+    expect(`tensor '${name}'`, count === rows * columns, `of ${rows} x ${columns} elements`);
+  };
+  for (const { name, rows, columns, unconditional } of header.inputs)
+    if (unconditional === 'tensor') requireTensor(unconditionalTensor(name), rows, columns);
   for (const plan of [
     conditioning,
     ...(context ? [context] : []),
     ...plans,
     ...(decoder ? [decoder.plan] : []),
   ])
-    for (const { name, role, rows, columns } of plan.buffers) {
-      if (role !== 'weight') continue;
-      const count = file.entry(name).shape.reduce((product, side) => product * side, 1);
-      expect(`tensor '${name}'`, count === rows * columns, `of ${rows} x ${columns} elements`);
-    }
+    for (const { name, role, rows, columns } of plan.buffers)
+      if (role === 'weight') requireTensor(name, rows, columns);
 }

@@ -31,9 +31,15 @@ import { type BatchConditions, isGuided, labelConditions } from './sequences.js'
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
 import type { TextEmbeddings } from './text/embeddings.js';
-import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from './text/prompts.js';
+import {
+  type NegativeText,
+  Prompts,
+  promptModel,
+  TEXT_ENCODER_OPTION_NAMES,
+  type TextEncoderOptions,
+} from './text/prompts.js';
 import { textConditions } from './text/textConditions.js';
-import { EMBED_OPTION_NAMES, type EmbedOptions, resolveText } from './text/textOptions.js';
+import { EMBED_OPTION_NAMES, type EmbedOptions, type ResolvedText, resolveText } from './text/textOptions.js';
 
 export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors, TextEncoderOptions {
   /** Name of the backend; default: the fastest one present. */
@@ -88,7 +94,7 @@ export class Pipeline implements AsyncDisposable {
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
     this.#sessions = new SessionPool(device, () => this.weights);
-    this.#prompts = new Prompts(checkpoint, device, options);
+    this.#prompts = new Prompts(promptModel(checkpoint), device, options);
   }
 
   /**
@@ -123,16 +129,22 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Embeddings of prompts, for `saveEmbeddings` and option `embeddings`. Rejects with an `IncacheError` where the model has no text
-   * encoder.
+   * Embeddings of prompts, for `saveEmbeddings` and option `embeddings`. What was done to prompts is added to `notes`, a sentence
+   * each. Rejects with an `IncacheError` where the model has no text encoder.
    */
-  async embed(options: EmbedOptions): Promise<TextEmbeddings> {
+  async embed(options: EmbedOptions, notes: string[] = []): Promise<TextEmbeddings> {
     this.#requireOpen();
     requireOptions('options', options, EMBED_OPTION_NAMES);
     const text = resolveText(options, this.network);
     if (!text)
       throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
-    return this.#prompts.embed(text, true, [], options.signal);
+    return this.#prompts.embed(text, true, notes, options.signal);
+  }
+
+  /** What guidance leads away from in a run of these texts; undefined where that needs a text encoder which is not there. */
+  async negativeText(text: ResolvedText): Promise<NegativeText | undefined> {
+    this.#requireOpen();
+    return this.#prompts.negative(text, []);
   }
 
   /** What images [first, first + count) of a run are conditioned on; what was done to prompts is added to `notes`. */

@@ -44,8 +44,8 @@ describe('what is written', { concurrency: 2 }, () => {
     await succeed('export', '--out', 'cli.incache', ...flags);
     await using pipeline = await Pipeline.load(tiny, { backend: 'reference' });
     const factors = FactorSet.load(inputs.path('f.safetensors'));
-    exportModel(pipeline, inputs.path('library.incache'), {
-      labels: [0, 1, 2, 0],
+    await exportModel(pipeline, inputs.path('library.incache'), {
+      images: 4,
       steps: 6,
       sampler: 'ddpm',
       variance: 'fixed-large',

@@ -51,7 +51,7 @@ const DAMAGED: readonly [change: (header: AnyHeader) => void, message: RegExp][]
   ],
   [(header) => (header.steps[0].plan = 1), /steps\[0\]\.plan is not the place of a plan$/],
   [(header) => (header.steps[0] = null), /steps\[0\] is not the numbers of a step$/],
-  [(header) => (header.images = 2), /labelRows is not a row an image, and one more when guided$/],
+  [(header) => (header.images = 2), /labelRows is not one row, or a row an image and one more when guided$/],
   [(header) => (header.plans = [null]), /plans\[0\] is not a plan$/],
 ];
 
@@ -65,7 +65,7 @@ describe('the decoder of a latent model', () => {
 
   test('is in the file, as a plan for one image with its weights', async () => {
     await using pipeline = await latent();
-    const { version, decoder } = exportModel(pipeline, path('latent.incache'), { labels: [0, 1], steps: 2 });
+    const { version, decoder } = await exportModel(pipeline, path('latent.incache'), { images: 2, steps: 2 });
     assert.equal(version, 3);
     const { plan, ...rest } = decoder!;
     assert.deepEqual(rest, { scalingFactor: 0.5, shiftFactor: 0.25, channels: 3, height: 16, width: 16 });
@@ -81,7 +81,7 @@ describe('the decoder of a latent model', () => {
 
   test('gives the pictures of the pipeline, in batches that the labels do not fill', async () => {
     await using pipeline = await latent();
-    exportModel(pipeline, path('drawn.incache'), { labels: [0, 0], steps: 2 });
+    await exportModel(pipeline, path('drawn.incache'), { images: 2, steps: 2 });
     const request = { labels: [2, 0, 1], seed: 5, firstImage: 4 };
     const { images } = await pipeline.generate({ ...request, steps: 2 });
     const drawn = await sampleFile(path('drawn.incache'), request);
@@ -98,7 +98,7 @@ describe('the decoder of a latent model', () => {
 
   test('files of older versions draw the same', async () => {
     await using pipeline = await latent();
-    exportModel(pipeline, path('new.incache'), { labels: [0], steps: 1 });
+    await exportModel(pipeline, path('new.incache'), { steps: 1 });
     const request = { labels: [1], seed: 5 };
     const { latents } = await sampleFile(path('new.incache'), request);
     for (const version of [1, 2]) {
@@ -115,21 +115,21 @@ describe('the decoder of a latent model', () => {
 
   test('what takes more than labels is refused by the names of its inputs', async () => {
     await using pipeline = await latent();
-    exportModel(pipeline, path('labels.incache'), { labels: [0], steps: 1 });
+    await exportModel(pipeline, path('labels.incache'), { steps: 1 });
     changeHeader(path('labels.incache'), path('text.incache'), ({ inputs, conditioning }) => {
       inputs[0].name = 'text';
       rename(conditioning, 'labels', 'text');
     });
     await assert.rejects(sampleFile(path('text.incache'), { labels: [0] }), {
       name: 'FormatError',
-      message: /text\.incache takes text; expected a model of labels alone$/,
+      message: /text\.incache takes text; expected a model of labels or of text and textLengths$/,
     });
   });
 
   test('damaged headers and options that the file has fixed are refused', async () => {
     await using pipeline = await latent();
     const file = path('sound.incache');
-    exportModel(pipeline, file, { labels: [0], steps: 1 });
+    await exportModel(pipeline, file, { steps: 1 });
     const sample = (from: string, options: object = {}) => sampleFile(from, { labels: [0], ...options });
     for (const [change, message] of DAMAGED) {
       changeHeader(file, path('damaged.incache'), change);
@@ -150,8 +150,8 @@ describe('the decoder of a latent model', () => {
 
   test('stays out where it is not wanted', async () => {
     await using pipeline = await latent();
-    const options = { labels: [0, 1], steps: 2, decoder: false };
-    const header = exportModel(pipeline, path('without.incache'), options);
+    const options = { images: 2, steps: 2, decoder: false };
+    const header = await exportModel(pipeline, path('without.incache'), options);
     assert.equal('decoder' in header, false);
     using file = SafetensorsFile.open(path('without.incache'));
     assert.ok(file.names.every((name) => !name.startsWith('vae.')));
@@ -159,13 +159,13 @@ describe('the decoder of a latent model', () => {
 
   test('a model without an autoencoder has none to give', async () => {
     await withTinyPipeline('reference', {}, async (pipeline) => {
-      const options = { labels: [0], steps: 1, decoder: true };
-      assert.throws(
-        () => exportModel(pipeline, path('none.incache'), options),
+      const options = { steps: 1, decoder: true };
+      await assert.rejects(
+        exportModel(pipeline, path('none.incache'), options),
         /^ArgumentError: decoder is true; expected false: \S+ has no autoencoder$/,
       );
-      assert.throws(
-        () => exportModel(pipeline, path('none.incache'), { ...options, decoder: 1 as never }),
+      await assert.rejects(
+        exportModel(pipeline, path('none.incache'), { ...options, decoder: 1 as never }),
         /^ArgumentError: decoder is 1; expected true or false$/,
       );
     });

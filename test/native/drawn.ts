@@ -13,7 +13,7 @@ import { writeTinyModel } from '../support/tinyModel.js';
 import { SKIP } from './present.js';
 import { run } from './tools.js';
 
-const CASES: readonly [name: string, options: Partial<SampleOptions>][] = [
+const CASES: readonly [name: string, options: Omit<SampleOptions, 'negativePrompt'>][] = [
   ['ddim without fresh noise', {}],
   ['ddim with fresh noise', { eta: 0.7 }],
   ['ddpm with learned variance', { sampler: 'ddpm' }],
@@ -61,7 +61,7 @@ export function testDrawn(tree: string): void {
       const file = join(folder, 'three.incache');
       const checkpoint = writeTinyModel(join(folder, 'three.safetensors'));
       await using pipeline = await Pipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
-      exportModel(pipeline, file, { labels: [0, 0, 0], steps: 1 });
+      await exportModel(pipeline, file, { images: 3, steps: 1 });
       const draw = (first: number) =>
         run(join(tree, 'incache_test_draw'), [file, '7', String(first), '0', '0', '0']);
       assert.throws(
@@ -76,7 +76,7 @@ export function testDrawn(tree: string): void {
       const vae = writeTinyAutoencoder(join(folder, 'vae'));
       await using pipeline = await Pipeline.load(checkpoint, { backend: 'reference', vae });
       const file = join(folder, 'latent.incache');
-      exportModel(pipeline, file, { labels: [0], steps: 1 });
+      await exportModel(pipeline, file, { steps: 1 });
       const draw = () => run(join(tree, 'incache_test_draw'), [file, '7', '0', '0']);
       draw();
       for (const [change, message] of DAMAGED_DECODERS) {
@@ -93,10 +93,10 @@ export function testDrawn(tree: string): void {
         const checkpoint = writeTinyModel(join(folder, `${place}.safetensors`));
         await using pipeline = await Pipeline.load(checkpoint, { backend: SKIP ? 'wasm' : 'native' });
         const labels = [2, 0, 1];
-        const settings = { ...options, labels, steps: 5 };
-        exportModel(pipeline, file, settings);
+        const settings = { ...options, steps: 5 };
+        await exportModel(pipeline, file, { ...settings, images: labels.length });
         const request = { seed: 2 ** 40 + 7, firstImage: 11 };
-        const { latents } = await pipeline.generate({ ...settings, ...request });
+        const { latents } = await pipeline.generate({ ...settings, ...request, labels });
         const program = join(tree, 'incache_test_draw');
         const lines = run(program, [file, String(request.seed), '11', ...labels.map(String)]);
         // An image that draws from another stream differs by about 1.

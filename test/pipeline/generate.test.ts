@@ -31,7 +31,7 @@ describe('latents that cannot be decoded', () => {
     await using pipeline = await Pipeline.load(model, { backend, vae });
     const { latents } = await pipeline.generateLatents({ ...run, steps: 2 });
     await assert.rejects(pipeline.generate({ ...run, steps: 2 }), isKept(latents));
-    exportModel(pipeline, path('spoilt.incache'), { labels: [0, 0], steps: 2 });
+    await exportModel(pipeline, path('spoilt.incache'), { images: 2, steps: 2 });
     await using exported = await ExportedPipeline.load(path('spoilt.incache'), { backend });
     const kept = await exported.generateLatents(run);
     await assert.rejects(exported.generate(run), isKept(kept.latents));

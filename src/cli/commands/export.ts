@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { formatBytes, requireOneOf } from '../../errors.js';
+import { ArgumentError, formatBytes, requireOneOf } from '../../errors.js';
 import { MOST_IMAGES, type ModelHeader } from '../../export/format.js';
-import { exportModel } from '../../export/modelFile.js';
+import { type ExportOptions, exportModel } from '../../export/modelFile.js';
+import type { Geometry } from '../../models/network.js';
+import { loadEmbeddings } from '../../pipeline/text/embeddings.js';
 import { FLOAT_TYPES } from '../../plan/types.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { requireFilePath } from '../outputPath.js';
@@ -17,11 +19,21 @@ import {
   type OutputFlags,
   type VaeFlags,
 } from '../shared.js';
+import { addSizeFlag, addTextEncoderFlags, type TextEncoderFlags } from '../textFlags.js';
 
-interface ExportFlags extends CheckpointFlags, VaeFlags, OutputFlags, SamplingFlags, CacheFlags {
+interface ExportFlags
+  extends CheckpointFlags,
+    VaeFlags,
+    OutputFlags,
+    SamplingFlags,
+    CacheFlags,
+    TextEncoderFlags {
   readonly images: number;
   readonly activations: string;
   readonly decoder: boolean;
+  readonly size?: Geometry;
+  readonly negativePrompt?: string;
+  readonly embeddings?: string;
   readonly out: string;
 }
 
@@ -33,29 +45,43 @@ export function registerExport(program: Command): void {
     .option('-n, --images <n>', 'images in a batch', integer('images', 1, MOST_IMAGES), 1)
     .option('--activations <type>', 'large activations and caches: f32, bf16 or, for GPUs, f16', 'f32')
     .option('--no-decoder', 'leave the autoencoder out: programs get latents, not pictures');
+  addSizeFlag(addTextEncoderFlags(command))
+    .option('--negative-prompt <text>', 'what guidance leads away from (default: an empty text)')
+    .option('--embeddings <file>', 'take it from a file: its negative_prompt_embeds');
   addOutputFlags(addVaeFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command))))).action(runExport);
 }
 
 async function runExport(flags: ExportFlags): Promise<void> {
-  const { out, images, activations, decoder } = flags;
+  const { out, images, activations, decoder, size } = flags;
   const sampling = samplingOptions(flags);
   requireOneOf('activations', activations, FLOAT_TYPES);
   requireFilePath('out', out);
   const cache = cacheOptions(flags);
-  // Nothing is run; this backend is always there and takes nothing.
-  await using pipeline = await loadPipeline({ ...flags, backend: 'reference' });
-  const labels = new Array<number>(images).fill(0);
-  const header = exportModel(pipeline, out, {
+  const negativePrompt = negativeOf(flags);
+  await using pipeline = await loadPipeline(flags);
+  const header = await exportModel(pipeline, out, {
     ...sampling,
-    labels,
+    ...size,
+    images,
     cache,
     activations,
+    ...(negativePrompt !== undefined && { negativePrompt }),
     ...(!decoder && { decoder }),
   });
   const bytes = statSync(out).size;
   process.stdout.write(
     flags.json ? `${JSON.stringify(report(out, header, bytes))}\n` : summary(out, header, bytes),
   );
+}
+
+function negativeOf({ negativePrompt, embeddings }: ExportFlags): ExportOptions['negativePrompt'] {
+  if (embeddings === undefined) return negativePrompt;
+  if (negativePrompt !== undefined)
+    throw new ArgumentError('embeddings', embeddings, 'none beside --negative-prompt');
+  const { negative = [] } = loadEmbeddings(embeddings);
+  if (negative.length !== 1)
+    throw new ArgumentError('embeddings', embeddings, 'a file with negative_prompt_embeds, of one text');
+  return negative[0];
 }
 
 function report(out: string, { name, images, steps, plans, decoder }: ModelHeader, bytes: number) {

@@ -9,14 +9,14 @@ import { addCacheFlags } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath } from '../outputPath.js';
-import { integer, labelList, MOST_ITEMS, sizeText } from '../parse.js';
+import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { addPictureFlags, type PictureFlags, requirePicturePath, say, writePictures } from '../pictures.js';
 import { startProgress } from '../progress.js';
 import { sampleSummary } from '../sampleReport.js';
 import { openCheckpointRun, openExportedRun, type SampleRun, type SampleRunFlags } from '../sampleRun.js';
 import { addSamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, addVaeFlags, type OutputFlags } from '../shared.js';
-import { addTextFlags } from '../textFlags.js';
+import { addSizeFlag, addTextFlags } from '../textFlags.js';
 
 interface SampleFlags extends SampleRunFlags, OutputFlags, PictureFlags {
   readonly out?: string;
@@ -39,11 +39,7 @@ export function registerSample(program: Command): void {
       integer('count', 1, MOST_ITEMS),
     )
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
-  addTextFlags(command).option(
-    '--size <HxW>',
-    'height and width of the pictures in pixels, as in 512x768 (default: as the model was trained for)',
-    sizeText('size'),
-  );
+  addSizeFlag(addTextFlags(command));
   addSamplingFlags(command).option(
     '--batch <n>',
     'images denoised together (default: at most 16)',

@@ -2,6 +2,7 @@
 import type { Device } from '../../backend/backend.js';
 import type { DenoiserCheckpoint } from '../../engine/checkpoint.js';
 import { ArgumentError, IncacheError } from '../../errors.js';
+import type { Network } from '../../models/network.js';
 import { CAPTION_TOKENS } from '../../models/pixart/config.js';
 import { NULL_CAPTION } from '../../models/pixart/inferConfig.js';
 import type { OptionNames } from '../../optionNames.js';
@@ -29,14 +30,32 @@ export const TEXT_ENCODER_OPTION_NAMES: OptionNames<TextEncoderOptions> = {
   embeddingsCache: true,
 };
 
+/** What guidance leads away from. */
+export interface NegativeText {
+  /** One for all images or one for each. */
+  readonly embeddings: readonly TextEmbedding[];
+  /** Whether so many tokens of it count as the prompt of the image has. */
+  readonly asPrompt: boolean;
+}
+
+/** What draws prompts, as far as its texts go. */
+export interface PromptModel {
+  readonly path: string;
+  readonly network: Pick<Network, 'conditions'>;
+  /** The folders of its text encoder and tokenizer, where it has them. */
+  readonly parts: Readonly<Partial<Record<'text_encoder' | 'tokenizer', string>>>;
+  /** What it leads away from where no negative prompt is given; undefined: the empty text. */
+  nullText(hasEncoder: boolean): NegativeText | undefined;
+}
+
 export class Prompts implements Disposable {
-  readonly #checkpoint: DenoiserCheckpoint;
+  readonly #model: PromptModel;
   readonly #device: Device;
   readonly #options: TextEncoderOptions;
   #encoder: PromptEncoder | undefined;
 
-  constructor(checkpoint: DenoiserCheckpoint, device: Device, options: TextEncoderOptions) {
-    this.#checkpoint = checkpoint;
+  constructor(model: PromptModel, device: Device, options: TextEncoderOptions) {
+    this.#model = model;
     this.#device = device;
     this.#options = options;
   }
@@ -54,10 +73,28 @@ export class Prompts implements Disposable {
     const prompts =
       text.embeddings?.prompts ?? (await this.#encode(text.prompts!, text.clean, notes, signal));
     if (!guided) return { prompts, negative: prompts.slice(0, 1) };
-    if (text.negative)
-      return { prompts, negative: await this.#encode(text.negative, text.clean, notes, signal) };
-    const negative = text.embeddings?.negative ?? this.#nullCaptions(prompts);
-    return { prompts, negative: negative ?? (await this.#encode([''], text.clean, notes, signal)) };
+    const negative = await this.negative(text, notes, signal);
+    if (!negative)
+      throw new IncacheError(
+        `${this.#model.path} has no text encoder for the negative prompt that guidance needs; give negative embeddings too, or guidanceScale 1`,
+      );
+    return { prompts, negative: negative.asPrompt ? prompts.map(likeOf(negative)) : negative.embeddings };
+  }
+
+  /** Undefined where there is no text encoder for it. */
+  async negative(
+    text: ResolvedText,
+    notes: string[],
+    signal?: AbortSignal,
+  ): Promise<NegativeText | undefined> {
+    const ofTexts = async (texts: readonly string[]) => ({
+      embeddings: await this.#encode(texts, text.clean, notes, signal),
+      asPrompt: false,
+    });
+    if (text.negative) return ofTexts(text.negative);
+    if (text.embeddings?.negative) return { embeddings: text.embeddings.negative, asPrompt: false };
+    const hasEncoder = (this.#options.textEncoder ?? this.#model.parts.text_encoder) !== undefined;
+    return this.#model.nullText(hasEncoder) ?? (hasEncoder ? ofTexts(['']) : undefined);
   }
 
   /** Frees the encoder. */
@@ -79,7 +116,7 @@ export class Prompts implements Disposable {
     const encoded = await this.#open().encode(prompts, clean, signal);
     const cut = encoded.filter((each) => each.cut).length;
     if (cut > 0) {
-      const { rows } = textCondition(this.#checkpoint.network)!;
+      const { rows } = textCondition(this.#model.network)!;
       notes.push(
         `${cut === 1 ? 'a prompt is' : `${cut} prompts are`} longer than the ${rows} tokens that the model reads, and ${cut === 1 ? 'was' : 'were'} cut`,
       );
@@ -87,44 +124,11 @@ export class Prompts implements Disposable {
     return encoded.map(({ embedding }) => embedding);
   }
 
-  /**
-   * Of the original alpha, whose guidance takes what was learned for no caption, with as many tokens as the caption has. Sigma
-   * takes the empty text, as diffusers does for both.
-   */
-  #nullCaptions(prompts: readonly TextEmbedding[]): TextEmbedding[] | undefined {
-    const { path, network } = this.#checkpoint;
-    const { columns: width } = textCondition(network)!;
-    const isLearned = this.#checkpoint.has(NULL_CAPTION);
-    if (this.#hasEncoder && !(isLearned && this.#isAlpha)) return undefined;
-    if (!isLearned)
-      throw new IncacheError(
-        `${path} has no text encoder for the negative prompt that guidance needs; give negative embeddings too, or guidanceScale 1`,
-      );
-    const learned = this.#checkpoint.read(NULL_CAPTION);
-    return prompts.map(({ length }) => ({ values: learned.slice(0, length * width), length, width }));
-  }
-
-  /** Of an original file, which says so by the length of its captions. */
-  get #isAlpha(): boolean {
-    return (
-      this.#checkpoint.layout === 'pixart' &&
-      textCondition(this.#checkpoint.network)!.rows === CAPTION_TOKENS.alpha
-    );
-  }
-
-  get #hasEncoder(): boolean {
-    return (this.#options.textEncoder ?? this.#checkpoint.files.parts.text_encoder) !== undefined;
-  }
-
   #open(): PromptEncoder {
     if (this.#encoder) return this.#encoder;
-    const { path, files, network } = this.#checkpoint;
-    const {
-      textEncoder = files.parts.text_encoder,
-      keepTextEncoder = false,
-      embeddingsCache,
-    } = this.#options;
-    const tokenizer = this.#options.tokenizer ?? files.parts.tokenizer;
+    const { path, parts, network } = this.#model;
+    const { textEncoder = parts.text_encoder, keepTextEncoder = false, embeddingsCache } = this.#options;
+    const tokenizer = this.#options.tokenizer ?? parts.tokenizer;
     if (textEncoder === undefined)
       throw new IncacheError(
         `${path} has no text encoder in a folder 'text_encoder'; one can be given (option textEncoder, --text-encoder on the command line), or embeddings instead of prompts (embeddings, --embeddings)`,
@@ -142,4 +146,33 @@ export class Prompts implements Disposable {
     });
     return this.#encoder;
   }
+}
+
+/** The first rows of the negative text, as many as a prompt has. */
+function likeOf({ embeddings }: NegativeText): (prompt: TextEmbedding, image: number) => TextEmbedding {
+  return ({ length, width }, image) => {
+    const { values } = embeddings[image % embeddings.length]!;
+    return { values: values.slice(0, length * width), length, width };
+  };
+}
+
+/**
+ * A checkpoint. The original alpha leads away from what was learned for no caption, with as many tokens as the caption has; Sigma
+ * from the empty text, as diffusers does for both.
+ */
+export function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
+  const { path, network, files, layout } = checkpoint;
+  return {
+    path,
+    network,
+    parts: files.parts,
+    nullText: (hasEncoder) => {
+      const { rows, columns: width } = textCondition(network)!;
+      // An original file says by the length of its captions whose it is.
+      const isAlpha = layout === 'pixart' && rows === CAPTION_TOKENS.alpha;
+      if (!checkpoint.has(NULL_CAPTION) || (hasEncoder && !isAlpha)) return undefined;
+      const values = checkpoint.read(NULL_CAPTION);
+      return { embeddings: [{ values, length: values.length / width, width }], asPrompt: true };
+    },
+  };
 }

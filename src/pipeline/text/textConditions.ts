@@ -20,18 +20,18 @@ export function textConditions(
   first: number,
   count: number,
 ): BatchConditions {
-  const size = pixels && { size: [pixels.height, pixels.width, pixels.height / pixels.width] };
-  const padded = new Map<TextEmbedding, ConditionValues>();
+  const size = pixels && { size: sizeOf(pixels) };
+  const known = new Map<TextEmbedding, ConditionValues>();
   const ofText = (embedding: TextEmbedding): ConditionValues => {
-    const known = padded.get(embedding) ?? {
+    const own = known.get(embedding) ?? {
       conditions: {
-        text: pad(embedding, textCondition(network)!),
+        text: padded(embedding, textCondition(network)!),
         textLengths: [embedding.length],
         ...size,
       },
     };
-    padded.set(embedding, known);
-    return known;
+    known.set(embedding, own);
+    return own;
   };
   const own = prompts.slice(first, first + count);
   return {
@@ -40,7 +40,13 @@ export function textConditions(
   };
 }
 
-function pad({ values }: TextEmbedding, { rows, columns }: Condition): Float32Array {
+/** What networks are told of the size of a picture. */
+export function sizeOf({ height, width }: Geometry): readonly number[] {
+  return [height, width, height / width];
+}
+
+/** The values of an embedding in as many rows as a network takes. */
+export function padded({ values }: TextEmbedding, { rows, columns }: Condition): Float32Array {
   const whole = new Float32Array(rows * columns);
   whole.set(values);
   return whole;
