@@ -1,5 +1,6 @@
 /* Inputs of a model by name: a file of version 3 whose network adds a number of each sequence to its latents. */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,16 @@ static void refused_files(void) {
               "inputs[0].unconditional is 3; expected an integer of its range");
   refuse_file("{\"name\":\"level\",\"type\":\"f32\",\"rows\":1,\"columns\":1}", "buffer 'level' does not fit the input of this name");
   refuse_file("{\"name\":\"level\",\"type\":\"i32\",\"rows\":2,\"columns\":1,\"least\":1,\"most\":2}", "buffer 'level' does not fit the input of this name");
+  refuse_file("{\"name\":\"text\",\"type\":\"f32\",\"rows\":1,\"columns\":1,\"unconditional\":\"file\"}",
+              "inputs[0].unconditional is 'file'; expected a number, tensor or conditional");
+  refuse_file("{\"name\":\"text\",\"type\":\"f32\",\"rows\":1,\"columns\":1,\"values\":[1,2]}", "inputs[0].values has 2 of them; expected 1");
+  refuse_file("{\"name\":\"level\",\"type\":\"i32\",\"rows\":1,\"columns\":1,\"least\":1,\"most\":2,\"values\":[3]}",
+              "inputs[0].values has something else than values of the input");
+  refuse_file("{\"name\":\"level\",\"type\":\"i32\",\"rows\":1,\"columns\":1,\"least\":1,\"most\":2,\"unconditional\":\"conditional\"}",
+              "unconditional values of 'level' cannot be those of the images; expected an input of sequences");
+  refuse_file("{\"name\":\"text\",\"type\":\"f32\",\"rows\":1,\"columns\":1,\"unconditional\":\"tensor\"},"
+              "{\"name\":\"level\",\"type\":\"i32\",\"rows\":1,\"columns\":1,\"least\":1,\"most\":2}",
+              "tensor 'inputs.text.unconditional' is missing");
   char more[512];
   snprintf(more, sizeof more, "%s,{\"name\":\"size\",\"type\":\"f32\",\"rows\":1,\"columns\":1}", INPUTS);
   refuse_file(more, "no plan reads the input 'size'");
@@ -100,23 +111,70 @@ static void refused_inputs(incache_device *device, const incache_model *model) {
   refuse_inputs(device, model, below, 2, INCACHE_BAD_VALUE, "level[1] is 0; expected 1 to 2");
 }
 
-/* uncond + scale (cond - uncond), where the caller has given what guidance leads away from as the last group. */
-static void guided_text(incache_device *device, const incache_model *model) {
-  const float text[] = {10, 20, 30};
-  const int32_t level[] = {1, 2};
-  const incache_input inputs[] = {input_of("level", INCACHE_I32, level, 2), input_of("text", INCACHE_F32, text, 3)};
-  const incache_sample_options options = {sizeof options, inputs, 2, 7, 0};
+/* Two images whose latents begin as `noise`, after a step with these texts; the last is what guidance leads away from. */
+static void expect_guided(const float *noise, const float *latents, const float *text, const float *away) {
+  for (int i = 0; i < IMAGES; i++) {
+    const double unconditional = (double)noise[i] + 2 * (double)away[i], conditional = (double)noise[i] + 2 * (double)text[i];
+    expect(fabs((double)latents[i] - (unconditional + SCALE * (conditional - unconditional))) < 1e-4, "each sequence has its own text");
+  }
+}
+
+static void draw(incache_device *device, const incache_model *model, const incache_input *inputs, uint64_t count, float *noise, float *latents) {
+  const incache_sample_options options = {sizeof options, inputs, count, 7, 0};
   incache_sampler *sampler = NULL;
-  float noise[IMAGES], latents[IMAGES];
   expect_ok(incache_sampler_create(device, model, &options, &sampler), "create");
+  if (!sampler) return;
   expect_ok(incache_sampler_latents(sampler, noise, IMAGES), "noise");
   expect_ok(incache_sampler_step(sampler, NULL, NULL), "step");
   expect_ok(incache_sampler_latents(sampler, latents, IMAGES), "latents");
-  for (int i = 0; i < IMAGES; i++) {
-    const double unconditional = (double)noise[i] + 2 * 30, conditional = (double)noise[i] + 2 * (double)text[i];
-    expect(fabs((double)latents[i] - (unconditional + SCALE * (conditional - unconditional))) < 1e-4, "each sequence has its own text");
-  }
   incache_sampler_destroy(sampler);
+}
+
+/* The text that guidance leads away from is the last group. */
+static void guided_text(incache_device *device, const incache_model *model) {
+  const float text[] = {10, 20, 30}, away[] = {30, 30};
+  const int32_t level[] = {1, 2};
+  const incache_input inputs[] = {input_of("level", INCACHE_I32, level, 2), input_of("text", INCACHE_F32, text, 3)};
+  float noise[IMAGES] = {0}, latents[IMAGES] = {0};
+  draw(device, model, inputs, 2, noise, latents);
+  expect_guided(noise, latents, text, away);
+}
+
+/* A file that says what unconditional sequences have, and the level of all: the program may say otherwise. */
+static void own_values(incache_device *device) {
+  size_t length = 0;
+  char *bytes = file_of("{\"name\":\"text\",\"type\":\"f32\",\"rows\":1,\"columns\":1,\"unconditional\":\"conditional\"},"
+                        "{\"name\":\"level\",\"type\":\"i32\",\"rows\":1,\"columns\":1,\"least\":1,\"most\":2,\"unconditional\":1,\"values\":[2]}",
+                        &length);
+  incache_model *model = NULL;
+  expect_ok(incache_model_parse(bytes, length, &model), "a model with values of its own");
+  if (!model) return;
+  incache_input_info info = {.size = sizeof info};
+  expect_ok(incache_model_input(model, 0, &info), "the text");
+  expect(info.groups == IMAGES && info.most_groups == IMAGES + 1 && !info.optional, "one group more may be given");
+  expect_ok(incache_model_input(model, 1, &info), "the level");
+  expect(info.optional == 1, "the level may be left out");
+  info.size = offsetof(incache_input_info, most_groups);
+  info.optional = 7;
+  expect_ok(incache_model_input(model, 1, &info), "the struct of an older header");
+  expect(info.optional == 7, "fields that an older header lacks are left alone");
+  const float text[] = {10, 20, 30}, away[] = {30, 30};
+  const int32_t level[] = {1, 2, 1};
+  const incache_input own = input_of("text", INCACHE_F32, text, 2), more = input_of("text", INCACHE_F32, text, 3);
+  float noise[IMAGES] = {0}, latents[IMAGES] = {0};
+  draw(device, model, &own, 1, noise, latents);
+  expect_guided(noise, latents, text, text);
+  draw(device, model, &more, 1, noise, latents);
+  expect_guided(noise, latents, text, away);
+  const incache_input both[] = {more, input_of("level", INCACHE_I32, level, 3)}, mixed[] = {more, input_of("level", INCACHE_I32, level, 2)};
+  draw(device, model, both, 2, noise, latents);
+  expect_guided(noise, latents, text, away);
+  refuse_inputs(device, model, mixed, 2, INCACHE_BAD_ARGUMENT,
+                "unconditional values are given of 'text' but not of 'level'; expected those of both or of neither");
+  const incache_input few = input_of("text", INCACHE_F32, text, 1);
+  refuse_inputs(device, model, &few, 1, INCACHE_BAD_ARGUMENT, "text.elements is 1; expected 2, 2 x 1 x 1, or with unconditional values 3");
+  incache_model_destroy(model);
+  free(bytes);
 }
 
 int main(void) {
@@ -143,6 +201,7 @@ int main(void) {
   refused_files();
   refused_inputs(device, model);
   guided_text(device, model);
+  own_values(device);
   incache_model_destroy(model);
   incache_device_close(device);
   free(bytes);

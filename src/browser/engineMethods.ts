@@ -4,7 +4,7 @@ import type { FactorMethod } from '../cache/data/factorMethods.js';
 import type { FactorSetInfo, LayerFactors } from '../cache/data/factorSet.js';
 import type { SourceOptions, TrajectorySourceOptions } from '../calibrate/sources.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
-import type { NetworkInfo } from '../models/network.js';
+import type { Geometry, NetworkInfo } from '../models/network.js';
 import type { AnySampleOptions } from '../pipeline/options.js';
 import type { LoadOptions } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
@@ -69,6 +69,7 @@ export interface PictureData {
 export interface DecodeRequest {
   readonly latents: Float32Array;
   readonly shape: readonly [number, number, number, number];
+  readonly size?: Geometry | undefined;
 }
 
 /** Pictures of a file or an address, noised as in training: see `loadCalibrationImages` and `imageSource`. */

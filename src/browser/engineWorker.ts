@@ -80,8 +80,8 @@ const methods: Methods<EngineMethods> = {
     return undefined;
   },
 
-  async decode({ latents, shape }, { signal }) {
-    const pictures = await pipeline().decode(latents, shape, { signal });
+  async decode({ latents, shape, size }, { signal }) {
+    const pictures = await pipeline().decode(latents, shape, { signal, size });
     return pictures.map(({ width, height, channels, data }) => ({ width, height, channels, data }));
   },
 

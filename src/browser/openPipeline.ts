@@ -142,7 +142,8 @@ export class PagePipeline implements AsyncDisposable {
   async generate(options: SampleOptions, onStep?: (step: SampleStep) => void): Promise<SampleResult> {
     const result = await this.generateLatents(options, onStep);
     if (!this.info.hasPictures) return { ...result, images: [] };
-    return { ...result, images: await this.decode(result.latents, result.shape, options.signal) };
+    const { latents, shape, pictureSize } = result;
+    return { ...result, images: await this.decode(latents, shape, options.signal, pictureSize) };
   }
 
   /** As `generate`, without decoding. */
@@ -158,13 +159,14 @@ export class PagePipeline implements AsyncDisposable {
     }
   }
 
-  /** Pictures of latents (images x channels x height x width). */
+  /** Pictures of latents (images x channels x height x width); with `size`, in pixels, resized and cropped. */
   async decode(
     latents: DecodeRequest['latents'],
     shape: DecodeRequest['shape'],
     signal?: AbortSignal,
+    size?: DecodeRequest['size'],
   ): Promise<Picture[]> {
-    const pictures = await this.#calls.call('decode', { latents, shape }, { signal });
+    const pictures = await this.#calls.call('decode', { latents, shape, size }, { signal });
     return pictures.map(({ width, height, channels, data }) => new Picture(width, height, channels, data));
   }
 

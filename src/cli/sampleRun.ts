@@ -16,6 +16,7 @@ import { type TextFlags, textEncoderOptions, textOptions } from './textFlags.js'
 
 export interface SampleRunFlags extends ModelFlags, SamplingFlags, CacheFlags, TextFlags {
   readonly size?: Geometry;
+  readonly resolutionBinning?: boolean;
   readonly labels?: Label[];
   readonly count?: number;
   readonly seed: number;
@@ -50,6 +51,7 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
       ...drawnOf(flags, text, pipeline.network, pipeline.checkpoint.labels),
       ...sampling,
       ...flags.size,
+      ...(flags.resolutionBinning === false && { resolutionBinning: false }),
       seed: flags.seed,
       cache,
       signal,
@@ -74,7 +76,8 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
       if (!decoder.isIdentity) decoder.checkpoint();
     },
     generateLatents: (onStep) => pipeline.generateLatents(options, onStep),
-    decode: ({ latents, shape }, decoding) => pipeline.decode(latents, shape, decoding),
+    decode: ({ latents, shape, pictureSize: size }, decoding) =>
+      pipeline.decode(latents, shape, { ...decoding, size }),
     describe: (result) => ({
       ...describeOptions(flags, options, resolved),
       macRatio: macRatioOf(result, pipeline.plan({ ...options, cache: { policy: 'none' } })),

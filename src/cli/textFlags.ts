@@ -55,11 +55,16 @@ export function addTextEncoderFlags(command: Command): Command {
 }
 
 export function addSizeFlag(command: Command): Command {
-  return command.option(
-    '--size <HxW>',
-    'height and width of the pictures in pixels, as in 512x768 (default: as the model was trained for)',
-    sizeText('size'),
-  );
+  return command
+    .option(
+      '--size <HxW>',
+      'height and width of the pictures in pixels, as in 512x768 (default: as the model was trained for)',
+      sizeText('size'),
+    )
+    .option(
+      '--no-resolution-binning',
+      'make pictures in exactly that size, not in the nearest shape that the model was trained on',
+    );
 }
 
 export function textEncoderOptions(flags: TextEncoderFlags): TextEncoderOptions {

@@ -46,6 +46,7 @@ export interface ExportOptions
     | 'guidanceChannels'
     | 'height'
     | 'width'
+    | 'resolutionBinning'
     | 'cache'
   > {
   /** In a batch. Default 1. */
@@ -68,6 +69,7 @@ const EXPORT_OPTION_NAMES: OptionNames<ExportOptions> = {
   images: true,
   height: true,
   width: true,
+  resolutionBinning: true,
   negativePrompt: true,
   activations: true,
   decoder: true,
@@ -101,6 +103,7 @@ export async function exportModel(
   requireInteger('images', images, 1, MOST_IMAGES);
   const resolved = pipeline.resolve({ ...run, ...drawn(network, images, negativePrompt) });
   requireUngated(resolved.cache, 'a model file');
+  requireDecodedSize(resolved, pipeline.decoder.pixelsPerLatent);
   const sampler = samplerOf(resolved, network);
   const isOne = sharesRow(network);
   const session = planBatch(checkpoint, resolved, {
@@ -122,6 +125,17 @@ export async function exportModel(
   const names = settingsMetadata({ ...(id2label && { id2label }) });
   writeSafetensors(path, tensors, { [HEADER_KEY]: JSON.stringify(header), ...names });
   return header;
+}
+
+/** A file does not resize pictures. */
+function requireDecodedSize({ pictureSize, geometry }: ResolvedOptions, scale: number): void {
+  if (!pictureSize) return;
+  const { height, width } = geometry;
+  throw new ArgumentError(
+    'size',
+    `${pictureSize.height}x${pictureSize.width}`,
+    `${height * scale}x${width * scale}, the shape nearest to it that the model was trained on, or no resolution binning`,
+  );
 }
 
 /** So many images of anything: which ones, the file leaves open. */

@@ -86,6 +86,11 @@ export interface Stream {
   tokens(geometry: Geometry): number;
 }
 
+/** A size of latents that a network was trained on, for pictures whose height / width is about `ratio`. */
+export interface SizeBin extends Geometry {
+  readonly ratio: number;
+}
+
 /**
  * What a sequence is conditioned on beside the timestep: an input of the plan of `emitTable` (`table`: small, a row of the
  * table for each distinct value and timestep) or of `context` (`sequence`: read once for each sequence, as text is).
@@ -126,6 +131,8 @@ export interface Network {
 
   /** Of one image: channels, the height and width that it was trained for, and what divides every other. */
   readonly latents: Geometry & { readonly channels: number; readonly multipleOf: number };
+  /** Where it was trained on many shapes: pictures of any other size are made in the nearest one, then resized and cropped. */
+  readonly sizeBins?: readonly SizeBin[];
   /** With `variance` it also predicts where the variance lies (as many channels again). */
   readonly predicts: { readonly kind: 'noise' | 'velocity' | 'flow'; readonly variance: boolean };
   /** Noise channels that the original code guides, from the first on. */

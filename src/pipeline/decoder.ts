@@ -5,11 +5,18 @@ import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { vaeFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
+import type { Geometry } from '../models/network.js';
 import { requireHints, scaleOf, type VaeHints } from '../models/vae/config.js';
 import { isPictureSpace, type Picture, picturesOf } from './picture.js';
+import { resizeAndCrop } from './resizeAndCrop.js';
 
 /** A latent of the diffusion model is (z - shiftFactor) * scalingFactor. Default: as the autoencoder's files say. */
 export type LatentFactors = Pick<VaeHints, 'scalingFactor' | 'shiftFactor'>;
+
+export interface PictureOptions extends DecodeOptions {
+  /** Of the pictures in pixels, resized and cropped: `SampledLatents.pictureSize`. Default: as they are decoded. */
+  readonly size?: Geometry | undefined;
+}
 
 const USUAL_SCALE = 8;
 
@@ -66,7 +73,7 @@ export class PipelineDecoder implements Disposable {
     device: Device,
     latents: Float32Array,
     shape: BatchShape,
-    options: DecodeOptions = {},
+    { size, ...options }: PictureOptions = {},
   ): Promise<Picture[]> {
     if (this.isIdentity) return picturesOf(latents, shape);
     const autoencoder = this.on(device);
@@ -74,7 +81,7 @@ export class PipelineDecoder implements Disposable {
     await autoencoder.decode(latents, shape, {
       ...options,
       onImage: (image, planes) => {
-        const { channels, height, width, data } = planes;
+        const { channels, height, width, data } = size ? resizeAndCrop(planes, size) : planes;
         pictures.push(...picturesOf(data, [1, channels, height, width]));
         options.onImage?.(image, planes);
       },

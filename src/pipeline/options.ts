@@ -14,17 +14,17 @@ import { type SchedulerConfig, samplerOfScheduler } from '../diffusion/scheduler
 import { ArgumentError, requireInteger, requireNumber, requireObject } from '../errors.js';
 import type { Label, LabelTable } from '../models/labelTable.js';
 import type { CacheForm } from '../models/layers/actions.js';
-import { type Geometry, latentSize, type Network } from '../models/network.js';
+import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions } from '../optionNames.js';
 import type { RowScaledType } from '../plan/types.js';
 import { type ImageOptions, type ResolvedImage, resolveImages } from './perImage.js';
+import { type ResolvedSize, resolveSize, type SizeOptions } from './pictureSize.js';
 import type { Recipe } from './recipe.js';
 import {
   type ResolvedText,
   resolveText,
   TEXT_OPTION_NAMES,
   type TextOptions,
-  takesSize,
   textCondition,
 } from './text/textOptions.js';
 
@@ -145,15 +145,12 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   recipe: true,
 };
 
-export interface SampleOptions extends SamplerSettings, TextOptions {
+export interface SampleOptions extends SamplerSettings, TextOptions, SizeOptions {
   /**
    * Of a model of classes, one for each image: its number, from 0 to the number of classes (the last is the null class), or its
    * name, or several of its names divided by commas. See `DenoiserCheckpoint.labels`.
    */
   readonly labels?: readonly Label[];
-  /** Of the pictures, in pixels. Default: as the model was trained for. */
-  readonly height?: number;
-  readonly width?: number;
   /** Denoising steps. Default 50, of a model of prompts 20. */
   readonly steps?: number;
   /** Default: that of the model's scheduler, else `ddim`, of a model of prompts `dpm++2m`. */
@@ -182,6 +179,7 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
   labels: true,
   height: true,
   width: true,
+  resolutionBinning: true,
   steps: true,
   sampler: true,
   eta: true,
@@ -200,7 +198,14 @@ export const SAMPLE_OPTION_NAMES: OptionNames<SampleOptions> = {
 };
 
 /** Those that a run takes as they are. */
-const { labels: _, height: __, width: ___, perImage: ____, ...OWN_OPTION_NAMES } = SAMPLE_OPTION_NAMES;
+const {
+  labels: _,
+  height: __,
+  width: ___,
+  resolutionBinning: ____,
+  perImage: _____,
+  ...OWN_OPTION_NAMES
+} = SAMPLE_OPTION_NAMES;
 
 /** `SampleOptions` with parameters of a cache that have not been held against its policy yet. */
 export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?: AnyCacheOptions };
@@ -208,8 +213,9 @@ export type AnySampleOptions = Omit<SampleOptions, 'cache'> & { readonly cache?:
 /** `SampleOptions` with nothing left open. */
 export type ResolvedOptions = Omit<
   SampleOptions,
-  'cache' | 'labels' | 'height' | 'width' | 'perImage' | keyof TextOptions
+  'cache' | 'labels' | 'perImage' | keyof TextOptions | keyof SizeOptions
 > &
+  ResolvedSize &
   Required<
     Pick<
       SampleOptions,
@@ -224,10 +230,6 @@ export type ResolvedOptions = Omit<
     readonly labels: readonly number[];
     /** Of a model of prompts. */
     readonly text?: ResolvedText;
-    /** Of the latents. */
-    readonly geometry: Geometry;
-    /** Of the pictures, where the network is told of it. */
-    readonly pixels?: Geometry;
   };
 
 const DEFAULT_BATCH = 16;
@@ -278,7 +280,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     labels,
     images,
     ...(text && { text }),
-    ...resolveSize(options, model),
+    ...resolveSize(options, network, model.pixelsPerLatent ?? (() => USUAL_SCALE)),
     ...(scheduler && { scheduler }),
     steps: options.steps ?? defaults.steps,
     sampler: options.sampler ?? defaults.sampler,
@@ -320,29 +322,5 @@ function resolveLabels({ labels }: AnySampleOptions, model: SampledModel): numbe
   return labels.map((label: Label) => model.labels.find(label));
 }
 
-function resolveSize(
-  options: AnySampleOptions,
-  { network, pixelsPerLatent = () => USUAL_SCALE }: SampledModel,
-): Pick<ResolvedOptions, 'geometry' | 'pixels'> {
-  const { latents } = network;
-  const isTold = takesSize(network);
-  if (options.height === undefined && options.width === undefined && !isTold)
-    return { geometry: { height: latents.height, width: latents.width } };
-  const scale = pixelsPerLatent();
-  const side = (name: 'height' | 'width') => {
-    const step = latents.multipleOf * scale;
-    const pixels = options[name] ?? latents[name] * scale;
-    requireInteger(name, pixels, 1, MOST_PIXELS);
-    if (pixels % step !== 0) throw new ArgumentError(name, pixels, `a multiple of ${step} pixels`);
-    return pixels;
-  };
-  const pixels = { height: side('height'), width: side('width') };
-  const geometry = { height: pixels.height / scale, width: pixels.width / scale };
-  return { geometry, ...(isTold && { pixels }) };
-}
-
 /** Of Stable Diffusion's autoencoder. */
 const USUAL_SCALE = 8;
-
-/** Of a side of a picture. */
-const MOST_PIXELS = 2 ** 15;

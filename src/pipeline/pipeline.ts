@@ -3,7 +3,7 @@ import { basename } from '#platform/paths';
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
-import type { BatchShape, DecodeOptions } from '../engine/autoencoder.js';
+import type { BatchShape } from '../engine/autoencoder.js';
 import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
 import type { SessionOptions, SessionPlan } from '../engine/sessionPlan.js';
@@ -12,7 +12,7 @@ import { latentSize, type Network } from '../models/network.js';
 import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
 import { requireParameters } from './cachePolicy.js';
-import { type LatentFactors, PipelineDecoder } from './decoder.js';
+import { type LatentFactors, type PictureOptions, PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { takeSteps, withPictures } from './generate.js';
 import {
@@ -258,6 +258,7 @@ export class Pipeline implements AsyncDisposable {
       return {
         latents,
         shape: [count, channels, height, width],
+        ...(resolved.pictureSize && { pictureSize: resolved.pictureSize }),
         report: {
           images: count,
           batch: Math.min(resolved.batch, count),
@@ -290,7 +291,11 @@ export class Pipeline implements AsyncDisposable {
     if (decoder.hasAutoencoder) decoder.checkpoint();
     const sampled = await this.generateLatents(options, onStep);
     const { signal } = options;
-    return withPictures(sampled, ({ latents, shape }) => this.decode(latents, shape, { signal }), signal);
+    return withPictures(
+      sampled,
+      ({ latents, shape, pictureSize: size }) => this.decode(latents, shape, { signal, size }),
+      signal,
+    );
   }
 
   /** As `generate`, without decoding. */
@@ -305,7 +310,7 @@ export class Pipeline implements AsyncDisposable {
    * Pictures of latents (images x channels x height x width), one after another; in tiles where the device has not enough
    * memory for a whole one. Rejects with an `IncacheError` that says how to name an autoencoder where the model has none.
    */
-  async decode(latents: Float32Array, shape: BatchShape, options: DecodeOptions = {}): Promise<Picture[]> {
+  async decode(latents: Float32Array, shape: BatchShape, options: PictureOptions = {}): Promise<Picture[]> {
     this.#requireOpen();
     return this.decoder.decode(this.device, latents, shape, options);
   }

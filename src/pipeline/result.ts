@@ -1,6 +1,7 @@
 /** What a run gives back, step by step and in the end. */
 import type { SamplerName } from '../diffusion/sampler.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
+import type { Geometry } from '../models/network.js';
 import type { Picture } from './picture.js';
 
 /** One denoising step of one batch, after it was taken. */
@@ -55,6 +56,8 @@ export interface SampledLatents {
   readonly latents: Float32Array;
   /** [images, channels, height, width] */
   readonly shape: readonly [number, number, number, number];
+  /** Of their pictures, where they are resized and cropped to another size than they are decoded in: option `size` of `decode`. */
+  readonly pictureSize?: Geometry;
   readonly report: SampleReport;
 }
 

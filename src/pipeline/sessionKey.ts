@@ -12,6 +12,7 @@ const DRAWN = [
   'labels',
   'text',
   'pixels',
+  'pictureSize',
   'images',
   'each',
   'seed',

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
 import { FactorSet } from '../../src/cache/data/factorSet.js';
+import { emojiModel } from '../../src/cli/demo/emojiModel.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
+import type { Picture } from '../../src/pipeline/picture.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { CLI } from '../cli/run.js';
 import { assertClose } from '../support/compare.js';
@@ -17,6 +19,8 @@ const IMAGES = 4;
 const STEPS = 6;
 const SEED = 7;
 const SIDE = 32;
+
+const emoji = emojiModel();
 
 /** A latent model with its autoencoder, as diffusers writes them. */
 const LATENT_MODEL = join(goldenFolder(), 'checkpoints/diffusers-dit/current');
@@ -83,15 +87,31 @@ export function testInstalled(tree: string): void {
         run(program, [file, path('coloured'), String(SEED)]);
         await using pipeline = await Pipeline.load(LATENT_MODEL, { backend: backend() });
         const { images } = await pipeline.generate({ labels: [0, 1], steps: STEPS, seed: SEED });
-        for (const [place, { data, width, height }] of images.entries()) {
-          const drawn = readFileSync(path(`coloured/000${place}.ppm`));
-          const header = `P6\n${width} ${height}\n255\n`;
-          assert.equal(drawn.subarray(0, header.length).toString('latin1'), header);
-          const values = drawn.subarray(header.length);
-          assert.equal(values.length, data.length);
-          const off = values.findIndex((value, i) => Math.abs(value - data[i]!) > 1);
-          assert.equal(off, -1, `image ${place}: byte ${off} is ${values[off]}; expected ${data[off]}`);
-        }
+        for (const [place, picture] of images.entries()) compareColour(`coloured/000${place}.ppm`, picture);
+      });
+
+      test('draws what prompts say, from saved embeddings', {
+        skip: emoji ? false : 'no model of emoji',
+      }, async () => {
+        const prompts = ['a red apple', 'fire'];
+        const file = path('emoji.incache');
+        const words = path('words.safetensors');
+        const flags = ['--model', emoji!];
+        const said = prompts.flatMap((prompt) => ['--prompt', prompt]);
+        run(process.execPath, [CLI, 'embed', ...flags, ...said, '--out', words]);
+        const policy = ['--policy', 'reuse', '--steps', String(STEPS), '--images', '2'];
+        run(process.execPath, [CLI, 'export', ...flags, ...policy, '--out', file]);
+        assert.throws(
+          () => run(program, [file, path('worded'), '7']),
+          /text: the model takes texts; give a file/,
+        );
+        run(program, [file, path('worded'), String(SEED), words]);
+        await using pipeline = await Pipeline.load(emoji!, { backend: backend() });
+        const cache = { policy: 'reuse' } as const;
+        const { images, latents } = await pipeline.generate({ prompts, steps: STEPS, seed: SEED, cache });
+        const drawn = readFileSync(path('worded/latents.f32'));
+        assertClose(new Float32Array(new Uint8Array(drawn).buffer), latents, 1e-5, 'latents');
+        for (const [place, picture] of images.entries()) compareColour(`worded/000${place}.ppm`, picture);
       });
 
       test('says what a file without pictures lacks', () => {
@@ -126,6 +146,16 @@ export function testInstalled(tree: string): void {
         });
         assert.deepEqual(shape, [IMAGES, 1, SIDE, SIDE]);
         return latents;
+      }
+
+      function compareColour(name: string, { data, width, height }: Picture): void {
+        const drawn = readFileSync(path(name));
+        const header = `P6\n${width} ${height}\n255\n`;
+        assert.equal(drawn.subarray(0, header.length).toString('latin1'), header);
+        const values = drawn.subarray(header.length);
+        assert.equal(values.length, data.length);
+        const off = values.findIndex((value, i) => Math.abs(value - data[i]!) > 1);
+        assert.equal(off, -1, `${name}: byte ${off} is ${values[off]}; expected ${data[off]}`);
       }
 
       function comparePicture(file: Uint8Array, pixels: Float32Array): void {

@@ -12,6 +12,7 @@ export function testInterface(tree: string): void {
       'misuse',
       'bad_plans',
       'model',
+      'inputs',
       'replay_plan',
       'replay_model',
       'replay_json',

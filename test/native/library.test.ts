@@ -10,7 +10,7 @@ import { build, cannotBuild, ROOT, TINY_MODEL } from './tools.js';
 /** The tree that npm install has built the addon in, whose objects need not be compiled again; else one for the tests. */
 const INSTALLED = join(ROOT, 'build/native');
 const TREE = existsSync(join(INSTALLED, 'CMakeCache.txt')) ? INSTALLED : join(ROOT, 'build/test-native');
-const TESTS = ['pool', 'plan', 'thread_bits', 'misuse', 'bad_plans', 'model', 'draw'].map(
+const TESTS = ['pool', 'plan', 'thread_bits', 'misuse', 'bad_plans', 'model', 'inputs', 'draw'].map(
   (name) => `incache_test_${name}`,
 );
 const REPLAYS = ['plan', 'model', 'json'].map((name) => `incache_replay_${name}`);

@@ -103,6 +103,7 @@ for (const { name: backend, available, detail } of backends())
             ...(scheduler !== undefined && { scheduler: readJsonObject(scheduler) }),
             height: height! * pixelsPerLatent,
             width: width! * pixelsPerLatent,
+            resolutionBinning: false,
             steps,
             noise: golden.read('noise'),
           },

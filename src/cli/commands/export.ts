@@ -32,6 +32,7 @@ interface ExportFlags
   readonly activations: string;
   readonly decoder: boolean;
   readonly size?: Geometry;
+  readonly resolutionBinning: boolean;
   readonly negativePrompt?: string;
   readonly embeddings?: string;
   readonly out: string;
@@ -52,7 +53,7 @@ export function registerExport(program: Command): void {
 }
 
 async function runExport(flags: ExportFlags): Promise<void> {
-  const { out, images, activations, decoder, size } = flags;
+  const { out, images, activations, decoder, size, resolutionBinning } = flags;
   const sampling = samplingOptions(flags);
   requireOneOf('activations', activations, FLOAT_TYPES);
   requireFilePath('out', out);
@@ -62,6 +63,7 @@ async function runExport(flags: ExportFlags): Promise<void> {
   const header = await exportModel(pipeline, out, {
     ...sampling,
     ...size,
+    ...(resolutionBinning ? {} : { resolutionBinning }),
     images,
     cache,
     activations,

@@ -6,6 +6,7 @@ import type { Block, Condition, Geometry, Network } from '../network.js';
 import { emitTable, emitText } from './conditioning.js';
 import { type PixArtConfig, tensorShapes } from './config.js';
 import { configMetadata } from './inferConfig.js';
+import { sizeBins } from './sizeBins.js';
 import { PixArtStep } from './step.js';
 
 const STREAM = 'image';
@@ -13,6 +14,7 @@ const STREAM = 'image';
 export function pixartNetwork(config: PixArtConfig): Network {
   const { depth, hiddenSize, heads, mlpSize, inputSize, patchSize, inChannels, learnSigma } = config;
   const { captionTokens, captionChannels, sizeConditions, positionScale } = config;
+  const bins = sizeBins(inputSize);
   const blocks = Array.from({ length: depth }, (_, block) => blockOf(config, `blocks.${block}`));
   return defineNetwork({
     family: 'pixart',
@@ -37,6 +39,7 @@ export function pixartNetwork(config: PixArtConfig): Network {
     streams: [{ name: STREAM, tokens: (geometry) => tokensOf(config, geometry) }],
     width: hiddenSize,
     latents: { channels: inChannels, height: inputSize, width: inputSize, multipleOf: patchSize },
+    ...(bins && { sizeBins: bins }),
     predicts: { kind: 'noise', variance: learnSigma },
     guidanceChannels: inChannels,
     conditions: conditionsOf(config),
