@@ -35,10 +35,7 @@ export function addTextFlags(command: Command): Command {
 export function addPromptFlags(command: Command): Command {
   return command
     .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
-    .option(
-      '--prompts <file>',
-      'a file of prompts: one a line, or in .json a list or captions as of MSCOCO',
-    )
+    .option('--prompts <file>', 'a file of prompts: one a line, or in .json a list or captions as of MSCOCO')
     .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
     .option(
       '--no-clean-caption',
