@@ -65,8 +65,9 @@ export class DenoisingSession implements Disposable {
     const all = (context ? [context, ...plans] : plans).flatMap((plan) => [
       ...conditionValues(plan, sequences),
     ]);
-    const runs = context ? [this.#executable(context).run(signal)] : [];
-    await Promise.all([...this.#write(new Map(all)), ...runs]);
+    // The device takes them in this order: what the plan reads is written first.
+    const writes = this.#write(new Map(all));
+    await Promise.all([...writes, ...(context ? [this.#executable(context).run(signal)] : [])]);
   }
 
   /**
