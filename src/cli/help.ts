@@ -31,7 +31,7 @@ const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   'Draw:': 'sample decode demo',
   'Make it faster:': 'tune calibrate choose-rank fit measure',
   'Measure:': 'evaluate experiment bench',
-  'Models and files:': 'info convert export',
+  'Models and files:': 'info convert export embed',
   'This installation:': 'doctor build completion help',
 };
 
@@ -69,6 +69,10 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   info: ['incache info', 'incache info DiT-XL-2-256', 'incache info --size DiT-XL/2 --rank 128 --costs'],
   convert: ['incache convert DiT-XL-2-256x256.pt --type bf16 -o dit.safetensors'],
   export: ['incache export --policy reuse -o digits.incache', 'incache sample --model digits.incache'],
+  embed: [
+    'incache embed --model PixArt-XL-2-512x512 --prompt "a red fox" -o fox.safetensors',
+    'incache sample --model PixArt-XL-2-512x512 --embeddings fox.safetensors',
+  ],
   completion: [
     'source <(incache completion bash)',
     'incache completion fish > ~/.config/fish/completions/incache.fish',
