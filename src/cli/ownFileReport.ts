@@ -56,7 +56,10 @@ function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, 
         ...parameters,
         factors: factors && `${factors.info.method}, rank ${rankText(factors)}`,
         fits: fits && `of ${fits.info.images} images`,
-        'PSNR, dB': measured.psnr.toFixed(2),
+        'PSNR, dB':
+          measured.spread === undefined
+            ? measured.psnr.toFixed(2)
+            : `${measured.psnr.toFixed(2)} +- ${measured.spread.toFixed(2)} over the images`,
         'MACs, uncached = 1': measured.macs.toFixed(3),
         'time, uncached = 1': measured.time.toFixed(3),
         cache: `${formatBytes(measured.cacheBytes)} for a batch of ${measured.batch}`,

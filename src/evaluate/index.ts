@@ -30,4 +30,5 @@ export { type MeasureLayersOptions, measureLayers } from './runs/measureLayers.j
 export { type OwnTrajectoriesOptions, ownTrajectories } from './runs/ownTrajectories.js';
 export { type SubjectOptions, type Subjects, subjectsOf } from './runs/subjects.js';
 export { chosenTrial, type RankTrial, type TryRanksOptions, tryRanks } from './runs/tryRanks.js';
-export { type Trial, type TuneBudget, type TuneOptions, type TuneResult, tune } from './runs/tune.js';
+export { type TuneBudget, type TuneOptions, type TuneResult, tune } from './runs/tune.js';
+export type { Trial } from './runs/tuneTrials.js';

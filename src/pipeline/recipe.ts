@@ -14,6 +14,8 @@ import type { AnyCacheOptions, CacheOptions } from './options.js';
 export interface RecipeMeasurement {
   /** In dB, to the run without a cache, mean over the images. */
   readonly psnr: number;
+  /** Standard deviation over the images, in dB. */
+  readonly spread?: number;
   /** Multiply-accumulates and time, as shares of those without a cache. */
   readonly macs: number;
   readonly time: number;

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { ArgumentError, formatBytes } from '../../errors.js';
-import { type Trial, type TuneBudget, type TuneResult, tune } from '../../evaluate/runs/tune.js';
-import { tuneCandidates } from '../../evaluate/runs/tuneCandidates.js';
+import { type TuneBudget, type TuneResult, tune } from '../../evaluate/runs/tune.js';
+import type { Trial } from '../../evaluate/runs/tuneTrials.js';
 import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { decimal, integer, MOST_ITEMS } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { startEstimatedProgress } from '../progress.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import { addModelFlags, addOutputFlags, loadPipeline, type ModelFlags, type OutputFlags } from '../shared.js';
 import { table } from '../table.js';
@@ -34,8 +34,13 @@ export function registerTune(program: Command): void {
       'time:0.5 or macs:0.5, at most that share of a run without a cache; psnr:40, at least so many dB to its images',
       budgetOf,
     )
-    .option('--minutes <x>', 'no candidate is begun later', decimal('minutes', 0), 10)
-    .option('-n, --count <n>', 'images that every candidate samples', integer('count', 1, MOST_ITEMS), 16)
+    .option('--minutes <x>', 'for everything', decimal('minutes', 0), 10)
+    .option(
+      '-n, --count <n>',
+      'images that the last candidates sample at most; the time decides how many they are',
+      integer('count', 1, MOST_ITEMS),
+      64,
+    )
     .option('-s, --seed <n>', 'seed of the images', integer('seed', 0), 0)
     .option('--batch <n>', 'images denoised together (default: at most 16)', integer('batch', 1))
     .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some');
@@ -55,8 +60,7 @@ async function runTune(model: string | undefined, given: TuneFlags): Promise<voi
   const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
-  const candidates = tuneCandidates(pipeline.network, sampling.steps ?? 50).length;
-  const progress = startProgress('tuning', candidates, json === true);
+  const progress = startEstimatedProgress('tuning', json === true);
   const started = performance.now();
   try {
     const result = await tune(pipeline, {
@@ -69,7 +73,8 @@ async function runTune(model: string | undefined, given: TuneFlags): Promise<voi
       ...(batch !== undefined && { batch }),
       ...(resume !== undefined && { folder: resume }),
       onTrial: (name, _, reason) => {
-        progress.advance();
+        const seconds = (performance.now() - started) / 1000;
+        progress.set(Math.min(1, seconds / (60 * minutes)), Math.max(0, 60 * minutes - seconds), name);
         if (reason !== undefined) note(`${name} is left out: ${reason}`);
       },
     });
@@ -89,14 +94,15 @@ function textOf(out: string, seconds: number, { chosen, trials, untried }: TuneR
     .sort((a, b) => a.time - b.time)
     .map((trial) => [trial.onFront ? '*' : '', ...cells(trial)]);
   return [
-    table(['front', 'policy', 'PSNR, dB', 'time', 'MACs', 'cache'], rows),
+    table(['front', 'policy', 'PSNR, dB', 'images', 'time', 'MACs', 'cache'], rows),
     untried.length > 0 ? `not tried for want of time: ${untried.join('; ')}\n` : '',
-    `${out}: ${chosen.name}, ${chosen.psnr.toFixed(1)} dB at ${chosen.time.toFixed(2)} of the time and ${chosen.macs.toFixed(2)} of the multiply-adds of a run without a cache; found in ${seconds.toFixed(0)} s\n`,
+    `${out}: ${chosen.name}, ${chosen.psnr.toFixed(1)} dB (+- ${chosen.spread.toFixed(1)} over ${chosen.images} images) at ${chosen.time.toFixed(2)} of the time and ${chosen.macs.toFixed(2)} of the multiply-adds of a run without a cache; found in ${seconds.toFixed(0)} s\n`,
   ].join('');
 }
 
-function cells({ name, psnr, time, macs, cacheBytes }: Trial): string[] {
-  return [name, psnr.toFixed(2), time.toFixed(3), macs.toFixed(3), formatBytes(cacheBytes)];
+function cells({ name, psnr, spread, images, time, macs, cacheBytes }: Trial): string[] {
+  const quality = `${psnr.toFixed(2)} +- ${spread.toFixed(2)}`;
+  return [name, quality, String(images), time.toFixed(3), macs.toFixed(3), formatBytes(cacheBytes)];
 }
 
 function budgetOf(text: string): TuneBudget {

@@ -1,22 +1,17 @@
 /** Finds, by measuring on this machine, the cache policy that meets a budget best on a model. */
-import { cpus } from 'node:os';
 import { basename } from 'node:path';
-import type { FactorSet } from '../../cache/data/factorSet.js';
-import type { StepGrams } from '../../cache/data/stepGrams.js';
-import { calibrate } from '../../calibrate/calibrate.js';
-import { trajectorySource } from '../../calibrate/sources.js';
 import { ArgumentError, IncacheError, requireInteger, requireNumber, requireObject } from '../../errors.js';
-import { labelsInTurn } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
 import { SAMPLE_OPTION_NAMES, type SampleOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
-import { Recipe, type RecipeMeasurement } from '../../pipeline/recipe.js';
-import type { SampledLatents } from '../../pipeline/result.js';
+import { Recipe } from '../../pipeline/recipe.js';
 import { VERSION } from '../../version.js';
-import { meanPsnr } from '../metrics/psnr.js';
-import { measureGrams } from './measureGrams.js';
+import { subjectsKey, subjectsOf } from './subjects.js';
+import { DEFAULT_BATCH, machineName, TuneBench } from './tuneBench.js';
 import { type Candidate, tuneCandidates } from './tuneCandidates.js';
+import { RESERVED, TuneClock } from './tuneClock.js';
 import { TuneStore } from './tuneStore.js';
+import { bestFirst, isOnFront, nearestFirst, standing, type Trial, trialOf } from './tuneTrials.js';
 
 /** The most time or MACs, as shares of those of a run without a cache, or the least PSNR, in dB, to its images. */
 export type TuneBudget =
@@ -26,21 +21,15 @@ export type TuneBudget =
 export interface TuneOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
   readonly budget: TuneBudget;
-  /** That every candidate samples, labels in turn. Default 16. */
+  /** That the last candidates sample at most, labels or prompts in turn; the time decides how many they are. Default 64. */
   readonly images?: number;
-  /** No candidate is begun after so many seconds. Default 600. */
+  /** For everything; what is begun in time ends in it, but for one image of one candidate. Default 600. */
   readonly seconds?: number;
   /** Keeps what is measured; where there is something already, goes on with it. */
   readonly folder?: string;
-  /** Called after every candidate. `trial` is undefined where it could not be had, for the reason given. */
+  /** Called after every measurement of a candidate. `trial` is undefined where it could not be had, for the reason given. */
   readonly onTrial?: (name: string, trial: Trial | undefined, reason?: string) => void;
 }
-
-/** What a candidate was measured to cost and lose; see `RecipeMeasurement`. */
-export type Trial = { readonly name: string } & Pick<
-  RecipeMeasurement,
-  'psnr' | 'macs' | 'time' | 'cacheBytes'
->;
 
 export interface TuneResult {
   readonly recipe: Recipe;
@@ -50,6 +39,11 @@ export interface TuneResult {
   /** Candidates that the time did not suffice for. */
   readonly untried: readonly string[];
 }
+
+/** Options of sampling, with what a tuning needs to know of them. */
+export type TuneSampling = Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> & {
+  readonly seed: number;
+};
 
 const {
   labels: _labels,
@@ -68,61 +62,204 @@ const TUNE_OPTION_NAMES: OptionNames<TuneOptions> = {
   onTrial: true,
 };
 
-/** Rounds in which the best are timed again, each beside a run without a cache. */
-const ROUNDS = 3;
+/** Rounds in which the finalists are timed, at most. */
+const ROUNDS = 5;
 const FINALISTS = 3;
-/** Trajectories that factors for increments of their own are made from. */
-const OWN_TRAJECTORIES = 16;
+/** Shares of the time: of the first look at all candidates, and of fits. */
+const [FIRST_SHARE, FITS_SHARE] = [0.25, 0.1];
+/** Images that coefficients are fitted to, and those without which they are not; of an image, what keeping its features adds. */
+const [MOST_FITTED, LEAST_FITTED, FITTED_COST] = [8, 2, 1.5];
 
 /**
- * Tries the candidates one after another, each on the same images and beside a run without a cache, and returns the one that
- * meets the budget best as a recipe. Coefficients and factors are made from images of other seeds. Throws an `ArgumentError`
- * where no candidate meets the budget, with the nearest to it.
+ * Successive halving (Jamieson and Talwalkar, arXiv 1502.07943): all candidates sample a few images, as many as the time allows;
+ * the better half of them as many more, and so on. The last ones are timed in turn with a run without a cache, and the one that
+ * meets the budget best is returned as a recipe. Coefficients and factors are made from images of other seeds. Throws an
+ * `ArgumentError` where no candidate meets the budget, with the nearest to it.
  */
 export async function tune(pipeline: Pipeline, options: TuneOptions): Promise<TuneResult> {
   requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, TUNE_OPTION_NAMES);
-  const { budget, images = 16, seconds = 600, folder, onTrial, ...sampling } = options;
+  const { budget, images = 64, seconds = 600, folder, onTrial, seed = 0, ...rest } = options;
   requireBudget(budget);
   requireInteger('images', images, 1);
   requireNumber('seconds', seconds, 0);
-  const started = performance.now();
-  const bench = await TuningBench.create(pipeline, sampling, images, folder);
-  const untried: string[] = [];
-  for (const candidate of bench.candidates) {
-    if ((performance.now() - started) / 1000 > seconds && bench.trials.size > 0) {
-      untried.push(candidate.name);
-      continue;
-    }
-    await bench.try(candidate, onTrial);
+  const sampling = { ...rest, seed };
+  using clock = new TuneClock(seconds, sampling.signal);
+  const bench = new TuneBench(pipeline, sampling, await openStore(pipeline, sampling, folder));
+  return new Tuning(pipeline, sampling, bench, clock, budget, onTrial).run(images, seconds);
+}
+
+class Tuning {
+  readonly #candidates: readonly Candidate[];
+  /** Of a candidate, seconds that it took over those that its share of the MACs would. */
+  #slowness = 1;
+  /** Seconds that factors of a kind took, once they were made. */
+  readonly #preparation = new Map<string, number>();
+
+  constructor(
+    readonly pipeline: Pipeline,
+    readonly sampling: TuneSampling,
+    readonly bench: TuneBench,
+    readonly clock: TuneClock,
+    readonly budget: TuneBudget,
+    readonly onTrial: TuneOptions['onTrial'],
+  ) {
+    const { steps } = pipeline.resolve({ ...sampling, ...subjectsOf(pipeline.network, sampling, 1) });
+    this.#candidates = tuneCandidates(pipeline.network, steps);
   }
-  const finalists = bestFirst([...bench.trials.values()], budget).slice(0, FINALISTS);
-  if (finalists.length === 0) throw unmet(budget, [...bench.trials.values()]);
-  for (const { name } of finalists) await bench.timeAgain(name);
-  const again = finalists.map(({ name }) => bench.trials.get(name)!);
-  const chosen = bestFirst(again, budget)[0] ?? bestFirst([...bench.trials.values()], budget)[0];
-  if (!chosen) throw unmet(budget, [...bench.trials.values()]);
-  const trials = [...bench.trials.values()];
-  return {
-    recipe: await bench.recipeOf(chosen),
-    chosen,
-    trials: trials.map((trial) => ({ ...trial, onFront: isOnFront(trial, trials, budget) })),
-    untried,
-  };
+
+  async run(most: number, seconds: number): Promise<TuneResult> {
+    const { bench, budget, clock } = this;
+    await bench.extendWhole(1);
+    await this.#fit(seconds);
+    const usable = this.#candidates.filter(({ fits }) => !fits || bench.fits);
+    const shares = usable.reduce((sum, candidate) => sum + shareOf(candidate), 1);
+    const perImage = shares * bench.imageSeconds;
+    let images = Math.max(1, Math.min(most, Math.floor((FIRST_SHARE * seconds) / perImage)));
+    let left = await this.#measureAll(usable, images);
+    while (images < most && left.length > 1 && clock.has(images * bench.imageSeconds)) {
+      images = Math.min(most, 2 * images);
+      const count = Math.max(FINALISTS, Math.ceil(left.length / 2));
+      left = await this.#measureAll(this.#standing(left, count), images);
+    }
+    const finalists = this.#standing(left, FINALISTS);
+    if (finalists.length === 0) throw unmet(budget, this.#trials());
+    const batch = this.#timedImages(finalists, seconds);
+    await this.#time(finalists, batch);
+    const trials = this.#trials();
+    const timed = trials.filter(({ name }) => finalists.some((candidate) => candidate.name === name));
+    const chosen = bestFirst(timed, budget)[0] ?? bestFirst(trials, budget)[0];
+    if (!chosen) throw unmet(budget, trials);
+    return {
+      recipe: await this.#recipeOf(chosen, batch),
+      chosen,
+      trials: trials.map((trial) => ({ ...trial, onFront: isOnFront(trial, trials, budget) })),
+      untried: this.#candidates.flatMap(({ name }) => (bench.records.has(name) ? [] : [name])),
+    };
+  }
+
+  /** Where they would take too much of the time, candidates that need them are left out. */
+  async #fit(seconds: number): Promise<void> {
+    const { bench } = this;
+    if (bench.fits) return;
+    const affordable = Math.floor((FITS_SHARE * seconds) / (FITTED_COST * bench.imageSeconds));
+    if (affordable >= LEAST_FITTED) await bench.makeFits(Math.min(MOST_FITTED, affordable));
+  }
+
+  /** Those of which there are figures then, of so many images or of fewer where the time did not suffice. */
+  async #measureAll(candidates: readonly Candidate[], images: number): Promise<Candidate[]> {
+    for (const candidate of candidates) await this.#measure(candidate, images);
+    return candidates.filter(({ name }) => this.bench.records.has(name));
+  }
+
+  async #measure(candidate: Candidate, images: number): Promise<void> {
+    const { bench, clock, sampling } = this;
+    const { name } = candidate;
+    const missing = images - (bench.records.get(name)?.psnrs.length ?? 0);
+    const known = bench.records.get(name);
+    if (known && missing <= 0) return this.onTrial?.(name, trialOf(name, known));
+    const isFirst = bench.records.size === 0;
+    const sampled = missing * shareOf(candidate) * bench.imageSeconds;
+    const preparing = candidate.factors ? (this.#preparation.get(candidate.factors.method) ?? 0) : 0;
+    if (!isFirst && !clock.has(preparing + this.#slowness * sampled)) return;
+    // Of one candidate there are figures whatever the time.
+    const signal = isFirst ? sampling.signal : clock.signal;
+    let reason: string | undefined;
+    try {
+      const started = clock.elapsed;
+      await bench.partsOf(candidate, signal);
+      const prepared = clock.elapsed;
+      if (candidate.factors && prepared - started > 0.1)
+        this.#preparation.set(candidate.factors.method, prepared - started);
+      await bench.measure(candidate, isFirst ? 1 : images, signal);
+      if (missing > 0)
+        this.#slowness = Math.max(1, (this.#slowness + (clock.elapsed - prepared) / sampled) / 2);
+    } catch (error) {
+      if (sampling.signal?.aborted) throw error;
+      if (clock.isOver) return;
+      if (!(error instanceof IncacheError)) throw error;
+      reason = error.message;
+    }
+    const record = bench.records.get(name);
+    this.onTrial?.(name, record && trialOf(name, record), reason);
+    if (isFirst && record && images > 1) await this.#measure(candidate, images);
+  }
+
+  /** A batch that can be timed twice in the time that is kept for it, of images that all finalists have drawn. */
+  #timedImages(finalists: readonly Candidate[], seconds: number): number {
+    const { bench, sampling } = this;
+    const perImage = finalists.reduce((sum, candidate) => sum + shareOf(candidate), 1) * bench.imageSeconds;
+    const drawn = finalists.map(({ name }) => bench.records.get(name)!.psnrs.length);
+    const most = Math.floor((RESERVED * seconds) / (2 * perImage));
+    return Math.max(1, Math.min(sampling.batch ?? DEFAULT_BATCH, most, ...drawn));
+  }
+
+  /** As often as there is time for, once in any case. */
+  async #time(finalists: readonly Candidate[], images: number): Promise<void> {
+    const { bench, clock, sampling } = this;
+    for (let round = 0; round < ROUNDS; round++) {
+      const started = clock.elapsed;
+      await bench.time(finalists, images, sampling.signal);
+      if (!clock.hasAtAll(clock.elapsed - started)) return;
+    }
+  }
+
+  #standing(candidates: readonly Candidate[], count: number): Candidate[] {
+    const trials = candidates.map(({ name }) => trialOf(name, this.bench.records.get(name)!));
+    const names = standing(trials, this.budget, count).map(({ name }) => name);
+    return candidates.filter(({ name }) => names.includes(name));
+  }
+
+  #trials(): Trial[] {
+    return [...this.bench.records].map(([name, record]) => trialOf(name, record));
+  }
+
+  async #recipeOf({ name, ...measured }: Trial, batch: number): Promise<Recipe> {
+    const { pipeline, sampling, bench } = this;
+    const candidate = this.#candidates.find((each) => each.name === name)!;
+    const { checkpoint, device, network } = pipeline;
+    const run = pipeline.resolve({ ...sampling, ...subjectsOf(network, sampling, measured.images) });
+    return new Recipe({
+      info: {
+        modelHash: checkpoint.hash,
+        model: basename(checkpoint.path),
+        sampler: run.sampler,
+        steps: run.steps,
+        guidanceScale: run.guidanceScale,
+        measured: {
+          ...measured,
+          seed: sampling.seed,
+          batch,
+          backend: device.backend,
+          threads: device.threads,
+          machine: machineName(),
+        },
+        createdBy: `incache ${VERSION}`,
+      },
+      parameters: candidate.parameters,
+      ...(await bench.partsOf(candidate)),
+    });
+  }
 }
 
-/** Those that meet the budget: of the most quality first, or, where quality is what is asked for, of the least time. */
-export function bestFirst(trials: readonly Trial[], budget: TuneBudget): Trial[] {
-  if (budget.kind === 'psnr')
-    return trials.filter(({ psnr }) => psnr >= budget.least).sort((a, b) => a.time - b.time);
-  return trials
-    .filter((trial) => trial[budget.kind] <= budget.most)
-    .sort((a, b) => b.psnr - a.psnr || a.cacheBytes - b.cacheBytes);
+/** Of the time of an image without a cache, before it is measured: half of the steps where the parameters do not say. */
+function shareOf({ parameters: { period, computed } }: Candidate): number {
+  if (period !== undefined) return 1 / period + 0.1;
+  return computed === undefined ? 0.6 : 0.7;
 }
 
-function isOnFront(trial: Trial, all: readonly Trial[], { kind }: TuneBudget): boolean {
-  const cost = kind === 'macs' ? 'macs' : 'time';
-  return !all.some((other) => other.psnr > trial.psnr && other[cost] <= trial[cost]);
+async function openStore(
+  { checkpoint, device, network }: Pipeline,
+  { signal, prompts, negativePrompt, embeddings, cleanCaption, ...described }: TuneSampling,
+  folder: string | undefined,
+): Promise<TuneStore | undefined> {
+  const modelHash = await checkpoint.loadHash(signal);
+  if (folder === undefined) return undefined;
+  const { backend, threads, arithmetic } = device;
+  const texts = { prompts, negativePrompt, embeddings, cleanCaption };
+  const subjects = subjectsKey(network, texts as Parameters<typeof subjectsKey>[1]);
+  const key = { modelHash, described, subjects, backend, threads, arithmetic, machine: machineName() };
+  return new TuneStore(folder, JSON.stringify(key));
 }
 
 function requireBudget(budget: TuneBudget): void {
@@ -134,182 +271,10 @@ function requireBudget(budget: TuneBudget): void {
 }
 
 function unmet(budget: TuneBudget, trials: readonly Trial[]): ArgumentError {
-  const cost = budget.kind === 'psnr' ? 'psnr' : budget.kind;
-  const nearest = [...trials].sort((a, b) => (cost === 'psnr' ? b.psnr - a.psnr : a[cost] - b[cost]))[0];
+  const [nearest] = nearestFirst(trials, budget);
   const said = nearest
     ? `${nearest.name} is the nearest: ${nearest.time.toFixed(3)} of the time, ${nearest.macs.toFixed(3)} of the MACs, ${nearest.psnr.toFixed(1)} dB`
     : 'no candidate could be tried';
   const given = budget.kind === 'psnr' ? budget.least : budget.most;
   return new ArgumentError(`budget ${budget.kind}`, given, `one that a candidate meets; ${said}`);
-}
-
-type Sampling = Omit<TuneOptions, 'budget' | 'images' | 'seconds' | 'folder' | 'onTrial'>;
-
-/** The images, the fits and what has been measured. */
-class TuningBench {
-  readonly candidates: readonly Candidate[];
-  readonly trials = new Map<string, Trial>();
-  readonly #factors = new Map<string, FactorSet>();
-
-  private constructor(
-    readonly pipeline: Pipeline,
-    readonly sampling: SampleOptions & {
-      readonly seed: number;
-      readonly steps: number;
-      readonly labels: readonly number[];
-    },
-    readonly whole: SampledLatents,
-    readonly fits: StepGrams,
-    readonly store: TuneStore | undefined,
-  ) {
-    const { steps } = sampling;
-    this.candidates = tuneCandidates(pipeline.network, steps);
-    for (const [name, trial] of store?.trials ?? []) this.trials.set(name, trial);
-  }
-
-  static async create(
-    pipeline: Pipeline,
-    sampling: Sampling,
-    images: number,
-    folder: string | undefined,
-  ): Promise<TuningBench> {
-    const { seed = 0, steps = 50 } = sampling;
-    const modelHash = await pipeline.checkpoint.loadHash(sampling.signal);
-    const run = { ...sampling, seed, steps, labels: labelsInTurn(pipeline.network, images) };
-    const { signal: _signal, ...described } = run;
-    const { backend, threads, arithmetic } = pipeline.device;
-    const key = JSON.stringify({
-      modelHash,
-      described,
-      backend,
-      threads,
-      arithmetic,
-      machine: machineName(),
-    });
-    const store = folder === undefined ? undefined : new TuneStore(folder, key);
-    const whole = await pipeline.generateLatents(run);
-    const { batch: _batch, ...measured } = sampling;
-    const fits = store?.fits() ?? (await measureGrams(pipeline, { ...measured, steps, seed: seed + 1 }));
-    store?.keepFits(fits);
-    return new TuningBench(pipeline, run, whole, fits, store);
-  }
-
-  async try(candidate: Candidate, onTrial: TuneOptions['onTrial']): Promise<void> {
-    const { name } = candidate;
-    let reason: string | undefined;
-    if (!this.trials.has(name))
-      try {
-        const { psnr, macs, cacheBytes, time } = await this.#measure(candidate);
-        this.#keep({ name, psnr, macs, time, cacheBytes });
-      } catch (error) {
-        if (!(error instanceof IncacheError) || this.sampling.signal?.aborted) throw error;
-        reason = error.message;
-      }
-    onTrial?.(name, this.trials.get(name), reason);
-  }
-
-  /** The median of some rounds more. */
-  async timeAgain(name: string): Promise<void> {
-    const candidate = this.#candidate(name);
-    const times: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) times.push((await this.#measure(candidate)).time);
-    times.sort((a, b) => a - b);
-    this.#keep({ ...this.trials.get(name)!, time: times[Math.floor(ROUNDS / 2)]! });
-  }
-
-  async recipeOf({ name, psnr, macs, time, cacheBytes }: Trial): Promise<Recipe> {
-    const { pipeline, sampling, fits, whole } = this;
-    const candidate = this.#candidate(name);
-    const { checkpoint, device } = pipeline;
-    const factors = await this.#factorsOf(candidate);
-    return new Recipe({
-      info: {
-        modelHash: checkpoint.hash,
-        model: basename(checkpoint.path),
-        sampler: whole.report.sampler,
-        steps: whole.report.steps,
-        guidanceScale: sampling.guidanceScale ?? 1.5,
-        measured: {
-          psnr,
-          macs,
-          time,
-          cacheBytes,
-          images: sampling.labels.length,
-          seed: sampling.seed,
-          batch: whole.report.batch,
-          backend: device.backend,
-          threads: device.threads,
-          machine: machineName(),
-        },
-        createdBy: `incache ${VERSION}`,
-      },
-      parameters: candidate.parameters,
-      ...(factors && { factors }),
-      ...(candidate.fits && { fits }),
-    });
-  }
-
-  /** Beside a run without a cache, so that both meet the same machine. */
-  async #measure(candidate: Candidate): Promise<Trial> {
-    const { pipeline, sampling, whole, fits } = this;
-    const factors = await this.#factorsOf(candidate);
-    const cache = { ...candidate.parameters, ...(factors && { factors }), ...(candidate.fits && { fits }) };
-    const beside = await pipeline.generateLatents(sampling);
-    const { latents, report } = await pipeline.generateLatents({
-      ...sampling,
-      cache: cache as NonNullable<SampleOptions['cache']>,
-    });
-    return {
-      name: candidate.name,
-      psnr: meanPsnr(latents, whole.latents, sampling.labels.length),
-      macs: report.macs / whole.report.macs,
-      time: report.milliseconds / beside.report.milliseconds,
-      cacheBytes: report.memory.cache,
-    };
-  }
-
-  #keep(trial: Trial): void {
-    this.trials.set(trial.name, trial);
-    this.store?.keepTrials(this.trials);
-  }
-
-  #candidate(name: string): Candidate {
-    return this.candidates.find((candidate) => candidate.name === name)!;
-  }
-
-  /** Made once for the candidates that share them. */
-  async #factorsOf({ factors: choice, parameters }: Candidate): Promise<FactorSet | undefined> {
-    if (!choice) return undefined;
-    const { method, rank } = choice;
-    const key = `${method} ${rank} ${method === 'svd' ? '' : JSON.stringify(parameters)}`;
-    const known = this.#factors.get(key);
-    if (known) return known;
-    const { pipeline, sampling, fits } = this;
-    const { steps, seed, guidanceScale, signal } = sampling;
-    const { period, terms, computed } = parameters;
-    const source = trajectorySource(pipeline.network, {
-      count: OWN_TRAJECTORIES,
-      steps,
-      seed: seed + 2,
-      fits,
-      ...(guidanceScale !== undefined && { guidanceScale }),
-      ...(period !== undefined && { period }),
-      ...(terms !== undefined && { terms }),
-      ...(computed !== undefined && { computed }),
-    });
-    const made = await calibrate(pipeline, {
-      method,
-      rank,
-      ...(method !== 'svd' && { source }),
-      ...(signal && { signal }),
-    });
-    this.#factors.set(key, made);
-    return made;
-  }
-}
-
-/** As in `AMD EPYC, 2 processors`. */
-export function machineName(): string {
-  const processors = cpus();
-  return `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length} processors`;
 }

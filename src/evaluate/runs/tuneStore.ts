@@ -4,10 +4,26 @@ import { join } from 'node:path';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { FormatError } from '../../errors.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
-import type { Trial } from './tune.js';
+
+/** PSNR of an image that is the one without a cache, in dB: more than float32 can tell apart. */
+export const IDENTICAL = 150;
+
+/** What a candidate did to the first images of the seed. */
+export interface CandidateRecord {
+  /** Of each image, in dB, to the one without a cache. */
+  readonly psnrs: readonly number[];
+  /** Multiply-accumulates, as a share of those without a cache. */
+  readonly macs: number;
+  /** Of these images, and of the same without a cache. */
+  readonly milliseconds: number;
+  readonly uncachedMilliseconds: number;
+  readonly cacheBytes: number;
+  /** Time over that of a run without a cache right beside it, a round each. */
+  readonly ratios: readonly number[];
+}
 
 export class TuneStore {
-  readonly trials: ReadonlyMap<string, Trial>;
+  readonly records: ReadonlyMap<string, CandidateRecord>;
 
   /** `key` says of what the measurements are: those of another one are refused, for their times and images are others. */
   constructor(
@@ -15,11 +31,14 @@ export class TuneStore {
     readonly key: string,
   ) {
     mkdirSync(folder, { recursive: true });
-    this.trials = this.#read();
+    this.records = this.#read();
   }
 
-  keepTrials(trials: ReadonlyMap<string, Trial>): void {
-    writeFileAtomic(this.#trialsPath, `${JSON.stringify({ key: this.key, trials: [...trials.values()] })}\n`);
+  keepRecords(records: ReadonlyMap<string, CandidateRecord>): void {
+    writeFileAtomic(
+      this.#recordsPath,
+      `${JSON.stringify({ key: this.key, trials: Object.fromEntries(records) })}\n`,
+    );
   }
 
   fits(): StepGrams | undefined {
@@ -27,27 +46,28 @@ export class TuneStore {
   }
 
   keepFits(fits: StepGrams): void {
-    if (!existsSync(this.#fitsPath)) fits.save(this.#fitsPath);
+    fits.save(this.#fitsPath);
   }
 
-  #read(): Map<string, Trial> {
-    if (!existsSync(this.#trialsPath)) return new Map();
+  #read(): Map<string, CandidateRecord> {
+    if (!existsSync(this.#recordsPath)) return new Map();
     let saved: { key?: unknown; trials?: unknown };
     try {
-      saved = { ...JSON.parse(readFileSync(this.#trialsPath, 'utf8')) };
+      saved = { ...JSON.parse(readFileSync(this.#recordsPath, 'utf8')) };
     } catch (error) {
-      throw new FormatError(`${this.#trialsPath} is not the JSON of a tuning`, { cause: error });
+      throw new FormatError(`${this.#recordsPath} is not the JSON of a tuning`, { cause: error });
     }
     if (saved.key !== this.key)
       throw new FormatError(
         `${this.folder} has a tuning of another model, machine, seed or sampler; take another folder`,
       );
-    if (!Array.isArray(saved.trials) || !saved.trials.every(isTrial))
-      throw new FormatError(`${this.#trialsPath} has trials without numbers`);
-    return new Map(saved.trials.map((trial: Trial) => [trial.name, trial]));
+    const records = Object.entries({ ...(saved.trials as object) });
+    if (!records.every(([, record]) => isRecord(record)))
+      throw new FormatError(`${this.#recordsPath} has trials without numbers`);
+    return new Map(records as [string, CandidateRecord][]);
   }
 
-  get #trialsPath(): string {
+  get #recordsPath(): string {
     return join(this.folder, 'trials.json');
   }
 
@@ -56,11 +76,16 @@ export class TuneStore {
   }
 }
 
-function isTrial(value: unknown): value is Trial {
+function isRecord(value: unknown): value is CandidateRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const trial = value as Record<string, unknown>;
+  const record = value as Record<string, unknown>;
+  const numbers = (list: unknown) => Array.isArray(list) && list.every(Number.isFinite);
   return (
-    typeof trial.name === 'string' &&
-    ['psnr', 'macs', 'time', 'cacheBytes'].every((field) => Number.isFinite(trial[field]))
+    numbers(record.psnrs) &&
+    (record.psnrs as number[]).length > 0 &&
+    numbers(record.ratios) &&
+    ['macs', 'milliseconds', 'uncachedMilliseconds', 'cacheBytes'].every((field) =>
+      Number.isFinite(record[field]),
+    )
   );
 }

@@ -1,0 +1,203 @@
+/** What tuning measures with: images without a cache, fits, factors, and what each candidate did so far. */
+import { cpus } from 'node:os';
+import type { FactorSet } from '../../cache/data/factorSet.js';
+import type { StepGrams } from '../../cache/data/stepGrams.js';
+import { calibrate } from '../../calibrate/calibrate.js';
+import type { CacheOptions, SampleOptions } from '../../pipeline/options.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
+import type { SampledLatents } from '../../pipeline/result.js';
+import { psnr } from '../metrics/psnr.js';
+import { measureGrams } from './measureGrams.js';
+import { ownTrajectories } from './ownTrajectories.js';
+import { subjectsOf } from './subjects.js';
+import type { TuneSampling } from './tune.js';
+import type { Candidate } from './tuneCandidates.js';
+import { type CandidateRecord, IDENTICAL, type TuneStore } from './tuneStore.js';
+
+/** Trajectories that factors for increments of their own are made from. */
+const OWN_TRAJECTORIES = 16;
+/** Images sampled together where the options do not say. */
+export const DEFAULT_BATCH = 16;
+
+/** A run without a cache of so many images, the first ones of the seed. */
+interface Whole {
+  /** Of pictures, or of latents where there is no autoencoder. */
+  readonly planes: Float32Array[];
+  milliseconds: number;
+}
+
+export class TuneBench {
+  readonly records: Map<string, CandidateRecord>;
+  readonly #pipeline: Pipeline;
+  readonly #sampling: TuneSampling;
+  readonly #store: TuneStore | undefined;
+  readonly #whole: Whole = { planes: [], milliseconds: 0 };
+  readonly #factors = new Map<string, FactorSet>();
+  #macs = 0;
+  #fits: StepGrams | undefined;
+  /** Seconds that a uncached image takes with all that belongs to it. */
+  #imageSeconds = 0;
+
+  constructor(pipeline: Pipeline, sampling: TuneSampling, store: TuneStore | undefined) {
+    this.#pipeline = pipeline;
+    this.#sampling = sampling;
+    this.#store = store;
+    this.records = new Map(store?.records);
+    this.#fits = store?.fits();
+  }
+
+  get fits(): StepGrams | undefined {
+    return this.#fits;
+  }
+
+  /** Seconds that an image takes without a cache, its picture included. Known after the first. */
+  get imageSeconds(): number {
+    return this.#imageSeconds;
+  }
+
+  /** Images first to `images` - 1 without a cache, as far as they are not there. */
+  async extendWhole(images: number): Promise<void> {
+    const { planes } = this.#whole;
+    if (planes.length >= images) return;
+    const started = performance.now();
+    const first = planes.length;
+    const result = await this.#sample(first, images - first, undefined);
+    planes.push(...(await this.#planesOf(result)));
+    this.#whole.milliseconds += result.report.milliseconds;
+    this.#macs = result.report.macs / (images - first);
+    const { setupMilliseconds } = result.report;
+    this.#imageSeconds = (performance.now() - started - setupMilliseconds) / 1000 / (images - first);
+  }
+
+  /** Coefficients are of images of another seed than those that are measured. */
+  async makeFits(images: number): Promise<void> {
+    const { batch: _batch, ...sampling } = this.#sampling;
+    this.#fits = await measureGrams(this.#pipeline, { ...sampling, seed: sampling.seed + 1, images });
+    this.#store?.keepFits(this.#fits);
+  }
+
+  /** Samples a candidate until it has so many images, the same as without a cache. */
+  async measure(candidate: Candidate, images: number, signal?: AbortSignal): Promise<void> {
+    const before = this.records.get(candidate.name);
+    const first = before?.psnrs.length ?? 0;
+    if (first >= images) return;
+    await this.extendWhole(images);
+    const result = await this.#sample(first, images - first, await this.#cacheOf(candidate, signal), signal);
+    const planes = await this.#planesOf(result);
+    const { macs, milliseconds, memory } = result.report;
+    this.#keep(candidate.name, {
+      psnrs: [
+        ...(before?.psnrs ?? []),
+        ...planes.map((own, i) => finite(psnr(own, this.#whole.planes[first + i]!))),
+      ],
+      macs: macs / (images - first) / this.#macs,
+      milliseconds: (before?.milliseconds ?? 0) + milliseconds,
+      uncachedMilliseconds:
+        (before?.uncachedMilliseconds ?? 0) +
+        (this.#whole.milliseconds / this.#whole.planes.length) * (images - first),
+      cacheBytes: memory.cache,
+      ratios: before?.ratios ?? [],
+    });
+  }
+
+  /** Times candidates in turn with a run without a cache, so that all meet the same machine; of images that are measured already. */
+  async time(candidates: readonly Candidate[], images: number, signal?: AbortSignal): Promise<void> {
+    const caches: (CacheOptions | undefined)[] = [undefined];
+    for (const candidate of candidates) caches.push(await this.#cacheOf(candidate, signal));
+    const times: number[] = [];
+    for (const cache of caches)
+      times.push((await this.#sample(0, images, cache, signal)).report.milliseconds);
+    for (const [i, { name }] of candidates.entries()) {
+      const record = this.records.get(name)!;
+      this.#keep(name, { ...record, ratios: [...record.ratios, times[i + 1]! / times[0]!] });
+    }
+  }
+
+  /** What a run with the candidate takes beside its parameters. */
+  async partsOf(candidate: Candidate, signal?: AbortSignal) {
+    const factors = await this.#factorsOf(candidate, signal);
+    return { ...(factors && { factors }), ...(candidate.fits && { fits: this.#fits! }) };
+  }
+
+  #keep(name: string, record: CandidateRecord): void {
+    this.records.set(name, record);
+    this.#store?.keepRecords(this.records);
+  }
+
+  async #cacheOf(candidate: Candidate, signal: AbortSignal | undefined): Promise<CacheOptions> {
+    return { ...candidate.parameters, ...(await this.partsOf(candidate, signal)) } as CacheOptions;
+  }
+
+  #sample(
+    first: number,
+    count: number,
+    cache: CacheOptions | undefined,
+    signal: AbortSignal | undefined = this.#sampling.signal,
+  ): Promise<SampledLatents> {
+    const { network } = this.#pipeline;
+    const options: SampleOptions = {
+      ...this.#sampling,
+      ...subjectsOf(network, this.#sampling, count, first),
+      firstImage: first,
+      batch: Math.min(this.#sampling.batch ?? DEFAULT_BATCH, count),
+      ...(signal && { signal }),
+      ...(cache && { cache }),
+    };
+    return this.#pipeline.generateLatents(options);
+  }
+
+  /** Image by image. */
+  async #planesOf({ latents, shape }: SampledLatents): Promise<Float32Array[]> {
+    const { decoder, device } = this.#pipeline;
+    const planes = decoder.isPresent ? await decoder.planes(device, latents, shape) : latents;
+    const size = planes.length / shape[0];
+    return Array.from({ length: shape[0] }, (_, i) => planes.slice(i * size, (i + 1) * size));
+  }
+
+  /** Made once for the candidates that share them. */
+  async #factorsOf(
+    { factors: choice, parameters }: Candidate,
+    signal?: AbortSignal,
+  ): Promise<FactorSet | undefined> {
+    if (!choice) return undefined;
+    const { method, rank } = choice;
+    const key = `${method} ${rank} ${method === 'svd' ? '' : JSON.stringify(parameters)}`;
+    const known = this.#factors.get(key);
+    if (known) return known;
+    const { batch: _batch, signal: own, ...sampling } = this.#sampling;
+    const given = signal ?? own;
+    const { period, terms, computed } = parameters;
+    const data =
+      method === 'svd'
+        ? undefined
+        : await ownTrajectories(this.#pipeline, {
+            ...sampling,
+            ...(given && { signal: given }),
+            count: OWN_TRAJECTORIES,
+            seed: sampling.seed + 2,
+            fits: this.#fits!,
+            ...(period !== undefined && { period }),
+            ...(terms !== undefined && { terms }),
+            ...(computed !== undefined && { computed }),
+          });
+    const made = await calibrate(this.#pipeline, {
+      method,
+      rank,
+      ...(data && { source: data.source }),
+      ...(given && { signal: given }),
+    });
+    this.#factors.set(key, made);
+    return made;
+  }
+}
+
+/** Records are kept as JSON, which has no infinity. */
+function finite(decibels: number): number {
+  return Math.min(decibels, IDENTICAL);
+}
+
+/** As in `AMD EPYC, 2 processors`. */
+export function machineName(): string {
+  const processors = cpus();
+  return `${processors[0]?.model.trim() ?? 'unknown'}, ${processors.length} processors`;
+}
