@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { BlockRow } from '../block/row.js';
 import type { KernelRow } from '../kernels/row.js';
+import { OUR_BARS, PEERS } from './colours.js';
 
 interface Bar {
   readonly group: string;
@@ -45,7 +46,7 @@ function bar(group: string, contender: string, times: BlockRow['times'], ours: b
 
 function chart(bars: readonly Bar[]): TopLevelSpec | undefined {
   if (bars.length === 0) return undefined;
-  const title = 'ms, median; line from p10 to p90';
+  const title = 'ms: median, and a line from p10 to p90; peers are grey';
   const y = { field: 'contender', type: 'nominal', title: null, sort: null } as const;
   return {
     data: { values: [...bars] },
@@ -64,13 +65,22 @@ function chart(bars: readonly Bar[]): TopLevelSpec | undefined {
               field: 'who',
               type: 'nominal',
               title: null,
-              scale: { domain: ['incache', 'peer'], range: ['#1f6f8b', '#c9a227'] },
+              scale: { domain: ['incache', 'peer'], range: [OUR_BARS, PEERS] },
+              legend: null,
             },
           },
         },
         {
           mark: { type: 'rule', strokeWidth: 2 },
           encoding: { y, x: { field: 'p10', type: 'quantitative', title }, x2: { field: 'p90' } },
+        },
+        {
+          mark: { type: 'text', align: 'left', dx: 5 },
+          encoding: {
+            y,
+            x: { field: 'p90', type: 'quantitative', title },
+            text: { field: 'milliseconds', type: 'quantitative', format: '.3~r' },
+          },
         },
       ],
     },

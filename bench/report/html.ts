@@ -3,12 +3,19 @@ import { loadSvgRenderer, type SvgRenderer } from '../../src/experiment/chart/re
 import type { Section } from './sections.js';
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-.wide { overflow-x: auto; }
+:root { color-scheme: light dark; --line: #ddd; --faint: #666; --link: #1f6f8b; }
+@media (prefers-color-scheme: dark) { :root { --line: #444; --faint: #aaa; --link: #86c0bd; } }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+a { color: var(--link); }
+.wide, figure { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid #ddd; padding: 2px 8px; text-align: left; white-space: nowrap; }
-.source { color: #666; }
-svg { max-width: 100%; height: auto; }
+th, td { border-bottom: 1px solid var(--line); padding: 3px 8px; text-align: left; white-space: nowrap; }
+.source, figcaption { color: var(--faint); font-size: 13px; }
+nav { columns: 14rem; font-size: 14px; }
+nav a { display: block; }
+summary { cursor: pointer; color: var(--link); }
+/* On a narrow page a chart is scrolled rather than made unreadably small; its ground is white. */
+svg { max-width: 100%; min-width: 36rem; height: auto; border-radius: 6px; }
 `;
 
 /** `introduction`: markdown that starts with the title of the page. */
@@ -22,6 +29,7 @@ export async function reportHtml(introduction: string, sections: readonly Sectio
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
     markdownHtml(introduction),
+    `<nav>${sections.map(({ title }) => `<a href="#${anchor(title)}">${escapeHtml(title)}</a>`).join('\n')}</nav>`,
     ...parts,
     '</body></html>\n',
   ].join('\n');
@@ -38,11 +46,24 @@ async function sectionHtml(
     ),
   );
   return [
-    `<h2 id="${escapeHtml(title)}">${escapeHtml(title)}</h2>`,
+    `<h2 id="${anchor(title)}">${escapeHtml(title)}</h2>`,
     `<p class="source">${inline(source)}</p>`,
     ...figures,
-    markdownHtml(body),
+    tableRows(body) > MOST_ROWS
+      ? `<details><summary>All ${tableRows(body)} rows</summary>${markdownHtml(body)}</details>`
+      : markdownHtml(body),
   ].join('\n');
+}
+
+/** A longer table is closed at first. */
+const MOST_ROWS = 40;
+
+function tableRows(markdown: string): number {
+  return markdown.split('\n').filter((line) => line.startsWith('|')).length;
+}
+
+function anchor(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9]+/g, '-');
 }
 
 /** Of what our own texts have in them: headings, tables, lists, paragraphs, links, strong text and code. */

@@ -1,6 +1,7 @@
 /** The roofline of a kernels result: rate over arithmetic intensity, under what the loop and the copies allow. */
 import type { TopLevelSpec } from 'vega-lite';
 import { gflops, type KernelRow } from '../kernels/row.js';
+import { OURS } from './colours.js';
 
 /** A kernel of ours on one thread, in the chart. */
 interface Point {
@@ -90,7 +91,7 @@ export function rooflineChart(rows: readonly KernelRow[]): TopLevelSpec | undefi
         encoding: {
           x,
           y,
-          color: { field: 'build', type: 'nominal', title: 'build' },
+          color: { field: 'build', type: 'nominal', title: 'build', scale: { range: OURS } },
           shape: { field: 'kernel', type: 'nominal', title: 'kernel' },
         },
       },

@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { fitPower } from '../scaling/fit.js';
 import type { Sweep } from '../scaling/sweep.js';
+import { OURS } from './colours.js';
 
 export function scalingChart(sweeps: readonly Sweep[]): TopLevelSpec | undefined {
   if (sweeps.length === 0) return undefined;
@@ -12,12 +13,14 @@ export function scalingChart(sweeps: readonly Sweep[]): TopLevelSpec | undefined
       contender,
       x,
       milliseconds: times.median,
+      p10: times.p10,
+      p90: times.p90,
       fitted: at(x),
     }));
   });
   const x = { field: 'x', type: 'quantitative', scale: { type: 'log' }, title: null } as const;
   const scale = { type: 'log' } as const;
-  const color = { field: 'contender', type: 'nominal', title: null } as const;
+  const color = { field: 'contender', type: 'nominal', title: null, scale: { range: OURS } } as const;
   return {
     data: { values: points },
     facet: { field: 'sweep', type: 'nominal', title: null },
@@ -36,8 +39,17 @@ export function scalingChart(sweeps: readonly Sweep[]): TopLevelSpec | undefined
           },
         },
         {
+          mark: 'rule',
+          encoding: {
+            x,
+            y: { field: 'p10', type: 'quantitative', scale, title: 'ms' },
+            y2: { field: 'p90' },
+            color,
+          },
+        },
+        {
           mark: { type: 'line', strokeDash: [4, 3] },
-          encoding: { x, y: { field: 'fitted', type: 'quantitative', scale, title: null }, color },
+          encoding: { x, y: { field: 'fitted', type: 'quantitative', scale, title: 'ms' }, color },
         },
       ],
     },

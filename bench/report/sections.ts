@@ -17,6 +17,8 @@ import { rooflineChart } from './roofline.js';
 import { scalingChart } from './scalingChart.js';
 
 export interface Chart {
+  /** Of its file in docs/images/performance. */
+  readonly name: string;
   readonly title: string;
   readonly spec: TopLevelSpec;
 }
@@ -30,8 +32,33 @@ export interface Section {
 }
 
 export function sectionOf(result: NamedResult): Section {
-  return { title: result.what, source: sourceOf(result), body: bodyOf(result), charts: chartsOf(result) };
+  return {
+    title: TITLES[result.what] ?? result.what,
+    source: sourceOf(result),
+    body: bodyOf(result),
+    charts: chartsOf(result),
+  };
 }
+
+const TITLES: Readonly<Record<string, string>> = {
+  block: 'One block',
+  browser: 'In a browser',
+  cuda: 'Kernels, blocks and runs on a GPU',
+  ddim50: 'A whole run of DDIM-50',
+  decoder: 'Decoding a picture',
+  decoderMemory: 'Memory of decoding',
+  demo: 'The demo',
+  factors: 'Making factors',
+  int8Error: 'Error of int8 weights',
+  kernels: 'Kernels on a processor',
+  openCheckpoint: 'Opening a checkpoint',
+  picture: 'From nothing to a picture',
+  residentMemory: 'Resident memory',
+  scaling: 'Scaling',
+  stability: 'Stability of memory',
+  startUp: 'Start of a process',
+  trajectory: 'Trajectories of the embedded model',
+};
 
 function sourceOf({ name, date, commit, machine, versions }: NamedResult): string {
   const { node, v8: _, incache: __, ...peers } = versions;
@@ -66,24 +93,29 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
 /** The text, and a table of the rows where they have one; older texts of such have theirs below the first line. */
 export function bodyOf({ what, rows = [], text = '' }: Pick<NamedResult, 'what' | 'rows' | 'text'>): string {
   const table = TABLES[what];
-  if (!table) return text;
-  const introduction = text.split('\n\n', 1)[0];
+  // As stored texts of before 2026-12 have it.
+  const told = text.replace('Asked for:', 'Target:');
+  if (!table) return told;
+  const introduction = told.split('\n\n', 1)[0];
   return [introduction, table(rows as never[])].filter(Boolean).join('\n\n');
 }
 
 function chartsOf({ what, rows = [] }: NamedResult): Chart[] {
-  const charts: [string, TopLevelSpec | undefined][] = [];
+  const charts: [string, string, TopLevelSpec | undefined][] = [];
   if (what === 'kernels')
     charts.push(
       [
+        'roofline',
         'Roofline: one thread, under the multiply-add loop and the copies',
         rooflineChart(rows as KernelRow[]),
       ],
-      ['Linears beside onnxruntime, one thread', linearChart(rows as KernelRow[])],
+      ['linears', 'Linears beside onnxruntime, one thread', linearChart(rows as KernelRow[])],
     );
-  if (what === 'block') charts.push(['A block beside its peers', contendersChart(rows as BlockRow[])]);
+  if (what === 'block')
+    charts.push(['block', 'A block beside its peers', contendersChart(rows as BlockRow[])]);
   if (what === 'ddim50')
-    charts.push(['Whole runs beside peers without a cache', contendersChart(rows as RunRow[])]);
-  if (what === 'scaling') charts.push(['Scaling, with the fitted lines', scalingChart(rows as Sweep[])]);
-  return charts.flatMap(([title, spec]) => (spec ? [{ title, spec }] : []));
+    charts.push(['ddim50', 'Whole runs beside peers without a cache', contendersChart(rows as RunRow[])]);
+  if (what === 'scaling')
+    charts.push(['scaling', 'Scaling, with the fitted lines', scalingChart(rows as Sweep[])]);
+  return charts.flatMap(([name, title, spec]) => (spec ? [{ name, title, spec }] : []));
 }
