@@ -15,10 +15,16 @@ export function readPrompts(path: string): string[] {
 }
 
 function readText(path: string): string {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(path, 'utf8').replace(/^\ufeff/, '');
+    bytes = readFileSync(path);
   } catch (error) {
     throw new ArgumentError('prompts', path, `a file that can be read: ${(error as Error).message}`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new FormatError(`${path} is not a text in UTF-8`, { cause: error });
   }
 }
 

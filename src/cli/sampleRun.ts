@@ -154,11 +154,15 @@ function drawnOf(
   if (!textCondition(network)) return { ...text, labels: labelsOf(flags, table) };
   if (labels)
     throw new ArgumentError('labels', labels, 'none: the model draws prompts, --prompt or --prompts');
-  const { prompts } = text;
-  if (prompts === undefined && text.embeddings === undefined)
+  const { prompts, embeddings } = text;
+  if (prompts === undefined && embeddings === undefined)
     throw new ArgumentError('prompt', undefined, 'what to draw: --prompt, --prompts or --embeddings');
-  if (count === undefined || prompts === undefined) return text;
-  return { ...text, prompts: Array.from({ length: count }, (_, i) => prompts[i % prompts.length]!) };
+  if (count === undefined) return text;
+  const inTurn = <T>(all: readonly T[]) => Array.from({ length: count }, (_, i) => all[i % all.length]!);
+  if (!embeddings) return { ...text, prompts: inTurn([prompts!].flat()) };
+  const { negative } = embeddings;
+  const negatives = negative && { negative: negative.length > 1 ? inTurn(negative) : negative };
+  return { ...text, embeddings: { prompts: inTurn(embeddings.prompts), ...negatives } };
 }
 
 function labelsOf({ labels, count }: SampleRunFlags, table: LabelTable): number[] {

@@ -43,9 +43,9 @@ export function locateModel(path: string): ModelFiles {
   };
 }
 
-/** The folder `vae` in a folder, where there is one. */
-export function vaeFolder(path: string): string | undefined {
-  const folder = join(path, 'vae');
+/** The folder of a part in that of a pipeline, where there is one. */
+export function partFolder(path: string, part: ModelPart): string | undefined {
+  const folder = join(path, part);
   return isFolder(path) && isFolder(folder) ? folder : undefined;
 }
 

@@ -3,7 +3,7 @@
 import { hasNetwork } from '../models/families.js';
 import { namesOf } from '../models/vae/names.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
-import { locateModel, vaeFolder } from './modelFiles.js';
+import { locateModel, partFolder } from './modelFiles.js';
 
 /** Whether the tensors at `path` are those of an autoencoder, and no network's are among them. Reads headers. */
 export function isAutoencoder(path: string, options: OpenOptions = {}): boolean {
@@ -14,5 +14,5 @@ export function isAutoencoder(path: string, options: OpenOptions = {}): boolean 
 
 /** Where the autoencoder of a model lies: its folder `vae`, else `path` itself, which may hold one. */
 export function locateAutoencoder(path: string): string {
-  return vaeFolder(path) ?? locateModel(path).parts.vae ?? path;
+  return partFolder(path, 'vae') ?? locateModel(path).parts.vae ?? path;
 }

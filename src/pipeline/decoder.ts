@@ -2,7 +2,7 @@
 import type { Device } from '../backend/backend.js';
 import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
 import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
-import { vaeFolder } from '../engine/modelFiles.js';
+import { partFolder } from '../engine/modelFiles.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Geometry } from '../models/network.js';
@@ -34,7 +34,7 @@ export class PipelineDecoder implements Disposable {
     this.#channels = network.latents.channels;
     requireHints(factors);
     this.#factors = { scalingFactor: factors.scalingFactor, shiftFactor: factors.shiftFactor };
-    this.#path = vae === undefined ? files.parts.vae : (vaeFolder(vae) ?? vae);
+    this.#path = vae === undefined ? files.parts.vae : (partFolder(vae, 'vae') ?? vae);
     if (vae !== undefined) this.#open();
   }
 

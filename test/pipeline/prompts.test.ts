@@ -28,6 +28,10 @@ const draw = async (options: LoadOptions, run: SampleOptions): Promise<Float32Ar
   return (await pipeline.generateLatents({ steps: 2, ...run })).latents;
 };
 
+const ofRows = (length: number, value = 1) => ({
+  prompts: [{ values: new Float32Array(20 * length).fill(value), length, width: 20 }],
+});
+
 describe('prompts', () => {
   let pipeline: Pipeline;
   before(async () => {
@@ -84,6 +88,15 @@ describe('prompts', () => {
     ]);
   });
 
+  test('a negative prompt that is cut is told apart', async () => {
+    const long = 'a fox and a dog and a cat and a cow';
+    const { report } = await pipeline.generateLatents({ steps: 1, prompts: long, negativePrompt: long });
+    assert.deepEqual(report.notes, [
+      'a prompt is longer than the 6 tokens that the model reads, and was cut',
+      'a negative prompt is longer than the 6 tokens that the model reads, and was cut',
+    ]);
+  });
+
   test('an empty prompt and one of megabytes are drawn', async () => {
     const run = await latents({ prompts: ['', 'fox '.repeat(2 ** 20)] });
     assert.ok(run.every(Number.isFinite));
@@ -109,6 +122,26 @@ describe('prompts', () => {
       'embeddings of another width',
       { embeddings: { prompts: [{ values: new Float32Array(3), length: 1, width: 3 }] } },
       /^width of embeddings is 3; expected 20, as the model takes them$/,
+    ],
+    [
+      'embeddings of nothing',
+      { embeddings: { prompts: [null as never] } },
+      /^embeddings.prompts\[0\] is null; exp/,
+    ],
+    [
+      'negative embeddings that are none',
+      { embeddings: { ...ofRows(1), negative: 'no' as never } },
+      /^embeddings.negative is 'no'; expected a list of at least one$/,
+    ],
+    [
+      'embeddings that are not finite',
+      { embeddings: ofRows(1, Number.NaN) },
+      /^embeddings.prompts\[0\].values\[0\] is NaN; expected a finite number$/,
+    ],
+    [
+      'more tokens than the model reads',
+      { embeddings: ofRows(7) },
+      /^tokens of an embedding is 7; expected 1 to 6, which the model takes at most$/,
     ],
     [
       'three negative prompts for two pictures',
@@ -168,6 +201,7 @@ describe('a file of embeddings', () => {
   });
   for (const [mask, message] of [
     [[0, 0, 0, 0], /row 0 of 'prompt_attention_mask' keeps no token; expected at least one/],
+    [[1, 2, 0, 0], /row 0 of 'prompt_attention_mask' holds 2; expected 0 and 1$/],
     [[1, 0, 1, 0], /row 0 of 'prompt_attention_mask' keeps tokens with gaps between them/],
   ] as const)
     test(`refuses the mask ${mask}`, () => {

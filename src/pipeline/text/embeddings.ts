@@ -71,6 +71,9 @@ function lengthsOf(file: SafetensorsFile, name: string, count: number, tokens: n
   const mask = file.read(name);
   return Array.from({ length: count }, (_, i) => {
     const row = mask.subarray(i * tokens, (i + 1) * tokens);
+    const strange = row.find((value) => value !== 0 && value !== 1);
+    if (strange !== undefined)
+      throw new FormatError(`${file.path}: row ${i} of '${name}' holds ${strange}; expected 0 and 1`);
     const length = row.findLastIndex((value) => value !== 0) + 1;
     if (length === 0 || row.subarray(0, length).includes(0))
       throw new FormatError(

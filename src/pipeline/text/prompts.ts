@@ -1,6 +1,7 @@
 /** The prompts of a pipeline: where its text encoder lies, and what stands in for a prompt where there is none. */
 import type { Device } from '../../backend/backend.js';
 import type { DenoiserCheckpoint } from '../../engine/checkpoint.js';
+import { partFolder } from '../../engine/modelFiles.js';
 import { ArgumentError, IncacheError } from '../../errors.js';
 import type { Network } from '../../models/network.js';
 import { CAPTION_TOKENS } from '../../models/pixart/config.js';
@@ -13,9 +14,9 @@ import { type ResolvedText, textCondition } from './textOptions.js';
 
 /** Of a model of prompts. */
 export interface TextEncoderOptions {
-  /** Its text encoder: a folder or file. Default: the folder `text_encoder` of the model. */
+  /** Its text encoder: a folder, a file or a whole pipeline. Default: the folder `text_encoder` of the model. */
   readonly textEncoder?: string;
-  /** A folder with `spiece.model` or `tokenizer.json`, or such a file. Default: the folder `tokenizer` of the model. */
+  /** A folder with `spiece.model` or `tokenizer.json`, such a file, or a whole pipeline. Default: the folder `tokenizer` of the model. */
   readonly tokenizer?: string;
   /** Keep the encoder's weights on the device instead of reading them layer by layer for each run. Default false. */
   readonly keepTextEncoder?: boolean;
@@ -71,7 +72,7 @@ export class Prompts implements Disposable {
     signal?: AbortSignal,
   ): Promise<RunEmbeddings> {
     const prompts =
-      text.embeddings?.prompts ?? (await this.#encode(text.prompts!, text.clean, notes, signal));
+      text.embeddings?.prompts ?? (await this.#encode('prompt', text.prompts!, text.clean, notes, signal));
     if (!guided) return { prompts, negative: prompts.slice(0, 1) };
     const negative = await this.negative(text, notes, signal);
     if (!negative)
@@ -88,7 +89,7 @@ export class Prompts implements Disposable {
     signal?: AbortSignal,
   ): Promise<NegativeText | undefined> {
     const ofTexts = async (texts: readonly string[]) => ({
-      embeddings: await this.#encode(texts, text.clean, notes, signal),
+      embeddings: await this.#encode('negative prompt', texts, text.clean, notes, signal),
       asPrompt: false,
     });
     if (text.negative) return ofTexts(text.negative);
@@ -107,7 +108,9 @@ export class Prompts implements Disposable {
     this.dispose();
   }
 
+  /** `kind`: what they are called. */
   async #encode(
+    kind: string,
     prompts: readonly string[],
     clean: boolean,
     notes: string[],
@@ -118,7 +121,7 @@ export class Prompts implements Disposable {
     if (cut > 0) {
       const { rows } = textCondition(this.#model.network)!;
       notes.push(
-        `${cut === 1 ? 'a prompt is' : `${cut} prompts are`} longer than the ${rows} tokens that the model reads, and ${cut === 1 ? 'was' : 'were'} cut`,
+        `${cut === 1 ? `a ${kind} is` : `${cut} ${kind}s are`} longer than the ${rows} tokens that the model reads, and ${cut === 1 ? 'was' : 'were'} cut`,
       );
     }
     return encoded.map(({ embedding }) => embedding);
@@ -127,8 +130,9 @@ export class Prompts implements Disposable {
   #open(): PromptEncoder {
     if (this.#encoder) return this.#encoder;
     const { path, parts, network } = this.#model;
-    const { textEncoder = parts.text_encoder, keepTextEncoder = false, embeddingsCache } = this.#options;
-    const tokenizer = this.#options.tokenizer ?? parts.tokenizer;
+    const { keepTextEncoder = false, embeddingsCache } = this.#options;
+    const textEncoder = partOf(this.#options.textEncoder, 'text_encoder') ?? parts.text_encoder;
+    const tokenizer = partOf(this.#options.tokenizer, 'tokenizer') ?? parts.tokenizer;
     if (textEncoder === undefined)
       throw new IncacheError(
         `${path} has no text encoder in a folder 'text_encoder'; one can be given (option textEncoder, --text-encoder on the command line), or embeddings instead of prompts (embeddings, --embeddings)`,
@@ -146,6 +150,11 @@ export class Prompts implements Disposable {
     });
     return this.#encoder;
   }
+}
+
+/** The folder of a part, where a whole pipeline is given for it. */
+function partOf(path: string | undefined, part: 'text_encoder' | 'tokenizer'): string | undefined {
+  return path === undefined ? undefined : (partFolder(path, part) ?? path);
 }
 
 /** The first rows of the negative text, as many as a prompt has. */

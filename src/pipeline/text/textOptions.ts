@@ -109,17 +109,22 @@ function requireEmbeddings(
 ): TextEmbeddings {
   requireObject('embeddings', embeddings, 'what loadEmbeddings gives');
   if (prompts !== undefined) throw new ArgumentError('prompts', short(prompts), 'none beside embeddings');
-  const { prompts: own, negative = [] } = embeddings as TextEmbeddings;
-  if (!Array.isArray(own) || own.length === 0)
-    throw new ArgumentError('embeddings.prompts', own, 'a list of at least one');
-  for (const embedding of [...own, ...negative]) requireEmbedding(embedding, rows, columns);
+  const { prompts: own, negative } = embeddings as TextEmbeddings;
+  for (const [name, list] of Object.entries({ prompts: own, ...(negative !== undefined && { negative }) })) {
+    if (!Array.isArray(list) || list.length === 0)
+      throw new ArgumentError(`embeddings.${name}`, list, 'a list of at least one');
+    for (const [i, embedding] of list.entries())
+      requireEmbedding(`embeddings.${name}[${i}]`, embedding, rows, columns);
+  }
   return embeddings as TextEmbeddings;
 }
 
-function requireEmbedding({ values, length, width }: TextEmbedding, rows: number, columns: number): void {
+function requireEmbedding(name: string, embedding: TextEmbedding, rows: number, columns: number): void {
+  requireObject(name, embedding, 'an embedding of values, length and width');
+  const { values, length, width } = embedding;
   if (width !== columns)
     throw new ArgumentError('width of embeddings', width, `${columns}, as the model takes them`);
-  if (!(length >= 1 && length <= rows))
+  if (!(Number.isInteger(length) && length >= 1 && length <= rows))
     throw new ArgumentError('tokens of an embedding', length, `1 to ${rows}, which the model takes at most`);
   if (!(values instanceof Float32Array) || values.length !== length * width)
     throw new ArgumentError(
@@ -127,6 +132,8 @@ function requireEmbedding({ values, length, width }: TextEmbedding, rows: number
       values?.length,
       `${length * width} numbers in a Float32Array`,
     );
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new ArgumentError(`${name}.values[${bad}]`, values[bad], 'a finite number');
 }
 
 /** For messages: prompts may have megabytes. */
