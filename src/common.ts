@@ -22,7 +22,7 @@ export {
 } from './pipeline/text/embeddings.js';
 
 // Caches: policies, and the files that they go by.
-export { CACHE_POLICIES, type CachePolicyName } from './cache/cachePolicy.js';
+export { CACHE_POLICIES, type CachePolicyName, GATED_POLICIES } from './cache/cachePolicy.js';
 export { ErrorTable, type ErrorTableInfo, type KindErrors } from './cache/data/errorTable.js';
 export { FactorSet, type FactorSetInfo, type LayerFactors } from './cache/data/factorSet.js';
 export { loadRouterTable, type RouterTable } from './cache/data/routerTable.js';

@@ -1,0 +1,58 @@
+/** Draws images of one batch, which may be of several requests. */
+import type { Picture, Pipeline, SampleOptions, SampleStep } from 'incache';
+import type { Drawing, DrawnImage } from './drawing.js';
+
+/** One image of a drawing. */
+export interface Row {
+  readonly drawing: Drawing;
+  /** Its place in the drawing. */
+  readonly place: number;
+}
+
+export interface DrawnBatch {
+  /** One for each row. */
+  readonly pictures: readonly Picture[];
+  /** Of the steps alone. */
+  readonly milliseconds: number;
+}
+
+/** All rows must be of drawings with the same key. Rejects as `Pipeline.generate` does. */
+export async function drawBatch(
+  pipeline: Pipeline,
+  rows: readonly Row[],
+  signal: AbortSignal,
+): Promise<DrawnBatch> {
+  const { images, report } = await pipeline.generate(optionsOf(rows, signal), (step) => tell(rows, step));
+  return { pictures: images, milliseconds: report.milliseconds };
+}
+
+function optionsOf(rows: readonly Row[], signal: AbortSignal): SampleOptions {
+  const images = rows.map(({ drawing, place }) => drawing.images[place]!);
+  return {
+    ...rows[0]!.drawing.options,
+    ...drawnOf(images),
+    perImage: images.map(({ seed, image, guidanceScale }) => ({ seed, image, guidanceScale })),
+    batch: images.length,
+    signal,
+  };
+}
+
+function drawnOf(images: readonly DrawnImage[]): SampleOptions {
+  if (images[0]!.prompt === undefined) return { labels: images.map(({ label }) => label!) };
+  const prompts = images.map(({ prompt }) => prompt!);
+  if (images[0]!.negative === undefined) return { prompts };
+  return { prompts, negativePrompt: images.map(({ negative }) => negative!) };
+}
+
+function tell(rows: readonly Row[], step: SampleStep): void {
+  let previews: Picture[] | undefined;
+  for (const [i, { drawing, place }] of rows.entries())
+    drawing.onStep?.(place, {
+      index: step.index,
+      steps: step.steps,
+      preview: () => {
+        previews ??= step.preview();
+        return previews[i]!;
+      },
+    });
+}

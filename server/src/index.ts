@@ -1,0 +1,81 @@
+/** HTTP server of a model, in the form of OpenAI's images API. The public face of @incache/server. */
+import type { AddressInfo } from 'node:net';
+import { basename } from 'node:path';
+import { IncacheError, type Pipeline } from 'incache';
+import { ApiError } from './apiError.js';
+import { type AppContext, buildApp } from './app.js';
+import { Batcher } from './batcher.js';
+import type { Call } from './call.js';
+import { Metrics } from './metrics.js';
+import { resolveServerOptions, type ServerOptions } from './options.js';
+
+export { type BatchingOptions, readTokens, type ServerLimits, type ServerOptions } from './options.js';
+
+export interface RunningServer {
+  /** As in http://127.0.0.1:8188. */
+  readonly address: string;
+  /**
+   * Takes no more requests, draws those that it has, and resolves when all are answered. What is not drawn after `graceSeconds` is
+   * given up. The pipeline stays open.
+   */
+  close(): Promise<void>;
+}
+
+/** After what was given up has been told to its clients, those who do not listen are left. */
+const FAREWELL = 1000;
+
+/**
+ * Serves a pipeline, of which nothing else may draw meanwhile without slowing it. Rejects with an `ArgumentError` that names the option
+ * which is not what it must be, and with an `IncacheError` where the model makes no pictures or the port is taken.
+ */
+export async function startServer(pipeline: Pipeline, given: ServerOptions = {}): Promise<RunningServer> {
+  const { decoder, checkpoint } = pipeline;
+  if (!decoder.isPresent) decoder.checkpoint();
+  const { height, width } = pipeline.network.latents;
+  const options = resolveServerOptions(given, height * width * decoder.pixelsPerLatent ** 2);
+  const { limits, batching } = options;
+  const metrics = new Metrics(pipeline);
+  const batcher = new Batcher(pipeline, { limits, batching, onBatch: (batch) => metrics.drawn(batch) });
+  metrics.watch(batcher);
+  const calls = new Set<Call>();
+  let isClosing = false;
+  const context: AppContext = {
+    ...{ batcher, metrics, limits, options, calls },
+    served: { pipeline, options, name: given.name ?? nameOf(checkpoint.path) },
+    isClosing: () => isClosing,
+  };
+  const app = await buildApp(context);
+  await warmUp(pipeline);
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    await app.close();
+    const { message } = error as Error;
+    throw new IncacheError(`cannot listen on ${options.host}, port ${options.port}: ${message}`, {
+      cause: error,
+    });
+  }
+  const { address, port, family } = app.server.address() as AddressInfo;
+  return {
+    address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    close: async () => {
+      isClosing = true;
+      const timer = setTimeout(() => {
+        for (const call of calls) call.abort(new ApiError(503, 'the server has closed', { code: 'closing' }));
+        setTimeout(() => app.server.closeAllConnections(), FAREWELL).unref();
+      }, options.graceSeconds * 1000);
+      await app.close();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function nameOf(path: string): string {
+  return basename(path).replace(/\.[a-z]+$/, '');
+}
+
+/** One step of one image: weights are read and packed before anybody waits, and a model that cannot draw is refused. */
+async function warmUp(pipeline: Pipeline): Promise<void> {
+  const takesText = pipeline.network.conditions.some(({ name }) => name === 'text');
+  await pipeline.generate({ ...(takesText ? { prompts: 'warm-up' } : { labels: [0] }), steps: 1 });
+}

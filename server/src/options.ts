@@ -1,0 +1,172 @@
+/** What a server may be told, checked and with its defaults filled in. */
+import { readFileSync } from 'node:fs';
+import { ArgumentError, type CacheOptions, IncacheError, type Recipe } from 'incache';
+
+/** What a request may ask for, and what the server holds at once. */
+export interface ServerLimits {
+  /** Images that wait. Default 256. */
+  readonly queue?: number;
+  /** Images of one user that wait. Default: half of the queue. */
+  readonly queuePerUser?: number;
+  /** Images of a request. Default 10. */
+  readonly images?: number;
+  /** Pixels of an image. Default 1048576, or as the model was trained for where that is more. */
+  readonly pixels?: number;
+  /** Denoising steps. Default 100. */
+  readonly steps?: number;
+  /** Guidance scale. Default 50. */
+  readonly guidance?: number;
+  /** Bytes of a request's body. Default 65536. */
+  readonly bodyBytes?: number;
+  /** Seconds from a request to its last image. Default 300. */
+  readonly seconds?: number;
+  /** Seconds in which a request must have arrived. Default 15. */
+  readonly arrivalSeconds?: number;
+  /** Seconds in which a client must have taken its answer. Default 60. */
+  readonly deliverySeconds?: number;
+}
+
+export interface BatchingOptions {
+  /** Images denoised together at most; rounded down to a power of two. Default 8. */
+  readonly size?: number;
+  /** Milliseconds that an idle server waits for more images after the first. Default 4. */
+  readonly window?: number;
+}
+
+export interface ServerOptions {
+  /** Default 127.0.0.1: this machine alone. */
+  readonly host?: string;
+  /** 0 for one that is free. Default 8188. */
+  readonly port?: number;
+  /** What the model is called in requests. Default: the name of its file or folder. */
+  readonly name?: string;
+  /** Bearer tokens, each of a user; without one everybody is served, and a user is an address. */
+  readonly tokens?: readonly string[];
+  /** Origin whose pages may call the server, or * for all. Default: none. */
+  readonly cors?: string;
+  /** Of requests that name neither a policy nor a recipe. */
+  readonly cache?: CacheOptions;
+  /** Recipes that requests may name. */
+  readonly recipes?: ReadonlyMap<string, Recipe>;
+  readonly limits?: ServerLimits;
+  readonly batching?: BatchingOptions;
+  /** Seconds that images which are being drawn are given when the server is closed. Default 30. */
+  readonly graceSeconds?: number;
+  /** Told of what went wrong inside, which clients are not shown. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export type ResolvedLimits = Required<ServerLimits>;
+
+export interface ResolvedServerOptions
+  extends Required<Omit<ServerOptions, 'cors' | 'limits' | 'batching' | 'name'>> {
+  readonly cors: string | undefined;
+  readonly limits: ResolvedLimits;
+  readonly batching: Required<BatchingOptions>;
+}
+
+const DEFAULT_LIMITS = {
+  queue: 256,
+  images: 10,
+  pixels: 2 ** 20,
+  steps: 100,
+  guidance: 50,
+  bodyBytes: 2 ** 16,
+  seconds: 300,
+  arrivalSeconds: 15,
+  deliverySeconds: 60,
+} as const satisfies ServerLimits;
+
+const NAMES: readonly string[] = [
+  'host',
+  'port',
+  'name',
+  'tokens',
+  'cors',
+  'cache',
+  'recipes',
+  'limits',
+  'batching',
+  'graceSeconds',
+  'onError',
+];
+
+/** @param pixels of the model's own pictures. Throws an `ArgumentError` that names the option which is not what it must be. */
+export function resolveServerOptions(options: ServerOptions, pixels: number): ResolvedServerOptions {
+  requireNames('options', options, NAMES);
+  const { host = '127.0.0.1', port = 8188, tokens = [], cors, graceSeconds = 30 } = options;
+  requireNumber('port', port, 0, 65535, true);
+  requireNumber('graceSeconds', graceSeconds, 0, 86400);
+  for (const token of tokens) requireToken(token);
+  const { size = 8, window = 4 } = options.batching ?? {};
+  requireNames('batching', options.batching ?? {}, ['size', 'window']);
+  requireNumber('batching.size', size, 1, 1024, true);
+  requireNumber('batching.window', window, 0, 1000);
+  return {
+    ...{ host, port, tokens, cors, graceSeconds },
+    cache: options.cache ?? {},
+    recipes: options.recipes ?? new Map(),
+    limits: resolveLimits(options.limits ?? {}, pixels),
+    batching: { size: 2 ** Math.floor(Math.log2(size)), window },
+    onError: options.onError ?? (() => {}),
+  };
+}
+
+function resolveLimits(given: ServerLimits, pixels: number): ResolvedLimits {
+  const { queue = DEFAULT_LIMITS.queue } = given;
+  const limits = {
+    ...DEFAULT_LIMITS,
+    pixels: Math.max(DEFAULT_LIMITS.pixels, pixels),
+    queuePerUser: Math.ceil(queue / 2),
+    ...given,
+  };
+  requireNames('limits', given, [...Object.keys(DEFAULT_LIMITS), 'queuePerUser']);
+  for (const [name, value] of Object.entries(limits)) {
+    const isWhole = !name.toLowerCase().endsWith('seconds') && name !== 'guidance';
+    requireNumber(
+      `limits.${name}`,
+      value,
+      isWhole ? 1 : Number.MIN_VALUE,
+      isWhole ? 2 ** 31 : 86400,
+      isWhole,
+    );
+  }
+  return { ...limits, images: Math.min(limits.images, limits.queue, limits.queuePerUser) };
+}
+
+/** A token a line; empty lines are left out. Throws an `IncacheError` for a file that cannot be read or holds none. */
+export function readTokens(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new IncacheError(`the tokens in ${path} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const tokens = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (tokens.length === 0) throw new IncacheError(`${path} holds no token; expected one a line`);
+  for (const token of tokens) requireToken(token);
+  return tokens;
+}
+
+function requireToken(token: unknown): void {
+  if (typeof token === 'string' && /^[\x21-\x7e]{8,512}$/.test(token)) return;
+  throw new ArgumentError('token', '...', 'at least 8 printable characters of ASCII without spaces');
+}
+
+function requireNames(argument: string, given: object, names: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new ArgumentError(`a name in ${argument}`, unknown, `one of ${names.join(', ')}`);
+}
+
+function requireNumber(name: string, value: unknown, least: number, most: number, isWhole = false): void {
+  const isRight =
+    typeof value === 'number' && value >= least && value <= most && (!isWhole || Number.isInteger(value));
+  if (!isRight)
+    throw new ArgumentError(name, value, `${isWhole ? 'an integer' : 'a number'} from ${least} to ${most}`);
+}

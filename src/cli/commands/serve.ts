@@ -1,0 +1,143 @@
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { ArgumentError } from '../../errors.js';
+import { Recipe } from '../../pipeline/recipe.js';
+import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
+import { interruptSignal, oneLine } from '../exit.js';
+import { note } from '../note.js';
+import { decimal, integer } from '../parse.js';
+import { loadServerPackage } from '../serverPackage.js';
+import {
+  addModelFlags,
+  addOutputFlags,
+  addVaeFlags,
+  loadPipeline,
+  type ModelFlags,
+  type OutputFlags,
+} from '../shared.js';
+import { addTextEncoderFlags } from '../textFlags.js';
+
+interface ServeFlags extends ModelFlags, OutputFlags, CacheFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly name?: string;
+  readonly token?: string;
+  readonly tokens?: string;
+  readonly cors?: string;
+  readonly recipes?: string[];
+  readonly batch?: number;
+  readonly batchWindow?: number;
+  readonly grace?: number;
+  readonly maxQueue?: number;
+  readonly maxImages?: number;
+  readonly maxPixels?: number;
+  readonly maxSteps?: number;
+  readonly maxSeconds?: number;
+}
+
+const LIMITS = {
+  maxQueue: 'queue',
+  maxImages: 'images',
+  maxPixels: 'pixels',
+  maxSteps: 'steps',
+  maxSeconds: 'seconds',
+} as const satisfies Partial<Record<keyof ServeFlags, string>>;
+
+export function registerServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .description("Draw images for programs over HTTP, as OpenAI's images API does; a page to try it is at /.")
+    .option('--host <address>', 'address to listen on; 0.0.0.0 for every machine', '127.0.0.1')
+    .option('--port <n>', 'port; 0 for one that is free', integer('port', 0, 65535), 8188)
+    .option('--name <name>', 'what requests call the model (default: the name of its file)')
+    .addOption(new Option('--token <token>', 'bearer token that requests must have').env('INCACHE_TOKEN'))
+    .option('--tokens <file>', 'bearer tokens, a line each: users are served in turn')
+    .option('--cors <origin>', 'let the pages of this origin call the server, or * for all (default: none)')
+    .option('--recipes <files...>', 'recipes that requests may name, made by incache tune')
+    .option('--batch <n>', 'images denoised together at most (default: 8)', integer('batch', 1, 1024))
+    .option(
+      '--batch-window <ms>',
+      'what an idle server waits for more images (default: 4)',
+      decimal('batch-window', 0, 1000),
+    )
+    .option(
+      '--max-queue <n>',
+      'images that wait, half of them of one user; then 429 (default: 256)',
+      integer('max-queue', 1),
+    )
+    .option('--max-images <n>', 'images of a request (default: 10)', integer('max-images', 1))
+    .option('--max-pixels <n>', 'pixels of an image (default: 1048576)', integer('max-pixels', 1))
+    .option('--max-steps <n>', 'denoising steps (default: 100)', integer('max-steps', 1, 1000))
+    .option(
+      '--max-seconds <s>',
+      'time from a request to its last image (default: 300)',
+      decimal('max-seconds', 0.001),
+    )
+    .option(
+      '--grace <s>',
+      'when it is ended, seconds for what is being drawn (default: 30)',
+      decimal('grace', 0, 86400),
+    );
+  addTextEncoderFlags(command).option(
+    '--no-keep-text-encoder',
+    'read the text encoder layer by layer for new prompts, which takes less memory and longer',
+  );
+  addOutputFlags(addVaeFlags(addModelFlags(addCacheFlags(command)))).action(runServe);
+}
+
+async function runServe(flags: ServeFlags): Promise<void> {
+  const { startServer, readTokens } = await loadServerPackage();
+  const tokens = [
+    ...(flags.token === undefined ? [] : [flags.token]),
+    ...(flags.tokens === undefined ? [] : readTokens(flags.tokens)),
+  ];
+  const cache = cacheOptions(flags);
+  const recipes = loadRecipes(flags.recipes ?? []);
+  const signal = interruptSignal();
+  await using pipeline = await loadPipeline({ keepTextEncoder: true, ...flags });
+  const { host, port, name, cors, batch, batchWindow, grace } = flags;
+  const server = await startServer(pipeline, {
+    ...{ host, port, tokens, cache, recipes, limits: limitsOf(flags) },
+    ...(name !== undefined && { name }),
+    ...(cors !== undefined && { cors }),
+    batching: {
+      ...(batch !== undefined && { size: batch }),
+      ...(batchWindow !== undefined && { window: batchWindow }),
+    },
+    ...(grace !== undefined && { graceSeconds: grace }),
+    onError: (error) =>
+      process.stderr.write(`incache: ${oneLine(String((error as Error)?.stack ?? error))}\n`),
+  });
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ address: server.address })}\n` : `${server.address}\n`,
+  );
+  if (tokens.length === 0 && !isLoopback(host))
+    note(`everybody who reaches ${host} may draw: no --token is given`);
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await server.close();
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+function limitsOf(flags: ServeFlags): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(LIMITS).flatMap(([flag, name]) => {
+      const value = flags[flag as keyof typeof LIMITS];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** By the names of their files. */
+function loadRecipes(paths: readonly string[]): Map<string, Recipe> {
+  const recipes = new Map<string, Recipe>();
+  for (const path of paths) {
+    const name = basename(path).replace(/\.safetensors$/, '');
+    if (recipes.has(name))
+      throw new ArgumentError('recipes', path, `files of different names: there are two '${name}'`);
+    recipes.set(name, Recipe.load(path));
+  }
+  return recipes;
+}

@@ -1,0 +1,155 @@
+/** Requests that differ in label, seed and guidance alone share a batch, and get the images that they get alone. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { decode } from 'fast-png';
+import { FairQueue } from '../../server/src/fairQueue.js';
+import { errorOf, eventually, holdBack, openTiny, sharedServer } from './running.js';
+
+interface Answer {
+  readonly data: readonly { readonly b64_json: string }[];
+  readonly seed: number;
+}
+
+describe('batches', () => {
+  const server = sharedServer({ batching: { size: 4, window: 30 } });
+  const images = async (response: Response) =>
+    ((await response.json()) as Answer).data.map((each) => each.b64_json);
+
+  test('an image has the same bits whatever it shares its batch with', async () => {
+    const requests = Array.from({ length: 8 }, (_, i) => ({
+      ...{ label: i % 3, seed: 10 + (i % 2), n: 1 + (i % 2), steps: 3, guidance: 1.5 + (i % 4) },
+      ...(i > 5 && { policy: 'reuse' }),
+    }));
+    const together = await Promise.all(requests.map(async (body) => images(await server.draw(body))));
+    for (const [i, body] of requests.entries()) {
+      assert.deepEqual(await images(await server.draw(body)), together[i], `request ${i}`);
+      const { images: own } = await server.pipeline.generate({
+        ...{
+          labels: Array(body.n).fill(body.label),
+          seed: body.seed,
+          steps: 3,
+          guidanceScale: body.guidance,
+        },
+        cache: { policy: i > 5 ? 'reuse' : 'none' },
+      });
+      const pixels = together[i]!.map((png) => decode(Buffer.from(png, 'base64')).data);
+      assert.deepEqual(
+        pixels.map((each) => [...each]),
+        own.map(({ data }) => [...data]),
+        `request ${i}`,
+      );
+    }
+  });
+
+  test('those that wait are drawn together, with what differs in its plans apart', async () => {
+    const held = holdBack(server.pipeline);
+    try {
+      const first = server.draw({ label: 0, steps: 2 });
+      await eventually(() => held.batches.length === 1, 'the first is drawn');
+      const others = [
+        ...[0, 1, 2, 1, 0].map((label) => server.draw({ label, steps: 2, seed: label, guidance: 3 })),
+        server.draw({ label: 0, steps: 3 }),
+        server.draw({ label: 0, steps: 2, guidance: 1 }),
+        server.draw({ label: 0, steps: 2, policy: 'taylorseer' }),
+      ];
+      const waiting = async () =>
+        ((await (await server.get('/health')).json()) as { waiting: number }).waiting;
+      await eventually(async () => (await waiting()) === others.length, 'the others wait');
+      held.letGo();
+      for (const response of await Promise.all([first, ...others])) assert.equal(response.status, 200);
+      assert.deepEqual(held.batches.slice(0, 2), [1, 4]);
+      assert.deepEqual(held.batches.slice(2).sort(), [1, 1, 1, 1]);
+    } finally {
+      held.release();
+    }
+  });
+
+  test('an image that fails does not fail the others of its batch', async () => {
+    const held = holdBack(server.pipeline);
+    held.release();
+    const { generate } = server.pipeline;
+    let failed = 0;
+    server.pipeline.generate = async (options, onStep) => {
+      if (options.perImage!.some(({ seed }) => seed === 666)) {
+        failed++;
+        throw new Error('a defect');
+      }
+      return generate.call(server.pipeline, options, onStep);
+    };
+    try {
+      const seeds = [1, 666, 2, 3];
+      const responses = await Promise.all(seeds.map((seed) => server.draw({ label: 0, steps: 2, seed })));
+      assert.deepEqual(
+        responses.map(({ status }) => status),
+        [200, 500, 200, 200],
+      );
+      const error = await errorOf(responses[1]!);
+      assert.equal(error.type, 'server_error');
+      assert.doesNotMatch(error.message, /defect/);
+      assert.match(String(server.failures.at(-1)), /a defect/);
+      assert.equal(failed, 2);
+    } finally {
+      server.pipeline.generate = generate;
+      server.failures.length = 0;
+    }
+  });
+});
+
+describe('policies that decide while they run', () => {
+  const server = sharedServer(
+    { cache: { policy: 'teacache', threshold: 0.3 }, batching: { size: 4, window: 30 } },
+    openTiny,
+  );
+
+  test('have batches of one image, or an image would depend on the others', async () => {
+    const held = holdBack(server.pipeline);
+    try {
+      held.letGo();
+      const response = await server.draw({ label: 1, n: 3, steps: 4 });
+      assert.equal(response.status, 200);
+      assert.deepEqual(held.batches, [1, 1, 1]);
+    } finally {
+      held.release();
+    }
+  });
+});
+
+describe('the queue', () => {
+  const queueOf = (...items: readonly [user: string, key: string][]) => {
+    const queue = new FairQueue<{ user: string; key: string; place: number }>();
+    for (const [place, [user, key]] of items.entries()) queue.add({ user, key, place });
+    return queue;
+  };
+  const places = (items: readonly { readonly place: number }[]) => items.map(({ place }) => place);
+
+  test('serves users in turn, one item each', () => {
+    const queue = queueOf(['a', 'k'], ['a', 'k'], ['a', 'k'], ['b', 'k'], ['c', 'k']);
+    assert.equal(queue.ready, 5);
+    assert.deepEqual(places(queue.take(() => 4)), [0, 3, 4, 1]);
+    assert.equal(queue.length, 1);
+    assert.equal(queue.lengthOf('b'), 0);
+    queue.add({ user: 'b', key: 'k', place: 5 });
+    queue.add({ user: 'a', key: 'k', place: 6 });
+    assert.deepEqual(places(queue.take(() => 2)), [2, 5]);
+    assert.deepEqual(places(queue.take(() => 9)), [6]);
+    assert.deepEqual(
+      queue.take(() => 9),
+      [],
+    );
+  });
+
+  test('a user with much of one kind keeps none of another kind waiting for long', () => {
+    const queue = queueOf(['a', 'k'], ['a', 'k'], ['a', 'k'], ['a', 'k'], ['b', 'other']);
+    assert.deepEqual(places(queue.take(() => 2)), [0, 1]);
+    assert.deepEqual(places(queue.take(() => 2)), [4]);
+    assert.deepEqual(places(queue.take(() => 2)), [2, 3]);
+  });
+
+  test('gives out what is removed no more', () => {
+    const queue = queueOf(['a', 'k'], ['b', 'k'], ['a', 'k']);
+    assert.deepEqual(places(queue.remove(({ user }) => user === 'a')), [0, 2]);
+    assert.equal(queue.length, 1);
+    assert.deepEqual(places(queue.take(() => 9)), [1]);
+    assert.equal(queue.length, 0);
+  });
+});
