@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 const OPTION_GROUPS: Readonly<Record<string, string>> = {
   'Options:': '',
   'Prompts:':
-    'prompt prompts negative-prompt embeddings no-clean-caption text-encoder tokenizer keep-text-encoder embeddings-cache',
+    'prompt prompts negative-prompt embeddings no-clean-caption text-encoder tokenizer keep-text-encoder no-keep-text-encoder embeddings-cache',
   'Sampling:': 'steps sampler spacing eta variance guidance-scale guidance-channels batch size seed',
   'Cache policy:': 'policy recipe period gather-steps schedule factors cache-form cache-type',
   'Cache policy, for some policies only:':
@@ -22,13 +22,14 @@ const OWN_OPTIONS: Readonly<Record<string, string>> = {
   calibrate: 'period order fits terms computed',
   'choose-rank': 'period order factors',
   demo: 'prompt steps period seed',
+  serve: 'batch',
   info: 'model size steps policy period cache-form cache-type',
   measure: 'order factors',
   tune: 'budget',
 };
 
 const COMMAND_GROUPS: Readonly<Record<string, string>> = {
-  'Draw:': 'sample decode demo',
+  'Draw:': 'sample serve decode demo',
   'Make it faster:': 'tune calibrate choose-rank fit measure',
   'Measure:': 'evaluate experiment bench',
   'Models and files:': 'info convert export embed',
@@ -46,6 +47,10 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'incache sample --model DiT-XL-2-256 --labels 207,macaw --policy taylorseer --period 2 -o birds.png',
     'incache sample --model PixArt-XL-2-512x512 --prompt "a red fox" --preview 5 -o fox.png',
     'incache sample --labels 3 -o - | display -',
+  ],
+  serve: [
+    'incache serve --model DiT-XL-2-256 --policy taylorseer',
+    'INCACHE_TOKEN=... incache serve --model PixArt-XL-2-512x512 --host 0.0.0.0 --max-queue 64',
   ],
   decode: ['incache decode samples.latents.npz --vae DiT-XL-2-256 -o dog.png'],
   demo: ['incache demo --prompt "a blue apple"', 'incache demo --web'],

@@ -37,6 +37,7 @@ const program = layOutHelp(
   ),
 );
 registerSample(program);
+registerServe(program);
 registerDecode(program);
 registerDemo(program);
 registerTune(program);
@@ -46,7 +47,6 @@ registerFit(program);
 registerMeasure(program);
 registerEvaluate(program);
 registerExperiment(program);
-registerServe(program);
 registerConvert(program);
 registerExport(program);
 registerEmbed(program);
