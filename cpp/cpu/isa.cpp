@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 #ifdef __AVX__
 #include <immintrin.h>
 #endif

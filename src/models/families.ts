@@ -1,27 +1,18 @@
 /** The kinds of networks that there are. A new one is a folder beside `dit` and a line here. */
-import type { CanonicalSource } from '../weights/canonicalSource.js';
 import type { TensorSource } from '../weights/tensorSource.js';
 import { namedConfig } from './dit/config.js';
 import type { ConfigHints } from './dit/inferConfig.js';
-import { type ConfigFile, hasDit, openDit } from './dit/layout.js';
+import { hasDit, openDit } from './dit/layout.js';
 import { ditNetwork } from './dit/network.js';
 import type { Network } from './network.js';
+import type { OpenedNetwork } from './openedNetwork.js';
 import type { PixArtHints } from './pixart/inferConfig.js';
 import { hasPixArt, openPixArt } from './pixart/layout.js';
+import type { ConfigFile } from './transformer/diffusers.js';
 
 /** What tensors leave open, and which of several models among them is meant. */
 export interface NetworkHints extends ConfigHints, PixArtHints {
   readonly weightsKey?: string;
-}
-
-export interface OpenedNetwork {
-  readonly network: Network;
-  /** The code whose names the tensors have in the file. */
-  readonly layout: string;
-  /** Under the names that the network's plans use. */
-  readonly tensors: CanonicalSource;
-  /** What a person should know about the file, a sentence each. */
-  readonly notes: readonly string[];
 }
 
 interface Family {

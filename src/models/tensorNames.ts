@@ -3,6 +3,7 @@ import { ArgumentError, FormatError } from '../errors.js';
 import type { CanonicalSource, TensorOrigin } from '../weights/canonicalSource.js';
 import { FLOAT8_SCALES, scaleOf } from '../weights/float8Scales.js';
 import type { TensorSource } from '../weights/tensorSource.js';
+import type { TensorHeaders } from './tensorShapes.js';
 
 /** For each layout the tensor by which it is known. */
 export type Anchors<L extends string> = Readonly<Record<L, string>>;
@@ -43,9 +44,40 @@ function isAnchor(name: string, anchor: string): boolean {
 }
 
 /** The tensors of these names joined, with their scales where they are float8. */
-export function originOf(source: TensorSource, parts: readonly string[]): TensorOrigin {
+function originOf(source: TensorSource, parts: readonly string[]): TensorOrigin {
   const scales = parts.map((part) => scaleOf(source, part));
   return scales.some((scale) => scale !== undefined) ? { parts, scales } : { parts };
+}
+
+/** Of each tensor of a network that of the file: `origins` says the names that it is joined from, behind `prefix`. */
+export function originsOf(
+  source: TensorSource,
+  prefix: string,
+  origins: ReadonlyMap<string, readonly string[]>,
+): Map<string, TensorOrigin> {
+  return new Map(
+    [...origins].map(([name, parts]) => [
+      name,
+      originOf(
+        source,
+        parts.map((part) => prefix + part),
+      ),
+    ]),
+  );
+}
+
+/** For tensors that have the same names in the file. */
+export function sameNames(shapes: ReadonlyMap<string, unknown>): Map<string, readonly string[]> {
+  return new Map([...shapes.keys()].map((name) => [name, [name]]));
+}
+
+/** The headers of the tensors behind `prefix`, without it. */
+export function headersOf(source: TensorSource, prefix: string): TensorHeaders {
+  return new Map(
+    source.names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => [name.slice(prefix.length), source.entry(name)]),
+  );
 }
 
 /**

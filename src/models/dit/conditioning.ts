@@ -2,18 +2,9 @@
 import { type PlanBuilder, sliceColumns } from '../../plan/builder.js';
 import type { View } from '../../plan/types.js';
 import { emitLinear } from '../emitLinear.js';
-import { type DiTConfig, embedderPrefixes, FREQUENCY_SIZE, type StepConfig } from './config.js';
-
-/** Vectors that adaLN gives a block: shift, scale and gate of the attention, then of the MLP. */
-export const BLOCK_VECTORS = 6;
-
-/** Shift and scale. */
-export const FINAL_VECTORS = 2;
-
-/** Columns of the modulation table. */
-export function tableWidth({ depth, hiddenSize }: StepConfig): number {
-  return (BLOCK_VECTORS * depth + FINAL_VECTORS) * hiddenSize;
-}
+import { emitEmbedder } from '../transformer/conditioning.js';
+import { BLOCK_VECTORS, FINAL_VECTORS, FREQUENCY_SIZE, tableWidth } from '../transformer/config.js';
+import { type DiTConfig, embedderPrefixes } from './config.js';
 
 /**
  * The conditioning of `rows` pairs of timestep and label.
@@ -44,13 +35,9 @@ export function emitTable(builder: PlanBuilder, config: DiTConfig, rows: number)
  */
 export function emitConditioning(builder: PlanBuilder, config: DiTConfig, rows: number, prefix = ''): View {
   const c = config.hiddenSize;
-  const frequencies = builder.temporary(rows, FREQUENCY_SIZE);
-  const [hidden, time, label] = [0, 1, 2].map(() => builder.temporary(rows, c)) as [View, View, View];
-  builder.layer(`${prefix}t_embedder`);
+  const [time, label] = [0, 1].map(() => builder.temporary(rows, c)) as [View, View];
   const timesteps = builder.input('timesteps', rows, 1);
-  builder.append({ op: 'timestepEmbedding', x: timesteps, maxPeriod: maxPeriodOf(config), out: frequencies });
-  emitLinear(builder, `${prefix}t_embedder.mlp.0`, frequencies, hidden, 'silu');
-  emitLinear(builder, `${prefix}t_embedder.mlp.2`, hidden, time);
+  emitEmbedder(builder, `${prefix}t_embedder`, timesteps, time, maxPeriodOf(config));
   builder.layer(`${prefix}y_embedder`);
   const table = builder.weight(`${prefix}y_embedder.embedding_table.weight`, config.classes + 1, c);
   builder.append({ op: 'gatherRows', table, index: builder.input('labels', rows, 1, 'i32'), out: label });

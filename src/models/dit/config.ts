@@ -1,28 +1,15 @@
 /** What a DiT is, and how to tell it from the tensors of a checkpoint. */
 import { ArgumentError } from '../../errors.js';
-import type { Geometry } from '../network.js';
+import { FREQUENCY_SIZE, outChannels, type TransformerConfig, tokensOf } from '../transformer/config.js';
 
-export interface DiTConfig {
-  /** Height and width of the latent image, in pixels. */
-  readonly inputSize: number;
-  readonly patchSize: number;
-  readonly inChannels: number;
-  readonly hiddenSize: number;
-  readonly depth: number;
-  readonly heads: number;
-  /** Width of the MLP's hidden layer (mlp ratio times hidden size). */
-  readonly mlpSize: number;
+export interface DiTConfig extends TransformerConfig {
   /** Number of classes; the label table has one more row, the null class of classifier-free guidance. */
   readonly classes: number;
-  /** Whether the network also predicts the variance interpolation (2 x inChannels outputs). */
-  readonly learnSigma: boolean;
   /**
    * The timestep frequencies are exp(-ln(10000) i / (128 - shift)). Default 0, as Meta trained DiT; diffusers computes
    * the same weights with 1.
    */
   readonly frequencyShift?: number;
-  /** Epsilon of the LayerNorm before the MLP. Default 1e-6, as that of all others. */
-  readonly mlpNormEpsilon?: number;
   /** Noise channels that the original code guides: 3 of 4 in Meta's. Default: all. */
   readonly guidanceChannels?: number;
   /**
@@ -30,35 +17,6 @@ export interface DiTConfig {
    * them; the final layer takes those of block 0. Default: all share one.
    */
   readonly blockEmbedders?: boolean;
-  /** Places of the position table are divided by it. Default 1. */
-  readonly positionScale?: number;
-}
-
-/** What the graph of a step depends on. */
-export type StepConfig = Pick<
-  DiTConfig,
-  | 'inputSize'
-  | 'patchSize'
-  | 'inChannels'
-  | 'hiddenSize'
-  | 'depth'
-  | 'heads'
-  | 'learnSigma'
-  | 'mlpNormEpsilon'
-  | 'positionScale'
->;
-
-/** Width of the sinusoidal timestep embedding. */
-export const FREQUENCY_SIZE = 256;
-
-/** Tokens of one image of a size; without, of the one that the model was trained for. */
-export function tokensOf({ inputSize, patchSize }: StepConfig, geometry?: Geometry): number {
-  const { height, width } = geometry ?? { height: inputSize, width: inputSize };
-  return (height / patchSize) * (width / patchSize);
-}
-
-export function outChannels(config: StepConfig): number {
-  return config.learnSigma ? 2 * config.inChannels : config.inChannels;
 }
 
 /** What the names of the embedders of timestep and label begin with: one for all, or one a block. */

@@ -3,7 +3,8 @@
  * `config.json`; the tensors have other names than Meta's, and each block has embedders of its own.
  */
 
-import { type Fields, MOST_LAYERS, TransformerFields } from '../transformerFields.js';
+import type { Fields } from '../configFields.js';
+import { LinearOrigins, TransformerFields } from '../transformer/diffusers.js';
 import type { DiTConfig } from './config.js';
 import { embedderPrefixes } from './config.js';
 
@@ -60,26 +61,20 @@ const FREQUENCY_SHIFT = 1;
  */
 export function diffusersConfig(path: string, file: Fields): DiTConfig {
   const read = new TransformerFields(path, file, KIND);
-  const { className, fields, inChannels, patchSize, inputSize, outChannels, heads, hiddenSize } = read;
-  if (hiddenSize % 4 !== 0) read.refuse('attention_head_dim', 'a width that four divides');
+  const { className, fields, sizes } = read;
+  if (sizes.hiddenSize % 4 !== 0) read.refuse('attention_head_dim', 'a width that four divides');
   const epsilon = fields.norm_eps;
   if (typeof epsilon !== 'number' || !(epsilon > 0 && epsilon < 1))
     return read.refuse('norm_eps', 'a number between 0 and 1');
   // `interpolation_scale` of Transformer2DModel; the newer class has none.
-  const positionScale = className === 'Transformer2DModel' ? Math.max(Math.floor(inputSize / 64), 1) : 1;
+  const positionScale =
+    className === 'Transformer2DModel' ? Math.max(Math.floor(sizes.inputSize / 64), 1) : 1;
   return {
-    inputSize,
-    patchSize,
-    inChannels,
-    hiddenSize,
-    depth: read.count('num_layers', MOST_LAYERS),
-    heads,
-    mlpSize: 4 * hiddenSize,
+    ...sizes,
     classes: read.count('num_embeds_ada_norm'),
-    learnSigma: outChannels === 2 * inChannels,
     frequencyShift: FREQUENCY_SHIFT,
     mlpNormEpsilon: epsilon,
-    guidanceChannels: inChannels,
+    guidanceChannels: sizes.inChannels,
     ...(positionScale !== 1 && { positionScale }),
   };
 }
@@ -116,18 +111,11 @@ export function diffusersEmbedders(block: number): string[] {
 
 /** For every tensor of Meta's names but `pos_embed`, which is computed, those of diffusers that it is joined from. */
 export function diffusersOrigins(config: DiTConfig): Map<string, readonly string[]> {
-  const origins = new Map<string, readonly string[]>();
-  const linear = (from: readonly string[], to: string): void => {
-    for (const kind of ['weight', 'bias'])
-      origins.set(
-        `${to}.${kind}`,
-        from.map((name) => `${name}.${kind}`),
-      );
-  };
-  for (const [from, to] of OUTSIDE) linear([from], to);
+  const origins = new LinearOrigins();
+  for (const [from, to] of OUTSIDE) origins.linear([from], to);
   for (let block = 0; block < config.depth; block++)
     for (const [from, to] of IN_BLOCK)
-      linear(
+      origins.linear(
         from.map((name) => `transformer_blocks.${block}.${name}`),
         `blocks.${block}.${to}`,
       );

@@ -1,13 +1,7 @@
 /** The configuration of a DiT from the tensors of a checkpoint with Meta's key names. */
 import { ArgumentError, FormatError, requireInteger } from '../../errors.js';
-import {
-  checkMetadata,
-  checkTensors,
-  countBlocks,
-  metadataConfig,
-  shapeOf,
-  type TensorHeaders,
-} from '../tensorShapes.js';
+import { checkMetadata, checkTensors, metadataConfig, shapeOf, type TensorHeaders } from '../tensorShapes.js';
+import { checkHeads, inferSizes, sizeFields } from '../transformer/inferConfig.js';
 import { type DiTConfig, SIZES, tensorShapes } from './config.js';
 
 /** What the shapes of a checkpoint leave open, or what its metadata may say. */
@@ -36,30 +30,23 @@ export function inferConfig(
   metadata: Readonly<Record<string, string>>,
   hints: ConfigHints = {},
 ): DiTConfig {
-  const [hiddenSize, inChannels, patchSize] = shapeOf(tensors, 'x_embedder.proj.weight', 4, KIND);
+  const sizes = inferSizes(tensors, KIND, BLOCK);
+  const { hiddenSize, inChannels, patchSize, depth } = sizes;
   const [, tokens] = shapeOf(tensors, 'pos_embed', 3, KIND);
   const blockEmbedders = tensors.has('blocks.0.y_embedder.embedding_table.weight');
   const table = `${blockEmbedders ? 'blocks.0.' : ''}y_embedder.embedding_table.weight`;
   const [tableRows] = shapeOf(tensors, table, 2, KIND);
-  const [mlpSize] = shapeOf(tensors, 'blocks.0.mlp.fc1.weight', 2, KIND);
-  const [outputs] = shapeOf(tensors, 'final_layer.linear.weight', 2, KIND);
-  const depth = countBlocks(tensors, BLOCK);
   const side = Math.sqrt(tokens!);
   if (!Number.isInteger(side))
     throw new FormatError(`pos_embed has ${tokens} tokens; expected a square number`);
   const config: DiTConfig = {
-    inputSize: side * patchSize!,
-    patchSize: patchSize!,
-    inChannels: inChannels!,
-    hiddenSize: hiddenSize!,
-    depth,
-    heads: headsOf(hiddenSize!, depth, metadata, hints),
-    mlpSize: mlpSize!,
+    ...sizes,
+    inputSize: side * patchSize,
+    heads: headsOf(hiddenSize, depth, metadata, hints),
     classes: tableRows! - 1,
-    learnSigma: outputs === 2 * inChannels! * patchSize! ** 2,
-    guidanceChannels: Math.min(inChannels!, META_GUIDED_CHANNELS),
+    guidanceChannels: Math.min(inChannels, META_GUIDED_CHANNELS),
     ...(blockEmbedders && { blockEmbedders }),
-    ...metadataNumerics(metadata, inChannels!),
+    ...metadataNumerics(metadata, inChannels),
   };
   requireInteger('classes', config.classes, 1);
   checkTensors(tensors, tensorShapes(config));
@@ -83,9 +70,7 @@ function headsOf(
       heads,
       `the number of attention heads: no shape tells it, the metadata has no num_heads and ${depth} blocks of ${hiddenSize} are no named size`,
     );
-  requireInteger('heads', heads, 1);
-  if (hiddenSize % heads !== 0)
-    throw new ArgumentError('heads', heads, `a divisor of the hidden size ${hiddenSize}`);
+  checkHeads(heads, hiddenSize);
   return heads;
 }
 
@@ -127,12 +112,8 @@ export function configMetadata(config: DiTConfig): Record<string, string> {
 /** What the metadata call the fields that the shapes determine. */
 function shapedFields(config: DiTConfig) {
   return {
+    ...sizeFields(config),
     input_size: config.inputSize,
-    patch_size: config.patchSize,
-    in_channels: config.inChannels,
-    hidden_size: config.hiddenSize,
-    depth: config.depth,
     num_classes: config.classes,
-    learn_sigma: config.learnSigma,
   };
 }

@@ -1,37 +1,22 @@
 /** A DiT in any of its layouts, seen under Meta's names. */
-import { ArgumentError, FormatError, requireNumber } from '../../errors.js';
+import { FormatError, requireNumber } from '../../errors.js';
 import { equalBytes } from '../../weights/binary.js';
 import { CanonicalSource } from '../../weights/canonicalSource.js';
 import { readJsonObject } from '../../weights/jsonFile.js';
 import type { TensorSource } from '../../weights/tensorSource.js';
 import { foreignModel, foreignTransformer } from '../foreignModels.js';
-import type { Network } from '../network.js';
+import type { OpenedNetwork } from '../openedNetwork.js';
 import { positionTable } from '../positionTable.js';
-import { findModel, hasAnchor, leftOut, originOf } from '../tensorNames.js';
+import { findModel, hasAnchor, headersOf, leftOut, originsOf, sameNames } from '../tensorNames.js';
 import { checkTensors } from '../tensorShapes.js';
+import { type ConfigFile, requireConfig, requireHeads } from '../transformer/diffusers.js';
+import { positionsOf } from '../transformer/positions.js';
 import { type DiTConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersEmbedders, diffusersOrigins } from './diffusers.js';
 import { type ConfigHints, inferConfig } from './inferConfig.js';
 import { ditNetwork } from './network.js';
-import { positionsOf } from './positions.js';
 
 export type DitLayout = 'meta' | 'diffusers';
-
-/** Where else the configuration of a model may stand. */
-export interface ConfigFile {
-  /** Path of its `config.json`, where there is one. */
-  readonly config: string | undefined;
-  /** The fields of `model_index.json`; empty or absent without one. */
-  readonly index?: Readonly<Record<string, unknown>>;
-}
-
-export interface OpenedDit {
-  readonly layout: DitLayout;
-  readonly network: Network;
-  readonly tensors: CanonicalSource;
-  /** What a person should know about the file, a sentence each. */
-  readonly notes: readonly string[];
-}
 
 export interface DitHints extends ConfigHints {
   readonly weightsKey?: string;
@@ -47,7 +32,7 @@ const ANCHORS: Readonly<Record<DitLayout, string>> = {
  * Throws a `FormatError` for tensors that are no DiT's or are missing, misshapen or strange, and for a configuration that
  * does not fit them.
  */
-export function openDit(source: TensorSource, files: ConfigFile, hints: DitHints): OpenedDit {
+export function openDit(source: TensorSource, files: ConfigFile, hints: DitHints): OpenedNetwork<DitLayout> {
   const { layout, prefix } = findModel(source.names, ANCHORS, hints.weightsKey) ?? {
     layout: 'meta',
     prefix: '',
@@ -84,51 +69,31 @@ export function hasDit(names: readonly string[]): boolean {
 }
 
 function openMeta(source: TensorSource, prefix: string, hints: DitHints): Opened {
-  const tensors = new Map(
-    source.names
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => [name.slice(prefix.length), source.entry(name)]),
-  );
-  const config = inferConfig(tensors, source.metadata, hints);
-  const origins = [...tensorShapes(config).keys()].map(
-    (name) => [name, originOf(source, [prefix + name])] as const,
-  );
+  const config = inferConfig(headersOf(source, prefix), source.metadata, hints);
+  const origins = originsOf(source, prefix, sameNames(tensorShapes(config)));
   return {
     config,
-    tensors: new CanonicalSource(source, new Map(origins), new Map(), (name) => positionsOf(config, name)),
+    tensors: new CanonicalSource(source, origins, new Map(), (name) => positionsOf(config, name)),
   };
 }
 
 function openDiffusers(source: TensorSource, prefix: string, files: ConfigFile, hints: DitHints): Opened {
-  if (files.config === undefined)
-    throw new FormatError(
-      'the weights have the names of diffusers, whose sizes stand in config.json; it is not beside them',
-    );
-  const config = diffusersConfig(files.config, readJsonObject(files.config));
-  const { inputSize, patchSize, hiddenSize, heads, positionScale = 1 } = config;
-  if (hints.heads !== undefined && hints.heads !== heads)
-    throw new ArgumentError('heads', hints.heads, `${heads}, as ${files.config} has it`);
+  const path = requireConfig(files);
+  const config = diffusersConfig(path, readJsonObject(path));
+  const { inputSize, patchSize, hiddenSize, positionScale = 1 } = config;
+  requireHeads(hints.heads, config, path);
   const embedders = Array.from({ length: config.depth }, (_, block) =>
     diffusersEmbedders(block).map((name) => prefix + name),
   );
   const full: DiTConfig = areEqual(source, embedders) ? config : { ...config, blockEmbedders: true };
-  const origins = [...diffusersOrigins(full)].map(
-    ([name, parts]) =>
-      [
-        name,
-        originOf(
-          source,
-          parts.map((part) => prefix + part),
-        ),
-      ] as const,
-  );
+  const origins = originsOf(source, prefix, diffusersOrigins(full));
   const side = inputSize / patchSize;
   const scale = { height: positionScale, width: positionScale };
   const position = {
     shape: [1, side ** 2, hiddenSize],
     values: () => positionTable({ height: side, width: side }, hiddenSize, scale),
   };
-  const tensors = new CanonicalSource(source, new Map(origins), new Map([['pos_embed', position]]), (name) =>
+  const tensors = new CanonicalSource(source, origins, new Map([['pos_embed', position]]), (name) =>
     positionsOf(full, name),
   );
   checkTensors(new Map(tensors.names.map((name) => [name, tensors.entry(name)])), tensorShapes(full));

@@ -4,13 +4,11 @@
  */
 import { type PlanBuilder, sliceColumns } from '../../plan/builder.js';
 import type { View } from '../../plan/types.js';
-import { BLOCK_VECTORS, FINAL_VECTORS, tableWidth } from '../dit/conditioning.js';
-import { FREQUENCY_SIZE } from '../dit/config.js';
 import { emitLinear } from '../emitLinear.js';
 import type { ContextOptions } from '../network.js';
+import { emitEmbedder } from '../transformer/conditioning.js';
+import { BLOCK_VECTORS, FINAL_VECTORS, tableWidth } from '../transformer/config.js';
 import type { PixArtConfig } from './config.js';
-
-const MAX_PERIOD = 10000;
 
 /**
  * Inputs: `timesteps` rows x 1 and, where the network is told of sizes, `size` rows x 3: height and width of the picture in
@@ -52,16 +50,6 @@ export function emitTimestep(builder: PlanBuilder, config: PixArtConfig, rows: n
     emitEmbedder(builder, name, sliceColumns(size, place, 1), sliceColumns(sizes, (place * c) / 3, c / 3));
   builder.append({ op: 'add', x: embedded, y: sizes, out: embedded });
   return embedded;
-}
-
-/** A number (x: rows x 1) as a vector: sinusoids, then an MLP. */
-function emitEmbedder(builder: PlanBuilder, name: string, x: View, out: View): void {
-  builder.layer(name);
-  const frequencies = builder.temporary(x.rows, FREQUENCY_SIZE);
-  const hidden = builder.temporary(x.rows, out.columns);
-  builder.append({ op: 'timestepEmbedding', x, maxPeriod: MAX_PERIOD, out: frequencies });
-  emitLinear(builder, `${name}.mlp.0`, frequencies, hidden, 'silu');
-  emitLinear(builder, `${name}.mlp.2`, hidden, out);
 }
 
 /** Input: `text`, (sequences * captionTokens) x captionChannels. States: keys and values of every block, see `textState`. */

@@ -1,18 +1,13 @@
 /** What a PixArt is: alpha (Chen et al., 2023) and Sigma (Chen et al., 2024). */
-import { type DiTConfig, FREQUENCY_SIZE, outChannels } from '../dit/config.js';
+import { FREQUENCY_SIZE, outChannels, type TransformerConfig } from '../transformer/config.js';
 
-export interface PixArtConfig
-  extends Pick<
-    DiTConfig,
-    'inputSize' | 'patchSize' | 'inChannels' | 'hiddenSize' | 'depth' | 'heads' | 'mlpSize' | 'learnSigma'
-  > {
+export interface PixArtConfig extends TransformerConfig {
   /** Width of the text encoder's embeddings. */
   readonly captionChannels: number;
   /** Tokens that a caption has at most: 120 of alpha, 300 of Sigma. */
   readonly captionTokens: number;
   /** Whether it is told the height, the width and the aspect ratio of the picture, as alpha's 1024-MS is. */
   readonly sizeConditions: boolean;
-  /** Places of the position table are divided by it. */
   readonly positionScale: number;
   /** Of Sigma's largest models: how keys and values of some self-attentions are made fewer. */
   readonly compression?: Compression;

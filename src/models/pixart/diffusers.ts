@@ -3,7 +3,8 @@
  * `config.json`; q, k and v are tensors of their own.
  */
 
-import { type Fields, MOST_COUNT, MOST_LAYERS, TransformerFields } from '../transformerFields.js';
+import { type Fields, MOST_COUNT } from '../configFields.js';
+import { LinearOrigins, TransformerFields } from '../transformer/diffusers.js';
 import { CAPTION_TOKENS, type PixArtConfig, SIZE_EMBEDDERS } from './config.js';
 
 /** What the classes take where the file is silent. */
@@ -64,7 +65,8 @@ const LARGE = 128;
  */
 export function diffusersConfig(path: string, file: Fields, modelIndex: Fields): PixArtConfig {
   const read = new TransformerFields(path, file, KIND);
-  const { fields, inChannels, patchSize, inputSize, outChannels: outputs, heads, hiddenSize } = read;
+  const { fields, sizes } = read;
+  const { inputSize, hiddenSize } = sizes;
   const sizeConditions = fields.use_additional_conditions ?? inputSize === LARGE;
   if (typeof sizeConditions !== 'boolean') return read.refuse('use_additional_conditions', 'true or false');
   // Positions have sines and cosines of two axes; each number of a size takes a third of the width.
@@ -74,14 +76,7 @@ export function diffusersConfig(path: string, file: Fields, modelIndex: Fields):
   if (typeof positionScale !== 'number' || !(positionScale > 0 && positionScale <= MOST_COUNT))
     return read.refuse('interpolation_scale', 'a positive number');
   return {
-    inputSize,
-    patchSize,
-    inChannels,
-    hiddenSize,
-    depth: read.count('num_layers', MOST_LAYERS),
-    heads,
-    mlpSize: 4 * hiddenSize,
-    learnSigma: outputs === 2 * inChannels,
+    ...sizes,
     captionChannels: read.count('caption_channels'),
     captionTokens: captionTokens(modelIndex, inputSize >= LARGE && !sizeConditions),
     sizeConditions,
@@ -124,24 +119,17 @@ const IN_BLOCK = [
 
 /** For every tensor of the original's names those of diffusers that it is joined from. */
 export function diffusersOrigins({ depth, sizeConditions }: PixArtConfig): Map<string, readonly string[]> {
-  const origins = new Map<string, readonly string[]>();
-  const linear = (from: readonly string[], to: string): void => {
-    for (const kind of ['weight', 'bias'])
-      origins.set(
-        `${to}.${kind}`,
-        from.map((name) => `${name}.${kind}`),
-      );
-  };
-  for (const [from, to] of OUTSIDE) linear([from], to);
+  const origins = new LinearOrigins();
+  for (const [from, to] of OUTSIDE) origins.linear([from], to);
   for (const [from, to] of sizeConditions ? [TIMESTEP, ...SIZES] : [TIMESTEP])
     for (const [i, place] of [0, 2].entries())
-      linear([`adaln_single.emb.${from}.linear_${i + 1}`], `${to}.mlp.${place}`);
+      origins.linear([`adaln_single.emb.${from}.linear_${i + 1}`], `${to}.mlp.${place}`);
   origins.set('final_layer.scale_shift_table', ['scale_shift_table']);
   for (let block = 0; block < depth; block++) {
     const [theirs, own] = [`transformer_blocks.${block}`, `blocks.${block}`];
     origins.set(`${own}.scale_shift_table`, [`${theirs}.scale_shift_table`]);
     for (const [from, to] of IN_BLOCK)
-      linear(
+      origins.linear(
         from.map((name) => `${theirs}.${name}`),
         `${own}.${to}`,
       );

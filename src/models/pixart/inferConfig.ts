@@ -1,13 +1,7 @@
 /** The configuration of a PixArt from the tensors of a checkpoint with the names of the original code. */
 import { ArgumentError, FormatError, requireInteger, requireNumber, requireOneOf } from '../../errors.js';
-import {
-  checkMetadata,
-  checkTensors,
-  countBlocks,
-  metadataConfig,
-  shapeOf,
-  type TensorHeaders,
-} from '../tensorShapes.js';
+import { checkMetadata, checkTensors, metadataConfig, shapeOf, type TensorHeaders } from '../tensorShapes.js';
+import { checkHeads, inferSizes, sizeFields } from '../transformer/inferConfig.js';
 import {
   CAPTION_TOKENS,
   type Compression,
@@ -55,22 +49,14 @@ export function inferConfig(
   hints: PixArtHints,
   positions: () => Float32Array,
 ): PixArtConfig {
-  const shape = (name: string, dimensions: number) => shapeOf(tensors, name, dimensions, KIND);
-  const [hiddenSize, inChannels, patchSize] = shape('x_embedder.proj.weight', 4) as [number, number, number];
-  const [, captionChannels] = shape('y_embedder.y_proj.fc1.weight', 2);
-  const [mlpSize] = shape('blocks.0.mlp.fc1.weight', 2);
-  const [outputs] = shape('final_layer.linear.weight', 2);
+  const sizes = inferSizes(tensors, KIND, BLOCK);
+  const [, captionChannels] = shapeOf(tensors, 'y_embedder.y_proj.fc1.weight', 2, KIND);
   const said = metadataConfig(metadata);
-  const { sampleSize: inputSize, positionScale } = sizesOf(tensors, patchSize, hints, said, positions);
+  const { sampleSize: inputSize, positionScale } = sizesOf(tensors, sizes.patchSize, hints, said, positions);
   const config: PixArtConfig = {
+    ...sizes,
     inputSize,
-    patchSize,
-    inChannels,
-    hiddenSize,
-    depth: countBlocks(tensors, BLOCK),
-    heads: headsOf(hiddenSize, hints, said),
-    mlpSize: mlpSize!,
-    learnSigma: outputs === 2 * inChannels * patchSize ** 2,
+    heads: headsOf(sizes.hiddenSize, hints, said),
     captionChannels: captionChannels!,
     captionTokens: captionTokensOf(tensors, hints, said),
     sizeConditions: tensors.has('csize_embedder.mlp.0.weight'),
@@ -138,9 +124,7 @@ function compressionOf(
 
 function headsOf(hiddenSize: number, hints: PixArtHints, said: Readonly<Record<string, unknown>>): number {
   const heads = (hints.heads ?? said.num_heads ?? HEADS) as number;
-  requireInteger('heads', heads, 1);
-  if (hiddenSize % heads !== 0)
-    throw new ArgumentError('heads', heads, `a divisor of the hidden size ${hiddenSize}`);
+  checkHeads(heads, hiddenSize);
   return heads;
 }
 
@@ -170,11 +154,7 @@ export function configMetadata(config: PixArtConfig): Record<string, string> {
 /** What the metadata call the fields that the shapes determine. */
 function shapedFields(config: PixArtConfig) {
   return {
-    patch_size: config.patchSize,
-    in_channels: config.inChannels,
-    hidden_size: config.hiddenSize,
-    depth: config.depth,
+    ...sizeFields(config),
     caption_channels: config.captionChannels,
-    learn_sigma: config.learnSigma,
   };
 }

@@ -1,12 +1,21 @@
 /** A PixArt in either of its layouts, seen under the names of the original code. */
-import { ArgumentError, FormatError } from '../../errors.js';
+import { FormatError } from '../../errors.js';
 import { CanonicalSource, type ComputedTensor } from '../../weights/canonicalSource.js';
 import { readJsonObject } from '../../weights/jsonFile.js';
 import type { TensorSource } from '../../weights/tensorSource.js';
-import { positionsOf, TRAINED_POSITIONS } from '../dit/positions.js';
-import type { Network } from '../network.js';
-import { type Anchors, findModel, hasAnchor, leftOut, originOf } from '../tensorNames.js';
+import type { OpenedNetwork } from '../openedNetwork.js';
+import {
+  type Anchors,
+  findModel,
+  hasAnchor,
+  headersOf,
+  leftOut,
+  originsOf,
+  sameNames,
+} from '../tensorNames.js';
 import { checkTensors } from '../tensorShapes.js';
+import { type ConfigFile, requireConfig, requireHeads } from '../transformer/diffusers.js';
+import { positionsOf, TRAINED_POSITIONS } from '../transformer/positions.js';
 import { filtersOf } from './compression.js';
 import { type PixArtConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersOrigins } from './diffusers.js';
@@ -15,13 +24,6 @@ import { pixartNetwork } from './network.js';
 import { ONES } from './step.js';
 
 export type PixArtLayout = 'pixart' | 'diffusers';
-
-export interface OpenedPixArt {
-  readonly layout: PixArtLayout;
-  readonly network: Network;
-  readonly tensors: CanonicalSource;
-  readonly notes: readonly string[];
-}
 
 const ANCHORS: Anchors<PixArtLayout> = {
   pixart: 't_block.1.weight',
@@ -40,30 +42,21 @@ export function hasPixArt(names: readonly string[]): boolean {
  */
 export function openPixArt(
   source: TensorSource,
-  files: { readonly config: string | undefined; readonly index?: Readonly<Record<string, unknown>> },
+  files: ConfigFile,
   hints: PixArtHints & { readonly weightsKey?: string },
-): OpenedPixArt {
+): OpenedNetwork<PixArtLayout> {
   const found = findModel(source.names, ANCHORS, hints.weightsKey);
   if (!found) throw new FormatError(`not a PixArt checkpoint: tensor '${ANCHORS.pixart}' is missing`);
   const { layout, prefix } = found;
   const config =
     layout === 'pixart'
-      ? originalConfig(source, prefix, hints)
+      ? inferConfig(headersOf(source, prefix), source.metadata, hints, () =>
+          source.read(prefix + TRAINED_POSITIONS),
+        )
       : hintedConfig(requireConfig(files), files.index ?? {}, hints);
-  const origins = layout === 'pixart' ? sameNames(config) : diffusersOrigins(config);
-  const tensors = new CanonicalSource(
-    source,
-    new Map(
-      [...origins].map(([name, parts]) => [
-        name,
-        originOf(
-          source,
-          parts.map((part) => prefix + part),
-        ),
-      ]),
-    ),
-    new Map(),
-    (name) => constantOf(source, prefix, config, name),
+  const names = layout === 'pixart' ? sameNames(tensorShapes(config)) : diffusersOrigins(config);
+  const tensors = new CanonicalSource(source, originsOf(source, prefix, names), new Map(), (name) =>
+    constantOf(source, prefix, config, name),
   );
   checkTensors(new Map(tensors.names.map((name) => [name, tensors.entry(name)])), tensorShapes(config));
   const alsoUsed = [
@@ -78,20 +71,6 @@ export function openPixArt(
   };
 }
 
-function originalConfig(source: TensorSource, prefix: string, hints: PixArtHints): PixArtConfig {
-  const headers = source.names
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => [name.slice(prefix.length), source.entry(name)] as const);
-  return inferConfig(new Map(headers), source.metadata, hints, () => source.read(prefix + TRAINED_POSITIONS));
-}
-
-function requireConfig({ config }: { readonly config: string | undefined }): string {
-  if (config !== undefined) return config;
-  throw new FormatError(
-    'the weights have the names of diffusers, whose sizes stand in config.json; it is not beside them',
-  );
-}
-
 /** That of `config.json`, with what the caller knows better. */
 function hintedConfig(
   path: string,
@@ -99,8 +78,7 @@ function hintedConfig(
   { heads, sampleSize, positionScale, captionTokens }: PixArtHints,
 ): PixArtConfig {
   const config = diffusersConfig(path, readJsonObject(path), index);
-  if (heads !== undefined && heads !== config.heads)
-    throw new ArgumentError('heads', heads, `${config.heads}, as ${path} has it`);
+  requireHeads(heads, config, path);
   const hinted = {
     ...config,
     ...(sampleSize !== undefined && { inputSize: sampleSize }),
@@ -109,10 +87,6 @@ function hintedConfig(
   };
   checkConfig(hinted);
   return hinted;
-}
-
-function sameNames(config: PixArtConfig): Map<string, readonly string[]> {
-  return new Map([...tensorShapes(config).keys()].map((name) => [name, [name]]));
 }
 
 /** What plans and guidance may name though it is no weight of the network. */

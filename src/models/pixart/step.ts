@@ -1,11 +1,11 @@
 /** The graph of a step of a PixArt: a DiT's, with cross-attention to the caption between self-attention and MLP. */
 import { sliceColumns } from '../../plan/builder.js';
 import type { View } from '../../plan/types.js';
-import { tokensOf } from '../dit/config.js';
-import { type Attended, DiTStep } from '../dit/step.js';
 import type { Actions } from '../layers/actions.js';
 import { actingLayer } from '../layers/context.js';
 import type { Block, StepOptions, Sublayer } from '../network.js';
+import { tokensOf } from '../transformer/config.js';
+import { type Attended, TransformerStep } from '../transformer/step.js';
 import { emitCompressed } from './compression.js';
 import { textState } from './conditioning.js';
 import type { PixArtConfig } from './config.js';
@@ -13,7 +13,7 @@ import type { PixArtConfig } from './config.js';
 /** A row of ones: the output of the cross-attention is added to the stream as it is, without a gate. */
 export const ONES = 'ones';
 
-export class PixArtStep extends DiTStep {
+export class PixArtStep extends TransformerStep {
   readonly #config: PixArtConfig;
 
   constructor(config: PixArtConfig, blocks: readonly Block[], options: StepOptions) {

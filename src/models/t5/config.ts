@@ -1,5 +1,5 @@
 /** What a T5 text encoder is, from its config.json (transformers' T5EncoderModel and UMT5EncoderModel). */
-import { FormatError, requireInteger, requireNumber } from '../../errors.js';
+import { ConfigFields, MOST_LAYERS } from '../configFields.js';
 
 export interface T5Config {
   /** Width of the embeddings that it gives. */
@@ -31,36 +31,22 @@ const DEFAULTS = {
   relative_attention_max_distance: 128,
 } as const;
 
-const MOST = 2 ** 20;
-
 /** Throws a `FormatError` that names the field for what is not supported; `where` names the file in messages. */
 export function parseT5Config(json: Readonly<Record<string, unknown>>, where: string): T5Config {
-  const type = json.model_type;
-  if (type !== 't5' && type !== 'umt5')
-    throw new FormatError(`${where}: model_type is ${JSON.stringify(type)}; expected 't5' or 'umt5'`);
-  const mlp = json.feed_forward_proj;
-  if (mlp !== 'gated-gelu')
-    throw new FormatError(
-      `${where}: feed_forward_proj is ${JSON.stringify(mlp)}; expected 'gated-gelu', as T5 v1.1 has it`,
-    );
-  const value = (field: keyof typeof DEFAULTS): unknown => json[field] ?? DEFAULTS[field];
-  const count = (field: keyof typeof DEFAULTS): number => {
-    const number = value(field);
-    requireInteger(`${field} in ${where}`, number, 1, MOST);
-    return number;
-  };
-  const epsilon = value('layer_norm_epsilon');
-  requireNumber(`layer_norm_epsilon in ${where}`, epsilon, 0);
+  const read = new ConfigFields(where, json, DEFAULTS);
+  const type = read.oneOf('model_type', ['t5', 'umt5']);
+  // That of version 1.1.
+  read.oneOf('feed_forward_proj', ['gated-gelu']);
   return {
-    width: count('d_model'),
-    heads: count('num_heads'),
-    headDimension: count('d_kv'),
-    mlpSize: count('d_ff'),
-    layers: count('num_layers'),
-    vocabulary: count('vocab_size'),
-    epsilon,
-    buckets: count('relative_attention_num_buckets'),
-    maxDistance: count('relative_attention_max_distance'),
+    width: read.count('d_model'),
+    heads: read.count('num_heads'),
+    headDimension: read.count('d_kv'),
+    mlpSize: read.count('d_ff'),
+    layers: read.count('num_layers', MOST_LAYERS),
+    vocabulary: read.count('vocab_size'),
+    epsilon: read.positive('layer_norm_epsilon'),
+    buckets: read.count('relative_attention_num_buckets'),
+    maxDistance: read.count('relative_attention_max_distance'),
     ownBias: type === 'umt5',
   };
 }

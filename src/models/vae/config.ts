@@ -1,5 +1,6 @@
 /** What an autoencoder (diffusers' AutoencoderKL) is, from its config.json or, for CompVis' files, from its tensors. */
 import { ArgumentError, FormatError, requireNumber } from '../../errors.js';
+import { ConfigFields, isPositive, MOST_LAYERS } from '../configFields.js';
 
 export interface VaeConfig {
   /** Channels of the picture: 3. */
@@ -36,8 +37,12 @@ export function layersOf({ layersPerBlock }: VaeConfig, side: 'down' | 'up'): nu
   return side === 'down' ? layersPerBlock : layersPerBlock + 1;
 }
 
+const MOST_LEVELS = 8;
+
 /** Defaults of the class AutoencoderKL, for what a config.json leaves out. */
 const DEFAULTS = {
+  _class_name: 'AutoencoderKL',
+  act_fn: 'silu',
   in_channels: 3,
   out_channels: 3,
   latent_channels: 4,
@@ -57,20 +62,20 @@ const DEFAULTS = {
  * Throws a `FormatError` that names the field for what is not supported.
  */
 export function parseVaeConfig(json: Readonly<Record<string, unknown>>, where: string): VaeConfig {
-  const read = new Fields(json, where);
-  read.is('_class_name', 'AutoencoderKL');
-  read.is('act_fn', 'silu');
+  const read = new ConfigFields(where, json, DEFAULTS);
+  read.oneOf('_class_name', ['AutoencoderKL']);
+  read.oneOf('act_fn', ['silu']);
   read.isNull('latents_mean');
   read.isNull('latents_std');
   const imageChannels = read.count('in_channels');
   if (read.count('out_channels') !== imageChannels)
     read.refuse('out_channels', `in_channels, which is ${imageChannels}`);
-  const channels = read.counts('block_out_channels');
+  const channels = read.counts('block_out_channels', MOST_LEVELS);
   for (const [field, type] of [
     ['down_block_types', 'DownEncoderBlock2D'],
     ['up_block_types', 'UpDecoderBlock2D'],
   ] as const)
-    read.blockTypes(field, type, channels.length);
+    requireBlocks(read, field, type, channels.length);
   const groups = read.count('norm_num_groups');
   const odd = channels.find((width) => width % groups !== 0);
   if (odd !== undefined) read.refuse('norm_num_groups', `a divisor of every width; ${odd} is one of them`);
@@ -78,7 +83,7 @@ export function parseVaeConfig(json: Readonly<Record<string, unknown>>, where: s
     imageChannels,
     latentChannels: read.count('latent_channels'),
     channels,
-    layersPerBlock: read.count('layers_per_block'),
+    layersPerBlock: read.count('layers_per_block', MOST_LAYERS),
     groups,
     sampleSize: read.count('sample_size'),
     scalingFactor: read.positive('scaling_factor'),
@@ -87,6 +92,13 @@ export function parseVaeConfig(json: Readonly<Record<string, unknown>>, where: s
     postQuantConv: read.flag('use_post_quant_conv'),
     midAttention: read.flag('mid_block_add_attention'),
   };
+}
+
+function requireBlocks(read: ConfigFields, field: string, type: string, levels: number): void {
+  const types = read.fields[field];
+  if (types === undefined) return;
+  const fits = Array.isArray(types) && types.length === levels && types.every((each) => each === type);
+  if (!fits) read.refuse(field, `${levels} times '${type}'`);
 }
 
 /** The fields of the config.json that `parseVaeConfig` reads as this configuration. */
@@ -110,82 +122,6 @@ export function vaeConfigFields(config: VaeConfig): Record<string, unknown> {
     use_post_quant_conv: config.postQuantConv,
     use_quant_conv: config.quantConv,
   };
-}
-
-type Field = keyof typeof DEFAULTS;
-
-/** Reads fields of a config, with the defaults of the class. */
-class Fields {
-  readonly #json: Readonly<Record<string, unknown>>;
-  readonly #where: string;
-
-  constructor(json: Readonly<Record<string, unknown>>, where: string) {
-    this.#json = json;
-    this.#where = where;
-  }
-
-  refuse(field: string, expected: string): never {
-    throw new FormatError(
-      `${this.#where}: ${field} is ${JSON.stringify(this.#value(field))}; expected ${expected}`,
-    );
-  }
-
-  is(field: string, expected: string): void {
-    if (this.#value(field) !== undefined && this.#value(field) !== expected)
-      this.refuse(field, `'${expected}'`);
-  }
-
-  isNull(field: string): void {
-    if ((this.#value(field) ?? null) !== null) this.refuse(field, 'null: other values are not supported');
-  }
-
-  blockTypes(field: string, type: string, levels: number): void {
-    const types = this.#value(field);
-    if (types === undefined) return;
-    const fits = Array.isArray(types) && types.length === levels && types.every((each) => each === type);
-    if (!fits) this.refuse(field, `${levels} times '${type}'`);
-  }
-
-  count(field: Field): number {
-    const value = this.#value(field);
-    return isCount(value) ? value : this.refuse(field, 'a positive integer up to 65536');
-  }
-
-  counts(field: Field): number[] {
-    const value = this.#value(field);
-    if (Array.isArray(value) && value.length >= 1 && value.length <= 8 && value.every(isCount)) return value;
-    return this.refuse(field, '1 to 8 positive integers');
-  }
-
-  positive(field: Field): number {
-    const value = this.#value(field);
-    return isPositive(value) ? value : this.refuse(field, 'a positive number');
-  }
-
-  numberOrNull(field: Field): number | null {
-    const value = this.#value(field);
-    return value === null || Number.isFinite(value)
-      ? (value as number | null)
-      : this.refuse(field, 'a number or null');
-  }
-
-  flag(field: Field): boolean {
-    const value = this.#value(field);
-    return typeof value === 'boolean' ? value : this.refuse(field, 'true or false');
-  }
-
-  #value(field: string): unknown {
-    if (Object.hasOwn(this.#json, field)) return this.#json[field];
-    return Object.hasOwn(DEFAULTS, field) ? DEFAULTS[field as Field] : undefined;
-  }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65536;
-}
-
-function isPositive(value: unknown): value is number {
-  return Number.isFinite(value) && (value as number) > 0;
 }
 
 /** What the shapes of a file do not tell. It comes before what a config.json says. */

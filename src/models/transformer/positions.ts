@@ -1,21 +1,21 @@
-/** The position table of a DiT for any size: that of the checkpoint for the size it was trained for, else computed. */
+/** The position table for any size: that of the checkpoint for the size it was trained for, else computed. */
 import type { ComputedTensor } from '../../weights/canonicalSource.js';
 import type { Geometry } from '../network.js';
 import { positionTable } from '../positionTable.js';
-import { type StepConfig, tokensOf } from './config.js';
+import { type TransformerConfig, tokensOf } from './config.js';
 
 /** The table for the size that the model was trained for. */
 export const TRAINED_POSITIONS = 'pos_embed';
 
 /** The name of the tensor that holds it, tokens x hidden. */
-export function positionsName({ inputSize }: StepConfig, { height, width }: Geometry): string {
+export function positionsName({ inputSize }: TransformerConfig, { height, width }: Geometry): string {
   return height === inputSize && width === inputSize
     ? TRAINED_POSITIONS
     : `${TRAINED_POSITIONS}.${height}x${width}`;
 }
 
 /** Of a name of `positionsName` that no checkpoint has. Places are spread over those that it was trained with, as in diffusers. */
-export function positionsOf(config: StepConfig, name: string): ComputedTensor | undefined {
+export function positionsOf(config: TransformerConfig, name: string): ComputedTensor | undefined {
   const [, height, width] = /^pos_embed\.(\d+)x(\d+)$/.exec(name) ?? [];
   if (height === undefined) return undefined;
   const { inputSize, patchSize, hiddenSize, positionScale = 1 } = config;

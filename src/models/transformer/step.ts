@@ -1,4 +1,4 @@
-/** The graph of a step of a DiT (Meta's `models.py`). It reads rows of the table that the conditioning wrote. */
+/** The graph of a step (Meta's `models.py` of DiT). It reads rows of the table that the conditioning wrote. */
 import { type PlanBuilder, sliceColumns } from '../../plan/builder.js';
 import type { View } from '../../plan/types.js';
 import { emitLinear } from '../emitLinear.js';
@@ -7,8 +7,14 @@ import { actingLayer } from '../layers/context.js';
 import { LayerEmitter } from '../layers/emitter.js';
 import { emitGroup, emitMlp } from '../layers/sublayer.js';
 import type { Block, NetworkStep, StepOptions, Sublayer } from '../network.js';
-import { BLOCK_VECTORS, FINAL_VECTORS, tableWidth } from './conditioning.js';
-import { outChannels, type StepConfig, tokensOf } from './config.js';
+import {
+  BLOCK_VECTORS,
+  FINAL_VECTORS,
+  outChannels,
+  type TransformerConfig,
+  tableWidth,
+  tokensOf,
+} from './config.js';
 import { positionsName } from './positions.js';
 
 /** What adaLN gives a sublayer: one row a sequence, hidden columns each. */
@@ -27,17 +33,17 @@ export interface Attended {
 }
 
 /** Networks whose blocks have other sublayers too extend it. */
-export class DiTStep implements NetworkStep {
+export class TransformerStep implements NetworkStep {
   readonly streams: readonly [View];
   protected readonly builder: PlanBuilder;
-  protected readonly config: StepConfig;
+  protected readonly config: TransformerConfig;
   protected readonly blocks: readonly Block[];
   protected readonly options: StepOptions;
   protected readonly layers: LayerEmitter;
   /** Of the blocks from `options.first` on. */
   #modulation!: View;
 
-  constructor(config: StepConfig, blocks: readonly Block[], options: StepOptions) {
+  constructor(config: TransformerConfig, blocks: readonly Block[], options: StepOptions) {
     const { builder, sequences, geometry, resumes } = options;
     const rows = sequences * tokensOf(config, geometry);
     this.streams = [
