@@ -5,15 +5,15 @@
  *
  *     scratch   [gain][bias]                  by column, where they are repeated
  *               [mean][inverse]               by column; of an image [factor][offset]: one multiply-add for each element
- *               [sums][squares]               of a block of rows, by column
+ *               [sums][squares]               of a block of rows without what they are about, which is at [factor], by column
  *               [means][totals]               of all rows so far, by column, in float64
  */
 import { activateRow, SILU } from './activations';
 import { multiplyAdd, sumLanes } from './arithmetic';
-import { addTo, bytesOf, joinBlock, meansOfColumns, squaresOfColumns } from './columnStatistics';
+import { addTo, bytesOf, joinBlock, meansOfColumns, narrowMeans, sumsAndSquares } from './columnStatistics';
 import { loadLanes, storeLanes } from './lanes';
 
-/** Elements of a block of rows: they stay in the second-level cache from the first sum to the second. */
+/** Elements of a block of rows: so few that float32 holds their sums, and that joining blocks in float64 takes no time. */
 const BLOCK_ELEMENTS: i32 = 32768;
 
 @unmanaged
@@ -91,7 +91,7 @@ function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, s
   const squares = sums + bytes;
   const means = squares + bytes;
   const totals = means + 2 * bytes;
-  memory.fill(sums, 0, bytes);
+  memory.fill(factors, 0, bytes);
   memory.fill(means, 0, 4 * bytes);
   // Of whole rows: how columns are parted changes no sum.
   const block = max(1, BLOCK_ELEMENTS / a.columns);
@@ -99,9 +99,11 @@ function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, s
   for (let done = 0; done < a.span; done += block) {
     const rows = min(block, a.span - done);
     const from = x + <usize>done * a.xStride;
-    if (!a.isRms) meansOfColumns(from, a.xStride, rows, columns, sums);
-    squaresOfColumns(from, a.xStride, rows, columns, sums, squares);
-    joinBlock(done, rows, columns, sums, squares, means, totals);
+    if (!a.isRms && done == 0) meansOfColumns(from, a.xStride, rows, columns, factors);
+    else if (!a.isRms) narrowMeans(columns, means, factors);
+    sumsAndSquares(from, a.xStride, rows, columns, factors, sums, squares);
+    if (a.isRms) memory.fill(sums, 0, bytes);
+    joinBlock(done, rows, columns, factors, sums, squares, means, totals);
   }
   joinGroups(a, columns, means, totals, factors, offsets);
   if (gain != 0) multiplyBy(gain + offset, factors, offsets, columns);

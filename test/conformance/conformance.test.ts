@@ -29,10 +29,13 @@ async function distanceFromZeros(device: Device, value: number): Promise<number>
   return outputs.get('distance')![0]!;
 }
 
-/** A group norm whose result is larger than what a kernel may keep in caches, on two threads' parts of its columns. */
-async function normOfLargeImage(device: Device): Promise<Float32Array> {
-  const [pixels, channels] = [8200, 128];
-  const b = new PlanBuilder('norm of a large image');
+/** A group norm of an image of normal values about `meanAt` each pixel, on two threads' parts of its columns. */
+async function normOfImage(
+  device: Device,
+  [pixels, channels]: readonly [number, number],
+  meanAt: (pixel: number) => number,
+): Promise<Float32Array> {
+  const b = new PlanBuilder('norm of an image');
   b.append({
     op: 'norm',
     kind: 'layer',
@@ -44,9 +47,16 @@ async function normOfLargeImage(device: Device): Promise<Float32Array> {
     out: b.output('out', pixels, channels),
   });
   const source = { read: () => assert.fail('the plan has no weights') };
-  const x = new Random(3).normals(pixels * channels).map((value) => 5 + value);
+  const x = new Random(3)
+    .normals(pixels * channels)
+    .map((value, i) => meanAt(Math.floor(i / channels)) + value);
   return (await runPlan(device, b.build(), source, { x })).get('out')!;
 }
+
+/** Larger than what a kernel may keep in caches. */
+const LARGE = [[8200, 128], () => 5] as const;
+/** Its first rows are far from all others, whose sums begin from the mean of those before them. */
+const DRIFTING = [[2000, 64], (pixel: number) => (pixel < 700 ? 1000 : pixel / 100)] as const;
 
 for (const { name, available, detail } of backends()) {
   const skip = name === 'reference' ? 'it is what the others are compared with' : available ? false : detail;
@@ -79,7 +89,14 @@ for (const { name, available, detail } of backends()) {
           assert.equal(distance, expected);
         });
       test('norm of an image that is larger than caches', async () =>
-        assertClose(await normOfLargeImage(device), await normOfLargeImage(oracle), 5e-6, 'out'));
+        assertClose(await normOfImage(device, ...LARGE), await normOfImage(oracle, ...LARGE), 5e-6, 'out'));
+      test('norm of an image that drifts', async () =>
+        assertClose(
+          await normOfImage(device, ...DRIFTING),
+          await normOfImage(oracle, ...DRIFTING),
+          1e-6,
+          'out',
+        ));
       for (const op of Object.keys(CASES) as OpName[]) {
         test(op, () => check(CASES[op]));
         test(`${op}, states in bf16`, { skip: name === 'wasm' && 'it has only f32 and i32' }, () =>
