@@ -63,6 +63,15 @@ describe('help', { concurrency: 2 }, () => {
     ]);
   });
 
+  test('has every command in a group of its kind', async () => {
+    const installation = (await say('--help')).split('\nThis installation:\n')[1]!.split('\n\n')[0]!;
+    assert.deepEqual(
+      [...installation.matchAll(/^ {2}([a-z-]+) /gm)].map(([, command]) => command),
+      ['doctor', 'build', 'completion', 'help'],
+      'a new command has a place in src/cli/help.ts',
+    );
+  });
+
   test('comes before complaints about what else is wrong', async () => {
     const help = await say('sample', '--help');
     assert.equal(await say('sample', '--steps', 'many', '--help'), help);

@@ -51,6 +51,7 @@ export default defineConfig({
             page('Install', '/docs/install'),
             page('Models', '/docs/models'),
             page('In a browser', '/docs/browser'),
+            page('As a server', '/docs/serve'),
             page('In C and other languages', '/docs/embedding'),
             page('On a GPU', '/docs/cuda'),
             page('Versions', '/docs/versions'),
