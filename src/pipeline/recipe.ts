@@ -4,10 +4,11 @@
  * file is believed; parameters are checked as those of any run.
  */
 import { CACHE_POLICIES, type CachePolicyName } from '../cache/cachePolicy.js';
+import { factorTensors } from '../cache/data/factorFile.js';
 import { FactorSet, type FactorSetInfo, modelName } from '../cache/data/factorSet.js';
 import { StepGrams, type StepGramsInfo } from '../cache/data/stepGrams.js';
 import { FormatError, IncacheError, requireObject, requireOneOf } from '../errors.js';
-import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../weights/safetensors.js';
+import { SafetensorsFile, writeSafetensors } from '../weights/safetensors.js';
 import type { AnyCacheOptions, CacheOptions } from './options.js';
 
 /** What a recipe did to images that it was not made from. */
@@ -95,11 +96,7 @@ export class Recipe {
   /** Writes the file whole or not at all. @throws IncacheError naming the path. */
   save(path: string): void {
     const { info, parameters, factors, fits } = this;
-    const tensors: TensorToWrite[] = [];
-    for (const [name, { up, down, rows, columns, rank }] of factors?.layers ?? []) {
-      tensors.push({ name: `${FACTORS}${name}.up`, dtype: 'F32', shape: [rows, rank], data: up });
-      tensors.push({ name: `${FACTORS}${name}.down`, dtype: 'F32', shape: [rank, columns], data: down });
-    }
+    const tensors = factors ? factorTensors(factors.layers, FACTORS) : [];
     for (const [name, data] of fits?.features ?? [])
       tensors.push({ name: `${FITS}${name}`, dtype: 'F64', shape: [fits!.steps, fits!.steps], data });
     const recipe = { info, parameters, factorInfo: factors?.info, fitInfo: fits?.info };

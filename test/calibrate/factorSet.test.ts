@@ -68,6 +68,22 @@ function refuses(path: string, message: RegExp): void {
   );
 }
 
+test('factors rounded to bfloat16 take half the file, and come back as they are', () => {
+  const rounded = new FactorSet(INFO, LAYERS).rounded();
+  const path = join(folder, 'rounded.safetensors');
+  rounded.save(path);
+  const back = FactorSet.load(path);
+  assert.deepEqual(back.layers, rounded.layers);
+  assert.equal(back.hash, rounded.hash);
+  using file = SafetensorsFile.open(path);
+  assert.equal(file.entry('blocks.0.q.up').dtype, 'BF16');
+  for (const [name, { up }] of LAYERS)
+    for (const [i, value] of up.entries()) {
+      const error = Math.abs(rounded.read(`${name}.up`)[i]! - value);
+      assert.ok(error <= Math.abs(value) * 2 ** -8, `${name} ${i}`);
+    }
+});
+
 test('a file gives back what was saved, bit for bit', () => {
   const loaded = FactorSet.load(savedSet('round.safetensors'));
   assert.deepEqual(loaded.info, INFO);
@@ -218,7 +234,7 @@ test('tensors that are missing, foreign or do not fit', () => {
   );
   withTensor('blocks.0.q.up', [6, 3], /'blocks\.0\.q\.up' has rank 3, but 'blocks\.0\.q\.down' has rank 2/);
   withTensor('blocks.0.q.up', [1, 2], /rank of 'blocks\.0\.q' is 2, above 1 x 6/);
-  withTensor('blocks.0.q.up', [12], /of shape \[12\]; expected an F32 matrix/);
+  withTensor('blocks.0.q.up', [12], /of shape \[12\]; expected an F32 or BF16 matrix/);
   withTensor('blocks.0.q.down', [2, 6], /'blocks\.0\.q\.down' holds NaN at element 0/, Number.NaN);
   withTensor('blocks.0.q.down', [2, 6], /holds Infinity/, Number.POSITIVE_INFINITY);
   withTensor('pos_embed', [2, 6], /has a tensor 'pos_embed'/);
@@ -228,7 +244,7 @@ test('tensors that are missing, foreign or do not fit', () => {
       const name = 'blocks.0.q.up';
       tensors.set(name, { name, dtype: 'F16', shape: [6, 2], data: new Uint16Array(12) });
     }),
-    /is F16 of shape \[6,2\]; expected an F32 matrix/,
+    /is F16 of shape \[6,2\]; expected an F32 or BF16 matrix/,
   );
 });
 

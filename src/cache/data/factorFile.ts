@@ -1,8 +1,10 @@
 /**
- * The file form of factors: safetensors with `<layer>.up` [Co, r] and `<layer>.down` [r, Ci], float32, and
- * the rest in the metadata. Nothing in a file is believed.
+ * The file form of factors: safetensors with `<layer>.up` [Co, r] and `<layer>.down` [r, Ci], and the rest in the
+ * metadata. Tensors are float32, or bfloat16 where that holds their numbers exactly. Nothing in a file is believed.
  */
+import { roundBf16 } from '../../backend/bf16.js';
 import { FormatError, IncacheError } from '../../errors.js';
+import { narrowFloat32 } from '../../weights/narrow.js';
 import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../weights/safetensors.js';
 import { requireFiniteValues } from './checks.js';
 import { FACTOR_METHODS, type FactorMethod } from './factorMethods.js';
@@ -21,11 +23,7 @@ export function writeFactorFile(
   info: FactorSetInfo,
   layers: ReadonlyMap<string, LayerFactors>,
 ): void {
-  const tensors = [...layers].flatMap(([name, { up, down, rank, rows, columns }]): TensorToWrite[] => [
-    { name: `${name}.up`, dtype: 'F32', shape: [rows, rank], data: up },
-    { name: `${name}.down`, dtype: 'F32', shape: [rank, columns], data: down },
-  ]);
-  writeSafetensors(path, tensors, {
+  writeSafetensors(path, factorTensors(layers), {
     format: FORMAT,
     version: VERSION,
     method: info.method,
@@ -39,6 +37,19 @@ export function writeFactorFile(
     createdBy: info.createdBy,
     ranks: JSON.stringify(ranksOf(layers)),
   });
+}
+
+/** The tensors of all layers, their names behind a prefix. */
+export function factorTensors(layers: ReadonlyMap<string, LayerFactors>, prefix = ''): TensorToWrite[] {
+  return [...layers].flatMap(([name, { up, down, rank, rows, columns }]) => [
+    tensorOf(`${prefix}${name}.up`, [rows, rank], up),
+    tensorOf(`${prefix}${name}.down`, [rank, columns], down),
+  ]);
+}
+
+function tensorOf(name: string, shape: readonly number[], values: Float32Array): TensorToWrite {
+  const dtype = values.length > 0 && values.every((value) => roundBf16(value) === value) ? 'BF16' : 'F32';
+  return { name, dtype, shape, data: narrowFloat32(name, dtype, values) };
 }
 
 /** @throws FormatError naming the path and what is wrong; IncacheError when the file cannot be read. */
@@ -128,8 +139,15 @@ function readLayer(file: SafetensorsFile, name: string): LayerFactors {
 function matrixShape(file: SafetensorsFile, name: string): readonly [number, number] {
   const { dtype, shape } = file.entry(name);
   const [rows, columns] = shape;
-  if (dtype !== 'F32' || shape.length !== 2 || rows === undefined || columns === undefined)
-    throw new FormatError(`${file.path}: '${name}' is ${dtype} of shape [${shape}]; expected an F32 matrix`);
+  if (
+    (dtype !== 'F32' && dtype !== 'BF16') ||
+    shape.length !== 2 ||
+    rows === undefined ||
+    columns === undefined
+  )
+    throw new FormatError(
+      `${file.path}: '${name}' is ${dtype} of shape [${shape}]; expected an F32 or BF16 matrix`,
+    );
   return [rows, columns];
 }
 

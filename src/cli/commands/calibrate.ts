@@ -50,9 +50,12 @@ interface CalibrateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFla
   readonly terms?: number;
   readonly computed?: number;
   readonly ridge: number;
+  readonly type: string;
   readonly resume?: string;
   readonly out: string;
 }
+
+const FILE_TYPES = ['f32', 'bf16'] as const;
 
 /** Evaluations after which the others are estimated; the first one, which also warms up, does not count. */
 const ESTIMATED_AFTER = 4;
@@ -113,6 +116,7 @@ export function registerCalibrate(program: Command): void {
         .conflicts('period'),
     )
     .option('--ridge <x>', 'regularisation of method whitened', decimal('ridge', 0), 0.01)
+    .option('--type <type>', `numbers of the file: ${FILE_TYPES.join(' or ')}, which is half as large`, 'f32')
     .option('-s, --seed <n>', 'seed of noise and timesteps', integer('seed', 0), 0)
     .option(
       '--batch <n>',
@@ -127,6 +131,7 @@ export function registerCalibrate(program: Command): void {
 async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const { method } = flags;
   requireOneOf('method', method, FACTOR_METHODS);
+  requireOneOf('type', flags.type, FILE_TYPES);
   requireFilePath('out', flags.out);
   if (flags.resume !== undefined) {
     requireFolderPath('resume', flags.resume);
@@ -158,7 +163,7 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
       onEvaluation: phases.onEvaluation,
       onProgress: phases.onProgress,
     });
-    factors.save(flags.out);
+    (flags.type === 'bf16' ? factors.rounded() : factors).save(flags.out);
     const seconds = (performance.now() - started) / 1000;
     const report = {
       out: flags.out,
