@@ -324,7 +324,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Frees what earlier runs have left for others like them: compiled plans, caches and tensors of at most four sessions. It is
+   * Frees what earlier runs have left for others like them: compiled plans, caches and tensors of at most eight sessions. It is
    * seldom needed, since they go by themselves when memory is short.
    */
   releaseSessions(): void {

@@ -6,7 +6,7 @@ import { DenoisingSession } from '../engine/session.js';
 import type { SessionPlan } from '../engine/sessionPlan.js';
 
 /** Idle sessions that are kept at most. */
-const MOST_IDLE = 4;
+const MOST_IDLE = 8;
 /** The most that they take together, as a share of the device's memory. */
 const MOST_SHARE = 0.25;
 
