@@ -1,4 +1,5 @@
 /** The rows of `incache demo` on the model of emoji: what each policy costs and loses, warm, on native kernels. */
+import { contendersOf } from '../../src/cli/demo/contenders.js';
 import { type DemoRow, demoRows, ROUNDS } from '../../src/cli/demo/rows.js';
 import { demoSubject } from '../../src/cli/demo/subject.js';
 import { Pipeline } from '../../src/index.js';
@@ -7,14 +8,16 @@ import { type Columns, markdownTable } from '../table.js';
 type Row = Omit<DemoRow, 'pictures'>;
 
 export async function demo() {
-  const { model, request, images, steps } = demoSubject(undefined);
+  const subject = demoSubject();
+  const { model, request, steps } = subject;
   const pipeline = await Pipeline.load(model);
   const { signal } = new AbortController();
-  const options = { request, steps, period: 2, rank: 32, seed: 0, signal, onStep: () => {} };
+  const contenders = contendersOf(subject, steps, 2);
+  const options = { request, contenders, seed: 0, signal, onStep: () => {} };
   const rows = (await demoRows(pipeline, options)).map(({ pictures, ...row }): Row => row);
   const { backend, threads } = pipeline.device;
   await pipeline.dispose();
-  const text = `${images.length} emoji from words, ${steps} steps, guidance ${request.guidanceScale}, ${backend}, ${threads} threads; rows in turn, medians of ${ROUNDS} after a first run.`;
+  const text = `${request.prompts.length} emoji from words, ${steps} steps, guidance ${request.guidanceScale}, ${backend}, ${threads} threads; rows in turn, medians of ${ROUNDS} after a first run.`;
   return { text: `${text}\n\n${markdownTable(COLUMNS, rows)}`, rows };
 }
 

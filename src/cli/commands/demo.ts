@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { ArgumentError } from '../../errors.js';
-import { grid } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
-import { EMOJI_PACKAGE, emojiModel } from '../demo/emojiModel.js';
+import { contendersOf } from '../demo/contenders.js';
 import { type DemoRow, demoRows, demoWork, ROUNDS } from '../demo/rows.js';
+import { type SheetRow, sheet } from '../demo/sheet.js';
 import { type DemoSubject, demoSubject } from '../demo/subject.js';
 import { interruptSignal } from '../exit.js';
 import { requireFilePath } from '../outputPath.js';
@@ -18,13 +18,12 @@ import {
   type ModelFlags,
   type OutputFlags,
 } from '../shared.js';
-import { gmac, table } from '../table.js';
+import { counted, gmac, table } from '../table.js';
 
 interface DemoFlags extends Omit<ModelFlags, 'model'>, OutputFlags {
   readonly prompt?: readonly string[];
   readonly steps?: number;
   readonly period: number;
-  readonly rank: number;
   readonly seed: number;
   readonly out: string;
   readonly web?: boolean;
@@ -42,9 +41,8 @@ export function registerDemo(program: Command): void {
       'draw this instead; may be repeated',
       (text: string, all: readonly string[] = []) => [...all, text],
     )
-    .option('--steps <n>', 'denoising steps (default: 20; of digits 50)', integer('steps', 2, MOST_STEPS))
+    .option('--steps <n>', 'denoising steps (default: 20)', integer('steps', 2, MOST_STEPS))
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
-    .option('-r, --rank <r>', 'rank of the increments', integer('rank', 1), 32)
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
     .option('--web', 'serve a page that does the same with digits in a browser, on this machine')
     .option('--port <n>', 'of --web', integer('port', 0, 65535), 8765);
@@ -58,34 +56,39 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   requireFilePath('out', flags.out);
   const signal = interruptSignal();
   const subject = demoSubject(flags.prompt);
-  const { period, rank, seed, steps = subject.steps } = flags;
+  const { period, seed, steps = subject.steps } = flags;
+  const contenders = contendersOf(subject, steps, period);
   await using pipeline = await loadPipeline({ ...flags, model: subject.model });
-  const progress = startProgress('demo', demoWork(steps, period), flags.json === true);
+  const progress = startProgress('demo', demoWork(contenders), flags.json === true);
   try {
     const { request } = subject;
     const onStep = () => progress.advance();
-    const rows = await demoRows(pipeline, { request, steps, period, rank, seed, signal, onStep });
+    const rows = await demoRows(pipeline, { request, contenders, seed, signal, onStep });
     progress.stop();
-    const pictures = rows.flatMap((row) => row.pictures);
-    writeFileAtomic(flags.out, grid(pictures, subject.images.length).toPng());
+    writeFileAtomic(flags.out, sheet(request.prompts, rows.map(captioned)).toPng());
     printRows(flags, pipeline, subject, rows);
   } finally {
     progress.stop();
   }
 }
 
+function captioned(row: DemoRow): SheetRow {
+  const { policy, pictures, timeRatio, macRatio, psnr } = row;
+  const figures = [`time ${timeRatio.toFixed(2)}`, `MACs ${macRatio.toFixed(2)}`];
+  return { caption: [policy, ...figures, psnr === null ? '' : `PSNR ${psnr.toFixed(1)} dB`], pictures };
+}
+
 function printRows(
-  flags: DemoFlags,
+  { json, out }: DemoFlags,
   { device }: Pipeline,
-  { model, images }: DemoSubject,
+  { model, request }: DemoSubject,
   rows: readonly DemoRow[],
 ): void {
   const { backend, threads } = device;
-  if (flags.json) {
+  if (json) {
     const figures = rows.map(({ pictures, ...row }) => row);
-    process.stdout.write(
-      `${JSON.stringify({ out: flags.out, model, images, backend, threads, rows: figures })}\n`,
-    );
+    const result = { out, model, images: request.prompts, backend, threads, rows: figures };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
   const cells = rows.map((row) => [
@@ -100,8 +103,6 @@ function printRows(
     table(['row of the picture', 'MACs', 'ratio', 'time', 'ratio', 'PSNR to full'], cells),
   );
   process.stdout.write(
-    `\n${flags.out}: ${images.join('; ')}\n${backend}, ${threads} threads; times are medians of ${ROUNDS} after a first run\n`,
+    `\n${out}; ${backend}, ${counted(threads, 'thread')}; times are medians of ${ROUNDS} after a first run\n`,
   );
-  if (!emojiModel())
-    process.stdout.write(`npm install ${EMOJI_PACKAGE} for a model that draws emoji from words\n`);
 }

@@ -1,10 +1,10 @@
 /** The rows of the demo: the same images from the same noise, each row under another policy. */
-import { calibrate } from '../../calibrate/calibrate.js';
 import { psnr } from '../../evaluate/metrics/psnr.js';
-import type { CacheOptions, SampleOptions } from '../../pipeline/options.js';
+import type { SampleOptions } from '../../pipeline/options.js';
 import type { Picture } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampleResult } from '../../pipeline/result.js';
+import type { Contender } from './contenders.js';
 
 export interface DemoRow {
   readonly policy: string;
@@ -21,10 +21,8 @@ export interface DemoRow {
 }
 
 export interface DemoOptions {
-  readonly request: Pick<SampleOptions, 'labels' | 'prompts' | 'guidanceScale'>;
-  readonly steps: number;
-  readonly period: number;
-  readonly rank: number;
+  readonly request: Pick<SampleOptions, 'prompts' | 'guidanceScale'>;
+  readonly contenders: readonly Contender[];
   readonly seed: number;
   readonly signal: AbortSignal;
   readonly onStep: () => void;
@@ -33,16 +31,9 @@ export interface DemoOptions {
 /** Times that every row is drawn and measured, in turn with the others. */
 export const ROUNDS = 3;
 
-interface Contender {
-  readonly policy: string;
-  readonly steps: number;
-  readonly cache: CacheOptions;
-}
-
-/** Draws every row once to warm up, then `ROUNDS` times in turn. */
+/** Draws every row once to warm up, then `ROUNDS` times in turn. The first contender is what the others are compared with. */
 export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promise<DemoRow[]> {
-  const { request, seed, signal, onStep } = options;
-  const contenders = await contendersOf(pipeline, options);
+  const { request, contenders, seed, signal, onStep } = options;
   const reportsOf = contenders.map((): SampleResult['report'][] => []);
   const pictures: (readonly Picture[])[] = [];
   for (let round = 0; round <= ROUNDS; round++)
@@ -66,32 +57,8 @@ export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promis
 }
 
 /** Steps of all rows that `demoRows` draws. */
-export function demoWork(steps: number, period: number): number {
-  return (ROUNDS + 1) * (4 * steps + fewerSteps(steps, period));
-}
-
-/** Without a cache, so many steps take as many multiply-adds as reuse does, nearly. */
-function fewerSteps(steps: number, period: number): number {
-  return Math.max(1, Math.ceil(steps / period));
-}
-
-async function contendersOf(
-  pipeline: Pipeline,
-  { steps, period, rank, signal }: DemoOptions,
-): Promise<Contender[]> {
-  const factors = await calibrate(pipeline, { method: 'svd', rank, signal });
-  const fewer = fewerSteps(steps, period);
-  return [
-    { policy: 'full', steps, cache: { policy: 'none' } },
-    { policy: `${fewer} steps`, steps: fewer, cache: { policy: 'none' } },
-    { policy: `reuse, p = ${period}`, steps, cache: { policy: 'reuse', period } },
-    {
-      policy: `calibrated, p = ${period}, svd, r = ${rank}`,
-      steps,
-      cache: { policy: 'calibrated', period, factors },
-    },
-    { policy: `taylorseer, p = ${period}`, steps, cache: { policy: 'taylorseer', period } },
-  ];
+export function demoWork(contenders: readonly Contender[]): number {
+  return (ROUNDS + 1) * contenders.reduce((sum, { steps }) => sum + steps, 0);
 }
 
 function median(values: readonly number[]): number {

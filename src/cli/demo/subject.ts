@@ -1,16 +1,19 @@
-/** What the demo draws: emoji from words, or digits where the model of emoji is not installed. */
-import { EMBEDDED_MODEL } from '../../embedded.js';
-import { ArgumentError } from '../../errors.js';
-import type { SampleOptions } from '../../pipeline/options.js';
-import { emojiModel } from './emojiModel.js';
+/** What the demo draws: emoji from words, with the factors and the recipe that come with their model. */
+import { join } from 'node:path';
+import { FactorSet } from '../../cache/data/factorSet.js';
+import { requireModelFolder } from '../../modelPackages.js';
+import { Recipe } from '../../pipeline/recipe.js';
 
 export interface DemoSubject {
   readonly model: string;
-  /** What is drawn, one for each image. */
-  readonly request: Pick<SampleOptions, 'labels' | 'prompts' | 'guidanceScale'>;
-  readonly images: readonly string[];
+  /** What is drawn, one prompt for each image. */
+  readonly request: { readonly prompts: readonly string[]; readonly guidanceScale: number };
   /** Of the sampler, where nobody says how many. */
   readonly steps: number;
+  /** For policy `calibrated`. */
+  readonly factors: FactorSet;
+  /** What tuning found to be the best of this model. */
+  readonly recipe: Recipe;
 }
 
 const PROMPTS = [
@@ -23,20 +26,15 @@ const PROMPTS = [
   'hamburger, noto',
   'rainbow, twemoji',
 ];
-const DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/** @param prompts of the user's own; none: a set that the model draws well */
-export function demoSubject(prompts: readonly string[] | undefined): DemoSubject {
-  const emoji = emojiModel();
-  if (emoji) {
-    const images = prompts ?? PROMPTS;
-    return { model: emoji, request: { prompts: images, guidanceScale: 3.5 }, images, steps: 20 };
-  }
-  if (prompts)
-    throw new ArgumentError(
-      'prompt',
-      prompts[0],
-      'the package @incache/emoji beside incache: digits have no prompts',
-    );
-  return { model: EMBEDDED_MODEL, request: { labels: DIGITS }, images: DIGITS.map(String), steps: 50 };
+/** @param prompts of the user's own; default: some that the model draws well */
+export function demoSubject(prompts: readonly string[] = PROMPTS): DemoSubject {
+  const model = requireModelFolder('emoji');
+  return {
+    model,
+    request: { prompts, guidanceScale: 3.5 },
+    steps: 20,
+    factors: FactorSet.load(join(model, 'factors.safetensors')),
+    recipe: Recipe.load(join(model, 'recipe.safetensors')),
+  };
 }
