@@ -1,7 +1,7 @@
 /** incache: diffusion transformers with increment-calibrated caching. The main entry of the package in Node.js. */
 export * from './common.js';
 
-// The model that the package brings along.
+// The files of the small model of digits, package @incache/digits.
 export { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from './embedded.js';
 
 // What a model consists of, and what a run of it needs.

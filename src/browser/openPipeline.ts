@@ -21,7 +21,7 @@ import type {
 import { modelParts, type PageModel, pageAddress } from './modelParts.js';
 import { browserSupport } from './support.js';
 
-/** The small model of digits that comes with the package: 10 classes, 1 channel of 32 x 32 pixels. */
+/** Where the small model of digits lies beside the bundle in a checkout, or is put by who serves it: 10 classes, 1 channel of 32 x 32 pixels. */
 export const EMBEDDED_MODEL_URL: string = new URL(
   '../../models/digits/dit-digits.safetensors',
   import.meta.url,

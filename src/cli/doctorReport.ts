@@ -1,13 +1,16 @@
 /** What `incache doctor` finds: what is here, what is missing, what to do. */
 import { createRequire } from 'node:module';
-import { probeBackends } from '../backend/choose.js';
+import { openDevice, probeBackends } from '../backend/choose.js';
 import { addonPlaces } from '../backend/native/addonFile.js';
 import { addonPlace } from '../backend/native/binding.js';
 import { platformHere, platformText } from '../backend/native/platform.js';
-import { EMBEDDED_MODEL } from '../embedded.js';
+import { blocksPlan } from '../bench/blocksPlan.js';
+import { compileOnRandom } from '../bench/compile.js';
 import { formatBytes } from '../errors.js';
+import { modelFolder, type PackagedModel } from '../modelPackages.js';
+import { namedNetwork } from '../models/families.js';
+import { COMPUTE } from '../models/layers/actions.js';
 import { packageFile } from '../packageFile.js';
-import { Pipeline } from '../pipeline/pipeline.js';
 import { totalMemory, usableMemory, usableProcessors } from '../platform/node/machineLimits.js';
 import { VERSION } from '../version.js';
 
@@ -18,6 +21,11 @@ const OPTIONAL = {
   'vega-lite': 'charts of experiment',
   webgpu: 'backend gpu in Node.js',
 };
+
+const MODELS = {
+  emoji: 'the model of demo',
+  digits: 'the model of commands without --model, and of demo --web',
+} as const satisfies Record<PackagedModel, string>;
 
 export interface Finding {
   readonly name: string;
@@ -35,7 +43,7 @@ export interface DoctorReport {
   /** Where the native addon was loaded from. */
   readonly addon: string | undefined;
   readonly optional: readonly Finding[];
-  /** The backend that one image was sampled with, and in how many milliseconds. */
+  /** The backend that a block of a DiT ran on, and in how many milliseconds. */
   readonly trial: { readonly backend: string; readonly milliseconds: number } | undefined;
   /** What should be mended, with the remedy. */
   readonly problems: readonly string[];
@@ -49,7 +57,7 @@ export async function examine(): Promise<DoctorReport> {
   }));
   const problems = nativeProblems(found);
   const trial = await tryOut().catch((error: Error) => {
-    problems.push(`an image could not be sampled: ${error.message}`);
+    problems.push(`a block of a network could not be run: ${error.message}`);
     return undefined;
   });
   const { count, reason } = usableProcessors();
@@ -61,11 +69,7 @@ export async function examine(): Promise<DoctorReport> {
     memory: { usable: usableMemory(), total: totalMemory() },
     backends: found,
     addon: addonPlace(),
-    optional: Object.entries(OPTIONAL).map(([name, use]) => ({
-      name,
-      present: isInstalled(name),
-      detail: use,
-    })),
+    optional: optionalPackages(),
     trial,
     problems,
   };
@@ -80,10 +84,31 @@ function nativeProblems(found: readonly Finding[]): string[] {
 }
 
 async function tryOut() {
-  await using pipeline = await Pipeline.load(EMBEDDED_MODEL);
-  const start = performance.now();
-  await pipeline.generate({ labels: [3], steps: 1 });
-  return { backend: pipeline.device.backend, milliseconds: performance.now() - start };
+  const device = await openDevice();
+  try {
+    const { activations, backend } = device;
+    const block = blocksPlan(namedNetwork('DiT-S/2'), { images: 1, blocks: 1, action: COMPUTE, activations });
+    using compiled = await compileOnRandom(device, block);
+    const start = performance.now();
+    await compiled.run();
+    return { backend, milliseconds: performance.now() - start };
+  } finally {
+    await device.dispose();
+  }
+}
+
+function optionalPackages(): Finding[] {
+  const models = (['emoji', 'digits'] as const).map((model) => ({
+    name: `@incache/${model}`,
+    present: modelFolder(model) !== undefined,
+    detail: MODELS[model],
+  }));
+  const others = Object.entries(OPTIONAL).map(([name, detail]) => ({
+    name,
+    present: isInstalled(name),
+    detail,
+  }));
+  return [...models, ...others];
 }
 
 function isInstalled(name: string): boolean {
@@ -110,9 +135,7 @@ export function doctorText(report: DoctorReport): string {
     'Optional packages',
     ...findingLines(report.optional),
     '',
-    ...(trial
-      ? [`Sampled an image in one step on ${trial.backend} in ${Math.ceil(trial.milliseconds)} ms.`]
-      : []),
+    ...(trial ? [`Ran a block of DiT-S/2 on ${trial.backend} in ${Math.ceil(trial.milliseconds)} ms.`] : []),
     ...problems.map((problem) => `To mend: ${problem}`),
     ...(problems.length === 0 ? ['All is well.'] : []),
   ];

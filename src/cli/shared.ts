@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type DeviceOptions, WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { EMBEDDED_MODEL } from '../embedded.js';
 import { requireOneOf } from '../errors.js';
+import { requireModelFolder } from '../modelPackages.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { oneLine } from './exit.js';
 import { decimal, integer } from './parse.js';
@@ -41,7 +42,7 @@ export function addModelFlags(command: Command): Command {
 
 export function addCheckpointFlags(command: Command): Command {
   return command
-    .addOption(new Option('-m, --model <path>', MODEL).default(EMBEDDED_MODEL, 'the embedded digits model'))
+    .addOption(new Option('-m, --model <path>', MODEL).default(EMBEDDED_MODEL, 'the small model of digits'))
     .option('--heads <n>', HEADS, integer('heads', 1))
     .option('--weights-key <key>', WEIGHTS_KEY)
     .option('--variant <name>', VARIANT);
@@ -104,6 +105,7 @@ export function deviceOptions({ backend, threads, weights }: DeviceFlags): Devic
 }
 
 export async function loadPipeline(flags: ModelFlags): Promise<Pipeline> {
+  if (flags.model === EMBEDDED_MODEL) requireModelFolder('digits');
   const pipeline = await Pipeline.load(flags.model, {
     ...deviceOptions(flags),
     ...(flags.heads !== undefined && { heads: flags.heads }),

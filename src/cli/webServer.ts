@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { IncacheError } from '../errors.js';
+import { modelFolder } from '../modelPackages.js';
 import { packageFile } from '../packageFile.js';
 
 /** What addresses begin with, and the folder of the package that is there. */
 const FOLDERS = [
   ['/incache/', 'dist/browser'],
-  ['/models/', 'models'],
   ['/', 'examples/web'],
 ] as const;
 
@@ -50,6 +50,7 @@ export interface WebServerOptions {
 export async function startWebServer({ port, isolated, folders = {} }: WebServerOptions): Promise<WebServer> {
   const places = [
     ...Object.entries(folders),
+    ['/models/digits/', modelFolder('digits') ?? packageFile('models/digits')] as const,
     ...FOLDERS.map(([start, folder]) => [start, packageFile(folder)] as const),
   ];
   const server = createServer((request, response) => answer(request, response, places, isolated));

@@ -2,7 +2,8 @@
 export * from './metrics/index.js';
 
 // Features of images.
-export { DigitsClassifier, EMBEDDED_CLASSIFIER } from './features/digitsClassifier.js';
+export { EMBEDDED_CLASSIFIER } from '../embedded.js';
+export { DigitsClassifier } from './features/digitsClassifier.js';
 export {
   type ExtractedFeatures,
   type FeatureExtractor,

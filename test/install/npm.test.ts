@@ -4,12 +4,21 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { incacheIn, Packed, PLATFORM, run, runProgram, WITHOUT_ADDON, withoutCompiler } from './packed.js';
+import {
+  incacheIn,
+  Packed,
+  PLATFORM,
+  ROOT,
+  run,
+  runProgram,
+  WITHOUT_ADDON,
+  withoutCompiler,
+} from './packed.js';
 
 const NPM = ['install', '--offline', '--no-audit', '--no-fund'];
 const SAMPLE = `
-  import { backends, Pipeline, EMBEDDED_MODEL } from 'incache';
-  const pipeline = await Pipeline.load(EMBEDDED_MODEL);
+  import { Pipeline } from 'incache';
+  const pipeline = await Pipeline.load(${JSON.stringify(join(ROOT, 'models/digits/dit-digits.safetensors'))});
   const { shape } = await pipeline.generate({ labels: [3], steps: 1 });
   console.log(pipeline.device.backend, shape.join());
   await pipeline.dispose();`;
@@ -29,7 +38,7 @@ describe('npm', () => {
       cwd: installed,
       encoding: 'utf8',
     }).split('\t');
-    assert.ok(Number(size) < 22 * 1024, `${size} KiB`);
+    assert.ok(Number(size) < 15 * 1024, `${size} KiB`);
   });
 
   test('what it installed has native kernels', { skip: WITHOUT_ADDON }, () => {
@@ -38,6 +47,20 @@ describe('npm', () => {
     const doctor = run(process.execPath, [incacheIn(installed), 'doctor'], installed);
     assert.equal(doctor.status, 0, doctor.stdout);
     assert.match(doctor.stdout, new RegExp(`the addon of native is ${PLATFORM}$`, 'm'));
+  });
+
+  test('commands that need a model which is not installed say how to get it', () => {
+    for (const [command, model] of [
+      [['sample', '--labels', '3'], 'digits'],
+      [['demo'], 'emoji'],
+    ] as const) {
+      const { status, stdout, stderr } = run(process.execPath, [incacheIn(installed), ...command], installed);
+      assert.deepEqual([status, stdout], [2, '']);
+      assert.match(
+        stderr,
+        new RegExp(`^incache: .* is a package of its own: npm install @incache/${model}\n$`),
+      );
+    }
   });
 
   test('a package.json with scripts off gives the same', { skip: WITHOUT_ADDON }, () => {

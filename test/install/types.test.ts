@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { Packed, PLATFORM, ROOT, run } from './packed.js';
 
 const PROGRAM = `
-import { backends, Pipeline, EMBEDDED_MODEL, type BackendStatus } from 'incache';
+import { backends, Pipeline, type BackendStatus } from 'incache';
 import { type CalibrateOptions, calibrate, imageSource } from 'incache/calibrate';
 import { createSampler, type Sampler } from 'incache/diffusion';
 import { type Evaluation, frechetDistance, tune } from 'incache/evaluate';
@@ -20,7 +20,7 @@ export const functions = [
   ...[namedNetwork, planCost, openTensors],
 ];
 const all: BackendStatus[] = backends();
-const pipeline = await Pipeline.load(EMBEDDED_MODEL);
+const pipeline = await Pipeline.load('dit.safetensors');
 const { images } = await pipeline.generate({ labels: [3], steps: 4, cache: { policy: 'reuse', period: 2 } });
 console.log(all.length, images[0]?.width);
 await pipeline.dispose();

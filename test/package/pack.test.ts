@@ -35,18 +35,17 @@ describe('npm package', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  test('has kernels, types and the embedded model, and no tests or sources', () => {
+  test('has kernels and types, and no tests, sources or models', () => {
     for (const path of [
       'dist/wasm/simd.wasm',
       'dist/src/index.d.ts',
       'dist/src/browser.d.ts',
       'examples/web/index.html',
-      'models/digits/dit-digits.safetensors',
       'LICENSE',
     ])
       assert.ok(files.includes(path), `${path} is missing`);
     assert.deepEqual(
-      files.filter((path) => /^(dist\/(test|bench)|test|src|bench)\//.test(path)),
+      files.filter((path) => /^(dist\/(test|bench)|test|src|bench|models)\//.test(path)),
       [],
     );
   });
@@ -106,7 +105,9 @@ describe('npm package', () => {
     );
   });
 
-  test('imports and samples', () => {
+  test('imports, finds a model that is installed beside it, and samples', () => {
+    mkdirSync(join(folder, 'node_modules/@incache'));
+    symlinkSync(join(root, 'models/digits'), join(folder, 'node_modules/@incache/digits'));
     const program = `
       import { Pipeline, EMBEDDED_MODEL } from 'incache';
       const pipeline = await Pipeline.load(EMBEDDED_MODEL);

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
-import { emojiModel } from '../../src/cli/demo/emojiModel.js';
 import { Pipeline, type SampleOptions } from '../../src/index.js';
+import { requireModelFolder } from '../../src/modelPackages.js';
 import { SafetensorsFile } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 
-const model = emojiModel()!;
+const model = requireModelFolder('emoji');
 const recorded = join(model, 'pipeline.golden.safetensors');
 
 for (const { name: backend, available, detail } of backends())

@@ -1,10 +1,11 @@
 /**
- * The judge of the embedded model: a small classifier of handwritten digits (models/digits/README.md). Its 64
+ * The judge of the model of digits: a small classifier of handwritten digits (models/digits/README.md). Its 64
  * features are not those of InceptionV3, so its distance is the `digits Frechet distance` and never FID.
  */
 
+import { EMBEDDED_CLASSIFIER } from '../../embedded.js';
 import { ArgumentError, FormatError } from '../../errors.js';
-import { packageFile } from '../../packageFile.js';
+import { requireModelFolder } from '../../modelPackages.js';
 import { SafetensorsFile } from '../../weights/safetensors.js';
 import type { Gaussian } from '../metrics/gaussian.js';
 import { type Pictures, requirePictures } from '../metrics/pictures.js';
@@ -15,9 +16,6 @@ import {
   spatialCount,
   spatialFeatures,
 } from './featureExtractor.js';
-
-/** Path of the classifier that comes with the embedded model. */
-export const EMBEDDED_CLASSIFIER = packageFile('models/digits/classifier.safetensors');
 
 const SIDE = 32;
 const CLASSES = 10;
@@ -48,8 +46,9 @@ export class DigitsClassifier implements FeatureExtractor {
     readonly reference: Gaussian,
   ) {}
 
-  /** Throws a `FormatError` for a file that is not this classifier. */
+  /** Throws a `FormatError` for a file that is not this classifier, an `IncacheError` where the package of digits is missing. */
   static load(path = EMBEDDED_CLASSIFIER): DigitsClassifier {
+    if (path === EMBEDDED_CLASSIFIER) requireModelFolder('digits');
     using file = SafetensorsFile.open(path);
     const layer = (name: LayerName): Layer => {
       const shape = LAYERS[name];
