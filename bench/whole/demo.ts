@@ -17,7 +17,7 @@ export async function demo() {
   const rows = (await demoRows(pipeline, options)).map(({ pictures, ...row }): Row => row);
   const { backend, threads } = pipeline.device;
   await pipeline.dispose();
-  const text = `${request.prompts.length} emoji from words, ${steps} steps, guidance ${request.guidanceScale}, ${backend}, ${threads} threads; rows in turn, medians of ${ROUNDS} after a first run.`;
+  const text = `${request.prompts.length} emoji from words, ${steps} steps, guidance ${request.guidanceScale}, ${backend}, ${threads} threads; rows in turn, medians of ${ROUNDS}, warm.`;
   return { text: `${text}\n\n${markdownTable(COLUMNS, rows)}`, rows };
 }
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { backends } from '../../src/backend/choose.js';
 import { FactorSet } from '../../src/cache/data/factorSet.js';
-import { emojiModel } from '../../src/cli/demo/emojiModel.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../src/embedded.js';
+import { modelFolder } from '../../src/modelPackages.js';
 import type { Picture } from '../../src/pipeline/picture.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { CLI } from '../cli/run.js';
@@ -20,7 +20,7 @@ const STEPS = 6;
 const SEED = 7;
 const SIDE = 32;
 
-const emoji = emojiModel();
+const emoji = modelFolder('emoji');
 
 /** A latent model with its autoencoder, as diffusers writes them. */
 const LATENT_MODEL = join(goldenFolder(), 'checkpoints/diffusers-dit/current');

@@ -103,6 +103,6 @@ function printRows(
     table(['row of the picture', 'MACs', 'ratio', 'time', 'ratio', 'PSNR to full'], cells),
   );
   process.stdout.write(
-    `\n${out}; ${backend}, ${counted(threads, 'thread')}; times are medians of ${ROUNDS} after a first run\n`,
+    `\n${out}; ${backend}, ${counted(threads, 'thread')}; times are medians of ${ROUNDS}, warm\n`,
   );
 }

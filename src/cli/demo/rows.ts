@@ -3,7 +3,7 @@ import { psnr } from '../../evaluate/metrics/psnr.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { Picture } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
-import type { SampleResult } from '../../pipeline/result.js';
+import type { SampleReport } from '../../pipeline/result.js';
 import type { Contender } from './contenders.js';
 
 export interface DemoRow {
@@ -31,16 +31,21 @@ export interface DemoOptions {
 /** Times that every row is drawn and measured, in turn with the others. */
 export const ROUNDS = 3;
 
-/** Draws every row once to warm up, then `ROUNDS` times in turn. The first contender is what the others are compared with. */
+/** Steps that a row takes before it is measured: they touch the memory of its caches, and steps of every kind are among them. */
+const WARM_STEPS = 4;
+
+/** Every row in turn: first a few steps to warm up, then all of them, `ROUNDS` times. The others are compared with the first one. */
 export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promise<DemoRow[]> {
   const { request, contenders, seed, signal, onStep } = options;
-  const reportsOf = contenders.map((): SampleResult['report'][] => []);
+  const runs = contenders.map(({ steps, cache }) => ({ ...request, steps, seed, cache, signal }));
+  for (const run of runs) await warmUp(pipeline, run, onStep);
   const pictures: (readonly Picture[])[] = [];
-  for (let round = 0; round <= ROUNDS; round++)
-    for (const [place, { steps, cache }] of contenders.entries()) {
-      const run = { ...request, steps, seed, cache, signal };
-      if (round === 0) pictures.push((await pipeline.generate(run, onStep)).images);
-      else reportsOf[place]!.push((await pipeline.generateLatents(run, onStep)).report);
+  const reportsOf = runs.map((): SampleReport[] => []);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [place, run] of runs.entries()) {
+      const { latents, shape, report } = await pipeline.generateLatents(run, onStep);
+      reportsOf[place]!.push(report);
+      if (round === 0) pictures.push(await pipeline.decode(latents, shape, { signal }));
     }
   const medians = reportsOf.map((all) => median(all.map(({ milliseconds }) => milliseconds)));
   const reports = reportsOf.map((all) => all[0]!);
@@ -58,7 +63,14 @@ export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promis
 
 /** Steps of all rows that `demoRows` draws. */
 export function demoWork(contenders: readonly Contender[]): number {
-  return (ROUNDS + 1) * contenders.reduce((sum, { steps }) => sum + steps, 0);
+  return contenders.reduce((sum, { steps }) => sum + Math.min(WARM_STEPS, steps) + ROUNDS * steps, 0);
+}
+
+async function warmUp(pipeline: Pipeline, run: SampleOptions, onStep: () => void): Promise<void> {
+  for await (const { index } of pipeline.sample(run)) {
+    onStep();
+    if (index + 1 === WARM_STEPS) break;
+  }
 }
 
 function median(values: readonly number[]): number {

@@ -21,10 +21,6 @@ const PROMPTS = [
   'smiling face with sunglasses, twemoji',
   'cat face with tears of joy, noto',
   'panda, twemoji',
-  'lion, twemoji',
-  'frog, twemoji',
-  'hamburger, noto',
-  'rainbow, twemoji',
 ];
 
 /** @param prompts of the user's own; default: some that the model draws well */
