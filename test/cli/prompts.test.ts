@@ -4,10 +4,10 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { emojiModel } from '../../src/cli/demo/emojiModel.js';
+import { modelFolder } from '../../src/modelPackages.js';
 import { incache, Workplace } from './run.js';
 
-const MODEL = emojiModel()!;
+const MODEL = modelFolder('emoji')!;
 /** Of a size with shapes, without a text encoder. */
 const SHAPED = fileURLToPath(new URL('../../../test/golden/text/pixart/alpha', import.meta.url));
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import OpenAI from 'openai';
-import { emojiModel } from '../../src/cli/demo/emojiModel.js';
+import { modelFolder } from '../../src/modelPackages.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { sharedServer } from './running.js';
 
@@ -15,7 +15,7 @@ const pixelsOf = (b64: string | undefined) => decode(Buffer.from(b64!, 'base64')
 
 describe('the client of OpenAI', () => {
   const server = sharedServer({ tokens: [TOKEN] }, () =>
-    Pipeline.load(emojiModel()!, { keepTextEncoder: true }),
+    Pipeline.load(modelFolder('emoji')!, { keepTextEncoder: true }),
   );
   const client = (apiKey = TOKEN) => new OpenAI({ baseURL: `${server.address}/v1`, apiKey, maxRetries: 0 });
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startServer } from '../../server/src/index.js';
-import { emojiModel } from '../../src/cli/demo/emojiModel.js';
 import { ArgumentError } from '../../src/errors.js';
+import { modelFolder } from '../../src/modelPackages.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { errorOf, openTiny, postImages, sharedServer } from './running.js';
 
@@ -114,7 +114,7 @@ describe('requests to a model of classes', () => {
 });
 
 describe('requests to a model of prompts', () => {
-  const server = sharedServer({}, () => Pipeline.load(emojiModel()!, { keepTextEncoder: true }));
+  const server = sharedServer({}, () => Pipeline.load(modelFolder('emoji')!, { keepTextEncoder: true }));
 
   for (const [body, param] of [
     [{}, 'prompt'],
