@@ -25,6 +25,12 @@ export function narrowFloat32(
   return narrowed;
 }
 
+/** The nearest values that bfloat16 has, ties to even. */
+export function roundToBfloat16(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return new Float32Array(Uint32Array.from(bits, (each) => bfloat16Bits(each) << 16).buffer);
+}
+
 /** bits: of a float32. */
 function bfloat16Bits(bits: number): number {
   const isNan = (bits & 0x7fffffff) >>> 0 > 0x7f800000;

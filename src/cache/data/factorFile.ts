@@ -2,9 +2,8 @@
  * The file form of factors: safetensors with `<layer>.up` [Co, r] and `<layer>.down` [r, Ci], and the rest in the
  * metadata. Tensors are float32, or bfloat16 where that holds their numbers exactly. Nothing in a file is believed.
  */
-import { roundBf16 } from '../../backend/bf16.js';
 import { FormatError, IncacheError } from '../../errors.js';
-import { narrowFloat32 } from '../../weights/narrow.js';
+import { narrowFloat32, roundToBfloat16 } from '../../weights/narrow.js';
 import { SafetensorsFile, type TensorToWrite, writeSafetensors } from '../../weights/safetensors.js';
 import { requireFiniteValues } from './checks.js';
 import { FACTOR_METHODS, type FactorMethod } from './factorMethods.js';
@@ -48,7 +47,9 @@ export function factorTensors(layers: ReadonlyMap<string, LayerFactors>, prefix 
 }
 
 function tensorOf(name: string, shape: readonly number[], values: Float32Array): TensorToWrite {
-  const dtype = values.length > 0 && values.every((value) => roundBf16(value) === value) ? 'BF16' : 'F32';
+  const rounded = roundToBfloat16(values);
+  const isExact = values.length > 0 && values.every((value, i) => value === rounded[i]);
+  const dtype = isExact ? 'BF16' : 'F32';
   return { name, dtype, shape, data: narrowFloat32(name, dtype, values) };
 }
 

@@ -1,8 +1,8 @@
 /** The factors of all layers of one model, with where they come from. */
 import { sha256 } from '#platform/hash';
 import { basename } from '#platform/paths';
-import { roundBf16 } from '../../backend/bf16.js';
 import { ArgumentError, IncacheError, requireInteger, requireObject, requireOneOf } from '../../errors.js';
+import { roundToBfloat16 } from '../../weights/narrow.js';
 import { requireFiniteValues, requireLength } from './checks.js';
 import { readFactorFile, writeFactorFile } from './factorFile.js';
 import { FACTOR_METHODS, type FactorMethod } from './factorMethods.js';
@@ -95,9 +95,9 @@ export class FactorSet {
 
   /** The same factors, their numbers rounded to bfloat16: a file of half the size. */
   rounded(): FactorSet {
-    const round = (values: Float32Array) => values.map(roundBf16);
     const layers = [...this.layers].map(
-      ([name, layer]) => [name, { ...layer, up: round(layer.up), down: round(layer.down) }] as const,
+      ([name, layer]) =>
+        [name, { ...layer, up: roundToBfloat16(layer.up), down: roundToBfloat16(layer.down) }] as const,
     );
     return new FactorSet(this.info, new Map(layers));
   }
