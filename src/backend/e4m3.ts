@@ -1,6 +1,6 @@
 /**
  * Rows of e4m3 numbers (8 bits: sign, 4 of exponent, 3 of mantissa, no infinity; Micikevicius et al., FP8 Formats for Deep
- * Learning, 2022) with one float32 scale a row, which makes the largest of a row 448.
+ * Learning, 2022) with one float32 scale per row, which makes the largest of a row 448.
  */
 const LARGEST = 448;
 const LEAST_EXPONENT = -6;

@@ -9,7 +9,7 @@ export interface BlocksPlanOptions {
   readonly blocks?: number;
   /** What all layers do; an MLP is one operation where they are calibrated, and stored for that where they are stored. */
   readonly action: LayerAction;
-  /** Of calibrated layers. */
+  /** Rank of calibrated layers. */
   readonly rank?: number;
   readonly activations: FloatType;
 }

@@ -147,7 +147,7 @@ async function sourceOf(
   }
 }
 
-/** Of the file or address: its end tells the format. */
+/** Name of the file or address; its end tells the format. */
 function nameOf(images: Blob | string): string {
   if (typeof images !== 'string') return (images as Partial<File>).name ?? 'images.safetensors';
   return new URL(images).pathname.split('/').at(-1)!;

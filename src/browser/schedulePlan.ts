@@ -5,7 +5,7 @@ import { resolveOptions, type SampleOptions } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { LayerState, SchedulePlan } from './engineMethods.js';
 
-/** Of a policy that decides while it runs, every layer counts as computed. */
+/** For a policy that decides while it runs, every layer counts as computed. */
 export async function schedulePlan(pipeline: Pipeline, options: SampleOptions): Promise<SchedulePlan> {
   const { checkpoint, network } = pipeline;
   const resolved = resolveOptions(options, checkpoint);

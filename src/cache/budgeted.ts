@@ -27,7 +27,7 @@ export abstract class Budgeted implements CachePolicy {
     requireNumber('budget', budget, 0, 1);
   }
 
-  /** Of a network of so many sublayers. */
+  /** The parts of a network with this number of sublayers. */
   protected abstract parts(sublayers: number): Parts;
 
   decide(run: CachedRun): CacheDecision {

@@ -18,7 +18,7 @@ import {
   requireGate,
 } from './gatedPolicy.js';
 
-/** Of the standard normal distribution, as published: 97.5 % lie below. */
+/** Quantile of the standard normal distribution, as published: 97.5 % lie below. */
 const QUANTILE = 1.96;
 
 export class FastCache implements GatedPolicy {

@@ -69,7 +69,7 @@ class ForecastErrors {
     readonly steps: number,
   ) {}
 
-  /** Of all steps behind `past`, the last one first, up to the next computed one; `steps` where there is none. */
+  /** The error of all steps after `past`, the last one first, up to the next computed one; `steps` where there is none. */
   between(past: readonly number[], next: number): number {
     const key = past.join();
     let sums = this.#sums.get(key);

@@ -10,7 +10,7 @@ export interface MeasuredErrors {
   readonly steps: number;
   /** Gaps from 1 to this one are measured. */
   readonly gaps: number;
-  /** Of all blocks, in order. */
+  /** The number of sublayers of all blocks, in order. */
   readonly sublayers: number;
   /**
    * Of the extrapolation from the computed steps: 0 returns what the last one stored, higher ones go by `order` more. Of

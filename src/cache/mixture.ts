@@ -16,9 +16,9 @@ export interface Mixture {
   readonly order: number;
   /** What may be done instead of computing; `calibrate` only where it has MACs. */
   readonly kinds: readonly CacheKind[];
-  /** Of every part, a step. */
+  /** MACs of every part in one step. */
   readonly macs: readonly PartMacs[];
-  /** Of all steps and parts together. */
+  /** The most MACs of all steps and parts together. */
   readonly budget: number;
   /** `past`: the steps to the last computed one, from that to the one before it and so on, `order` + 1 numbers. */
   readonly error: (kind: CacheKind, step: number, past: readonly number[], part: number) => number;

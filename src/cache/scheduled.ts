@@ -31,9 +31,9 @@ export interface ScheduleParameters {
   readonly granularity?: Granularity | undefined;
   /** G and S as given. */
   readonly schedule?: Schedule | undefined;
-  /** Of `calibrated`: calibrate against the polynomial of this order through the last computed steps. Default 0, the last one. */
+  /** For policy `calibrated`: calibrate against the polynomial of this order through the last computed steps. Default 0, the last one. */
   readonly order?: number | undefined;
-  /** Of `calibrated`: calibrate against fitted combinations of the last computed steps (fitted.ts), `terms` of them. */
+  /** For policy `calibrated`: calibrate against fitted combinations of the last computed steps (fitted.ts), `terms` of them. */
   readonly fits?: StepGrams | undefined;
   readonly terms?: number | undefined;
   /** And with them: compute so many steps, where forecasts between them miss least (gramSchedule.ts). */

@@ -16,7 +16,7 @@ export function seriesOf(of: Combination['of'], order: number, basis: SeriesBasi
   return { of, terms: order + 1, coefficients: basis === 'newton' ? lagrange : taylor };
 }
 
-/** Of the polynomial through the steps of `past`, at `step`. */
+/** Coefficients of the polynomial through the steps of `past`, at `step`. */
 function lagrange(step: number, past: readonly number[]): number[] {
   return past.map((own) =>
     past.reduce(

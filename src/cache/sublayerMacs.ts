@@ -1,7 +1,7 @@
 /** Multiply-accumulates of a step's sublayers for one sequence, as `planCost` counts them in a plan. */
 import type { Geometry, Network } from '../models/network.js';
 
-/** Of a sublayer, or of several as one part, at a step. Reuse takes none. */
+/** MACs of a sublayer, or of several as one part, in one step. Reuse takes none. */
 export interface PartMacs {
   readonly compute: number;
   /** Undefined where there is no increment, with which the part would be reused. */

@@ -13,7 +13,7 @@ export interface TaylorSeerParameters {
   readonly period?: number | undefined;
   /** Instead of `period` and `warmup`: compute these steps in full, step 0 among them. */
   readonly gatherSteps?: readonly number[] | undefined;
-  /** Of the series, as far as there are differences yet. Default 1. */
+  /** Order of the series, as far as there are differences yet. Default 1. */
   readonly order?: number | undefined;
   /** Default `newton`; `taylor` is the published form. */
   readonly basis?: SeriesBasis | undefined;

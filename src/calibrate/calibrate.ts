@@ -37,7 +37,7 @@ export interface CalibrateOptions {
   readonly rank: RankChoice;
   /** Calibration data; `svd` needs none. */
   readonly source?: CalibrationSource;
-  /** Of `whitened`: the share of the mean second moment added to every channel. Default 0.01. */
+  /** For method `whitened`: the share of the mean second moment added to every channel. Default 0.01. */
   readonly ridge?: number;
   /** Stops between two evaluations or layers. */
   readonly signal?: AbortSignal;

@@ -14,7 +14,7 @@ import { PictureRange, type Pictures } from './pictureValues.js';
 export interface EncodeImagesOptions {
   /** The first so many pictures of the file. Default: all. */
   readonly count?: number;
-  /** Of the noise that latents are drawn with. Default 0. */
+  /** Seed of the noise that latents are drawn with. Default 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
   /** Called when a picture is encoded, with the number of those that are, and of all. */
@@ -31,7 +31,7 @@ const OPTION_NAMES: OptionNames<EncodeImagesOptions> = {
   onDoubt: true,
 };
 
-/** Of the counter-based generator; `imageSource` takes streams 0 and 1. */
+/** Stream of the counter-based generator; `imageSource` takes streams 0 and 1. */
 const ENCODING_STREAM = 2;
 
 /**

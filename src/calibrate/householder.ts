@@ -41,7 +41,7 @@ export function tridiagonalize(a: DenseMatrix): Tridiagonal {
   return { diagonal, offDiagonal, reflectors: a };
 }
 
-/** Turns eigenvectors of T, one a row of `vectors`, into eigenvectors of the matrix, in place. */
+/** Turns eigenvectors of T, one per row of `vectors`, into eigenvectors of the matrix, in place. */
 export function applyReflectors(reflectors: DenseMatrix, vectors: DenseMatrix): void {
   const n = reflectors.columns;
   let first = 0;

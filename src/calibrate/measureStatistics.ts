@@ -18,7 +18,7 @@ export type Statistics = ReadonlyMap<string, LayerStatistics>;
 
 export interface MeasureOptions {
   readonly source: CalibrationSource;
-  /** Of the change between two steps instead of the values themselves. */
+  /** Measure the change between two steps instead of the values themselves. */
   readonly increments: boolean;
   readonly secondMoments?: boolean;
   /** Stops between two evaluations. */

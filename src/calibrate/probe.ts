@@ -37,7 +37,7 @@ export interface ProbeOptions {
   /** Measure the change since the stored evaluation instead of the values themselves. */
   readonly increments: boolean;
   readonly secondMoments: boolean;
-  /** Of increments: what is done at every place, see `CalibrationSource`. */
+  /** For increments: what is done at every place, see `CalibrationSource`. */
   readonly places: readonly Actions[];
 }
 

@@ -4,9 +4,9 @@ import { type LayerWeight, requireShape, scaledWeight, usableScale } from './lay
 import { truncatedSvd } from './svd.js';
 
 export interface ScaledFactorsRequest extends LayerWeight {
-  /** Si, one a column of W, before the 1e-6 that is added at use. Default: ones, and nothing added. */
+  /** Si, one per column of W, before the 1e-6 that is added at use. Default: ones, and nothing added. */
   readonly inputScale?: ArrayLike<number>;
-  /** So, one a row of W; as `inputScale`. */
+  /** So, one per row of W; as `inputScale`. */
   readonly outputScale?: ArrayLike<number>;
 }
 

@@ -27,9 +27,9 @@ export interface Evaluator {
 export interface CalibrationSource {
   /** For the factors' metadata. */
   readonly description: string;
-  /** Of its noise and draws. */
+  /** Seed of its noise and draws. */
   readonly seed: number;
-  /** Of the sampler whose timesteps it visits. */
+  /** Steps of the sampler whose timesteps it visits. */
   readonly steps: number;
   readonly images: number;
   readonly batches: number;
@@ -37,7 +37,7 @@ export interface CalibrationSource {
   readonly evaluations: number;
   /** Sequences that every evaluation has. */
   readonly sequences: number;
-  /** Of increments: what is done at each of its places, from which those that calibrate take them. */
+  /** For increments: what is done at each of its places, from which those that calibrate take them. */
   readonly places: readonly Actions[];
   run(batch: number, evaluator: Evaluator, increments: boolean): Promise<void>;
 }
@@ -171,7 +171,7 @@ export interface TrajectorySourceOptions extends SourceOptions {
   readonly computed?: number;
   /** Default: that of the fits, else `ddim`. */
   readonly sampler?: SamplerName;
-  /** Of the sampler, as in its settings. */
+  /** Scheduler of the sampler, as in its settings. */
   readonly scheduler?: SamplerSettings['scheduler'];
   readonly spacing?: SamplerSettings['spacing'];
   /**

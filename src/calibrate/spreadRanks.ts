@@ -5,7 +5,7 @@ export interface SpreadLayer {
   readonly name: string;
   /** Multiply-accumulates a token that a rank more takes: Ci + Co. */
   readonly cost: number;
-  /** Of its factors, largest first: all of them, though no more than `most` can be chosen. */
+  /** Singular values of its factors, largest first: all of them, though no more than `most` can be chosen. */
   readonly singularValues: ArrayLike<number>;
   readonly most: number;
   /** What the layer does to the image when nothing corrects it, in any unit that is the same for all. */
@@ -36,7 +36,7 @@ export function spreadRanks(layers: readonly SpreadLayer[], budget: number): Map
   }
 }
 
-/** Of each further rank, by the multiply-accumulate. */
+/** The gain of each further rank, per multiply-accumulate. */
 function gainsOf({ singularValues, cost, error }: SpreadLayer): Float64Array {
   const squares = Float64Array.from(singularValues, (value) => value * value);
   const sum = squares.reduce((a, b) => a + b, 0);

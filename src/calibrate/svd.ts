@@ -13,9 +13,9 @@ import {
 import { symmetricEigen } from './symmetricEigen.js';
 
 export interface TruncatedSvd {
-  /** Left singular vectors, one a row: rank x rows. */
+  /** Left singular vectors, one per row: rank x rows. */
   readonly left: DenseMatrix;
-  /** Right singular vectors, one a row: rank x columns. */
+  /** Right singular vectors, one per row: rank x columns. */
   readonly right: DenseMatrix;
   /** All min(rows, columns) singular values, largest first. */
   readonly singularValues: Float64Array;

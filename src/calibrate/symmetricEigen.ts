@@ -4,7 +4,7 @@ import { type Eigenpairs, tridiagonalEigen } from './tridiagonalEigen.js';
 
 /**
  * All eigenvalues of the symmetric n x n matrix whose lower triangle is in `a` (the rest is not read), largest
- * first, and orthonormal eigenvectors of the `count` largest, one a row (count x n). `a` is overwritten.
+ * first, and orthonormal eigenvectors of the `count` largest, one per row (count x n). `a` is overwritten.
  * An eigenvalue is exact to about 1e-15 of the largest magnitude among them.
  */
 export function symmetricEigen(a: DenseMatrix, count: number): Eigenpairs {

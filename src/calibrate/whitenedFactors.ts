@@ -17,7 +17,7 @@ export interface WhitenedFactorsRequest extends LayerWeight {
    * few samples have shown; with the output moment, as if white inputs of that share of the energy were added.
    */
   readonly ridge: number;
-  /** So, one a row of W, before the 1e-6 that is added at use. Default: ones. */
+  /** So, one per row of W, before the 1e-6 that is added at use. Default: ones. */
   readonly outputScale?: ArrayLike<number>;
 }
 

@@ -18,7 +18,7 @@ import { type TextFlags, textOptions } from './textFlags.js';
 
 export interface CalibrationData {
   readonly source: CalibrationSource;
-  /** Of the numbers that come from files. */
+  /** Hash of the numbers that come from files. */
   hash(): string;
 }
 
@@ -97,7 +97,7 @@ async function imageData(
   };
 }
 
-/** Of all values, since the same prompts give others with another text encoder. */
+/** Hash of all values, since the same prompts give others with another text encoder. */
 function conditionsHash(conditionsOf: ConditionsInTurn, count: number): string {
   const hash = createHash('sha256');
   for (let image = 0; image < count; image++) {

@@ -9,11 +9,11 @@ import type { CheckpointFacts } from './checkpointReport.js';
 import { counted, gmac, table } from './table.js';
 
 export interface PlannedModel {
-  /** Of a file or folder; undefined for a named size. */
+  /** Facts of a file or folder; undefined for a named size. */
   readonly checkpoint: CheckpointFacts | undefined;
   readonly network: Network;
   readonly session: SessionPlan;
-  /** Of the same run without a cache. */
+  /** The same run without a cache. */
   readonly whole: SessionPlan;
   /** As in `calibrated, period 2, rank 32`. */
   readonly policy: string;

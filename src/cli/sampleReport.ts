@@ -9,7 +9,7 @@ export interface SaidReport extends SampleReport {
   readonly threads: number;
   readonly policy?: unknown;
   readonly period?: unknown;
-  /** Of an exported file: the name of what it does. */
+  /** For an exported file: the name of what it does. */
   readonly exported?: unknown;
   readonly macRatio?: number;
   readonly decodeMilliseconds?: number;
@@ -27,7 +27,7 @@ export function sampleSummary(report: SaidReport): string {
   ].join('');
 }
 
-/** Of a policy that decides while it runs: for each batch its steps, `.` where some blocks were cached, `#` where none. */
+/** For a policy that decides while it runs: for each batch its steps, `.` where some blocks were cached, `#` where none. */
 function decisions(batches: readonly (readonly number[])[] | undefined): string {
   return (batches ?? [])
     .map((steps) => `${steps.map((blocks) => (blocks > 0 ? '.' : '#')).join('')}\n`)

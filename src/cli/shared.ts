@@ -16,7 +16,7 @@ export interface CheckpointFlags {
   readonly variant?: string;
 }
 
-/** Of what makes pictures of latents. */
+/** Options of what makes pictures from latents. */
 export interface VaeFlags {
   readonly vae?: string;
   readonly scalingFactor?: number;
@@ -54,7 +54,7 @@ export const VARIANT = 'files of this variant in a folder, as in fp16';
 
 const VAE = "autoencoder of a model of latents: a file or folder (default: the model's folder vae)";
 
-/** Of options that take the number of attention heads. */
+/** Description of options that take the number of attention heads. */
 export const HEADS = 'attention heads, for a checkpoint whose metadata and size do not tell';
 
 export function addVaeFlags(command: Command): Command {

@@ -37,7 +37,7 @@ export interface SamplerStep {
     readonly x: number;
     readonly x0: number;
     readonly x0Before: number;
-    /** Of samplers of order 3 alone. */
+    /** Used by samplers of order 3 only. */
     readonly x0Earlier?: number;
     readonly noise: number;
   };

@@ -14,7 +14,7 @@ export interface TableRow extends ConditionValues {
   readonly timestep: number;
 }
 
-/** Of one sequence, by name. */
+/** The conditions of one sequence, by name. */
 export interface ConditionValues {
   readonly conditions: Readonly<Record<string, ArrayLike<number>>>;
 }
@@ -128,7 +128,7 @@ export class DenoisingSession implements Disposable {
     this.#course = { plans: [], cachedBlocks: 0 };
   }
 
-  /** Of a tensor that `read` reads. */
+  /** Columns of a tensor that `read` reads. */
   columns(name: string): number {
     return this.#tensor(name).columns;
   }

@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly geometry?: Geometry;
   /** What every step does with every layer. */
   readonly steps: readonly Actions[];
-  /** Of steps that are decided while they run. */
+  /** For steps that are decided while they run. */
   readonly gates?: Gates | undefined;
   readonly form?: CacheForm;
   /** How caches keep inputs and outputs. Default: as `activations`. */
@@ -46,7 +46,7 @@ export interface SessionPlan {
   readonly plans: readonly Plan[];
   /** For every step the plans that it runs, one after another. */
   readonly courses: readonly StepCourse[];
-  /** Of a policy that decides while it runs. */
+  /** For a policy that decides while it runs. */
   readonly gate?: { readonly policy: GatedPolicy; readonly run: GatedRun };
   /** Steps whose modulation the table holds at once. */
   readonly chunkSteps: number;

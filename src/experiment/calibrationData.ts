@@ -18,7 +18,7 @@ export type CalibrationData = 'images' | 'inverted' | 'noise' | 'trajectories';
 export interface CalibrationChoice {
   readonly data: CalibrationData;
   readonly count: number;
-  /** Of `trajectories`: the increments that policy `calibrated` with these corrects, see `trajectorySource`. */
+  /** With `trajectories`: the increments that policy `calibrated` with these corrects, see `trajectorySource`. */
   readonly period?: number;
   readonly order?: number;
 }

@@ -14,7 +14,7 @@ const PERIOD = 2;
 const SHARE_OF_WIDTH = 1 / 8;
 const METHODS: readonly FactorMethod[] = ['ca', 'cd', 'whitened'];
 const COUNTS = [16, 32, 64, 128, 256, 512];
-/** Of the data that is not images of the domain. */
+/** Number of samples of the data that are not images of the domain. */
 const OTHER_COUNT = 256;
 
 function configurations(context: ExperimentContext): readonly Configuration[] {

@@ -26,7 +26,7 @@ export interface Configuration {
   /** Default: no cache. */
   readonly cache?: Omit<AnyCacheOptions, 'factors' | 'errors' | 'rule'>;
   readonly factors?: FactorChoice;
-  /** Of a policy that chooses by measured errors: the order of the extrapolation that they are of. */
+  /** For a policy that chooses by measured errors: the order of the extrapolation that they are of. */
   readonly errors?: number;
   /** Columns of its own in the results. */
   readonly parameters?: Row;

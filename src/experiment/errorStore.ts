@@ -23,7 +23,7 @@ export class ErrorStore {
 
   /** Evaluations of the network for one image that `get` takes at most. */
   work(order: number, choice: FactorChoice | undefined): number {
-    // Of order 0 calibration is measured beside reuse.
+    // With order 0, calibration is measured beside reuse.
     const kinds = choice && order === 0 ? 2 : 1;
     return kinds * IMAGES * measuringWork(this.#context.pipeline.network, this.#options(order));
   }

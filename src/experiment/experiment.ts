@@ -36,7 +36,7 @@ export interface ExperimentContext {
   /** Images denoised together. */
   readonly batch: number;
   readonly sampling: SamplingChoice;
-  /** Of a model of prompts: what it draws. */
+  /** For a model of prompts: what it draws. */
   readonly text: TextOptions;
   /** Only configurations whose names contain one of these; all are without it. */
   readonly only?: readonly string[];

@@ -25,7 +25,7 @@ import { machineOf, TIMES, timeMeasurements } from './times.js';
 
 const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 const PERIODS = [2, 3, 4];
-/** Of MACs: what periods of about 2 and 3 leave, and more where increments are added. */
+/** Shares of MACs: what periods of about 2 and 3 leave, and more where increments are added. */
 const BUDGETS = [0.4, 0.5, 0.65];
 /** What periods of 4, 3 and 2 take of 50 steps, of extrapolation and with increments of a rank of 1/8 and 1/4. */
 const BUDGETS_AS_PERIODS = {

@@ -1,4 +1,4 @@
-/** Evaluations as a table for people: a line a configuration, mean and spread over seeds. */
+/** Evaluations as a table for people: a line per configuration, mean and spread over seeds. */
 import { frechetName } from '../evaluate/metrics/frechet.js';
 import type { ExperimentContext, Row, Section } from './experiment.js';
 import { common, type Group, groupBy, spread, spreadText } from './summary.js';

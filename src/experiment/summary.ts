@@ -22,7 +22,7 @@ export function groupBy(rows: readonly Row[], columns: readonly string[]): Group
   return [...groups.values()];
 }
 
-/** Of the numbers that a group has in a column; nothing where it has none. */
+/** Spread of the numbers that a group has in a column; undefined where it has none. */
 export function spread(group: Group, column: string): Spread | undefined {
   return spreadOf(group.map((row) => row[column]).filter((cell) => typeof cell === 'number'));
 }

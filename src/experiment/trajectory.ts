@@ -130,7 +130,7 @@ function layerTable(rows: readonly Row[], layers: readonly string[]): Section {
   };
 }
 
-/** Of the means over the steps, a seed each. */
+/** Spread over seeds of the means over the steps. */
 function overSteps(group: readonly Row[], column: string) {
   return spreadOf(groupBy(group, ['seed']).map((seed) => spread(seed, column)!.mean));
 }

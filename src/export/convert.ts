@@ -55,7 +55,7 @@ export interface ConvertReport {
   readonly tensors: number;
   /** Tensors of each type. */
   readonly types: Readonly<Partial<Record<Dtype, number>>>;
-  /** Of the file. */
+  /** Size of the file. */
   readonly bytes: number;
   /** What was chosen or left out on opening, a sentence each. */
   readonly notes: readonly string[];

@@ -44,7 +44,7 @@ export interface ExportedPipelineOptions extends DeviceOptions, TextEncoderOptio
 
 /** What the file leaves open; all else was decided at the export. */
 export interface ExportedSampleOptions extends TextOptions {
-  /** Of a model of classes: one for each image, as many as there are to be; the file's batches are filled up. */
+  /** For a model of classes: one for each image, as many as there are to be; the file's batches are filled up. */
   readonly labels?: readonly Label[];
   /** Default 0. */
   readonly seed?: number;
@@ -278,7 +278,7 @@ export class ExportedPipeline implements AsyncDisposable {
     return labels.map((label: Label) => this.labels.find(label));
   }
 
-  /** Of the batch that begins with an image. */
+  /** Conditions of the batch that begins with an image. */
   async #textConditions(
     text: ResolvedText,
     notes: string[],
@@ -310,7 +310,7 @@ export function fixedOption(name: string, value: unknown, path: string): Argumen
   return new ArgumentError(name, value, `no ${name}: ${path} was exported with its own`);
 }
 
-/** Of a batch that begins with image `first`. What fills up the last one is left out of the result. */
+/** The values of a batch that begins with image `first`. What fills up the last one is left out of the result. */
 function filledUp<T>(all: readonly T[], first: number, images: number): T[] {
   return Array.from({ length: images }, (_, i) => all[Math.min(first + i, all.length - 1)]!);
 }

@@ -82,7 +82,7 @@ export interface ModelHeader {
 export interface ModelDecoder {
   readonly scalingFactor: number;
   readonly shiftFactor: number;
-  /** Of the picture: 1 (grey) or 3 (red, green, blue). */
+  /** Channels of the picture: 1 (grey) or 3 (red, green, blue). */
   readonly channels: number;
   readonly height: number;
   readonly width: number;

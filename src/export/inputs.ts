@@ -42,7 +42,7 @@ export const unconditionalTensor = (name: string): string => `${INPUT_PREFIX}${n
 
 const LABELS = 'labels';
 const TEXT = 'text';
-/** Of tokens of texts. */
+/** Name of the input that holds the numbers of tokens. */
 export const LENGTHS = 'textLengths';
 const SIZE = 'size';
 const MOST_INPUTS = 16;
@@ -107,7 +107,7 @@ export function conditionsOf({ inputs, conditioning }: ModelHeader, path: string
 /** As `expect` of readHeader.ts: throws where it does not hold. */
 type Expect = (field: string, holds: boolean, expected: string) => asserts holds;
 
-/** Of a header whose numbers are checked. */
+/** Checks the inputs of a header whose numbers are checked already. */
 export function checkInputs(inputs: unknown, expect: Expect): asserts inputs is readonly ModelInput[] {
   const isList = Array.isArray(inputs) && inputs.length <= MOST_INPUTS;
   expect('inputs', isList, `a list of at most ${MOST_INPUTS}`);

@@ -33,7 +33,7 @@ export function hasNetwork(names: readonly string[]): boolean {
   return FAMILIES.some((family) => family.has(names));
 }
 
-/** Of none that is known a DiT is expected, and what it lacks is said. */
+/** Where no family finds its tensors, a DiT is expected, and the error says what it lacks. */
 export function openNetwork(source: TensorSource, files: ConfigFile, hints: NetworkHints): OpenedNetwork {
   const family = FAMILIES.find(({ has }) => has(source.names)) ?? DIT;
   return family.open(source, files, hints);

@@ -28,7 +28,7 @@ export class LabelTable {
         this.#classesOf.set(synonym, [...(this.#classesOf.get(synonym) ?? []), label]);
   }
 
-  /** Of the `id2label` of a `model_index.json`; where there is none, ImageNet's names for a model of 1000 classes. */
+  /** Made from the `id2label` of a `model_index.json`; where there is none, ImageNet's names for a model of 1000 classes. */
   static of(classes: number, id2label?: unknown): LabelTable {
     if (typeof id2label === 'object' && id2label !== null)
       return new LabelTable(

@@ -37,7 +37,7 @@ export interface Layer {
 export interface WeightPlace {
   readonly tensor: string;
   readonly first: number;
-  /** Of the whole tensor. */
+  /** Rows of the whole tensor. */
   readonly rows: number;
 }
 
@@ -96,14 +96,14 @@ export interface SizeBin extends Geometry {
  * table for each distinct value and timestep) or of `context` (`sequence`: read once for each sequence, as text is).
  */
 export interface Condition {
-  /** Of the input: `labels`, `text`, ... */
+  /** Name of the input: `labels`, `text`, ... */
   readonly name: string;
   readonly scope: 'table' | 'sequence';
   readonly type: 'f32' | 'i32';
-  /** Of its value for one sequence; 1 x 1 for a number. */
+  /** Size of its value for one sequence; 1 x 1 for a number. */
   readonly rows: number;
   readonly columns: number;
-  /** Of labels: how many classes there are. The label behind the last is the null class of guidance. */
+  /** For labels, how many classes there are. The label after the last is the null class of guidance. */
   readonly classes?: number;
 }
 
@@ -120,7 +120,7 @@ export interface Network {
   readonly tensors: ReadonlyMap<string, readonly number[]>;
 
   readonly blocks: readonly Block[];
-  /** Of all blocks, in order: the columns of a schedule. */
+  /** The sublayers of all blocks, in order: the columns of a schedule. */
   readonly sublayers: readonly Sublayer[];
   readonly groups: readonly Group[];
   readonly layers: readonly Layer[];
@@ -129,7 +129,7 @@ export interface Network {
   /** Channels of the residual streams. */
   readonly width: number;
 
-  /** Of one image: channels, the height and width that it was trained for, and what divides every other. */
+  /** Latents of one image: channels, the height and width that it was trained for, and what divides every other. */
   readonly latents: Geometry & { readonly channels: number; readonly multipleOf: number };
   /** Where it was trained on many shapes: pictures of any other size are made in the nearest one, then resized and cropped. */
   readonly sizeBins?: readonly SizeBin[];
@@ -160,7 +160,7 @@ export interface Network {
 export interface ContextOptions {
   /** In the batch. */
   readonly sequences: number;
-  /** Of what steps read: as `StepOptions.activations`. */
+  /** Type of what steps read, as `StepOptions.activations`. */
   readonly activations: FloatType;
 }
 
@@ -177,7 +177,7 @@ export interface StepOptions {
   /** Whether the streams are states, with which another plan of the step goes on. */
   readonly resumes: boolean;
   readonly cache: CacheLayout;
-  /** Of what lies between the operations of a block, and of its caches. The streams are float32. */
+  /** Type of what lies between the operations of a block, and of its caches. The streams are float32. */
   readonly activations: FloatType;
   readonly tap?: LayerTap | undefined;
   /** Called behind every sublayer with the stream that it has added to; may append operations. */

@@ -35,7 +35,7 @@ export interface StepPlansOptions
   extends Omit<StepOptions, 'builder' | 'first' | 'last' | 'resumes'>,
     Partial<StepCut> {
   readonly name: string;
-  /** Of layers in no section. */
+  /** Actions of layers in no section. */
   readonly actions: Actions;
   /** Without, what a section that is not computed has last added to the residual streams is added again. */
   readonly sectionActions?: SectionActions | undefined;

@@ -49,7 +49,7 @@ function originOf(source: TensorSource, parts: readonly string[]): TensorOrigin 
   return scales.some((scale) => scale !== undefined) ? { parts, scales } : { parts };
 }
 
-/** Of each tensor of a network that of the file: `origins` says the names that it is joined from, behind `prefix`. */
+/** For each tensor of a network, the tensor of the file: `origins` says the names that it is joined from, behind `prefix`. */
 export function originsOf(
   source: TensorSource,
   prefix: string,

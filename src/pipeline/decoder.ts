@@ -14,7 +14,7 @@ import { resizeAndCrop } from './resizeAndCrop.js';
 export type LatentFactors = Pick<VaeHints, 'scalingFactor' | 'shiftFactor'>;
 
 export interface PictureOptions extends DecodeOptions {
-  /** Of the pictures in pixels, resized and cropped: `SampledLatents.pictureSize`. Default: as they are decoded. */
+  /** Size of the pictures in pixels, resized and cropped: `SampledLatents.pictureSize`. Default: as they are decoded. */
   readonly size?: Geometry | undefined;
 }
 

@@ -30,7 +30,7 @@ import {
 
 /** The parameters of all policies. Which of them a policy needs and takes is in `CacheOptions`. */
 export interface CacheParameters {
-  /** Of `reuse`, `calibrated`, `taylorseer` and `fitted`: gather everything at every `period`-th step. Default 2, of the last two 3. */
+  /** For policies `reuse`, `calibrated`, `taylorseer` and `fitted`: compute every `period`-th step in full. Default 2; 3 for the last two. */
   readonly period?: number;
   /** Gather everything at these steps instead, step 0 among them. */
   readonly gatherSteps?: readonly number[];
@@ -40,42 +40,42 @@ export interface CacheParameters {
   readonly granularity?: Granularity;
   /** G and S as given, instead. */
   readonly schedule?: Schedule;
-  /** Of `calibrated`; with them the others calibrate too what they would reuse. */
+  /** Needed by policy `calibrated`. With them, other policies calibrate what they would reuse. */
   readonly factors?: FactorSet;
-  /** Of `learning-to-cache`, see `loadRouterTable`. */
+  /** Needed by policy `learning-to-cache`; see `loadRouterTable`. */
   readonly table?: RouterTable;
-  /** Of `learning-to-cache`: sublayers above it are recomputed. Default 0.1. */
+  /** For policy `learning-to-cache`: sublayers above it are recomputed. Default 0.1. */
   readonly theta?: number;
-  /** Of `searched` and `mixed`, see `measureErrors`. */
+  /** Needed by policies `searched` and `mixed`; see `measureErrors`. */
   readonly errors?: ErrorTable;
-  /** Of `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
+  /** For policies `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
   /**
    * Of `taylorseer`: of the polynomial, from 0 to 3. Default 1. Of `calibrated`: calibrate against the polynomial of this
    * order through the last computed steps, from 0 (the default, the last one) to 3.
    */
   readonly order?: number;
-  /** Of `taylorseer`: `newton` (the default), the polynomial through the computed steps, or `taylor`, the published form. */
+  /** For policy `taylorseer`: `newton` (the default), the polynomial through the computed steps, or `taylor`, the published form. */
   readonly basis?: SeriesBasis;
-  /** Of `fitted`; with them `calibrated` goes by fitted combinations instead of a polynomial. See `measureGrams`. */
+  /** Needed by policy `fitted`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
   readonly fits?: StepGrams;
-  /** Of these: the computed steps that are combined, 1 to 4. Default 3. */
+  /** With `fits`: how many computed steps are combined, 1 to 4. Default 3. */
   readonly terms?: number;
-  /** Of these: compute so many steps, chosen by the fits, instead of a period. */
+  /** With `fits`: how many steps are computed, chosen by the fits, instead of a period. */
   readonly computed?: number;
   /**
-   * Of `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
+   * For policies `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
    * nothing.
    */
   readonly threshold?: number;
-  /** Of these and of `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1 and 2. */
+  /** For the policies with a `threshold` and for `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1 and 2. */
   readonly warmup?: number;
-  /** Of `teacache`: coefficients of what the change goes through, that of the highest power first. Default [1, 0]. */
+  /** For policy `teacache`: coefficients of what the change goes through, that of the highest power first. Default [1, 0]. */
   readonly polynomial?: readonly number[];
-  /** Of `first-block`: blocks before the gate, and at the end, that always run. Default 1 and 0. */
+  /** For policy `first-block`: blocks before the gate, and at the end, that always run. Default 1 and 0. */
   readonly firstBlocks?: number;
   readonly lastBlocks?: number;
-  /** Of `first-block`: cached steps in a row at most. Default 3. */
+  /** For policy `first-block`: cached steps in a row at most. Default 3. */
   readonly maxCached?: number;
   /**
    * Of `teacache`, `first-block` and `fastcache`: what is kept of the blocks that are cached. Default `residual`; with
@@ -89,7 +89,7 @@ export interface CacheStorage {
   /** Keep inputs as they are (`input`, the default) or multiplied by Wb (`rank`, less memory). */
   readonly form?: CacheForm;
   /**
-   * Keep the inputs and outputs of linears in 8 bits, with a scale a token (`e4m3`), not as activations are. What the rank
+   * Keep the inputs and outputs of linears in 8 bits, with a scale per token (`e4m3`), not as activations are. What the rank
    * form keeps stays in float32. Backends `cuda`, `native` and `reference`.
    */
   readonly type?: RowScaledType;
@@ -226,9 +226,9 @@ export type ResolvedOptions = Omit<
     readonly images: number;
     /** One for each image. */
     readonly each: readonly ResolvedImage[];
-    /** Of a model of classes, one for each image; else none. */
+    /** Labels of a model of classes, one for each image; else none. */
     readonly labels: readonly number[];
-    /** Of a model of prompts. */
+    /** Text of a model of prompts. */
     readonly text?: ResolvedText;
   };
 
@@ -322,5 +322,5 @@ function resolveLabels({ labels }: AnySampleOptions, model: SampledModel): numbe
   return labels.map((label: Label) => model.labels.find(label));
 }
 
-/** Of Stable Diffusion's autoencoder. */
+/** Pixels per latent of Stable Diffusion's autoencoder. */
 const USUAL_SCALE = 8;

@@ -15,7 +15,7 @@ export interface ImageOptions {
 
 const IMAGE_OPTION_NAMES: OptionNames<ImageOptions> = { seed: true, image: true, guidanceScale: true };
 
-/** Of each image of a run. */
+/** Options of each image of a run. */
 export type ResolvedImage = Readonly<Required<ImageOptions>>;
 
 /** What an image has where nothing is said of it. */

@@ -5,7 +5,7 @@ import { takesSize } from './text/textOptions.js';
 
 /** What a caller may ask of sizes. */
 export interface SizeOptions {
-  /** Of the pictures, in pixels. Default: as the model was trained for. */
+  /** Height and width of the pictures in pixels. Default: as the model was trained for. */
   readonly height?: number;
   readonly width?: number;
   /**
@@ -17,11 +17,11 @@ export interface SizeOptions {
 }
 
 export interface ResolvedSize {
-  /** Of the latents. */
+  /** Size of the latents. */
   readonly geometry: Geometry;
-  /** Of the pictures as they are decoded, where the network is told of it. */
+  /** Size of the pictures as they are decoded, where the network is told. */
   readonly pixels?: Geometry;
-  /** Of the pictures in the end, where they are resized. */
+  /** Size of the pictures in the end, where they are resized. */
   readonly pictureSize?: Geometry;
 }
 
@@ -67,5 +67,5 @@ function exact(asked: Geometry, multipleOf: number, scale: number): Geometry {
   return { height: asked.height / scale, width: asked.width / scale };
 }
 
-/** Of a side of a picture. */
+/** The most pixels on a side of a picture. */
 const MOST_PIXELS = 2 ** 15;

@@ -65,9 +65,10 @@ const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   variant: true,
 };
 
-/** Streams of the counter-based generator: the initial noise, then one a step. */
+/** Streams of the counter-based generator: the initial noise, then one per step. */
 const INITIAL_NOISE_STREAM = 0;
 
+/** A model on a device, from which images are sampled. `Pipeline.load` makes one; `dispose` frees it. */
 export class Pipeline implements AsyncDisposable {
   readonly network: Network;
   readonly device: Device;

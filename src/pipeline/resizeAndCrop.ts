@@ -30,7 +30,7 @@ export function resizeAndCrop(planes: Planes, { height, width }: Geometry): Plan
 interface Sample {
   readonly first: number;
   readonly second: number;
-  /** Of the second. */
+  /** Share of the second. */
   readonly share: number;
 }
 

@@ -43,9 +43,9 @@ export interface SampleReport {
   readonly setupMilliseconds: number;
   /** What the largest batch took beside the weights, in bytes. */
   readonly memory: SessionMemory;
-  /** Of a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by batch. */
+  /** With a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by batch. */
   readonly cachedBlocks?: readonly (readonly number[])[];
-  /** Of a model of prompts: time to encode them, in milliseconds. */
+  /** For a model of prompts: time to encode them, in milliseconds. */
   readonly textMilliseconds?: number;
   /** What was done otherwise than asked, a sentence each. */
   readonly notes?: readonly string[];
@@ -56,7 +56,7 @@ export interface SampledLatents {
   readonly latents: Float32Array;
   /** [images, channels, height, width] */
   readonly shape: readonly [number, number, number, number];
-  /** Of their pictures, where they are resized and cropped to another size than they are decoded in: option `size` of `decode`. */
+  /** Size of their pictures, where they are resized and cropped to another size than they are decoded in: option `size` of `decode`. */
   readonly pictureSize?: Geometry;
   readonly report: SampleReport;
 }

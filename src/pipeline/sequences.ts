@@ -2,7 +2,7 @@
 import type { ConditionValues } from '../engine/session.js';
 import { classesOf, type Network } from '../models/network.js';
 
-/** Of each image of a batch: its conditions, and those of its unconditional branch. */
+/** For each image of a batch, its conditions, and those of its unconditional branch. */
 export interface BatchConditions {
   readonly conditional: readonly ConditionValues[];
   readonly unconditional: readonly ConditionValues[];
@@ -23,7 +23,7 @@ export function isGuided(guidanceScale: number): boolean {
   return guidanceScale !== 1;
 }
 
-/** Of images with these labels; the unconditional branch has the null class, which is behind the last one. */
+/** Conditions of images with these labels; the unconditional branch has the null class, which comes after the last class. */
 export function labelConditions(
   network: Pick<Network, 'conditions'>,
   labels: readonly number[],

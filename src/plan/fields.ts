@@ -16,7 +16,7 @@ export interface OperandOptions {
   readonly weight?: true;
   /** `out` may be exactly this operand: each element is read before it is written. */
   readonly inPlace?: true;
-  /** Of rows that divide those of the operation: they begin again after the last. Without, each is the row of an image. */
+  /** Rows that divide those of the operation: they begin again after the last. Without, each is the row of an image. */
   readonly periodic?: true;
   /** Rows that move, where these are not all. */
   readonly moved?: string;
@@ -104,7 +104,7 @@ export function weight<const O extends OperandOptions>(rows: string, columns: st
   return { ...read(rows, columns, options), weight: true } as const;
 }
 
-/** Of a size, a place or a count nothing may be larger: products of two are exact, in a double and in 64 bits. */
+/** The most that a size, a place or a count may be: products of two are exact, in a double and in 64 bits. */
 export const MOST = 2 ** 30;
 
 export const count = { kind: 'integer', least: 1, most: MOST } as const;

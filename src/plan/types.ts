@@ -19,7 +19,7 @@ export const ROW_SCALED_TYPES = ['e4m3'] as const;
 
 /**
  * Element type of a state that only `linearCombination` reads and writes, by whole rows: 8 bits an element, and a float32
- * scale a row. See `src/backend/e4m3.ts`.
+ * scale per row. See `src/backend/e4m3.ts`.
  */
 export type RowScaledType = (typeof ROW_SCALED_TYPES)[number];
 

@@ -27,7 +27,7 @@ import {
   type View,
 } from './types.js';
 
-/** Of a buffer: 2^38 bytes are beyond any device that this runs on. */
+/** The most elements of a buffer: 2^38 bytes are beyond any device that this runs on. */
 const MOST_ELEMENTS = 2 ** 36;
 
 const OPERAND_TYPES: Readonly<Record<string, readonly BufferType[]>> = {

@@ -21,7 +21,7 @@ const PADDING = '<pad>';
 const END = '</s>';
 const UNKNOWN = '<unk>';
 
-/** Of `T5Tokenizer`, where its configuration does not say how many there are. */
+/** Default of `T5Tokenizer`, where its configuration does not say how many there are. */
 const EXTRA_IDS = 100;
 
 /** Characters of the longest pieces, by which is guessed how much text a number of tokens takes. */

@@ -33,7 +33,7 @@ export class CanonicalSource {
     return this.origins.has(name) || this.#computed(name) !== undefined;
   }
 
-  /** Of joined parts that differ in type, float32. Throws a `FormatError` when there is none of that name. */
+  /** Joined parts that differ in type are float32. Throws a `FormatError` when there is none of that name. */
   entry(name: string): TensorInfo {
     const computed = this.#computed(name);
     if (computed) return infoOf('F32', computed.shape);

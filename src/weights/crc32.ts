@@ -10,7 +10,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 const checksum = systemCrc32 ?? crc32JavaScript;
 
-/** Of `bytes`, or of what had the checksum `before` with `bytes` appended. */
+/** Checksum of `bytes`, or of what had the checksum `before` with `bytes` appended. */
 export function crc32(bytes: Uint8Array, before = 0): number {
   // zlib takes an empty array for the beginning of another checksum.
   return bytes.length === 0 ? before : checksum(bytes, before);

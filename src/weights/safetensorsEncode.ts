@@ -4,7 +4,7 @@ import { utf8, viewOf } from './binary.js';
 import { DTYPES, type Dtype, tensorBytes } from './dtypes.js';
 import { METADATA_KEY, PREFIX_BYTES } from './safetensorsHeader.js';
 
-/** Of ASCII. */
+/** The ASCII space. */
 const SPACE = 0x20;
 
 export interface TensorShape {

@@ -140,7 +140,7 @@ function endOfDirectory64(entries: number, size: number, offset: number): Uint8A
   const record = new Uint8Array(END64_BYTES);
   const recordView = viewOf(record);
   recordView.setUint32(0, SIGNATURES.end64, true);
-  // Of what follows this number.
+  // Size of what follows this number.
   recordView.setBigUint64(4, BigInt(END64_BYTES - 12), true);
   recordView.setUint16(12, VERSION, true);
   recordView.setUint16(14, VERSION, true);

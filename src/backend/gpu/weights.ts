@@ -18,7 +18,7 @@ export interface LoadedWeight {
 
 export class GpuWeights implements DeviceWeights {
   readonly #loaded = new Map<string, LoadedWeight>();
-  /** Of several plans that are compiled at once, one finds what another has read. */
+  /** Plans that are compiled at once load one after another, so that one finds what another has read. */
   readonly #loads = new RunQueue();
   #bytes = 0;
   #disposed = false;

@@ -9,7 +9,7 @@ import { native, nativeAsync } from './errors.js';
 import type { NativeHost } from './tensor.js';
 
 export class NativeWeights implements DeviceWeights {
-  /** Of several plans that are compiled at once, one finds what another has read. */
+  /** Plans that are compiled at once load one after another, so that one finds what another has read. */
   readonly #loads = new RunQueue();
   #disposed = false;
 

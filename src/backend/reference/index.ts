@@ -94,7 +94,7 @@ class ReferenceWeights implements DeviceWeights {
   bytes = 0;
   readonly #source: WeightSource;
   readonly #tensors = new Map<string, Float64Array>();
-  /** Of several plans that are compiled at once, one finds what another has read. */
+  /** Plans that are compiled at once load one after another, so that one finds what another has read. */
   readonly #loads = new RunQueue();
 
   constructor(source: WeightSource) {

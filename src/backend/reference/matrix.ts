@@ -9,7 +9,7 @@ export interface Matrix {
   readonly stride: number;
   readonly rows: number;
   readonly columns: number;
-  /** Of a 16-bit buffer, every value written is rounded to its type, of e4m3 every finished row; others hold float64. */
+  /** Values written to a 16-bit buffer are rounded to its type, finished rows to e4m3; other buffers hold float64. */
   readonly type: BufferType;
 }
 

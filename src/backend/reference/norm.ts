@@ -15,7 +15,7 @@ export function norm(m: Operands<'norm'>): void {
     }
 }
 
-/** Of `span` rows and `width` columns from (row, column) on. */
+/** Statistics of `span` rows and `width` columns from (row, column) on. */
 function statistics(
   { kind, span, epsilon, x }: Operands<'norm'>,
   row: number,

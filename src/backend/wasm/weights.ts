@@ -32,7 +32,7 @@ export class WasmWeights implements DeviceWeights {
   readonly host: MemoryHost;
   readonly #source: WeightSource;
   readonly #packed = new Map<string, PackedWeight>();
-  /** Of several plans that are compiled at once, one finds what another has packed. */
+  /** Plans that are compiled at once load one after another, so that one finds what another has packed. */
   readonly #loads = new RunQueue();
   #bytes = 0;
   #disposed = false;

@@ -22,7 +22,7 @@ export interface ErrorTableInfo {
   readonly sampler: string;
   readonly steps: number;
   readonly gaps: number;
-  /** Of the extrapolation from computed steps. Default 0, none. */
+  /** Order of the extrapolation from computed steps. Default 0, none. */
   readonly order?: number;
   readonly sublayers: number;
   readonly guidanceScale: number;

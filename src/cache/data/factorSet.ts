@@ -28,7 +28,7 @@ export interface FactorSetInfo {
   readonly model?: string;
   /** Where the calibration data came from, for people. */
   readonly source: string;
-  /** Of the random numbers of calibration. */
+  /** Seed of the random numbers of calibration. */
   readonly seed: number;
   /** Images of the calibration set. */
   readonly images: number;

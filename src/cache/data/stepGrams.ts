@@ -15,7 +15,7 @@ export interface StepGramsInfo {
   readonly model?: string;
   /** As in `ddim`. */
   readonly sampler: string;
-  /** Of the sampler, in the order of sampling. */
+  /** The sampler's timesteps, in the order of sampling. */
   readonly timesteps: readonly number[];
   readonly guidanceScale: number;
   readonly images: number;

@@ -31,7 +31,7 @@ interface BenchRow {
   readonly milliseconds: number;
   /** Null of an operation without matrix products. */
   readonly gflops: number | null;
-  /** Of the multiply-add loop on one thread, and the rate over that of as many loops; null where there is no loop. */
+  /** Rate of the multiply-add loop on one thread, and the rate over that of as many loops; null where there is no loop. */
   readonly loopGflops: number | null;
   readonly ofLoop: number | null;
   /** When each operand moves once, and what copying in memory reaches. */

@@ -105,7 +105,7 @@ async function runInfo(argument: string | undefined, options: InfoFlags): Promis
   else process.stdout.write(modelText(model, flags.costs === true));
 }
 
-/** Of what is no DiT: a file of incache's own, or an autoencoder. */
+/** For what is no DiT: a file of incache's own, or an autoencoder. */
 function otherReport(path: string, flags: InfoFlags): { report: unknown; text: string } | undefined {
   const own = ownFileReport(path);
   if (own) return { report: { kind: own.kind, ...own.facts }, text: ownFileText(own) };

@@ -10,7 +10,7 @@ export interface DemoRow {
   readonly policy: string;
   readonly pictures: readonly Picture[];
   readonly macs: number;
-  /** Of the sampling alone, the median over the rounds. */
+  /** Time of the sampling alone, the median over the rounds. */
   readonly milliseconds: number;
   readonly macRatio: number;
   readonly timeRatio: number;

@@ -8,7 +8,7 @@ export interface DemoSubject {
   readonly model: string;
   /** What is drawn, one prompt for each image. */
   readonly request: { readonly prompts: readonly string[]; readonly guidanceScale: number };
-  /** Of the sampler, where nobody says how many. */
+  /** Default number of denoising steps. */
   readonly steps: number;
   /** For policy `calibrated`. */
   readonly factors: FactorSet;

@@ -20,7 +20,7 @@ import {
 const SIDE = 32;
 const CLASSES = 10;
 const FEATURES = 64;
-/** Of the maps behind the second pooling. */
+/** Size of the maps after the second pooling. */
 const MAPS = { channels: 32, height: SIDE / 4, width: SIDE / 4 };
 
 /** Layers and the shapes of their weights. */

@@ -177,7 +177,7 @@ async function run(
   };
 }
 
-/** Of a batch that was filled up, the rows of the pictures. */
+/** The rows of the pictures in a batch that was filled up. */
 function leadingRows(name: string, { dims, data }: OnnxTensor, images: number): Float32Array {
   if (!(data instanceof Float32Array))
     throw new ArgumentError(`output ${name}`, Object.prototype.toString.call(data), 'float32 values');

@@ -1,11 +1,11 @@
 /** `incache/evaluate` in browsers: how pictures, latents and sets of features differ. */
 
-// Of two pictures or latents.
+// Between two pictures or latents.
 export { meanPsnr, psnr } from './psnr.js';
 export { RelativeL2, relativeL2 } from './relativeL2.js';
 export { type PictureSize, ssim } from './ssim.js';
 
-// Of two sets of images.
+// Between two sets of images.
 export { frechetDistance } from './frechet.js';
 export { type Gaussian, GaussianAccumulator } from './gaussian.js';
 export {

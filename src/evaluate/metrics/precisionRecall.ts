@@ -109,7 +109,7 @@ async function shareInside(
   return inside / points.rows;
 }
 
-/** Of row i of A to row j of B; a sum that has passed `limit` is not carried on. */
+/** Squared distance of row i of A to row j of B; a sum that has passed `limit` is not carried on. */
 function squaredDistance(a: FeatureRows, i: number, b: FeatureRows, j: number, limit: number): number {
   const [rowA, rowB] = [i * a.columns, j * b.columns];
   let sum = 0;

@@ -35,7 +35,7 @@ export class RelativeL2 implements Accumulator {
     this.state.reference[0]! += norm;
   }
 
-  /** Of all pairs so far; 0 when there is no difference. */
+  /** The value over all pairs so far; 0 when there is no difference. */
   get value(): number {
     const [difference] = this.state.difference;
     return difference === 0 ? 0 : Math.sqrt(difference! / this.state.reference[0]!);

@@ -96,7 +96,7 @@ export class CacheErrors {
     };
   }
 
-  /** Of two steps: everything is gathered, then `cached`, or everything, is scattered. */
+  /** For two steps: everything is gathered, then `cached`, or everything, is scattered. */
   #network(bench: MeasuringBench, cached: string | undefined) {
     const { kind, cache, layers } = this.options;
     const schedule = Schedule.fromRule(layers, 2, (_, layer) => cached !== undefined && layer !== cached);

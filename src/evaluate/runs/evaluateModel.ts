@@ -219,7 +219,7 @@ function picturesKey({ decoder }: Pipeline): string {
   return `${path} ${JSON.stringify(config)}`;
 }
 
-/** Of the images of a batch, whose classes are numbers. */
+/** Options of the images of a batch, whose classes are numbers. */
 type PlacedOptions = SampleOptions & {
   readonly labels?: readonly number[];
   readonly firstImage: number;

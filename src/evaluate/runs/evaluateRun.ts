@@ -37,7 +37,7 @@ export interface EvaluateRunOptions {
 const SAVE_SECONDS = 10;
 
 export interface EvaluateRunResult {
-  /** Of all images, those before the run was taken up again included. */
+  /** MACs of all images, including those from before the run was resumed. */
   readonly macs: number;
   readonly milliseconds: number;
   /** 0 unless an uncached run was made for the comparison. */
@@ -105,7 +105,7 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluate
 
 type FourNumbers = [number, number, number, number];
 
-/** Of a batch, in the order of a saved state. */
+/** Totals of a batch, in the order of a saved state. */
 function totalsOf({ macs, milliseconds, uncachedCost }: SampledBatch): FourNumbers {
   return [macs, milliseconds, uncachedCost?.macs ?? 0, uncachedCost?.milliseconds ?? 0];
 }

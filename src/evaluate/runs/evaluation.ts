@@ -164,7 +164,7 @@ export class Evaluation {
     };
   }
 
-  /** Of the images so far; distances are to `reference`. Rejects with the signal's reason when it is aborted. */
+  /** The result over the images so far; distances are to `reference`. Rejects with the signal's reason when it is aborted. */
   async result(reference?: SetStatistics, signal?: AbortSignal): Promise<EvaluationResult> {
     const value = (mean: Mean) => (mean.state.count[0]! > 0 ? mean.value : undefined);
     return defined({

@@ -132,7 +132,7 @@ function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-/** Of those that are positive and finite: a change of nothing grows to nothing. */
+/** Geometric mean of the values that are positive and finite; a change of nothing grows to nothing. */
 function geometricMean(values: readonly (number | undefined)[]): number {
   const logarithms = values.flatMap((value = 0) => (value > 0 && value < Infinity ? [Math.log(value)] : []));
   return logarithms.length > 0 ? Math.exp(total(logarithms) / logarithms.length) : 0;

@@ -88,7 +88,7 @@ function featuresOf({ layers, sublayers }: Network): Map<string, string> {
   return new Map([...inputs, ...outputs].map((feature) => [feature, `cache.${feature}`]));
 }
 
-/** Of every feature its sampled values at every step. */
+/** The sampled values of every feature at every step. */
 async function valuesOf(
   trajectory: Trajectory,
   features: ReadonlyMap<string, string>,

@@ -13,7 +13,7 @@ import { zeroFactors } from './zeroFactors.js';
 export interface MeasureLayersOptions extends MeasuredSampling {
   /** Images that are sampled together, labels or prompts in turn. Default 8. */
   readonly images?: number;
-  /** Of policy `calibrated`, as in its options. Default 2 and 0. */
+  /** Period and order of policy `calibrated`, as in its options. Default 2 and 0. */
   readonly period?: number;
   readonly order?: number;
   readonly fits?: StepGrams;

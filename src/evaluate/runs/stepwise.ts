@@ -125,7 +125,7 @@ export class Trajectory {
     return this.sampler.start((step) => this.#noise(1 + step));
   }
 
-  /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
+  /** As the pipeline draws it: stream 0 is the initial noise, then one per step. */
   #noise(stream: number): Float32Array {
     const { images, seed, firstImage, geometry } = this.options;
     return batchNormals(seed, stream, firstImage, images, latentSize(this.pipeline.network, geometry));

@@ -8,14 +8,14 @@ import { TEXT_OPTION_NAMES, type TextOptions, textCondition } from '../../pipeli
 export interface SubjectOptions extends TextOptions {
   /** Classes that images have in turn. Default: all. */
   readonly labels?: readonly number[];
-  /** Of the noise and of the order of prompts. Default 0. */
+  /** Seed of the noise and of the order of prompts. Default 0. */
   readonly seed?: number;
 }
 
 /** Options of a run; classes are numbers. */
 export type Subjects = TextOptions & Pick<SubjectOptions, 'labels'>;
 
-/** Of a stream that no image draws its noise from: as many as steps, and one, are in use. */
+/** A stream that no image draws its noise from: as many as steps, and one, are in use. */
 const ORDER_STREAM = 2 ** 32 - 1;
 
 /**

@@ -100,7 +100,7 @@ async function startRun(
   const conditions = (await pipeline.conditionsOf(options))(first, images);
   const plan = pipeline.planResolved({ ...options, cache }, exposeResidual, images);
   const session = await DenoisingSession.create(device, weights, plan);
-  /** As the pipeline draws it: stream 0 is the initial noise, then one a step. */
+  /** As the pipeline draws it: stream 0 is the initial noise, then one per step. */
   const noise = (stream: number) => batchNormals(seed, stream, firstImage + first, images, size);
   const sampler = samplerOf(options, network);
   const latents = sampler.initialLatents(given?.subarray(first * size, (first + images) * size) ?? noise(0));

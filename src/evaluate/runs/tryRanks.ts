@@ -9,12 +9,12 @@ import { subjectsOf } from './subjects.js';
 
 export interface TryRanksOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
-  /** Of the largest rank or more. */
+  /** Factors of the largest rank or more. */
   readonly factors: FactorSet;
   readonly ranks: readonly number[];
   /** Labels or prompts in turn. Default 32. */
   readonly images?: number;
-  /** Of policy `calibrated`, as in its options. Default 2 and 0. */
+  /** Period and order of policy `calibrated`, as in its options. Default 2 and 0. */
   readonly period?: number;
   readonly order?: number;
   /** Called after every step of every batch. */
@@ -24,7 +24,7 @@ export interface TryRanksOptions
 /** What one rank for all layers gives. */
 export interface RankTrial {
   readonly rank: number;
-  /** Of an image: all steps, conditioning and guidance. */
+  /** MACs of an image: all steps, conditioning and guidance. */
   readonly macsPerImage: number;
   /** To the images without a cache: mean over images in dB, and all images as one vector. */
   readonly psnr: number;

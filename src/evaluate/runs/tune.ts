@@ -91,7 +91,7 @@ export async function tune(pipeline: Pipeline, options: TuneOptions): Promise<Tu
 
 class Tuning {
   readonly #candidates: readonly Candidate[];
-  /** Of a candidate, seconds that it took over those that its share of the MACs would. */
+  /** Seconds that candidates took, over those that their share of the MACs predicts. */
   #slowness = 1;
   /** Seconds that factors of a kind took, once they were made. */
   readonly #preparation = new Map<string, number>();
@@ -162,7 +162,7 @@ class Tuning {
     const sampled = missing * shareOf(candidate) * bench.imageSeconds;
     const preparing = candidate.factors ? (this.#preparation.get(candidate.factors.method) ?? 0) : 0;
     if (!isFirst && !clock.has(preparing + this.#slowness * sampled)) return;
-    // Of one candidate there are figures whatever the time.
+    // The first candidate is measured however long it takes.
     const signal = isFirst ? sampling.signal : clock.signal;
     let reason: string | undefined;
     try {
@@ -242,7 +242,7 @@ class Tuning {
   }
 }
 
-/** Of the time of an image without a cache, before it is measured: half of the steps where the parameters do not say. */
+/** Share of the time of an image without a cache, before it is measured: half of the steps where the parameters do not say. */
 function shareOf({ parameters: { period, computed } }: Candidate): number {
   if (period !== undefined) return 1 / period + 0.1;
   return computed === undefined ? 0.6 : 0.7;

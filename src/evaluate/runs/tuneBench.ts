@@ -21,7 +21,7 @@ export const DEFAULT_BATCH = 16;
 
 /** A run without a cache of so many images, the first ones of the seed. */
 interface Whole {
-  /** Of pictures, or of latents where there is no autoencoder. */
+  /** Planes of pictures, or of latents where there is no autoencoder. */
   readonly planes: Float32Array[];
   milliseconds: number;
 }

@@ -1,6 +1,6 @@
 /** The time that a tuning may take, and what is left of it for measuring. */
 
-/** Of the whole, kept for timing the finalists. */
+/** Share of the whole time that is kept for timing the finalists. */
 export const RESERVED = 0.2;
 
 export class TuneClock implements Disposable {

@@ -10,11 +10,11 @@ export const IDENTICAL = 150;
 
 /** What a candidate did to the first images of the seed. */
 export interface CandidateRecord {
-  /** Of each image, in dB, to the one without a cache. */
+  /** PSNR of each image in dB, to the one without a cache. */
   readonly psnrs: readonly number[];
   /** Multiply-accumulates, as a share of those without a cache. */
   readonly macs: number;
-  /** Of these images, and of the same without a cache. */
+  /** Time of these images, and of the same without a cache. */
   readonly milliseconds: number;
   readonly uncachedMilliseconds: number;
   readonly cacheBytes: number;

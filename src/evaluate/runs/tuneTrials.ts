@@ -40,7 +40,7 @@ export function bestFirst(trials: readonly Trial[], budget: TuneBudget): Trial[]
     .sort((a, b) => b.psnr - a.psnr || a.cacheBytes - b.cacheBytes);
 }
 
-/** Of figures of few images: dB and a share of the time by which a candidate may miss the budget and go on. */
+/** Tolerance for few images: dB, and a share of the time, by which a candidate may miss the budget and go on. */
 const [SLACK_PSNR, SLACK_TIME] = [1, 1.1];
 
 /** The `count` that go on: those that nearly meet the budget, then those that miss it by least. */

@@ -3,7 +3,7 @@ import { FactorSet, type LayerFactors } from '../../cache/data/factorSet.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
 
-/** Of rank 1: rank 0 would be reuse, which leaves out the whole sublayer. */
+/** They have rank 1; rank 0 would be reuse, which leaves out the whole sublayer. */
 export function zeroFactors({ network, checkpoint }: Pipeline): FactorSet {
   const layers = network.layers.map(({ name, inputs: columns, outputs: rows }): [string, LayerFactors] => {
     const [up, down] = [new Float32Array(rows), new Float32Array(columns)];

@@ -60,7 +60,7 @@ export function scatter(panels: readonly Panel[]): TopLevelSpec {
   };
 }
 
-/** Of families: a scale for each channel. */
+/** How families look: a scale for each channel. */
 interface Looks {
   readonly color: Scale<string>;
   readonly shape: Scale<string>;

@@ -19,7 +19,7 @@ export interface DiTConfig extends TransformerConfig {
   readonly blockEmbedders?: boolean;
 }
 
-/** What the names of the embedders of timestep and label begin with: one for all, or one a block. */
+/** What the names of the embedders of timestep and label begin with: one for all, or one per block. */
 export function embedderPrefixes({ blockEmbedders, depth }: DiTConfig): string[] {
   return blockEmbedders ? Array.from({ length: depth }, (_, block) => `blocks.${block}.`) : [''];
 }

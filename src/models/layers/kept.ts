@@ -19,7 +19,7 @@ export class KeptValues {
     this.#tensors = tensors;
   }
 
-  /** Of the input `x`, which may be in the cache already. */
+  /** Keeps the input `x`, which may be in the cache already. */
   storeInput(group: Group, slot: number, x: View): void {
     if (this.#cache.form === 'rank') this.#storeHidden(group, slot, x);
     else if (this.#cache.type) this.copy(x, this.#tensors.cachedInput(group, slot));

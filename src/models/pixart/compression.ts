@@ -5,7 +5,7 @@ import type { ComputedTensor } from '../../weights/canonicalSource.js';
 import type { Geometry } from '../network.js';
 import type { Compression, PixArtConfig } from './config.js';
 
-/** Of the original's layer norm. */
+/** Epsilon of the original's layer norm. */
 const EPSILON = 1e-5;
 
 /** Values of a filter that an operation reads, of which those behind 2 x 2 are zeros. */

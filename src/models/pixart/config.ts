@@ -9,11 +9,11 @@ export interface PixArtConfig extends TransformerConfig {
   /** Whether it is told the height, the width and the aspect ratio of the picture, as alpha's 1024-MS is. */
   readonly sizeConditions: boolean;
   readonly positionScale: number;
-  /** Of Sigma's largest models: how keys and values of some self-attentions are made fewer. */
+  /** For Sigma's largest models: how keys and values of some self-attentions are made fewer. */
   readonly compression?: Compression;
 }
 
-/** Of 2 x 2 tokens one remains. */
+/** One of 2 x 2 tokens remains. */
 export interface Compression {
   readonly blocks: readonly number[];
   /** `conv`: each channel by a convolution of its own, then a layer norm; `ave` and `uniform`: the top left token. */
@@ -62,7 +62,7 @@ export function tensorShapes(config: PixArtConfig): Map<string, readonly number[
   return shapes;
 }
 
-/** Of height and width, which share one, and of their ratio. */
+/** Embedders of height and width, which share one, and of their ratio. */
 export const SIZE_EMBEDDERS = ['csize_embedder', 'ar_embedder'] as const;
 
 /** Tokens of a caption that the two models were trained with. */

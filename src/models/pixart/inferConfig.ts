@@ -107,7 +107,7 @@ function scaleOfTable(table: Float32Array, [, tokens, channels]: readonly number
   return Number((1 / column).toPrecision(4));
 }
 
-/** Of the blocks that have the tensors of a learned sampling. */
+/** Compression of the blocks that have the tensors of a learned sampling. */
 function compressionOf(
   tensors: TensorHeaders,
   hints: PixArtHints,

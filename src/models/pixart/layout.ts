@@ -109,7 +109,7 @@ function constantOf(
 /** Tensors of such files that are computed here, or asked for by name. */
 const UNUSED = [TRAINED_POSITIONS, 'pos_embed.pos_embed', NULL_CAPTION];
 
-/** Of a sampling that is learned; files have them whatever the sampling. */
+/** Tensors of a learned sampling; files have them whatever the sampling. */
 const COMPRESSION = /\.attn\.(?:sr|norm)\.(?:weight|bias)$/;
 
 /** Names that begin the tensors of a PixArt in either layout. */

@@ -60,7 +60,7 @@ function crossAttention(config: PixArtConfig, block: string): Sublayer {
   });
 }
 
-/** Of the products of a self-attention; where keys and values are compressed, with the convolutions that do it. */
+/** MACs of the products of a self-attention, with the convolutions that compress keys and values where there are some. */
 function attentionMacs(config: PixArtConfig, block: string, geometry: Geometry): number {
   const { hiddenSize: c, compression, patchSize } = config;
   const tokens = tokensOf(config, geometry);

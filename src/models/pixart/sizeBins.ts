@@ -61,7 +61,7 @@ const FINE: readonly (readonly [number, number])[] = [
 const SIDES = [32, 64, 128, 256];
 const FINE_SIDE = 256;
 
-/** Of a network with latents of that side, from the lowest to the highest; undefined for one that was trained on squares alone. */
+/** The shapes of a network with latents of that side, from the lowest to the highest; undefined for one that was trained on squares alone. */
 export function sizeBins(side: number): readonly SizeBin[] | undefined {
   if (!SIDES.includes(side)) return undefined;
   const bins = [...SHAPES, ...(side === FINE_SIDE ? FINE : [])].map(([rows, columns]) => ({

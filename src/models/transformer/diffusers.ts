@@ -74,7 +74,7 @@ export function requireHeads(hinted: number | undefined, { heads }: TransformerC
     throw new ArgumentError('heads', hinted, `${heads}, as ${path} has it`);
 }
 
-/** Of linears of the network, the names that their weights and biases are joined from by rows. */
+/** For each linear of the network, the names that their weights and biases are joined from by rows. */
 export class LinearOrigins extends Map<string, readonly string[]> {
   /** `to` in the network is `from`, one behind another. */
   linear(from: readonly string[], to: string): void {

@@ -14,7 +14,7 @@ export function positionsName({ inputSize }: TransformerConfig, { height, width 
     : `${TRAINED_POSITIONS}.${height}x${width}`;
 }
 
-/** Of a name of `positionsName` that no checkpoint has. Places are spread over those that it was trained with, as in diffusers. */
+/** The table for a name of `positionsName` that no checkpoint has. Places are spread over those that it was trained with, as in diffusers. */
 export function positionsOf(config: TransformerConfig, name: string): ComputedTensor | undefined {
   const [, height, width] = /^pos_embed\.(\d+)x(\d+)$/.exec(name) ?? [];
   if (height === undefined) return undefined;

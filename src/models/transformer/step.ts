@@ -17,7 +17,7 @@ import {
 } from './config.js';
 import { positionsName } from './positions.js';
 
-/** What adaLN gives a sublayer: one row a sequence, hidden columns each. */
+/** What adaLN gives a sublayer: one row per sequence, hidden columns each. */
 export interface Modulation {
   readonly shift: View;
   readonly scale: View;
@@ -40,7 +40,7 @@ export class TransformerStep implements NetworkStep {
   protected readonly blocks: readonly Block[];
   protected readonly options: StepOptions;
   protected readonly layers: LayerEmitter;
-  /** Of the blocks from `options.first` on. */
+  /** Modulation of the blocks from `options.first` on. */
   #modulation!: View;
 
   constructor(config: TransformerConfig, blocks: readonly Block[], options: StepOptions) {

@@ -2,7 +2,7 @@
 import { FormatError } from '../../errors.js';
 import { SafetensorsFile, writeSafetensors } from '../../weights/safetensors.js';
 
-/** Of one prompt: a row for each of its tokens, those that pad it left out. */
+/** The embedding of one prompt: a row for each of its tokens, without those that pad it. */
 export interface TextEmbedding {
   /** length x width, row-major. */
   readonly values: Float32Array;
@@ -15,7 +15,7 @@ export interface TextEmbedding {
 export interface TextEmbeddings {
   /** One for each image. */
   readonly prompts: readonly TextEmbedding[];
-  /** Of the negative prompts: one for all images or one for each. Needed for guidance where no text encoder makes one. */
+  /** Embeddings of the negative prompts: one for all images or one for each. Needed for guidance where no text encoder makes one. */
   readonly negative?: readonly TextEmbedding[];
 }
 

@@ -12,7 +12,7 @@ import { PromptEncoder } from './promptEncoder.js';
 import type { RunEmbeddings } from './textConditions.js';
 import { type ResolvedText, textCondition } from './textOptions.js';
 
-/** Of a model of prompts. */
+/** Options for models of prompts. */
 export interface TextEncoderOptions {
   /** Its text encoder: a folder, a file or a whole pipeline. Default: the folder `text_encoder` of the model. */
   readonly textEncoder?: string;

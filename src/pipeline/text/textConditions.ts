@@ -5,14 +5,14 @@ import type { BatchConditions } from '../sequences.js';
 import type { TextEmbedding } from './embeddings.js';
 import { textCondition } from './textOptions.js';
 
-/** Of all images of a run. */
+/** Embeddings of all images of a run. */
 export interface RunEmbeddings {
   readonly prompts: readonly TextEmbedding[];
   /** One for all or one for each. */
   readonly negative: readonly TextEmbedding[];
 }
 
-/** Of images [first, first + count). `pixels` is the size of the pictures, for networks that are told. */
+/** Conditions of images [first, first + count). `pixels` is the size of the pictures, for networks that are told. */
 export function textConditions(
   network: Pick<Network, 'conditions'>,
   { prompts, negative }: RunEmbeddings,

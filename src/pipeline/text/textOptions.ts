@@ -5,7 +5,7 @@ import type { OptionNames } from '../../optionNames.js';
 import type { TextEmbedding, TextEmbeddings } from './embeddings.js';
 
 export interface TextOptions {
-  /** Of a model of prompts, one for each image; a single text is one image. */
+  /** Prompts of a model of prompts, one for each image; a single text is one image. */
   readonly prompts?: string | readonly string[];
   /** What pictures should not show, one for all images or one for each. Default: the empty text. Needs guidance. */
   readonly negativePrompt?: string | readonly string[];

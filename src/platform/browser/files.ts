@@ -104,7 +104,7 @@ function isBelow(name: string, folder: string): boolean {
   return name.startsWith(folder === '/' ? '/' : `${folder}/`);
 }
 
-/** Of bytes that may lie in shared memory, which no `Blob` takes. */
+/** Copies bytes that may lie in shared memory, which no `Blob` takes. */
 function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }

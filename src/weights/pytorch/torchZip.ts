@@ -103,7 +103,7 @@ class ZipStorages implements StorageReader {
     return entry;
   }
 
-  /** Of a record that is never read as a whole. */
+  /** Checks a record that is never read as a whole. */
   #check(key: string, entry: ZipEntry): void {
     if (this.#checked.has(key)) return;
     for (const _ of this.zip.chunks(entry));

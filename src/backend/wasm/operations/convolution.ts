@@ -6,7 +6,7 @@ import { convolutionEpilogueWords } from './epilogue.js';
 
 /** Elements of the depth that are packed at a time: as many as the micro-kernel multiplies at a time. */
 const DEPTH_BLOCK = 1152;
-/** Of `assembly/convolution.ts`. */
+/** Size of the struct of places in `assembly/convolution.ts`. */
 const PLACES_BYTES = 128;
 
 export function convolution(op: ConvolutionOp, at: Placement): Operation {
