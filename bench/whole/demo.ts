@@ -1,11 +1,13 @@
 /** The rows of `incache demo` on the model of emoji: what each policy costs and loses, warm, on native kernels. */
 import { contendersOf } from '../../src/cli/demo/contenders.js';
-import { type DemoRow, demoRows, ROUNDS } from '../../src/cli/demo/rows.js';
+import { type DemoRow, demoRows } from '../../src/cli/demo/rows.js';
 import { demoSubject } from '../../src/cli/demo/subject.js';
 import { Pipeline } from '../../src/index.js';
 import { type Columns, markdownTable } from '../table.js';
 
 type Row = Omit<DemoRow, 'pictures'>;
+
+const ROUNDS = 9;
 
 export async function demo() {
   const subject = demoSubject();
@@ -13,7 +15,7 @@ export async function demo() {
   const pipeline = await Pipeline.load(model);
   const { signal } = new AbortController();
   const contenders = contendersOf(subject, steps, 2);
-  const options = { request, contenders, seed: 0, signal, onStep: () => {} };
+  const options = { request, contenders, seed: 0, rounds: ROUNDS, signal, onStep: () => {} };
   const rows = (await demoRows(pipeline, options)).map(({ pictures, ...row }): Row => row);
   const { backend, threads } = pipeline.device;
   await pipeline.dispose();

@@ -1,5 +1,7 @@
 /** The rows that the demo compares, and the files of the model that they go by. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { contendersOf } from '../../src/cli/demo/contenders.js';
 import { demoSubject } from '../../src/cli/demo/subject.js';
@@ -13,6 +15,11 @@ test('factors and recipe belong to the weights that lie beside them', () => {
   const { modelHash, steps, guidanceScale } = subject.recipe.info;
   assert.deepEqual([modelHash, steps], [checkpoint.hash, subject.steps]);
   assert.equal(guidanceScale, subject.request.guidanceScale);
+});
+
+test('the package of the model contains them', () => {
+  const { files } = JSON.parse(readFileSync(join(subject.model, 'package.json'), 'utf8'));
+  for (const file of ['factors.safetensors', 'recipe.safetensors']) assert.ok(files.includes(file), file);
 });
 
 test('the recipe has a row where it was made for so many steps', () => {

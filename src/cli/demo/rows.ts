@@ -24,24 +24,26 @@ export interface DemoOptions {
   readonly request: Pick<SampleOptions, 'prompts' | 'guidanceScale'>;
   readonly contenders: readonly Contender[];
   readonly seed: number;
+  /** Times that every row is drawn and measured. Default `ROUNDS`. */
+  readonly rounds?: number;
   readonly signal: AbortSignal;
   readonly onStep: () => void;
 }
 
-/** Times that every row is drawn and measured, in turn with the others. */
+/** Enough for a median, and few enough for a demo of ten seconds. */
 export const ROUNDS = 3;
 
 /** Steps that a row takes before it is measured: they touch the memory of its caches, and steps of every kind are among them. */
 const WARM_STEPS = 4;
 
-/** Every row in turn: first a few steps to warm up, then all of them, `ROUNDS` times. The others are compared with the first one. */
+/** Every row in turn: first a few steps to warm up, then all of them, several times. The others are compared with the first one. */
 export async function demoRows(pipeline: Pipeline, options: DemoOptions): Promise<DemoRow[]> {
-  const { request, contenders, seed, signal, onStep } = options;
+  const { request, contenders, seed, rounds = ROUNDS, signal, onStep } = options;
   const runs = contenders.map(({ steps, cache }) => ({ ...request, steps, seed, cache, signal }));
   for (const run of runs) await warmUp(pipeline, run, onStep);
   const pictures: (readonly Picture[])[] = [];
   const reportsOf = runs.map((): SampleReport[] => []);
-  for (let round = 0; round < ROUNDS; round++)
+  for (let round = 0; round < rounds; round++)
     for (const [place, run] of runs.entries()) {
       const { latents, shape, report } = await pipeline.generateLatents(run, onStep);
       reportsOf[place]!.push(report);
