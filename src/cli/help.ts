@@ -68,7 +68,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'incache measure -o errors.safetensors',
     'incache sample --policy searched --errors errors.safetensors --budget 0.6',
   ],
-  evaluate: ['incache evaluate --policy taylorseer --period 2 --images 100 --compare'],
+  evaluate: [
+    'incache evaluate --policy taylorseer --period 2 --images 100 --compare',
+    'incache evaluate --images 50000 --resume run --shard 3/7',
+    'incache evaluate merge --images 50000 --resume run',
+  ],
   experiment: ['incache experiment policies --images 100 --seeds 3 --out results'],
   bench: ['incache bench --size DiT-S/2'],
   info: ['incache info', 'incache info DiT-XL-2-256', 'incache info --size DiT-XL/2 --rank 128 --costs'],

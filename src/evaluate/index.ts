@@ -15,6 +15,7 @@ export type { OnnxRuntime } from './features/onnxRuntime.js';
 
 // Runs that judge a policy.
 export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './runs/evaluateModel.js';
+export { evaluateShard, mergeShards, type Shard, type ShardRange } from './runs/shards.js';
 export {
   Evaluation,
   type EvaluationBatch,

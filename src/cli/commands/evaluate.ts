@@ -12,6 +12,13 @@ import {
   type EvaluationReport,
   evaluateModel,
 } from '../../evaluate/runs/evaluateModel.js';
+import {
+  evaluateShard,
+  mergeShards,
+  type Shard,
+  type ShardRange,
+  shardRange,
+} from '../../evaluate/runs/shards.js';
 import type { Label } from '../../models/labelTable.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
@@ -22,6 +29,7 @@ import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
+import { shardOf } from '../shardFlag.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -45,12 +53,17 @@ interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlag
   readonly npz?: string;
   readonly statistics?: string;
   readonly resume?: string;
+  readonly shard?: string;
 }
 
 export function registerEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
     .description('Sample many images with a cache policy; measure how good they are and what they cost.')
+    .argument(
+      '[merge]',
+      'the word merge: report what all shards in --resume have measured, and sample nothing',
+    )
     .option('-n, --images <n>', 'images to sample', integer('images', 1, MOST_ITEMS), 1000)
     .option(
       '-l, --labels <list>',
@@ -75,13 +88,18 @@ export function registerEvaluate(program: Command): void {
     .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
     .option('--npz <file>', "write the images for ADM's evaluator: arr_0, uint8, channels last")
     .option('--statistics <file>', 'write mu and sigma of the images, .npz')
-    .option('--resume <folder>', 'keep the run in a folder, and go on with it where there is one');
+    .option('--resume <folder>', 'keep the run in a folder, and go on with it where there is one')
+    .option(
+      '--shard <i/n>',
+      'evaluate part i of n, from 0, into --resume, which all parts share; with n alone the part that Slurm or Kubernetes has numbered',
+    );
   addOutputFlags(command).action(runEvaluate);
 }
 
-async function runEvaluate(flags: EvaluateFlags): Promise<void> {
+async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Promise<void> {
+  const { shard, isMerge } = shardsOf(merge, flags);
   const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
-  checkPaths(flags);
+  checkPaths(flags, shard !== undefined || isMerge);
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
@@ -98,10 +116,18 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
       ...(extractor && { extractor }),
       ...(reference && { reference }),
     };
-    const work = Math.ceil(flags.images / flags.batch) * stepsOf(flags, pipeline) * (flags.compare ? 2 : 1);
+    if (isMerge) return print(flags, await mergeShards(pipeline, options), extractor, pipeline.device);
+    const images = shard ? shardRange(shard, flags.images, flags.batch).count : flags.images;
+    const work = Math.ceil(images / flags.batch) * stepsOf(flags, pipeline) * (flags.compare ? 2 : 1);
     const progress = startProgress('evaluating', work, flags.json === true);
     try {
-      const report = await evaluateModel(pipeline, { ...options, onStep: () => progress.advance() });
+      const watched = { ...options, onStep: () => progress.advance() };
+      if (shard) {
+        const range = await evaluateShard(pipeline, watched, shard);
+        progress.stop();
+        return printShard(flags, shard, range);
+      }
+      const report = await evaluateModel(pipeline, watched);
       progress.stop();
       print(flags, report, extractor, pipeline.device);
     } finally {
@@ -112,8 +138,31 @@ async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   }
 }
 
+/** What is done of a run that is cut into shards. */
+function shardsOf(
+  merge: string | undefined,
+  { shard, resume }: EvaluateFlags,
+): { shard?: Shard; isMerge: boolean } {
+  if (merge !== undefined && merge !== 'merge')
+    throw new ArgumentError('an argument', merge, 'merge, or options alone');
+  const isMerge = merge !== undefined;
+  if (isMerge && shard !== undefined) throw new ArgumentError('shard', shard, 'none: all shards are merged');
+  if ((isMerge || shard !== undefined) && resume === undefined)
+    throw new ArgumentError('resume', resume, 'a folder that all shards share');
+  return shard === undefined ? { isMerge } : { shard: shardOf(shard), isMerge };
+}
+
+function printShard({ json, resume }: EvaluateFlags, shard: Shard, { first, count }: ShardRange): void {
+  if (json) process.stdout.write(`${JSON.stringify({ shard, first, count })}\n`);
+  else if (count === 0) process.stdout.write(`shard ${shard.index} of ${shard.of} has no images\n`);
+  else
+    process.stdout.write(
+      `shard ${shard.index} of ${shard.of}: images ${first} to ${first + count - 1} are in ${resume}; incache evaluate merge reports all\n`,
+    );
+}
+
 /** Fails before the work, not after it. */
-function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
+function checkPaths({ npz, statistics, resume }: EvaluateFlags, sharded: boolean): void {
   for (const [option, path] of Object.entries({ npz, statistics })) {
     if (path === undefined) continue;
     if (!path.endsWith('.npz')) throw new ArgumentError(option, path, 'a name that ends in .npz');
@@ -121,7 +170,8 @@ function checkPaths({ npz, statistics, resume }: EvaluateFlags): void {
   }
   if (resume === undefined) return;
   requireFolderPath('resume', resume);
-  requireUnused('resume', resume);
+  // The lock of a shard is in a folder of its own.
+  if (!sharded) requireUnused('resume', resume);
 }
 
 /** The named one; else, for digits, the classifier's own where there are enough images. */

@@ -9,6 +9,23 @@ export function relativeL2(values: ArrayLike<number>, reference: ArrayLike<numbe
   return error.value;
 }
 
+/** Of the difference of two vectors, and of the second of them. */
+export interface SquaredNorms {
+  readonly difference: number;
+  readonly reference: number;
+}
+
+/** Both must be of one length. */
+export function squaredNorms(values: ArrayLike<number>, reference: ArrayLike<number>): SquaredNorms {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < reference.length; i++) {
+    difference += (values[i]! - reference[i]!) ** 2;
+    norm += reference[i]! ** 2;
+  }
+  return { difference, reference: norm };
+}
+
 export class RelativeL2 implements Accumulator {
   readonly state = {
     pairs: new Float64Array(1),
@@ -24,15 +41,14 @@ export class RelativeL2 implements Accumulator {
   add(values: ArrayLike<number>, reference: ArrayLike<number>): void {
     if (values.length !== reference.length)
       throw new ArgumentError('values', `${values.length} long`, `${reference.length}, as the reference is`);
-    let difference = 0;
-    let norm = 0;
-    for (let i = 0; i < reference.length; i++) {
-      difference += (values[i]! - reference[i]!) ** 2;
-      norm += reference[i]! ** 2;
-    }
+    this.addNorms(squaredNorms(values, reference));
+  }
+
+  /** Adds a pair of which only its norms are known. */
+  addNorms({ difference, reference }: SquaredNorms): void {
     this.state.pairs[0]! += 1;
     this.state.difference[0]! += difference;
-    this.state.reference[0]! += norm;
+    this.state.reference[0]! += reference;
   }
 
   /** The value over all pairs so far; 0 when there is no difference. */

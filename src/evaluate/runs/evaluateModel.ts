@@ -16,7 +16,7 @@ import { type PrecisionRecall, precisionRecall } from '../metrics/precisionRecal
 import type { Reference } from '../metrics/reference.js';
 import type { PictureSize } from '../metrics/ssim.js';
 import { writeStatistics } from '../metrics/statisticsFile.js';
-import { type EvaluateRunResult, evaluateRun, type RowOutput, type SampledBatch } from './evaluateRun.js';
+import { evaluateRun, type RowOutput, type RunCosts, type SampledBatch } from './evaluateRun.js';
 import { Evaluation, type EvaluationResult } from './evaluation.js';
 import { writeImagesNpz } from './imagesNpz.js';
 import type { RowFile } from './rowFile.js';
@@ -85,7 +85,7 @@ const {
   perImage: _perImage,
   ...SAMPLING_NAMES
 } = SAMPLE_OPTION_NAMES;
-const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
+export const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
   ...SAMPLING_NAMES,
   images: true,
   compare: true,
@@ -112,8 +112,49 @@ const CHUNK = 64;
  * before any work for options that do not fit each other or the model.
  */
 export async function evaluateModel(pipeline: Pipeline, options: EvaluateOptions): Promise<EvaluationReport> {
-  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, EVALUATE_OPTION_NAMES);
+  const run = await prepareEvaluation(pipeline, options);
+  const { evaluation, batch, size, key } = run;
+  const { folder, samples } = options;
+  using saved = folder === undefined ? undefined : await SavedRun.open(folder, key);
+  const keptFeatures = options.precisionRecall ? options.extractor!.features : 0;
+  using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
+  const { files, ...costs } = await evaluateRun({
+    evaluation,
+    images: options.images,
+    batch,
+    sample: run.sample,
+    outputs: outputs.all,
+    ...(saved && { saved }),
+  });
+  try {
+    const fileOf = (output: RowOutput | undefined) => files[outputs.all.indexOf(output!)];
+    if (options.npz !== undefined) writeNpz(options.npz, size, fileOf(outputs.images)!);
+    const features = fileOf(outputs.features);
+    return await reportOf(run, options, costs, features?.read(0, features.rows));
+  } finally {
+    for (const file of files) file[Symbol.dispose]();
+  }
+}
+
+/** A run that is about to be evaluated, whichever of its images. */
+export interface PreparedEvaluation {
+  readonly evaluation: Evaluation;
+  readonly batch: number;
+  readonly size: PictureSize;
+  readonly plan: SessionPlan;
+  /** What makes two runs the same run. */
+  readonly key: RunKey;
+  readonly sample: (first: number, count: number) => Promise<SampledBatch>;
+}
+
+/** Throws an `ArgumentError` for options that do not fit each other or the model. `images`: those that the evaluation takes in. */
+export async function prepareEvaluation(
+  pipeline: Pipeline,
+  options: EvaluateOptions,
+  images = options.images,
+): Promise<PreparedEvaluation> {
+  requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, options.images);
   const sampling = (first: number, count: number): PlacedOptions => ({
     ...pickOptions(options, SAMPLE_OPTION_NAMES),
@@ -121,45 +162,41 @@ export async function evaluateModel(pipeline: Pipeline, options: EvaluateOptions
     firstImage: first,
     batch: count,
   });
-  const { pictures = false } = options;
+  const { pictures = false, extractor, splits } = options;
   if (typeof pictures !== 'boolean') throw new ArgumentError('pictures', pictures, 'true or false');
   requireInteger('images', options.images, 1);
   const resolved = pipeline.resolve(sampling(0, batch));
   const size = sizeOf(pipeline, pictures, resolved.geometry);
   requireFitting(options, size);
   await pipeline.checkpoint.loadHash(options.signal);
-  const plan = pipeline.planResolved(resolved);
-  const { extractor, splits, folder, reference, samples } = options;
-  const evaluation = new Evaluation({
-    images: options.images,
-    ...size,
-    ...(extractor && { extractor }),
-    ...(splits !== undefined && { splits }),
-  });
-  const key = runKey(pipeline, resolved, extractor, ownKey(pipeline, options));
-  using saved = folder === undefined ? undefined : await SavedRun.open(folder, key);
-  const keptFeatures = options.precisionRecall ? extractor!.features : 0;
-  using outputs = new RunOutputs({ size, samples, npz: options.npz, features: keptFeatures, folder });
-  const { files, ...totals } = await evaluateRun({
-    evaluation,
-    images: options.images,
-    batch,
+  return {
+    ...{ batch, size },
+    plan: pipeline.planResolved(resolved),
+    evaluation: new Evaluation({
+      images,
+      ...size,
+      ...(extractor && { extractor }),
+      ...(splits !== undefined && { splits }),
+    }),
+    key: runKey(pipeline, resolved, extractor, ownKey(pipeline, options)),
     sample: (first, count) => sampleBatch(pipeline, sampling(first, count), options),
-    outputs: outputs.all,
-    ...(saved && { saved }),
-  });
-  try {
-    const fileOf = (output: RowOutput | undefined) => files[outputs.all.indexOf(output!)];
-    writeResults(options, size, evaluation, fileOf(outputs.images));
-    return {
-      ...(await evaluation.result(reference, options.signal)),
-      ...(await manifolds(options, fileOf(outputs.features))),
-      ...costs(totals, options.images),
-      ...(!plan.gate && { bytesPerImage: bytesOf(plan) / batch }),
-    };
-  } finally {
-    for (const file of files) file[Symbol.dispose]();
-  }
+  };
+}
+
+/** What has been measured of all images. `features`: of every image, as float32, where precision and recall are asked for. */
+export async function reportOf(
+  { evaluation, plan, batch }: PreparedEvaluation,
+  options: EvaluateOptions,
+  costs: RunCosts,
+  features: Uint8Array | undefined,
+): Promise<EvaluationReport> {
+  if (options.statistics !== undefined) writeStatistics(options.statistics, evaluation.statistics());
+  return {
+    ...(await evaluation.result(options.reference, options.signal)),
+    ...(await manifolds(options, features)),
+    ...costsPerImage(costs, options.images),
+    ...(!plan.gate && { bytesPerImage: bytesOf(plan) / batch }),
+  };
 }
 
 function requireFitting(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
@@ -247,10 +284,7 @@ async function sampleBatch(
   return { ...sampled, uncached: await measured(uncached), uncachedCost: cost };
 }
 
-function costs(
-  { macs, milliseconds, uncachedMacs, uncachedMilliseconds }: Omit<EvaluateRunResult, 'files'>,
-  images: number,
-) {
+function costsPerImage({ macs, milliseconds, uncachedMacs, uncachedMilliseconds }: RunCosts, images: number) {
   return {
     macsPerImage: macs / images,
     millisecondsPerImage: milliseconds / images,
@@ -268,14 +302,8 @@ function bytesOf({ conditioning, plans, courses, chunkSteps }: SessionPlan): num
     .reduce((sum, { plan }) => sum + planCost(plans[plan]!).bytes, chunks * planCost(conditioning).bytes);
 }
 
-function writeResults(
-  { images, npz, statistics }: EvaluateOptions,
-  { height, width }: PictureSize,
-  evaluation: Evaluation,
-  pixels: RowFile | undefined,
-): void {
-  if (statistics !== undefined) writeStatistics(statistics, evaluation.statistics());
-  if (npz !== undefined) writeImagesNpz(npz, images, height, width, chunksOf(pixels!));
+function writeNpz(path: string, { height, width }: PictureSize, pixels: RowFile): void {
+  writeImagesNpz(path, pixels.rows, height, width, chunksOf(pixels));
 }
 
 function* chunksOf(file: RowFile): Generator<Uint8Array> {
@@ -285,10 +313,11 @@ function* chunksOf(file: RowFile): Generator<Uint8Array> {
 
 async function manifolds(
   { extractor, reference, signal }: EvaluateOptions,
-  features: RowFile | undefined,
+  features: Uint8Array | undefined,
 ): Promise<Partial<PrecisionRecall>> {
   if (!features) return {};
-  const data = new Float32Array(features.read(0, features.rows).buffer);
-  const generated = { rows: features.rows, columns: extractor!.features, data };
+  const data = new Float32Array(features.buffer);
+  const columns = extractor!.features;
+  const generated = { rows: data.length / columns, columns, data };
   return precisionRecall(reference!.rows!, generated, { ...(signal && { signal }) });
 }

@@ -1,6 +1,7 @@
 /** Samples image by image into an evaluation, and goes on where a run that was killed has been. */
 import { requireInteger } from '../../errors.js';
 import type { Evaluation, EvaluationBatch } from './evaluation.js';
+import type { BatchCosts, MeasuredImage } from './imageRow.js';
 import { RowFile } from './rowFile.js';
 import { type SavedRun, withKept } from './savedRun.js';
 
@@ -17,8 +18,8 @@ export interface SampledBatch extends EvaluationBatch {
 export interface RowOutput {
   readonly path: string;
   readonly rowBytes: number;
-  /** The rows of a batch; `features` are what the evaluation's extractor gave. */
-  rows(batch: SampledBatch, features: Float32Array | undefined): Uint8Array;
+  /** The rows of a batch; `images` are what the evaluation takes in of them. */
+  rows(batch: SampledBatch, images: readonly MeasuredImage[]): Uint8Array;
 }
 
 export interface EvaluateRunOptions {
@@ -36,13 +37,17 @@ export interface EvaluateRunOptions {
 
 const SAVE_SECONDS = 10;
 
-export interface EvaluateRunResult {
+/** What all images took. */
+export interface RunCosts {
   /** MACs of all images, including those from before the run was resumed. */
   readonly macs: number;
   readonly milliseconds: number;
   /** 0 unless an uncached run was made for the comparison. */
   readonly uncachedMacs: number;
   readonly uncachedMilliseconds: number;
+}
+
+export interface EvaluateRunResult extends RunCosts {
   /** One for each output, with a row for every image; the caller's to close. */
   readonly files: readonly RowFile[];
 }
@@ -79,12 +84,11 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluate
   try {
     while (evaluation.done < images) {
       const sampled = await sample(evaluation.done, Math.min(batch, images - evaluation.done));
-      const extracted = await evaluation.extract(sampled);
+      const measured = evaluation.measure(sampled, await evaluation.extract(sampled));
       // Before the images are taken in: where they cannot be written, the state is that of the rows which are whole.
-      for (const [i, output] of outputs.entries())
-        files[i]!.append(output.rows(sampled, extracted?.features));
-      evaluation.take(sampled, extracted);
-      for (const [i, value] of totalsOf(sampled).entries()) totals[i]! += value;
+      for (const [i, output] of outputs.entries()) files[i]!.append(output.rows(sampled, measured));
+      evaluation.takeMeasured(measured);
+      for (const [i, value] of costsOf(sampled).entries()) totals[i]! += value;
       if (performance.now() - savedAt >= 1000 * saveSeconds) save();
     }
     save();
@@ -99,15 +103,20 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<Evaluate
     for (const file of files) file[Symbol.dispose]();
     throw saved ? withKept(error, `${kept} images are`) : error;
   }
-  const [macs, milliseconds, uncachedMacs, uncachedMilliseconds] = totals as unknown as FourNumbers;
-  return { macs, milliseconds, uncachedMacs, uncachedMilliseconds, files };
+  return { ...namedCosts(totals), files };
 }
 
-type FourNumbers = [number, number, number, number];
-
 /** Totals of a batch, in the order of a saved state. */
-function totalsOf({ macs, milliseconds, uncachedCost }: SampledBatch): FourNumbers {
+export function costsOf({ macs, milliseconds, uncachedCost }: SampledBatch): BatchCosts {
   return [macs, milliseconds, uncachedCost?.macs ?? 0, uncachedCost?.milliseconds ?? 0];
+}
+
+/** Sums of `costsOf`. */
+export function namedCosts(totals: ArrayLike<number>): RunCosts {
+  const [macs, milliseconds, uncachedMacs, uncachedMilliseconds] = Array.from(
+    totals,
+  ) as unknown as BatchCosts;
+  return { macs, milliseconds, uncachedMacs, uncachedMilliseconds };
 }
 
 const TOTALS = 4;

@@ -9,9 +9,10 @@ import { InceptionScore, type InceptionScoreResult, softmax } from '../metrics/i
 import { Mean } from '../metrics/mean.js';
 import type { Pictures } from '../metrics/pictures.js';
 import { psnr } from '../metrics/psnr.js';
-import { RelativeL2 } from '../metrics/relativeL2.js';
+import { RelativeL2, squaredNorms } from '../metrics/relativeL2.js';
 import { ssim } from '../metrics/ssim.js';
 import type { SetStatistics } from '../metrics/statisticsFile.js';
+import type { MeasuredImage } from './imageRow.js';
 
 export interface EvaluationOptions {
   /** How many images there will be. */
@@ -124,22 +125,49 @@ export class Evaluation {
     return extracted;
   }
 
-  /** Takes in the next images, with what `extract` gave for them. It does not fail half way. */
-  take(batch: EvaluationBatch, extracted: ExtractedFeatures | undefined): void {
+  /** What is taken in of each of the next images, with what `extract` gave for them. It does not fail half way. */
+  measure(
+    { samples, uncached, labels }: EvaluationBatch,
+    extracted: ExtractedFeatures | undefined,
+  ): MeasuredImage[] {
     const { channels, height, width } = this.#options;
     const size = channels * height * width;
-    const count = batch.samples.length / size;
-    if (batch.uncached) this.#compare(batch.samples, batch.uncached, size);
-    for (let i = 0; extracted && i < count; i++) {
-      const row = (values: Float32Array) =>
+    const count = samples.length / size;
+    return Array.from({ length: count }, (_, i) => {
+      const image = (values: Float32Array) => values.subarray(i * size, (i + 1) * size);
+      const row = (values: Float32Array = NOTHING) =>
         values.subarray((i * values.length) / count, ((i + 1) * values.length) / count);
-      this.#features?.add(row(extracted.features));
-      this.#spatial?.add(row(extracted.spatial));
-      this.#inceptionScore?.add(this.#done + i, softmax(row(extracted.logits)));
-      if (batch.labels && extracted.logits.length > 0)
-        this.#accuracy.add(largest(row(extracted.logits)) === batch.labels[i] ? 1 : 0);
+      const logits = row(extracted?.logits);
+      return {
+        ...(uncached ? this.#compare(image(samples), image(uncached)) : UNCOMPARED),
+        right: labels && logits.length > 0 ? Number(largest(logits) === labels[i]) : Number.NaN,
+        features: row(extracted?.features),
+        spatial: row(extracted?.spatial),
+        logits,
+      };
+    });
+  }
+
+  /** Takes in the next images, image by image, so that sums are the same whatever the batch. */
+  takeMeasured(images: readonly MeasuredImage[]): void {
+    for (const { right, psnr, ssim, difference, reference, features, spatial, logits } of images) {
+      if (!Number.isNaN(difference)) this.#relativeL2.addNorms({ difference, reference });
+      if (!Number.isNaN(psnr)) this.#identical.add(psnr === Number.POSITIVE_INFINITY ? 1 : 0);
+      if (Number.isFinite(psnr)) this.#psnr.add(psnr);
+      if (!Number.isNaN(ssim)) this.#ssim.add(ssim);
+      if (!Number.isNaN(right)) this.#accuracy.add(right);
+      if (this.#options.extractor) {
+        this.#features?.add(features);
+        this.#spatial?.add(spatial);
+        this.#inceptionScore?.add(this.#done, softmax(logits));
+      }
+      this.#done++;
     }
-    this.#done += count;
+  }
+
+  /** Takes in the next images, with what `extract` gave for them. It does not fail half way. */
+  take(batch: EvaluationBatch, extracted: ExtractedFeatures | undefined): void {
+    this.takeMeasured(this.measure(batch, extracted));
   }
 
   /** `extract` and `take` in one. */
@@ -212,23 +240,27 @@ export class Evaluation {
     return all.filter((entry): entry is [string, Accumulator] => entry[1] !== undefined);
   }
 
-  #compare(samples: Float32Array, uncached: Float32Array, size: number): void {
+  #compare(sample: Float32Array, whole: Float32Array): Comparison {
     const { channels, height, width } = this.#options;
-    // Image by image, so that sums are the same whatever the batch.
-    for (let first = 0; first < samples.length; first += size) {
-      const [sample, whole] = [samples.subarray(first, first + size), uncached.subarray(first, first + size)];
-      this.#relativeL2.add(sample, whole);
-      // Latents are not bounded by a peak.
-      if (!isPictureSpace(channels)) continue;
-      const decibels = psnr(sample, whole);
-      const same = decibels === Number.POSITIVE_INFINITY;
-      this.#identical.add(same ? 1 : 0);
-      if (!same) this.#psnr.add(decibels);
-      if (Math.min(height, width) >= SSIM_SIDE)
-        this.#ssim.add(ssim(sample, whole, { channels, height, width }));
-    }
+    const norms = squaredNorms(sample, whole);
+    // Latents are not bounded by a peak.
+    if (!isPictureSpace(channels)) return { ...UNCOMPARED, ...norms };
+    const decibels = psnr(sample, whole);
+    const isLarge = Math.min(height, width) >= SSIM_SIDE;
+    const likeness = isLarge ? ssim(sample, whole, { channels, height, width }) : Number.NaN;
+    return { ...norms, psnr: decibels, ssim: likeness };
   }
 }
+
+type Comparison = Pick<MeasuredImage, 'psnr' | 'ssim' | 'difference' | 'reference'>;
+
+const UNCOMPARED: Comparison = {
+  psnr: Number.NaN,
+  ssim: Number.NaN,
+  difference: Number.NaN,
+  reference: Number.NaN,
+};
+const NOTHING = new Float32Array(0);
 
 async function distance(
   images: GaussianAccumulator | undefined,

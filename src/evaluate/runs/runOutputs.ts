@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { IncacheError } from '../../errors.js';
 import type { PictureSize } from '../metrics/ssim.js';
 import type { RowOutput } from './evaluateRun.js';
+import type { MeasuredImage } from './imageRow.js';
 import { encodeImages, imageBytes } from './imagesNpz.js';
 
 /** Samples as of `readSamples`, pixels as of `encodeImages`, and features as float32: there when they are asked for. */
@@ -52,7 +53,7 @@ export class RunOutputs implements Disposable {
       this.features = {
         path: join(place, 'features.float32'),
         rowBytes: 4 * features,
-        rows: (_, values) => bytesOf(values!),
+        rows: (_, images) => featureBytes(images),
       };
   }
 
@@ -67,6 +68,14 @@ export class RunOutputs implements Disposable {
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Those of all images, one behind the other. */
+export function featureBytes(images: readonly MeasuredImage[]): Uint8Array {
+  const length = images[0]!.features.length;
+  const values = new Float32Array(images.length * length);
+  for (const [i, { features }] of images.entries()) values.set(features, i * length);
+  return bytesOf(values);
 }
 
 function makeTemporary(folder: string): string {
