@@ -59,6 +59,8 @@ async function evaluate(
     seed,
     batch,
     cache,
+    // Latents have no PSNR.
+    ...(pipeline.decoder.hasAutoencoder && { pictures: true }),
     ...(configuration.family === 'uncached' ? { samples } : { compare: samples }),
     ...(judge && { extractor: judge.extractor }),
     ...(judge?.reference && { reference: judge.reference }),
