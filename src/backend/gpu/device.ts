@@ -18,6 +18,7 @@ import type { Slot } from './kernel.js';
 import { CONSTANTS, type ProductForm } from './lowering.js';
 import { GpuMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
+import { SharedBuffers } from './sharedBuffers.js';
 import { GpuTensor } from './tensor.js';
 import type { GPUAdapter, GPUDevice } from './webgpu.js';
 import { GpuWeights } from './weights.js';
@@ -37,6 +38,7 @@ export class GpuDevice implements Device, GpuHost {
   readonly memoryLimit = Number.MAX_SAFE_INTEGER;
   readonly runs = new RunQueue();
   readonly memory: GpuMemory;
+  readonly shared: SharedBuffers;
   readonly pipelines: Pipelines;
   readonly constants: Slot;
   readonly #adapter: string;
@@ -53,6 +55,7 @@ export class GpuDevice implements Device, GpuHost {
   ) {
     this.#adapter = describeAdapter(adapter);
     this.memory = new GpuMemory(device, adapter.limits, (error) => this.#fail(error));
+    this.shared = new SharedBuffers(this.memory);
     this.pipelines = new Pipelines(device);
     const values = Float32Array.from(CONSTANTS);
     this.constants = { bytes: values.byteLength, buffer: this.memory.storage(values.byteLength) };

@@ -7,7 +7,7 @@ import { bindTensors } from '../bindings.js';
 import { isSliceOver, turn } from '../eventLoop.js';
 import { requireIndices } from './checks.js';
 import type { GpuHost } from './host.js';
-import type { Dispatch, Slot } from './kernel.js';
+import type { Dispatch } from './kernel.js';
 import { Lowering } from './lowering.js';
 import { lower } from './operations/index.js';
 import { FIRST_OPERAND, OUTPUT_BINDING, PARAMS_BINDING, shaderOf, writeParams } from './shader.js';
@@ -38,6 +38,7 @@ export class GpuExecutable implements Executable {
   #loaded: readonly LoadedWeight[] = [];
   #steps: readonly Step[] = [];
   readonly #own: GPUBuffer[] = [];
+  readonly #shared = new Set<GPUBuffer>();
   #disposed = false;
 
   static async compile(host: GpuHost, plan: Plan, bindings: PlanBindings): Promise<GpuExecutable> {
@@ -80,6 +81,7 @@ export class GpuExecutable implements Executable {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const buffer of this.#own.splice(0)) this.#host.memory.free(buffer);
+    this.#host.shared.giveBack(this.#shared);
   }
 
   async #build(): Promise<void> {
@@ -89,20 +91,16 @@ export class GpuExecutable implements Executable {
     for (const { op } of this.#parts) lower(op, at);
     this.#loaded = await this.#weights.load(at.weights);
     this.#host.requireOpen();
-    for (const slot of [...temporaries.all, ...Object.values(at.scratchSlots)]) this.#fill(slot);
+    // The largest first, so that a small one does not take the buffer that a large one could have.
+    const passing = [...temporaries.all, ...Object.values(at.scratchSlots)].sort((a, b) => b.bytes - a.bytes);
+    for (const slot of passing) slot.buffer = this.#host.shared.take(slot.bytes, this.#shared);
     for (const { slot, values } of at.tables) {
-      slot.bytes = values.byteLength;
-      this.#host.device.queue.writeBuffer(this.#fill(slot), 0, values);
+      slot.buffer = this.#host.memory.storage(values.byteLength);
+      this.#own.push(slot.buffer);
+      this.#host.device.queue.writeBuffer(slot.buffer, 0, values);
     }
     const params = this.#writeParams(at.dispatches);
     this.#steps = await Promise.all(at.dispatches.map((dispatch, i) => this.#step(dispatch, params, i)));
-  }
-
-  /** Allocates the buffer of a slot. */
-  #fill(slot: Slot): GPUBuffer {
-    slot.buffer = this.#host.memory.storage(slot.bytes);
-    this.#own.push(slot.buffer);
-    return slot.buffer;
   }
 
   #writeParams(dispatches: readonly Dispatch[]): GPUBuffer {

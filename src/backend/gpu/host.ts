@@ -4,11 +4,13 @@ import type { Slot } from './kernel.js';
 import type { ProductForm } from './lowering.js';
 import type { GpuMemory } from './memory.js';
 import type { Pipelines } from './pipelines.js';
+import type { SharedBuffers } from './sharedBuffers.js';
 import type { GPUDevice } from './webgpu.js';
 
 export interface GpuHost {
   readonly device: GPUDevice;
   readonly memory: GpuMemory;
+  readonly shared: SharedBuffers;
   readonly pipelines: Pipelines;
   readonly runs: RunQueue;
   readonly constants: Slot;

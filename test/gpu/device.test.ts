@@ -1,0 +1,107 @@
+/** What a device of the gpu backend is besides its kernels: memory, loss, refusals, the choice among its forms. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { openDevice } from '../../src/backend/choose.js';
+import { fastestForm } from '../../src/backend/gpu/choose.js';
+import type { GpuDevice } from '../../src/backend/gpu/device.js';
+import { PlanBuilder } from '../../src/plan/builder.js';
+import type { Plan } from '../../src/plan/types.js';
+import { noAdapter, openTestDevice } from '../support/gpuAdapter.js';
+
+const [ROWS, CHANNELS] = [5, 12];
+
+/** Two products with what lies between them, and a gathered row. */
+function plan(): Plan {
+  const b = new PlanBuilder('two products');
+  const x = b.input('x', ROWS, CHANNELS);
+  const index = b.input('index', ROWS, 1, 'i32');
+  const gathered = b.temporary(ROWS, CHANNELS);
+  b.append({ op: 'gatherRows', table: x, index, out: gathered });
+  const hidden = b.temporary(ROWS, CHANNELS);
+  const weight = b.weight('weight', CHANNELS, CHANNELS);
+  b.append({ op: 'linear', x: gathered, weight, epilogue: 'gelu', out: hidden });
+  b.append({ op: 'linear', x: hidden, weight, epilogue: 'none', out: b.output('out', ROWS, CHANNELS) });
+  return b.build();
+}
+
+async function open(device: GpuDevice) {
+  const weights = device.loadWeights({ read: () => new Float32Array(CHANNELS * CHANNELS).fill(0.1) });
+  const tensors = new Map([
+    ['x', device.allocate(ROWS, CHANNELS)],
+    ['index', device.allocate(ROWS, 1, 'i32')],
+    ['out', device.allocate(ROWS, CHANNELS)],
+  ]);
+  const executable = await device.compile(plan(), { weights, tensors });
+  return { weights, tensors, executable };
+}
+
+describe('a gpu device', { skip: noAdapter }, () => {
+  test('1,000 runs take no more memory', async () => {
+    const device = await openTestDevice('registers');
+    const { weights, tensors, executable } = await open(device);
+    await tensors.get('x')!.write(new Float32Array(ROWS * CHANNELS).fill(1));
+    const before = device.memoryInUse;
+    for (let i = 0; i < 1000; i++) {
+      await executable.run();
+      if (i % 100 === 0) await tensors.get('out')!.read();
+      assert.equal(device.memoryInUse, before);
+    }
+    executable.dispose();
+    weights.dispose();
+    for (const tensor of tensors.values()) tensor.dispose();
+    assert.equal(device.memoryInUse, device.constants.buffer!.size);
+    await device.dispose();
+  });
+
+  test('an index beyond its table is refused before the run', async () => {
+    const device = await openTestDevice('registers');
+    const { tensors, executable } = await open(device);
+    for (const bad of [ROWS, -1]) {
+      await tensors.get('index')!.write(Int32Array.of(0, 1, bad, 0, 0));
+      await assert.rejects(() => executable.run(), {
+        name: 'IncacheError',
+        message: `gatherRows: index 2 is ${bad}; expected a row from 0 to ${ROWS - 1}`,
+      });
+    }
+    await tensors.get('index')!.write(Int32Array.of(0, 1, 2, 0, 0));
+    await executable.run();
+    await device.dispose();
+  });
+
+  test('a device that is lost says so, and nothing waits for it', async () => {
+    const device = await openTestDevice('registers');
+    const { tensors, executable } = await open(device);
+    await executable.run();
+    device.device.destroy();
+    const lost = { name: 'IncacheError', message: /^the gpu device was lost \(.*\); open it again$/ };
+    await assert.rejects(async () => {
+      for (;;) await executable.run();
+    }, lost);
+    await assert.rejects(async () => tensors.get('out')!.read(), lost);
+    assert.throws(() => device.allocate(1, 1), lost);
+    await device.dispose();
+  });
+
+  test('types that it does not have are refused', async () => {
+    const device = await openTestDevice('registers');
+    assert.throws(() => device.allocate(2, 2, 'bf16'), /^ArgumentError: type is 'bf16'; expected .*f32/);
+    await assert.rejects(() => openDevice('gpu', { weights: 'int8' }), /weights is 'int8'; expected .*f32/);
+    await device.dispose();
+  });
+
+  test('the form of products is the fastest of those that were measured', async () => {
+    const device = await openTestDevice('registers');
+    assert.match(await fastestForm(device, 16), /^(registers|workgroup)$/);
+    await device.dispose();
+  });
+
+  test('a software adapter is called one', async () => {
+    const device = await openTestDevice('registers');
+    const { probeBackends } = await import('../../src/backend/choose.js');
+    const { detail } = (await probeBackends()).find(({ name }) => name === 'gpu')!;
+    assert.equal(device.arithmetic, `f32 registers, ${detail}`);
+    assert.match(detail, /swiftshader|llvmpipe/i.test(detail) ? /^software adapter, no GPU: / : /^GPU: /);
+    assert.notEqual((await openDevice()).backend, 'gpu');
+    await device.dispose();
+  });
+});
