@@ -17,12 +17,14 @@ export async function openModel(
   model: Uint8Array,
   inputs: Readonly<Record<string, Tensor>>,
   threads: number,
+  executionProviders?: readonly string[],
 ): Promise<Model> {
   const session = await runtime.InferenceSession.create(model, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
+    ...(executionProviders && { executionProviders }),
   });
   const feeds = Object.fromEntries(
     Object.entries(inputs).map(([name, { data, shape }]) => [

@@ -15,7 +15,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   '--spacing': ALL_SPACINGS,
   '--method': FACTOR_METHODS,
   '--weights': WEIGHT_PRECISIONS,
-  '--backend': ['cuda', 'native', 'wasm', 'reference'],
+  '--backend': ['cuda', 'native', 'wasm', 'gpu', 'reference'],
   '--cache-form': ['input', 'rank'],
   '--basis': ['newton', 'taylor'],
   '--keep': ['residual', 'outputs'],

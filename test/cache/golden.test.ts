@@ -1,6 +1,6 @@
 import { describe, test } from 'node:test';
 import type { WeightSource } from '../../src/backend/backend.js';
-import { backends } from '../../src/backend/choose.js';
+import { probeBackends } from '../../src/backend/choose.js';
 import type { FactorMethod } from '../../src/calibrate/factors.js';
 import { splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler } from '../../src/diffusion/sampler.js';
@@ -20,7 +20,7 @@ const files = goldenFiles(NAME);
 
 requireKind('cached runs', files);
 
-for (const { name: backend, available, detail } of backends()) {
+for (const { name: backend, available, detail } of await probeBackends()) {
   for (const file of files) {
     const [, model, method, rank] = NAME.exec(file)! as unknown as [string, string, FactorMethod, string];
     describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {

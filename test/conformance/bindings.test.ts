@@ -1,7 +1,7 @@
 /** One tensor under several names of a plan: refused on every backend where the plan would mean something else. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import type { Op, Plan, View } from '../../src/plan/types.js';
 
 const N = 9;
@@ -75,7 +75,7 @@ async function run(backend: string, plan: Plan, names: 'shared' | 'apart'): Prom
   }
 }
 
-for (const { name, available, detail } of backends())
+for (const { name, available, detail } of await probeBackends())
   describe(`aliased-bindings: one tensor as x and out, on ${name}`, { skip: !available && detail }, () => {
     for (const [what, plan, place] of refused)
       test(`refuses ${what}`, () =>

@@ -1,7 +1,7 @@
 /** Copies to and from a device take their turn with its runs, in the order in which they were asked for. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 
 const [ROWS, COLUMNS] = [64, 96];
@@ -22,7 +22,7 @@ function doubling() {
 
 const filled = (value: number) => new Float32Array(ROWS * COLUMNS).fill(value);
 
-for (const { name, available, detail } of backends())
+for (const { name, available, detail } of await probeBackends())
   describe(`copies on ${name}`, { skip: !available && detail }, () => {
     test('event-loop-blocked: writes, runs and reads that nobody waited for keep their order', async () => {
       const device = await openDevice(name, { threads: 2, weights: 'f32' });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { WeightSource, WeightValues } from '../../src/backend/backend.js';
 import { roundBf16 } from '../../src/backend/bf16.js';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import { roundF16 } from '../../src/backend/f16.js';
 import { asFloat32 } from '../../src/backend/weightValues.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
@@ -39,7 +39,7 @@ test('every 16-bit number widens as when a file is read as float32', () => {
   }
 });
 
-for (const { name, available, detail } of backends())
+for (const { name, available, detail } of await probeBackends())
   describe(`weights on ${name}`, { skip: !available && detail }, () => {
     const run = async (source: WeightSource) => {
       const device = await openDevice(name, { threads: 2, weights: 'f32' });

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import { Autoencoder, type BatchShape } from '../../src/engine/autoencoder.js';
 import { VaeCheckpoint } from '../../src/engine/vaeCheckpoint.js';
 import { decoderPlan, encoderPlan, type FeatureTap } from '../../src/models/vae/graph.js';
@@ -72,7 +72,7 @@ const shapeOf = (file: SafetensorsFile, name: string) => file.entry(name).shape 
 
 requireKind('autoencoders', [...diffusers, ...compVis]);
 
-for (const { name: backend, available, detail } of backends())
+for (const { name: backend, available, detail } of await probeBackends())
   describe(`autoencoders on ${backend}`, { skip: available ? false : detail }, () => {
     let device: Device;
     before(async () => {

@@ -1,7 +1,7 @@
 /** The DiT against Meta's: forward, one block, embeddings, guidance, and sampled trajectories. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import { guide } from '../../src/diffusion/guidance.js';
 import { type PredictionGeometry, splitPrediction } from '../../src/diffusion/prediction.js';
 import { createSampler, type SamplerName } from '../../src/diffusion/sampler.js';
@@ -22,7 +22,7 @@ const models = goldenFiles(/^dit-\w+\.forward\.safetensors$/).map((file) => file
 
 requireKind('models', models);
 
-for (const { name: backend, available, detail } of backends()) {
+for (const { name: backend, available, detail } of await probeBackends()) {
   for (const model of models) {
     describe(`${model} on ${backend}`, { skip: available ? false : detail }, () => {
       const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/${model}.weights.safetensors`);

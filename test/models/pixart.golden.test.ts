@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Device, DeviceWeights } from '../../src/backend/backend.js';
-import { backends, openDevice } from '../../src/backend/choose.js';
+import { openDevice, probeBackends } from '../../src/backend/choose.js';
 import { guide } from '../../src/diffusion/guidance.js';
 import { splitPrediction } from '../../src/diffusion/prediction.js';
 import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
@@ -69,7 +69,7 @@ interface Evaluation {
   readonly size: readonly (readonly number[])[];
 }
 
-for (const { name: backend, available, detail } of backends())
+for (const { name: backend, available, detail } of await probeBackends())
   describe(`PixArt on ${backend}`, { skip: !available && detail }, () => {
     let device: Device;
     before(async () => {

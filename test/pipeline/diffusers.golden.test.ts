@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
-import { backends } from '../../src/backend/choose.js';
+import { probeBackends } from '../../src/backend/choose.js';
 import type { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { StepNetwork, Trajectory } from '../../src/evaluate/runs/stepwise.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
@@ -34,7 +34,7 @@ const sets = goldenFiles(/-dit$/, 'checkpoints').map((set) => {
 const recorded = sets.flatMap(({ runs }) => runs);
 requireKind('runs of diffusers pipelines', recorded);
 
-for (const { name: backend, available, detail } of backends())
+for (const { name: backend, available, detail } of await probeBackends())
   for (const { runs, folders } of sets)
     for (const folder of folders)
       describe(`${folder} on ${backend}`, { skip: available ? false : detail }, () => {
@@ -56,7 +56,7 @@ for (const { name: backend, available, detail } of backends())
 /**
  * Meta's code on the same weights: its timestep frequencies, its timesteps, and guidance on three channels or on all.
  */
-for (const { name: backend, available, detail } of backends())
+for (const { name: backend, available, detail } of await probeBackends())
   for (const { set, folders } of sets)
     for (const file of goldenFiles(/^meta-sampler\.ddim\d+\.safetensors$/, set))
       test(`${file} on ${backend}`, { skip: available ? false : detail }, async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { backends } from '../../src/backend/choose.js';
+import { probeBackends } from '../../src/backend/choose.js';
 import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
 import type { TextEmbedding } from '../../src/pipeline/text/embeddings.js';
 import { readJsonObject } from '../../src/weights/jsonFile.js';
@@ -59,7 +59,7 @@ function embeddingsOf(golden: SafetensorsFile, name: string, mask: string): Text
   });
 }
 
-for (const { name: backend, available, detail } of backends())
+for (const { name: backend, available, detail } of await probeBackends())
   for (const folder of folders)
     describe(`${folder} on ${backend}`, { skip: !available && detail }, () => {
       const golden = openGolden(join(folder, 'pipeline.golden.safetensors'));
