@@ -73,8 +73,10 @@ export class GpuExecutable implements Executable {
   }
 
   async run(signal?: AbortSignal): Promise<void> {
-    const { runs, memory } = this.#host;
-    await runs.add(() => memory.during(() => this.#host.working(() => this.#run(signal))));
+    const { runs, memory, device } = this.#host;
+    // The next in turn may be submitted before this has ended: the device keeps the order.
+    await runs.add(() => memory.during(() => this.#host.working(() => this.#submit(signal))));
+    await this.#host.working(() => device.queue.onSubmittedWorkDone());
   }
 
   dispose(): void {
@@ -135,7 +137,7 @@ export class GpuExecutable implements Executable {
     return { pipeline, group, groups: dispatch.groups };
   }
 
-  async #run(signal?: AbortSignal): Promise<void> {
+  async #submit(signal?: AbortSignal): Promise<void> {
     if (isSliceOver()) await turn();
     this.#requireAlive();
     signal?.throwIfAborted();
@@ -156,7 +158,6 @@ export class GpuExecutable implements Executable {
       pass.end();
       device.queue.submit([encoder.finish()]);
     }
-    await device.queue.onSubmittedWorkDone();
   }
 
   /** What the host wrote to a view of an `i32` tensor. */
