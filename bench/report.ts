@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadSvgRenderer } from '../src/experiment/chart/renderSvg.js';
-import { refreshClaims } from './report/claims.js';
+import { QUOTING, refreshClaims } from './report/claims.js';
 import { newestResults } from './report/files.js';
 import { reportHtml } from './report/html.js';
 import { INTRODUCTION_PATH, introduction } from './report/introduction.js';
@@ -15,7 +15,7 @@ import { answerHelp } from './usage.js';
 
 answerHelp(import.meta.url);
 
-for (const path of ['README.md', INTRODUCTION_PATH])
+for (const path of [...QUOTING, INTRODUCTION_PATH])
   writeFileSync(path, refreshClaims(readFileSync(path, 'utf8'), RESULTS));
 
 const sections = newestResults(RESULTS).map(sectionOf);

@@ -11,13 +11,16 @@ import { type NamedResult, newestResults } from './files.js';
 export interface Claim {
   /** As it is written: its decimals are those that it is rounded to. */
   readonly figure: string;
-  /** What follows it within the link: ` s` of milliseconds and ` %` of a share convert, all else is for people. */
+  /** What follows it within the link: ` s` of milliseconds, ` KB` of bytes and ` %` of a share convert, all else is for people. */
   readonly unit: string;
   /** What leads to the file, and its name. */
   readonly folder: string;
   readonly file: string;
   readonly pointer: string;
 }
+
+/** Pages with such figures, from the root; `introduction.md` is another. */
+export const QUOTING = ['README.md', 'docs/browser.md'];
 
 /** A figure with its unit, and its mark. */
 const FIGURE = /\[(\d+(?:\.\d+)?)([^\]]*)\]\[([\w-]+)\]/g;
@@ -62,7 +65,7 @@ export function figureOf({ figure, unit, pointer, file }: Claim, result: ResultF
   for (const key of pointer.slice(1).split('/'))
     value = (value as Record<string, unknown> | undefined)?.[key];
   if (typeof value !== 'number') throw new FormatError(`${file} has no number at ${pointer}`);
-  const factor = unit.startsWith(' s') ? 1e-3 : unit.startsWith(' %') ? 100 : 1;
+  const factor = unit.startsWith(' s') || unit.startsWith(' KB') ? 1e-3 : unit.startsWith(' %') ? 100 : 1;
   return (value * factor).toFixed(figure.split('.')[1]?.length ?? 0);
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { claimsOf, figureOf, refreshClaims } from '../../bench/report/claims.js';
+import { claimsOf, figureOf, QUOTING, refreshClaims } from '../../bench/report/claims.js';
 import { newestResults } from '../../bench/report/files.js';
 import { introduction } from '../../bench/report/introduction.js';
 import { reportMarkdown } from '../../bench/report/markdown.js';
@@ -17,7 +17,7 @@ const stored = `${root}bench/results`;
 
 describe('our own texts', () => {
   for (const [path, text] of [
-    ['README.md', readFileSync(`${root}README.md`, 'utf8')],
+    ...QUOTING.map((path) => [path, readFileSync(`${root}${path}`, 'utf8')] as const),
     ['bench/report/introduction.md', introduction()],
   ] as const)
     test(`${path} quotes what its results say`, () => {
@@ -53,6 +53,7 @@ describe('claims', () => {
     assert.equal(given(claim('0.123 times')), '0.756');
     assert.equal(given(claim('1 % of it')), '76');
     assert.equal(given(claim('0.0000 s')), '0.0008');
+    assert.equal(given(claim('0.0000 KB')), '0.0008');
   });
 
   test('need a mark that is defined, and marks need a claim', () => {
