@@ -17,6 +17,7 @@ import { openCheckpoint } from './whole/openCheckpoint.js';
 import { picture } from './whole/picture.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
+import { textEncoder } from './whole/textEncoder.js';
 import { trajectory } from './whole/trajectory.js';
 
 /** Each returns lines for people and figures for the file. */
@@ -31,6 +32,7 @@ const MEASUREMENTS = {
   int8Error,
   residentMemory,
   openCheckpoint,
+  textEncoder,
   factors,
 };
 

@@ -11,6 +11,7 @@ import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
 import { type PictureRow, pictureTable } from '../whole/picture.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
 import { type StartUpRow, startUpTable } from '../whole/startUp.js';
+import { type TextEncoderRow, textEncoderTable } from '../whole/textEncoder.js';
 import { contendersChart, linearChart } from './bars.js';
 import type { NamedResult } from './files.js';
 import { rooflineChart } from './roofline.js';
@@ -57,6 +58,7 @@ const TITLES: Readonly<Record<string, string>> = {
   scaling: 'Scaling',
   stability: 'Stability of memory',
   startUp: 'Start of a process',
+  textEncoder: 'A prompt through T5-XXL',
   trajectory: 'Trajectories of the embedded model',
 };
 
@@ -88,6 +90,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
   residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
   openCheckpoint: (rows: readonly OpenRow[]) => openTable(rows),
+  textEncoder: (rows: readonly TextEncoderRow[]) => textEncoderTable(rows),
 };
 
 /** The text, and a table of the rows where they have one; older texts of such have theirs below the first line. */

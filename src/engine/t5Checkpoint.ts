@@ -1,19 +1,18 @@
 /** The files of a T5 text encoder: its configuration, and its tensors under transformers' names when they are asked for. */
 import { fileExists, isFolder } from '#platform/files';
 import { dirname, join } from '#platform/paths';
-import type { WeightSource } from '../backend/backend.js';
 import { ArgumentError, FormatError } from '../errors.js';
 import { parseT5Config, type T5Config } from '../models/t5/config.js';
 import { biasTable, finalPlan, layerPlan } from '../models/t5/graph.js';
 import { widenToFloat32 } from '../weights/dtypes.js';
 import { readJsonObject } from '../weights/jsonFile.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';
-import type { TensorSource } from '../weights/tensorSource.js';
+import { readStored, type StoredValues, type TensorSource } from '../weights/tensorSource.js';
 
 /** The same table under either name; some files have both. */
 const EMBEDDINGS = ['shared.weight', 'encoder.embed_tokens.weight'];
 
-export class T5Checkpoint implements WeightSource, Disposable {
+export class T5Checkpoint implements Disposable {
   readonly config: T5Config;
   readonly #source: TensorSource;
   readonly #embeddings: string;
@@ -52,6 +51,11 @@ export class T5Checkpoint implements WeightSource, Disposable {
 
   read(name: string): Float32Array {
     return this.#source.read(name);
+  }
+
+  /** As `read`, but 16-bit numbers as they are stored: what devices take. */
+  readStored(name: string): StoredValues {
+    return readStored(this.#source, name);
   }
 
   /** The rows of the embedding table of these tokens: ids.length x width. Throws an `ArgumentError` for an id beyond the table. */

@@ -44,7 +44,7 @@ export class T5TextEncoder implements Disposable {
     readonly device: Device,
     { keep = false }: T5TextEncoderOptions = {},
   ) {
-    this.#weights = device.loadWeights(checkpoint);
+    this.#weights = device.loadWeights({ read: (name) => checkpoint.readStored(name) });
     this.#keep = keep;
   }
 
