@@ -10,6 +10,7 @@ import { ddim50 } from './ddim50/index.js';
 import { decoder } from './decoder/index.js';
 import { bodyOf } from './report/sections.js';
 import { saveJson } from './results.js';
+import { textBlock } from './textBlock/index.js';
 import { decoderMemory } from './whole/decoderMemory.js';
 import { demo } from './whole/demo.js';
 import { int8Error } from './whole/int8Error.js';
@@ -32,6 +33,7 @@ const MEASUREMENTS = {
   int8Error,
   residentMemory,
   openCheckpoint,
+  textBlock,
   textEncoder,
   factors,
 };

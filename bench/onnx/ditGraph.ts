@@ -3,8 +3,7 @@
  * linears as Gemm on two dimensions, q, k and v as three of them, their biases left to `MultiHeadAttention`. One product
  * for qkv and a slice, MatMul and Add on three dimensions, `com.microsoft.Attention` and `FastGelu` were slower or the same.
  */
-import type { DiTConfig } from '../../src/models/dit/config.js';
-import { outChannels, tokensOf } from '../../src/models/transformer/config.js';
+import { outChannels, type TransformerConfig, tokensOf } from '../../src/models/transformer/config.js';
 import type { Tensor } from '../tensor.js';
 import { CONTRIB, type OnnxGraph } from './graph.js';
 
@@ -12,7 +11,7 @@ import { CONTRIB, type OnnxGraph } from './graph.js';
 export const MODULATION = ['shift1', 'scale1', 'gate1', 'shift2', 'scale2', 'gate2'] as const;
 
 export interface DiTGraphOptions {
-  readonly config: DiTConfig;
+  readonly config: TransformerConfig;
   readonly images: number;
   /** Tensors by their names in a checkpoint. */
   readonly tensor: (name: string) => Tensor;
@@ -63,6 +62,25 @@ export class DiTGraph {
     return this.#addGated(middle, gate2, mlp, output);
   }
 
+  /** As `block`, with the cross-attention of a PixArt to `text`: keys and values, each images x their tokens x hidden. */
+  textBlock(
+    index: number,
+    x: string,
+    modulation: readonly string[],
+    text: readonly [keys: string, values: string],
+    output?: string,
+  ): string {
+    const [shift1, scale1, gate1, shift2, scale2, gate2] = modulation as [
+      ...[string, string, string],
+      ...[string, string, string],
+    ];
+    const name = `blocks.${index}`;
+    const attended = this.#addGated(x, gate1, this.#attention(name, this.#modulated(x, shift1, scale1)));
+    const middle = this.#graph.node('Add', [attended, this.#crossAttention(name, attended, text)]);
+    const mlp = this.#mlp(name, this.#modulated(middle, shift2, scale2));
+    return this.#addGated(middle, gate2, mlp, output);
+  }
+
   /** Images x out channels x height x width. */
   finalLayer(x: string, shift: string, scale: string, output: string): string {
     const { config, images } = this.#options;
@@ -92,6 +110,15 @@ export class DiTGraph {
     const operands = [...qkv, this.#constant(`${name}.bias`)];
     const attended = this.#graph.node('MultiHeadAttention', operands, heads, { domain: CONTRIB });
     return this.#linear(`${block}.attn.proj`, this.#reshape(attended, this.#flat));
+  }
+
+  #crossAttention(block: string, x: string, text: readonly [string, string]): string {
+    const flat = this.#linear(`${block}.cross_attn.q_linear`, this.#reshape(x, this.#flat));
+    const operands = [this.#reshape(flat, this.#byImage), ...text];
+    const heads = { num_heads: this.#options.config.heads };
+    const attended = this.#graph.node('MultiHeadAttention', operands, heads, { domain: CONTRIB });
+    const y = this.#linear(`${block}.cross_attn.proj`, this.#reshape(attended, this.#flat));
+    return this.#reshape(y, this.#byImage);
   }
 
   #mlp(block: string, x: string): string {

@@ -6,6 +6,7 @@ import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type DecoderRow, decoderTable } from '../decoder/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
+import { type TextBlockRow, textBlockTable } from '../textBlock/row.js';
 import { type DecoderMemoryRow, decoderMemoryTable } from '../whole/decoderMemory.js';
 import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
 import { type PictureRow, pictureTable } from '../whole/picture.js';
@@ -58,6 +59,7 @@ const TITLES: Readonly<Record<string, string>> = {
   scaling: 'Scaling',
   stability: 'Stability of memory',
   startUp: 'Start of a process',
+  textBlock: 'A block with text',
   textEncoder: 'A prompt through T5-XXL',
   trajectory: 'Trajectories of the embedded model',
 };
@@ -90,6 +92,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
   residentMemory: (rows: readonly MemoryRow[]) => memoryTable(rows),
   openCheckpoint: (rows: readonly OpenRow[]) => openTable(rows),
+  textBlock: (rows: readonly TextBlockRow[]) => textBlockTable(rows),
   textEncoder: (rows: readonly TextEncoderRow[]) => textEncoderTable(rows),
 };
 
