@@ -4,12 +4,14 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { NULL_CAPTION } from '../../src/models/pixart/inferConfig.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
 import { loadEmbeddings, saveEmbeddings } from '../../src/pipeline/text/embeddings.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
+import { Random } from '../support/random.js';
 import { writeTinyPixArt } from '../support/tinyPixArt.js';
 import { writeTinyT5 } from '../support/tinyT5.js';
 
@@ -151,6 +153,45 @@ describe('prompts', () => {
   ];
   for (const [name, run, message] of refusals)
     test(`refuses ${name}`, () => assert.rejects(latents(run), { name: 'ArgumentError', message }));
+});
+
+describe('what the original codes lead away from', () => {
+  const embed = async (captionTokens: number, learned?: Float32Array) => {
+    const file = writeTinyPixArt(
+      join(folder, `of${captionTokens}.safetensors`),
+      { captionTokens },
+      (tensors) => {
+        const shape = [captionTokens, 20];
+        if (learned) tensors.set(NULL_CAPTION, { name: NULL_CAPTION, dtype: 'F32', shape, data: learned });
+      },
+    );
+    await using original = await Pipeline.load(file, { backend: 'wasm', threads: 1, textEncoder, tokenizer });
+    return await original.embed({ prompts: ['a red moon over a hill', 'a fox'] });
+  };
+
+  test('alpha: what was learned for no caption, under the mask of each prompt', async () => {
+    const learned = new Random(4).normals(120 * 20, 1);
+    const { prompts, negative } = await embed(120, learned);
+    for (const [i, { values, length }] of negative!.entries()) {
+      assert.equal(length, prompts[i]!.length);
+      assert.deepEqual(values, learned.slice(0, 20 * length));
+    }
+    assert.notEqual(negative![0]!.length, negative![1]!.length);
+  });
+
+  test('Sigma: the empty text with its padding, under the mask of each prompt', async () => {
+    const { prompts, negative } = await embed(300);
+    const { negative: short } = await embed(6);
+    assert.equal(short![0]!.length, 1);
+    const [first, second] = negative!;
+    assert.deepEqual([first!.length, second!.length], [prompts[0]!.length, prompts[1]!.length]);
+    assertClose(first!.values.subarray(0, 20), short![0]!.values, 1e-5, 'the end of the text');
+    assert.deepEqual(first!.values.subarray(0, 20 * second!.length), second!.values);
+    assert.ok(
+      first!.values.subarray(20).every((value) => value !== 0),
+      'padding is computed',
+    );
+  });
 });
 
 describe('a text encoder that does not fit', () => {

@@ -95,6 +95,13 @@ export class PromptEncoder implements Disposable {
     }));
   }
 
+  /** The empty text with the rows of the tokens that pad it, as many as the network takes: they attend to the text alone. */
+  async encodeEmpty(signal?: AbortSignal): Promise<TextEmbedding> {
+    const { tokens: length, width } = this.#options;
+    const empty = this.#tokenizer.encode('', length);
+    return { values: await this.#encoder.encode([empty], { signal }), length, width };
+  }
+
   dispose(): void {
     this.#encoder.dispose();
     this.#encoder.checkpoint.dispose();

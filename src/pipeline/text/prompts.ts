@@ -45,8 +45,11 @@ export interface PromptModel {
   readonly network: Pick<Network, 'conditions'>;
   /** The folders of its text encoder and tokenizer, where it has them. */
   readonly parts: Readonly<Partial<Record<'text_encoder' | 'tokenizer', string>>>;
-  /** What it leads away from where no negative prompt is given; undefined: the empty text. */
-  nullText(hasEncoder: boolean): NegativeText | undefined;
+  /**
+   * What it leads away from where no negative prompt is given; undefined: the empty text. `padded`: the empty text with the rows of
+   * the tokens that pad it, of which so many count as the prompt of the image has.
+   */
+  nullText(hasEncoder: boolean): NegativeText | 'padded' | undefined;
 }
 
 export class Prompts implements Disposable {
@@ -95,7 +98,9 @@ export class Prompts implements Disposable {
     if (text.negative) return ofTexts(text.negative);
     if (text.embeddings?.negative) return { embeddings: text.embeddings.negative, asPrompt: false };
     const hasEncoder = (this.#options.textEncoder ?? this.#model.parts.text_encoder) !== undefined;
-    return this.#model.nullText(hasEncoder) ?? (hasEncoder ? ofTexts(['']) : undefined);
+    const own = this.#model.nullText(hasEncoder);
+    if (own === 'padded') return { embeddings: [await this.#open().encodeEmpty(signal)], asPrompt: true };
+    return own ?? (hasEncoder ? ofTexts(['']) : undefined);
   }
 
   /** Frees the encoder. */
@@ -166,8 +171,8 @@ function likeOf({ embeddings }: NegativeText): (prompt: TextEmbedding, image: nu
 }
 
 /**
- * A checkpoint. The original alpha leads away from what was learned for no caption, with as many tokens as the caption has; Sigma
- * from the empty text, as diffusers does for both.
+ * A checkpoint. The original alpha leads away from what was learned for no caption, the original Sigma from the padded empty text,
+ * both under the mask of the caption; diffusers leads both away from the empty text under its own mask.
  */
 export function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
   const { path, network, files, layout } = checkpoint;
@@ -177,8 +182,10 @@ export function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
     parts: files.parts,
     nullText: (hasEncoder) => {
       const { rows, columns: width } = textCondition(network)!;
+      const isOriginal = layout === 'pixart';
       // An original file says by the length of its captions whose it is.
-      const isAlpha = layout === 'pixart' && rows === CAPTION_TOKENS.alpha;
+      if (hasEncoder && isOriginal && rows === CAPTION_TOKENS.sigma) return 'padded';
+      const isAlpha = isOriginal && rows === CAPTION_TOKENS.alpha;
       if (!checkpoint.has(NULL_CAPTION) || (hasEncoder && !isAlpha)) return undefined;
       const values = checkpoint.read(NULL_CAPTION);
       return { embeddings: [{ values, length: values.length / width, width }], asPrompt: true };
