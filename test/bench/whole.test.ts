@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sectionOf } from '../../bench/report/sections.js';
 import { parseResult } from '../../bench/schema/read.js';
+import { textBlock } from '../../bench/textBlock/index.js';
+import { XL } from '../../bench/textBlock/problem.js';
 import { type DeviceChoice, deviceName, presentDevices } from '../../bench/whole/devices.js';
 import { openCheckpoint } from '../../bench/whole/openCheckpoint.js';
 import { residentMemory } from '../../bench/whole/residentMemory.js';
 import { startUp } from '../../bench/whole/startUp.js';
+import { textEncoder } from '../../bench/whole/textEncoder.js';
 import { nativeBackend } from '../../src/backend/native/index.js';
 import { resultFile } from './samples.js';
 
@@ -50,6 +53,27 @@ test('a checkpoint of PyTorch is opened without being read', async () => {
   assert.ok(held - opened > 0.8 * rows[0]!.fileBytes, `${opened} bytes, then ${held}`);
   const { body } = sectionOf({ ...written('openCheckpoint', { text, rows }), name: 'o.json' });
   assert.match(body, /\| opened \| 0\.\d\d \| \d+ \| 0\.\d\d \| \d\.\d{3} \|/);
+});
+
+test('a prompt goes through a text encoder layer by layer', async () => {
+  const { text, rows } = await textEncoder(2, WASM, { d_model: 64, num_heads: 2, d_ff: 96 });
+  for (const { milliseconds, readMilliseconds, wholeMilliseconds, peakBytes, fileBytes } of rows)
+    assert.ok(
+      milliseconds > 0 && readMilliseconds > 0 && wholeMilliseconds > milliseconds && peakBytes > fileBytes,
+    );
+  const { body } = sectionOf({ ...written('textEncoder', { text, rows }), name: 't.json' });
+  assert.match(body, /\| incache wasm f32 \| 2 \| 0\.\d\d \| \d\.\d\d \|/);
+});
+
+test('a block of PixArt is the same of all, and its policies have their shares', async () => {
+  const small = { ...XL, inputSize: 8, hiddenSize: 48, heads: 4, mlpSize: 96, captionTokens: 10 };
+  const { text, rows } = await textBlock(1, small, WASM);
+  const [full, reuse, calibrated] = rows;
+  assert.equal(full!.contender, 'incache wasm f32');
+  assert.ok(Math.abs(reuse!.macShare! - 0.5) < 1e-9 && calibrated!.macShare! > 0.5);
+  assert.ok(rows.some(({ contender, error }) => contender === 'onnxruntime-web' && error < 1e-5));
+  const { body } = sectionOf({ ...written('textBlock', { text, rows }), name: 'b.json' });
+  assert.match(body, /\| incache wasm f32, reuse, p = 2 \|/);
 });
 
 /** As it comes back from a file. */
