@@ -52,6 +52,7 @@ export default defineConfig({
             page('Models', '/docs/models'),
             page('In a browser', '/docs/browser'),
             page('As a server', '/docs/serve'),
+            page('On many machines', '/docs/scale-out'),
             page('In C and other languages', '/docs/embedding'),
             page('On a GPU', '/docs/cuda'),
             page('Versions', '/docs/versions'),
