@@ -57,6 +57,7 @@ const TITLES: Readonly<Record<string, string>> = {
   picture: 'From nothing to a picture',
   residentMemory: 'Resident memory',
   scaling: 'Scaling',
+  serve: 'Serving over HTTP',
   stability: 'Stability of memory',
   startUp: 'Start of a process',
   textBlock: 'A block with text',

@@ -1,0 +1,114 @@
+/**
+ * What batching is worth to a server: 64 clients, images drawn one after another and in batches, in turn; how long the event loop
+ * stands still meanwhile, and whether memory stays flat: `npm run bench:serve -- [seconds a round] [seconds of the long run]`.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { startServer } from '../../server/src/index.js';
+import { EMBEDDED_MODEL } from '../../src/embedded.js';
+import { requireModelFolder } from '../../src/modelPackages.js';
+import { Pipeline } from '../../src/pipeline/pipeline.js';
+import { saveJson } from '../results.js';
+import { answerHelp } from '../usage.js';
+import { type ClientsFigures, runClients } from './clients.js';
+
+answerHelp(import.meta.url);
+
+const [round = '20', long = '120'] = process.argv.slice(2);
+const CLIENTS = 64;
+const ROUNDS = 2;
+const BATCHES = [1, 8] as const;
+const MODELS = [
+  { name: 'digits', path: EMBEDDED_MODEL, body: { label: 7, steps: 10 } },
+  { name: 'emoji', path: requireModelFolder('emoji'), body: { prompt: 'a red apple, noto', steps: 10 } },
+] as const;
+
+interface ServeRow {
+  readonly model: string;
+  /** Images denoised together at most. */
+  readonly batch: number;
+  readonly images: number;
+  readonly errors: number;
+  readonly imagesPerSecond: number;
+  readonly medianMilliseconds: number;
+  readonly p99Milliseconds: number;
+  /** p99 over what a request takes when 64 clients share the throughput evenly. */
+  readonly p99OverEven: number;
+  /** The longest that the event loop stood still. */
+  readonly longestStallMilliseconds: number;
+  /** Resident memory after a quarter of the run and at its end, in MiB. */
+  readonly residentMebibytes: readonly [number, number];
+}
+
+const rows: ServeRow[] = [];
+for (const model of MODELS) {
+  await using pipeline = await Pipeline.load(model.path, { keepTextEncoder: true });
+  const best = new Map<number, ServeRow>();
+  for (let i = 0; i < ROUNDS; i++)
+    for (const batch of BATCHES) {
+      const row = await measure(pipeline, model, batch, Number(round));
+      if (row.imagesPerSecond > (best.get(batch)?.imagesPerSecond ?? 0)) best.set(batch, row);
+    }
+  rows.push(...best.values());
+  if (model.name === 'emoji' && Number(long) > 0) rows.push(await measure(pipeline, model, 8, Number(long)));
+}
+const text = table(rows);
+const isPartial = Number(round) < 20 || Number(long) < 120;
+console.log(`${text}\n\nwritten to ${await saveJson('serve', { text, rows }, { isPartial })}`);
+
+async function measure(
+  pipeline: Pipeline,
+  { name, body }: (typeof MODELS)[number],
+  batch: number,
+  seconds: number,
+): Promise<ServeRow> {
+  const server = await startServer(pipeline, { port: 0, batching: { size: batch } });
+  // Sessions of all sizes are there, and the code is compiled.
+  await runClients({ address: server.address, clients: CLIENTS, seconds: 3, body });
+  const stalls = monitorEventLoopDelay({ resolution: 5 });
+  stalls.enable();
+  const early = new Promise<number>((resolve) => setTimeout(() => resolve(mebibytes()), 250 * seconds));
+  const figures = await runClients({ address: server.address, clients: CLIENTS, seconds, body });
+  stalls.disable();
+  const resident = [await early, mebibytes()] as const;
+  await server.close();
+  return {
+    ...{ model: name, batch, images: figures.latencies.length, errors: figures.errors },
+    ...timesOf(figures),
+    longestStallMilliseconds: stalls.max / 1e6,
+    residentMebibytes: resident,
+  };
+}
+
+function timesOf({ latencies, seconds }: ClientsFigures) {
+  const at = (share: number) => latencies[Math.floor(share * (latencies.length - 1))]!;
+  const imagesPerSecond = latencies.length / seconds;
+  return {
+    imagesPerSecond,
+    medianMilliseconds: at(0.5),
+    p99Milliseconds: at(0.99),
+    p99OverEven: at(0.99) / ((1000 * CLIENTS) / imagesPerSecond),
+  };
+}
+
+function mebibytes(): number {
+  return process.memoryUsage.rss() / 2 ** 20;
+}
+
+function table(all: readonly ServeRow[]): string {
+  const lines = all.map((row) => {
+    const { model, batch, images, errors } = row;
+    const numbers = [row.imagesPerSecond, row.medianMilliseconds, row.p99Milliseconds].map((x) =>
+      x.toFixed(1),
+    );
+    const resident = row.residentMebibytes.map((x) => x.toFixed(0)).join(' to ');
+    const cells = [model, batch, images, errors, ...numbers, row.p99OverEven.toFixed(2)];
+    return `| ${[...cells, row.longestStallMilliseconds.toFixed(1), resident].join(' | ')} |`;
+  });
+  return [
+    `${CLIENTS} clients on loopback, each asking for one image of 10 steps after another; images one by one (batch 1) and in batches.`,
+    '',
+    '| model | batch | images | errors | images/s | median, ms | p99, ms | p99 over even shares | longest stall of the event loop, ms | resident, MiB |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
+}
