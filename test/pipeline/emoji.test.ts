@@ -12,6 +12,8 @@ import { assertClose } from '../support/compare.js';
 const model = requireModelFolder('emoji');
 const recorded = join(model, 'pipeline.golden.safetensors');
 
+const hasBf16 = backends().some(({ name, available }) => name === 'native' && available);
+
 for (const { name: backend, available, detail } of backends())
   describe(`emoji on ${backend}`, { skip: available && existsSync(recorded) ? false : detail }, () => {
     // In the plain code the whole run takes minutes: its first step is compared.
@@ -57,3 +59,24 @@ for (const { name: backend, available, detail } of backends())
       }
     });
   });
+
+/** Measured: 0.007 and 50 dB. */
+const BF16 = { latents: 2e-2, decibels: 44 };
+
+test('emoji in bfloat16 are those of float32 to the eye', {
+  skip: !hasBf16 && 'no native backend',
+}, async () => {
+  const draw = async (weights: 'f32' | 'bf16') => {
+    await using pipeline = await Pipeline.load(model, { backend: 'native', weights });
+    const prompts = ['a red apple', 'cat face with tears of joy, twemoji'];
+    return await pipeline.generate({ prompts, steps: 8, seed: 3 });
+  };
+  const [exact, rounded] = [await draw('f32'), await draw('bf16')];
+  assertClose(rounded.latents, exact.latents, BF16.latents, 'latents');
+  assert.notDeepEqual(rounded.latents, exact.latents);
+  for (const [i, { data }] of exact.images.entries()) {
+    const squares = data.reduce((sum, byte, at) => sum + (byte - rounded.images[i]!.data[at]!) ** 2, 0);
+    const decibels = 10 * Math.log10(255 ** 2 / (squares / data.length));
+    assert.ok(decibels > BF16.decibels, `picture ${i}: ${decibels} dB`);
+  }
+});

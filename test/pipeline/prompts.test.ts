@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { T5TextEncoder } from '../../src/engine/t5TextEncoder.js';
 import { NULL_CAPTION } from '../../src/models/pixart/inferConfig.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
@@ -80,6 +81,17 @@ describe('prompts', () => {
       { prompts: 'a kept fox' },
     );
     assert.ok(readdirSync(cache).length > kept, 'another encoder has files of its own');
+  });
+
+  test('the same prompt again is not encoded again', async (context) => {
+    const encode = context.mock.method(T5TextEncoder.prototype, 'encode');
+    await latents({ prompts: ['a new fox', 'a new moon'] });
+    const first = encode.mock.callCount();
+    assert.ok(first > 0);
+    await latents({ prompts: ['A new fox', 'a new moon '], seed: 4 });
+    assert.equal(encode.mock.callCount(), first);
+    await latents({ prompts: 'another new fox' });
+    assert.equal(encode.mock.callCount(), first + 1);
   });
 
   test('a prompt that is too long is cut, and that is said once', async () => {
