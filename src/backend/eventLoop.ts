@@ -29,6 +29,25 @@ export function isSliceOver(): boolean {
   return performance.now() > sliceEnd();
 }
 
+/** Work that can stop at each `yield`: for a turn of the event loop, or not. */
+export type Pieces<T> = Generator<undefined, T>;
+
+export function atOnce<T>(pieces: Pieces<T>): T {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+  }
+}
+
+/** As `atOnce`, with a turn of the event loop wherever the work can stop. */
+export async function inTurns<T>(pieces: Pieces<T>): Promise<T> {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+    await turn();
+  }
+}
+
 /** Gives the event loop a turn. Of several callers, each resumes after a turn of its own, in the order of the calls. */
 export function turn(): Promise<void> {
   lastTurn = lastTurn.then(() => pause());

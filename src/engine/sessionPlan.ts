@@ -1,4 +1,5 @@
 /** The plans of one sampling session and what they will take, known before any memory is taken. */
+import { atOnce, type Pieces } from '../backend/eventLoop.js';
 import type { Gates } from '../cache/cachedSteps.js';
 import type { GatedPolicy, GatedRun } from '../cache/gatedPolicy.js';
 import { fusedPairs, splitGroups } from '../cache/policy.js';
@@ -90,6 +91,11 @@ const MODULATION_BUDGET = 64 * 2 ** 20;
 
 /** Plans for `options.steps.length` steps. Throws a `PlanError` if the network and the actions do not fit. */
 export function planSession(network: Network, options: SessionOptions): SessionPlan {
+  return atOnce(planningSession(network, options));
+}
+
+/** As `planSession`; can stop behind each plan, which takes some milliseconds. */
+export function* planningSession(network: Network, options: SessionOptions): Pieces<SessionPlan> {
   const { sequences, conditions, steps, gates, geometry = network.latents } = options;
   const chunkSteps = chunkStepsFor(network, conditions, steps.length);
   const tableRows = chunkSteps * conditions;
@@ -98,7 +104,9 @@ export function planSession(network: Network, options: SessionOptions): SessionP
     network.emitContext &&
     planOf('context', (builder) => network.emitContext!(builder, { sequences, activations }));
   const conditioning = planOf('conditioning', (builder) => network.emitTable(builder, tableRows));
-  const { plans, courses } = planSteps(network, { ...options, geometry, tableRows });
+  yield;
+  const { plans, courses } = yield* planSteps(network, { ...options, geometry, tableRows });
+  const memory = yield* memoryInPieces([...(context ? [context] : []), conditioning, ...plans]);
   const macs = (course: StepCourse) => macsOf(course.map(({ plan }) => plans[plan]!));
   return {
     geometry: { height: geometry.height, width: geometry.width },
@@ -118,7 +126,7 @@ export function planSession(network: Network, options: SessionOptions): SessionP
     chunkSteps,
     sequences,
     conditions,
-    memory: memoryOf([...(context ? [context] : []), conditioning, ...plans]),
+    memory,
     stepMacs: courses.reduce((sum, course) => sum + macs(course), 0),
     conditioningMacs:
       macsOf([conditioning]) * Math.ceil(steps.length / chunkSteps) + (context ? macsOf([context]) : 0),
@@ -126,10 +134,10 @@ export function planSession(network: Network, options: SessionOptions): SessionP
 }
 
 /** Steps with the same actions share their plans. */
-function planSteps(
+function* planSteps(
   network: Network,
   options: SessionOptions & { readonly geometry: Geometry; readonly tableRows: number },
-): Pick<SessionPlan, 'plans' | 'courses'> {
+): Pieces<Pick<SessionPlan, 'plans' | 'courses'>> {
   const { steps, gates, tap, onSublayer } = options;
   const { distinct, placeOf } = distinctActions(steps);
   const { sectionActions } = gates ?? {};
@@ -152,14 +160,12 @@ function planSteps(
     onSublayer,
   } as const;
   const plans: Plan[] = [];
-  const courses = distinct.map((actions, i) => {
+  const courses: StepCourse[] = [];
+  for (const [i, actions] of distinct.entries()) {
     const name = gates ? 'step' : `step.${i}.${summarise(actions)}`;
-    return addPlans(
-      plans,
-      stepPlans(network, { ...step, ...gates?.cut, name, actions, sectionActions }),
-      gates,
-    );
-  });
+    const planned = yield* stepPlans(network, { ...step, ...gates?.cut, name, actions, sectionActions });
+    courses.push(addPlans(plans, planned, gates));
+  }
   return { plans, courses: placeOf.map((place) => courses[place]!) };
 }
 
@@ -215,12 +221,20 @@ function summarise(actions: Actions): string {
 }
 
 export function memoryOf(plans: readonly Plan[]): SessionMemory {
+  return atOnce(memoryInPieces(plans));
+}
+
+function* memoryInPieces(plans: readonly Plan[]): Pieces<SessionMemory> {
   const states = new Map<string, number>();
   for (const plan of plans)
     for (const buffer of plan.buffers)
       if (buffer.role === 'state') states.set(buffer.name, bufferBytes(buffer));
   const modulation = states.get('modulation') ?? 0;
-  const layouts = plans.map(layoutTemporaries);
+  const layouts: ReturnType<typeof layoutTemporaries>[] = [];
+  for (const plan of plans) {
+    layouts.push(layoutTemporaries(plan));
+    yield;
+  }
   return {
     cache: [...states.values()].reduce((a, b) => a + b, 0) - modulation,
     modulation,

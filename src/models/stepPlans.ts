@@ -52,7 +52,8 @@ export function computeAll({ layers }: Pick<Network, 'layers'>): Actions {
   return new Map(layers.map(({ name }) => [name, COMPUTE]));
 }
 
-export function stepPlans(network: Network, options: StepPlansOptions): StepPlans {
+/** Can stop behind each plan. */
+export function* stepPlans(network: Network, options: StepPlansOptions): Generator<undefined, StepPlans> {
   const { name, sections = [] } = options;
   const depth = network.blocks.length;
   const plan = (part: string, first: number, last: number, emit: (emitter: StepEmitter) => void) => {
@@ -62,13 +63,18 @@ export function stepPlans(network: Network, options: StepPlansOptions): StepPlan
     return builder.build();
   };
   const lastOf = (section: number) => sections[section]?.first ?? depth;
-  return {
-    head: plan(sections.length > 0 ? '.head' : '', 0, lastOf(0), (emitter) => emitter.head()),
-    sections: sections.map(({ first }, i) => ({
-      computed: plan(`.${i}.computed`, first, lastOf(i + 1), (emitter) => emitter.section(i, true)),
-      cached: plan(`.${i}.cached`, first, lastOf(i + 1), (emitter) => emitter.section(i, false)),
-    })),
-  };
+  const head = plan(sections.length > 0 ? '.head' : '', 0, lastOf(0), (emitter) => emitter.head());
+  yield;
+  const planned: StepPlans['sections'][number][] = [];
+  for (const [i, { first }] of sections.entries()) {
+    const section = (part: string, isComputed: boolean) =>
+      plan(`.${i}.${part}`, first, lastOf(i + 1), (emitter) => emitter.section(i, isComputed));
+    const computed = section('computed', true);
+    yield;
+    planned.push({ computed, cached: section('cached', false) });
+    yield;
+  }
+  return { head, sections: planned };
 }
 
 class StepEmitter {

@@ -2,6 +2,7 @@
 import { basename } from '#platform/paths';
 import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
+import { atOnce, inTurns, type Pieces } from '../backend/eventLoop.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { BatchShape } from '../engine/autoencoder.js';
 import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
@@ -24,7 +25,7 @@ import {
 } from './options.js';
 import { imageNormals } from './perImage.js';
 import type { Picture } from './picture.js';
-import { distinctConditions, planBatch } from './planBatch.js';
+import { distinctConditions, planningBatch } from './planBatch.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from './result.js';
 import { samplerOf } from './samplerOf.js';
 import { type BatchConditions, isGuided, labelConditions } from './sequences.js';
@@ -175,7 +176,8 @@ export class Pipeline implements AsyncDisposable {
     onSublayer?: SessionOptions['onSublayer'],
     images = Math.min(resolved.batch, resolved.images),
   ): SessionPlan {
-    return this.#planBatch(resolved, images, distinctConditions(resolved, this.network), onSublayer);
+    const conditions = distinctConditions(resolved, this.network);
+    return atOnce(this.#planningBatch(resolved, images, conditions, onSublayer));
   }
 
   /**
@@ -368,16 +370,16 @@ export class Pipeline implements AsyncDisposable {
   #lend(options: ResolvedOptions, images: number, conditions: number): Promise<DenoisingSession> {
     requireParameters(options.cache);
     const key = sessionKey(options, images, conditions, (factors) => this.#factors.prefixOf(factors));
-    return this.#sessions.lend(key, () => this.#planBatch(options, images, conditions));
+    return this.#sessions.lend(key, () => inTurns(this.#planningBatch(options, images, conditions)));
   }
 
-  #planBatch(
+  #planningBatch(
     options: ResolvedOptions,
     images: number,
     conditions: number,
     onSublayer?: SessionOptions['onSublayer'],
-  ): SessionPlan {
-    return planBatch(this.checkpoint, options, {
+  ): Pieces<SessionPlan> {
+    return planningBatch(this.checkpoint, options, {
       images,
       conditions,
       activations: this.device.activations,

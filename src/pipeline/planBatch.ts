@@ -1,7 +1,8 @@
 /** From what a caller asked for to the plans of one batch and the sampler that goes with them. */
+import { atOnce, type Pieces } from '../backend/eventLoop.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
-import { planSession, type SessionOptions, type SessionPlan } from '../engine/sessionPlan.js';
+import { planningSession, type SessionOptions, type SessionPlan } from '../engine/sessionPlan.js';
 import type { Network } from '../models/network.js';
 import type { FloatType } from '../plan/types.js';
 import { plannedSteps } from './cachePolicy.js';
@@ -21,15 +22,20 @@ export interface BatchPlanOptions {
 }
 
 /** The plans of a batch. Throws for cache options that do not fit the checkpoint, see `plannedSteps`. */
-export function planBatch(
+export function planBatch(...batch: Parameters<typeof planningBatch>): SessionPlan {
+  return atOnce(planningBatch(...batch));
+}
+
+/** As `planBatch`; can stop behind each plan. */
+export function* planningBatch(
   checkpoint: DenoiserCheckpoint,
   options: ResolvedOptions,
   { images, conditions, activations, onSublayer, factorPrefix, holdFactors }: BatchPlanOptions,
-): SessionPlan {
+): Pieces<SessionPlan> {
   const { network } = checkpoint;
   const { cache, guidanceScale, geometry } = options;
   const { actions, gates, factors } = plannedSteps(checkpoint, options);
-  const plan = planSession(network, {
+  const plan = yield* planningSession(network, {
     sequences: images * (isGuided(guidanceScale) ? 2 : 1),
     conditions,
     geometry,

@@ -32,6 +32,8 @@ export class SessionPool {
   #idle: Idle[] = [];
   /** Those that runs have now; without a key they are not kept. */
   readonly #lent = new Map<DenoisingSession, string | undefined>();
+  /** Those that are being made. */
+  readonly #planning = new Map<string, Promise<SessionPlan>>();
   readonly #pressure: Disposable;
   #created = 0;
   #reused = 0;
@@ -51,7 +53,7 @@ export class SessionPool {
    * A session for a run by itself, until it is given back: an idle one of this key, else a new one of what `plan` makes.
    * Rejects with an `OutOfMemoryError` when the device cannot hold it, even without the idle ones.
    */
-  async lend(key: string | undefined, plan: () => SessionPlan): Promise<DenoisingSession> {
+  async lend(key: string | undefined, plan: () => Promise<SessionPlan>): Promise<DenoisingSession> {
     // Runs that begin at once are set up in turns of the event loop of their own.
     await turn();
     const place = this.#idle.findLastIndex((idle) => idle.key === key);
@@ -96,12 +98,22 @@ export class SessionPool {
     this.clear();
   }
 
-  /** A run beside this one may have the plans already. */
-  async #create(key: string | undefined, plan: () => SessionPlan): Promise<DenoisingSession> {
+  /** A run beside this one may have the plans already, or make them. */
+  async #create(key: string | undefined, plan: () => Promise<SessionPlan>): Promise<DenoisingSession> {
     const [known] = [...this.#lent].find(([, other]) => key !== undefined && other === key) ?? [];
-    const own = known?.plan ?? plan();
+    const own = known?.plan ?? (await this.#planned(key, plan));
     await turn();
     return DenoisingSession.create(this.#device, this.#weights(), own);
+  }
+
+  #planned(key: string | undefined, plan: () => Promise<SessionPlan>): Promise<SessionPlan> {
+    const known = key === undefined ? undefined : this.#planning.get(key);
+    if (known) return known;
+    const made = plan();
+    if (key === undefined) return made;
+    const done = made.finally(() => this.#planning.delete(key));
+    this.#planning.set(key, done);
+    return done;
   }
 
   #dropOldest(): boolean {

@@ -1,3 +1,4 @@
+import { atOnce } from '../../src/backend/eventLoop.js';
 import { fusedPairs, splitGroups, stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
 import type { DiTConfig } from '../../src/models/dit/config.js';
@@ -38,7 +39,7 @@ export function tinyStep(
   };
   const geometry = NETWORK.latents;
   const options = { name: 'step', geometry, sequences: 2, tableRows: 4, actions, cache, activations };
-  return stepPlans(NETWORK, options).head;
+  return atOnce(stepPlans(NETWORK, options)).head;
 }
 
 /** Actions of a trajectory of `TINY` in which the given rule gathers. */
