@@ -23,8 +23,8 @@ export class OnnxGraph {
 
   constructor(readonly name: string) {}
 
-  input(name: string, shape: readonly number[]): string {
-    this.#fields.push(bytes(11, tensorInfo(name, shape)));
+  input(name: string, shape: readonly number[], type: 'float32' | 'int64' = 'float32'): string {
+    this.#fields.push(bytes(11, tensorInfo(name, shape, type === 'int64' ? INT64 : FLOAT)));
     return name;
   }
 
@@ -90,10 +90,10 @@ export class OnnxGraph {
   }
 }
 
-/** ValueInfoProto of a float tensor. */
-function tensorInfo(name: string, shape: readonly number[]): Uint8Array {
+/** ValueInfoProto of a tensor. */
+function tensorInfo(name: string, shape: readonly number[], type = FLOAT): Uint8Array {
   const dimensions = message(...shape.map((size) => bytes(1, integer(1, size))));
-  return message(text(1, name), bytes(2, bytes(1, message(integer(1, FLOAT), bytes(2, dimensions)))));
+  return message(text(1, name), bytes(2, bytes(1, message(integer(1, type), bytes(2, dimensions)))));
 }
 
 /** AttributeProto */

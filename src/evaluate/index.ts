@@ -3,6 +3,7 @@ export * from './metrics/index.js';
 
 // Features of images.
 export { EMBEDDED_CLASSIFIER } from '../embedded.js';
+export { type ClipFiles, ClipScore } from './features/clipScore.js';
 export { DigitsClassifier } from './features/digitsClassifier.js';
 export {
   type ExtractedFeatures,

@@ -90,6 +90,20 @@ describe('with prompts', () => {
     assert.deepEqual((await run(place, ...experiment, ...prompts)).tables, { evaluations: 2, times: 10 });
   });
 
+  for (const [flags, message] of [
+    [
+      ['--clip-text', 'text.onnx'],
+      /clip-image is missing; expected a file beside --clip-text: a CLIP score takes all three/,
+    ],
+    [['--clip-image', 'a.onnx', '--clip-text', 'b.onnx', '--clip-tokenizer', 'c.json'], /c\.json/],
+  ] as const)
+    test(`a CLIP score needs its files: ${flags.join(' ')}`, async () => {
+      using place = new Workplace();
+      const { code, stderr } = await incache(['evaluate', ...flags, ...prompts, ...MODEL], place.folder);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+    });
+
   test('there must be some', async () => {
     using place = new Workplace();
     const { code, stderr } = await incache(['evaluate', '-n', '1', ...MODEL], place.folder);

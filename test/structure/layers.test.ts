@@ -13,7 +13,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   weights: [],
   text: ['weights'],
   diffusion: [],
-  evaluate: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'weights'],
+  evaluate: ['cache', 'calibrate', 'diffusion', 'engine', 'models', 'pipeline', 'plan', 'text', 'weights'],
   models: ['plan', 'weights'],
   backend: ['plan'],
   browser: ['backend', 'cache', 'calibrate', 'engine', 'evaluate', 'models', 'pipeline', 'plan', 'weights'],

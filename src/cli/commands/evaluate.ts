@@ -23,7 +23,14 @@ import type { Label } from '../../models/labelTable.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
 import { interruptSignal } from '../exit.js';
-import { addFeatureFlags, type FeatureFlags, onnxOptions } from '../featureFlags.js';
+import {
+  addClipFlags,
+  addFeatureFlags,
+  type ClipFlags,
+  type FeatureFlags,
+  onnxOptions,
+  openClip,
+} from '../featureFlags.js';
 import { requireFilePath, requireFolderPath } from '../outputPath.js';
 import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
@@ -41,7 +48,14 @@ import {
 import { gmac, table } from '../table.js';
 import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface EvaluateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags, CacheFlags, FeatureFlags {
+interface EvaluateFlags
+  extends ModelFlags,
+    OutputFlags,
+    SamplingFlags,
+    TextFlags,
+    ClipFlags,
+    CacheFlags,
+    FeatureFlags {
   readonly images: number;
   readonly labels?: Label[];
   readonly seed: number;
@@ -83,7 +97,7 @@ export function registerEvaluate(program: Command): void {
       '--pictures',
       'measure the pictures that the autoencoder makes, not latents (default: where --vae is given)',
     );
-  addFeatureFlags(command)
+  addClipFlags(addFeatureFlags(command))
     .option('--precision-recall', 'improved precision and recall, against reference images')
     .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
     .option('--npz <file>', "write the images for ADM's evaluator: arr_0, uint8, channels last")
@@ -103,6 +117,7 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
   const signal = interruptSignal();
   const cache = cacheOptions(flags);
   await using pipeline = await loadPipeline(flags);
+  const clip = await openClip(flags);
   const extractor = await openExtractor(flags.features, pipeline.network, onnxOptions(flags));
   try {
     const reference = await referenceOf(flags, extractor, signal);
@@ -114,6 +129,7 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
       signal,
       key: { weights: flags.weights },
       ...(extractor && { extractor }),
+      ...(clip && { clip, pictures: true }),
       ...(reference && { reference }),
     };
     if (isMerge) return print(flags, await mergeShards(pipeline, options), extractor, pipeline.device);
@@ -135,6 +151,7 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
     }
   } finally {
     await extractor?.dispose();
+    await clip?.dispose();
   }
 }
 
@@ -244,6 +261,7 @@ function rowsOf(
     ['SSIM to uncached', report.ssim?.toFixed(5)],
     ['relative L2 to uncached', compare ? report.relativeL2?.toExponential(3) : undefined],
     ['accuracy', report.accuracy?.toFixed(4)],
+    ['CLIP score', report.clipScore?.toFixed(4)],
     ['inception score', inceptionText(report)],
     ...(extractor ? distanceRows(report, extractor) : []),
     ['precision', report.precision?.toFixed(4)],

@@ -24,7 +24,11 @@ export interface OnnxSession {
 
 export interface OnnxRuntime {
   readonly InferenceSession: { create(model: Uint8Array): Promise<OnnxSession> };
-  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;
+  readonly Tensor: new (
+    type: 'float32' | 'int64',
+    data: Float32Array | BigInt64Array,
+    dims: readonly number[],
+  ) => OnnxTensor;
 }
 
 /** In a variable, so that the package compiles and loads where it is not installed. */

@@ -10,6 +10,7 @@ import { isPictureSpace } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampledLatents } from '../../pipeline/result.js';
 import { planCost } from '../../plan/cost.js';
+import type { ClipScore } from '../features/clipScore.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
 import { requireImages } from '../metrics/gaussian.js';
 import { type PrecisionRecall, precisionRecall } from '../metrics/precisionRecall.js';
@@ -44,6 +45,8 @@ export interface EvaluateOptions extends Omit<SampleOptions, 'labels' | 'noise' 
    */
   readonly pictures?: boolean;
   readonly extractor?: FeatureExtractor;
+  /** Measures how well pictures fit their prompts; of pictures, of a model that is given prompts. */
+  readonly clip?: ClipScore;
   /** What the Frechet distances are to; needs an extractor, and more images than it has features. */
   readonly reference?: Reference;
   /** Needs a reference of images, see `loadReference`. */
@@ -91,6 +94,7 @@ export const EVALUATE_OPTION_NAMES: OptionNames<EvaluateOptions> = {
   compare: true,
   pictures: true,
   extractor: true,
+  clip: true,
   reference: true,
   precisionRecall: true,
   splits: true,
@@ -200,7 +204,19 @@ export async function reportOf(
 }
 
 function requireFitting(options: EvaluateOptions, { channels, height, width }: PictureSize): void {
-  const { images, extractor, reference, npz } = options;
+  const { images, extractor, reference, npz, clip } = options;
+  if (clip && options.prompts === undefined)
+    throw new ArgumentError(
+      'clip',
+      'a model of pictures and captions',
+      'none without prompts that pictures are to fit',
+    );
+  if (clip && !isPictureSpace(channels))
+    throw new ArgumentError(
+      'clip',
+      `with ${channels} latent channels`,
+      'pictures (option pictures, --vae on the command line)',
+    );
   extractor?.requireSize(channels, height, width);
   if (!extractor && (reference || options.statistics !== undefined || options.precisionRecall))
     throw new ArgumentError(
@@ -245,6 +261,7 @@ function ownKey(pipeline: Pipeline, options: EvaluateOptions): RunKey {
     ...(options.pictures && { pictures: picturesKey(pipeline) }),
     npz: options.npz !== undefined,
     precisionRecall: options.precisionRecall === true,
+    ...(options.clip && { clip: options.clip.fingerprint }),
     ...options.key,
   };
 }
@@ -266,7 +283,7 @@ type PlacedOptions = SampleOptions & {
 async function sampleBatch(
   pipeline: Pipeline,
   sampling: PlacedOptions,
-  { compare = false, onStep, pictures = false }: EvaluateOptions,
+  { compare = false, onStep, pictures = false, clip }: EvaluateOptions,
 ): Promise<SampledBatch> {
   const measured = ({ latents, shape }: SampledLatents) =>
     pictures ? pipeline.decoder.planes(pipeline.device, latents, shape, sampling) : latents;
@@ -274,7 +291,13 @@ async function sampleBatch(
   const { macs, milliseconds } = result.report;
   const samples = await measured(result);
   const { labels, firstImage, batch } = sampling;
-  const sampled = { samples, ...(labels && { labels }), macs, milliseconds };
+  const sampled = {
+    samples,
+    ...(labels && { labels }),
+    ...(clip && { clip: await fitOf(clip, pipeline, sampling, samples) }),
+    macs,
+    milliseconds,
+  };
   if (compare === false) return sampled;
   if (typeof compare === 'string') {
     return { ...sampled, uncached: readSamples(compare, samples.length / batch, firstImage, batch) };
@@ -282,6 +305,18 @@ async function sampleBatch(
   const uncached = await pipeline.generateLatents({ ...sampling, cache: { policy: 'none' } }, onStep);
   const cost = { macs: uncached.report.macs, milliseconds: uncached.report.milliseconds };
   return { ...sampled, uncached: await measured(uncached), uncachedCost: cost };
+}
+
+/** How well the pictures of a batch fit their prompts. */
+function fitOf(
+  clip: ClipScore,
+  pipeline: Pipeline,
+  sampling: PlacedOptions,
+  samples: Float32Array,
+): Promise<number[]> {
+  const { prompts = [] } = sampling;
+  const { channels, height, width } = sizeOf(pipeline, true, pipeline.resolve(sampling).geometry);
+  return clip.scores({ data: samples, shape: [sampling.batch, channels, height, width] }, [prompts].flat());
 }
 
 function costsPerImage({ macs, milliseconds, uncachedMacs, uncachedMilliseconds }: RunCosts, images: number) {

@@ -34,6 +34,8 @@ export interface EvaluationBatch {
   readonly uncached?: Float32Array;
   /** One a sample; an image counts as right when the extractor's largest logit is its label. */
   readonly labels?: readonly number[];
+  /** One a sample: how well it fits its caption, see `ClipScore`. */
+  readonly clip?: readonly number[];
 }
 
 /** Metrics are undefined where there is nothing to compute them from. */
@@ -52,6 +54,8 @@ export interface EvaluationResult {
   readonly relativeL2?: number;
   /** Share of images that the extractor takes for what they should be. */
   readonly accuracy?: number;
+  /** Mean of 100 max(cos, 0) over images and their captions, see `ClipScore`. */
+  readonly clipScore?: number;
   readonly inceptionScore?: InceptionScoreResult;
   /** To the reference, in the extractor's features. */
   readonly frechet?: number;
@@ -68,6 +72,7 @@ export class Evaluation {
   readonly #ssim = new Mean();
   readonly #relativeL2 = new RelativeL2();
   readonly #accuracy = new Mean();
+  readonly #clip = new Mean();
   readonly #inceptionScore: InceptionScore | undefined;
   readonly #features: GaussianAccumulator | undefined;
   readonly #spatial: GaussianAccumulator | undefined;
@@ -127,7 +132,7 @@ export class Evaluation {
 
   /** What is taken in of each of the next images, with what `extract` gave for them. It does not fail half way. */
   measure(
-    { samples, uncached, labels }: EvaluationBatch,
+    { samples, uncached, labels, clip }: EvaluationBatch,
     extracted: ExtractedFeatures | undefined,
   ): MeasuredImage[] {
     const { channels, height, width } = this.#options;
@@ -141,6 +146,7 @@ export class Evaluation {
       return {
         ...(uncached ? this.#compare(image(samples), image(uncached)) : UNCOMPARED),
         right: labels && logits.length > 0 ? Number(largest(logits) === labels[i]) : Number.NaN,
+        clip: clip?.[i] ?? Number.NaN,
         features: row(extracted?.features),
         spatial: row(extracted?.spatial),
         logits,
@@ -150,12 +156,13 @@ export class Evaluation {
 
   /** Takes in the next images, image by image, so that sums are the same whatever the batch. */
   takeMeasured(images: readonly MeasuredImage[]): void {
-    for (const { right, psnr, ssim, difference, reference, features, spatial, logits } of images) {
+    for (const { right, psnr, ssim, difference, reference, clip, features, spatial, logits } of images) {
       if (!Number.isNaN(difference)) this.#relativeL2.addNorms({ difference, reference });
       if (!Number.isNaN(psnr)) this.#identical.add(psnr === Number.POSITIVE_INFINITY ? 1 : 0);
       if (Number.isFinite(psnr)) this.#psnr.add(psnr);
       if (!Number.isNaN(ssim)) this.#ssim.add(ssim);
       if (!Number.isNaN(right)) this.#accuracy.add(right);
+      if (!Number.isNaN(clip)) this.#clip.add(clip);
       if (this.#options.extractor) {
         this.#features?.add(features);
         this.#spatial?.add(spatial);
@@ -202,6 +209,7 @@ export class Evaluation {
       ssim: value(this.#ssim),
       relativeL2: this.#relativeL2.pairs > 0 ? this.#relativeL2.value : undefined,
       accuracy: value(this.#accuracy),
+      clipScore: value(this.#clip),
       inceptionScore: this.#inceptionScore?.result(),
       frechet: await distance(this.#features, reference?.features, signal),
       spatialFrechet: await distance(this.#spatial, reference?.spatial, signal),
@@ -233,6 +241,7 @@ export class Evaluation {
       ['ssim', this.#ssim],
       ['relativeL2', this.#relativeL2],
       ['accuracy', this.#accuracy],
+      ['clip', this.#clip],
       ['inceptionScore', this.#inceptionScore],
       ['features', this.#features],
       ['spatial', this.#spatial],

@@ -11,6 +11,8 @@ export interface MeasuredImage {
   /** Squared norms of the difference to the uncached image, and of that image. */
   readonly difference: number;
   readonly reference: number;
+  /** How well the image fits its caption, see `ClipScore`. */
+  readonly clip: number;
   readonly features: Float32Array;
   readonly spatial: Float32Array;
   readonly logits: Float32Array;
@@ -26,9 +28,9 @@ export interface ImageRow {
 }
 
 const NO_COSTS: BatchCosts = [0, 0, 0, 0];
-const NUMBERS = 9;
+const NUMBERS = 10;
 
-/** Nine float64, then features, spatial features and logits in float32, filled up to a multiple of 8 bytes. */
+/** Ten float64, then features, spatial features and logits in float32, filled up to a multiple of 8 bytes. */
 export class ImageRows {
   readonly rowBytes: number;
   readonly #lengths: readonly number[];
@@ -44,8 +46,8 @@ export class ImageRows {
   /** Rows of the images of one batch. */
   encode(images: readonly MeasuredImage[], costs: BatchCosts): Uint8Array {
     const bytes = new Uint8Array(images.length * this.rowBytes);
-    for (const [i, { right, psnr, ssim, difference, reference, ...values }] of images.entries()) {
-      const numbers = [right, psnr, ssim, difference, reference, ...(i === 0 ? costs : NO_COSTS)];
+    for (const [i, { right, psnr, ssim, difference, reference, clip, ...values }] of images.entries()) {
+      const numbers = [right, psnr, ssim, difference, reference, clip, ...(i === 0 ? costs : NO_COSTS)];
       new Float64Array(bytes.buffer, i * this.rowBytes, NUMBERS).set(numbers);
       let place = i * this.rowBytes + 8 * NUMBERS;
       for (const part of [values.features, values.spatial, values.logits]) {
@@ -59,18 +61,18 @@ export class ImageRows {
   /** What `encode` has made rows of. `bytes` must begin its own memory. */
   decode(bytes: Uint8Array): ImageRow[] {
     return Array.from({ length: bytes.length / this.rowBytes }, (_, i) => {
-      const [right, psnr, ssim, difference, reference, ...costs] = new Float64Array(
+      const [right, psnr, ssim, difference, reference, clip, ...costs] = new Float64Array(
         bytes.buffer,
         i * this.rowBytes,
         NUMBERS,
-      ) as unknown as [number, number, number, number, number, number, number, number, number];
+      ) as unknown as [number, number, number, number, number, number, number, number, number, number];
       let place = i * this.rowBytes + 8 * NUMBERS;
       const [features, spatial, logits] = this.#lengths.map((length) => {
         const part = new Float32Array(bytes.buffer, place, length);
         place += part.byteLength;
         return part;
       }) as [Float32Array, Float32Array, Float32Array];
-      return { image: { right, psnr, ssim, difference, reference, features, spatial, logits }, costs };
+      return { image: { right, psnr, ssim, difference, reference, clip, features, spatial, logits }, costs };
     });
   }
 }
