@@ -252,7 +252,10 @@ describe('checkpoints with the names of diffusers', () => {
     const root = fresh('pipeline');
     cpSync(writeDiffusers(), join(root, 'transformer'), { recursive: true });
     for (const part of ['vae', 'scheduler']) mkdirSync(join(root, part));
-    writeFileSync(join(root, 'model_index.json'), '{"_class_name": "Pipeline", "id2label": {"0": "tench"}}');
+    writeFileSync(
+      join(root, 'model_index.json'),
+      '{"_class_name": "DiTPipeline", "id2label": {"0": "tench"}}',
+    );
     using checkpoint = new DenoiserCheckpoint(root);
     assert.deepEqual(checkpoint.files, {
       weights: join(root, 'transformer'),

@@ -56,7 +56,7 @@ describe('files that people take for a model', () => {
   test('foreign-files: an index without tensors, and JSON that is no index', () => {
     writeFileSync(path, '{"metadata": {}, "weight_map": {}}');
     assert.throws(() => openTensors(path), /is an index without tensors/);
-    writeFileSync(path, '{\n  "_class_name": "Pipeline"\n}');
+    writeFileSync(path, '{\n  "_class_name": "DiTPipeline"\n}');
     assert.throws(() => openTensors(path), /is JSON, but no index of a model in several files/);
   });
 
