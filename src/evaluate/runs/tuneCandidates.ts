@@ -19,7 +19,9 @@ export function tuneCandidates({ width }: Pick<Network, 'width'>, steps: number)
   return [
     newton(2, 2),
     newton(2, 3),
+    taylor(2, 2),
     calibrated({ method: 'svd', rank: high }, half(3)),
+    calibrated({ method: 'svd', rank: low }, { order: 2 }),
     reuse(2),
     calibrated({ method: 'whitened', rank: high }, half(4)),
     searched(steps, 0.52),
@@ -27,6 +29,7 @@ export function tuneCandidates({ width }: Pick<Network, 'width'>, steps: number)
     calibrated({ method: 'svd', rank: low }, half(3)),
     calibrated({ method: 'svd', rank: high }, { order: 0 }),
     newton(2, 4),
+    taylor(2, 3),
     searched(steps, 0.36),
     calibrated({ method: 'whitened', rank: low }, half(4)),
     calibrated({ method: 'svd', rank: high }, { order: 3 }),
@@ -48,6 +51,14 @@ function reuse(period: number): Candidate {
 
 function newton(order: number, period: number): Candidate {
   return { name: `newton m=${order} p=${period}`, parameters: { policy: 'taylorseer', order, period } };
+}
+
+/** The published form, which damps the second difference: better where steps lie far apart. */
+function taylor(order: number, period: number): Candidate {
+  return {
+    name: `taylor m=${order} p=${period}`,
+    parameters: { policy: 'taylorseer', order, period, basis: 'taylor' },
+  };
 }
 
 function fitted(period: number): Candidate {
