@@ -12,6 +12,7 @@ import { Chromium } from '../../test/support/chromium.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
 import { answerHelp } from '../usage.js';
+import type { GpuRow } from './row.js';
 import type { ProductAnswer, ProductRequest } from './worker.js';
 
 answerHelp(import.meta.url);
@@ -46,7 +47,7 @@ const server = await startWebServer({
 });
 const chromium = await Chromium.launch(process.argv.includes('--software') ? SOFTWARE : []);
 try {
-  const rows = [];
+  const rows: GpuRow[] = [];
   let adapter = '';
   for (const [m, k, n] of SIZES) {
     const answer = await measure({ m, k, n });
@@ -63,8 +64,7 @@ try {
       });
   }
   for (const { times, ...row } of rows) console.log(JSON.stringify({ ...row, milliseconds: times.median }));
-  const text =
-    'A float32 product in one worker of Chromium, x written and the result read by the host, contenders in turn';
+  const text = `A float32 product in one worker of Chromium (${adapter}), x written and the result read, contenders in turn`;
   console.log(`written to ${await saveJson('gpu', { text, adapter, rows }, { isPartial: quick })}`);
 } finally {
   await chromium.close();

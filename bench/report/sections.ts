@@ -4,6 +4,7 @@ import { type BlockRow, blockTable } from '../block/row.js';
 import { type CudaRow, cudaTables } from '../cuda/row.js';
 import { answer, type RunRow, runTable } from '../ddim50/row.js';
 import { type DecoderRow, decoderTable } from '../decoder/row.js';
+import { type GpuRow, gpuTable } from '../gpu/row.js';
 import { type KernelRow, kernelTable } from '../kernels/row.js';
 import { type Sweep, sweepTable } from '../scaling/sweep.js';
 import { type TextBlockRow, textBlockTable } from '../textBlock/row.js';
@@ -51,6 +52,7 @@ const TITLES: Readonly<Record<string, string>> = {
   decoderMemory: 'Memory of decoding',
   demo: 'The demo',
   factors: 'Making factors',
+  gpu: 'A product through WebGPU',
   int8Error: 'Error of int8 weights',
   kernels: 'Kernels on a processor',
   openCheckpoint: 'Opening a checkpoint',
@@ -88,6 +90,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   ddim50: (rows: readonly RunRow[]) => [answer(rows), runTable(rows)].filter(Boolean).join('\n\n'),
   decoder: (rows: readonly DecoderRow[]) => decoderTable(rows),
   decoderMemory: (rows: readonly DecoderMemoryRow[]) => decoderMemoryTable(rows),
+  gpu: (rows: readonly GpuRow[]) => gpuTable(rows),
   picture: (rows: readonly PictureRow[]) => pictureTable(rows),
   scaling: (rows: readonly Sweep[]) => sweepTable(rows),
   startUp: (rows: readonly StartUpRow[]) => startUpTable(rows),
