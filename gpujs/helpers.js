@@ -1,4 +1,7 @@
-/** Functions that kernels call. The two of integers are instructions of WGSL: gpu.js would divide floats, which GPUs round as they like. */
+/**
+ * Functions that kernels call. The two of integers are instructions of WGSL: gpu.js would divide floats, which GPUs
+ * round as they like.
+ */
 
 /** floor(a / b) of integers from 0. */
 export function quotient(a, b) {
@@ -22,8 +25,8 @@ export function geluTanh(x) {
 }
 
 /**
- * GELU: 0.5 x (1 + erf(x / sqrt 2)) = max(x, 0) - |x| h, h the probability that a normal variable is above |x|: its density times a
- * polynomial of 1 / (1 + 0.26 |x|).
+ * GELU: 0.5 x (1 + erf(x / sqrt 2)) = max(x, 0) - |x| h, h the probability that a normal variable is above |x|: its
+ * density times a polynomial of 1 / (1 + 0.26 |x|).
  */
 export function geluErf(x) {
   const a = Math.min(Math.abs(x), 12);

@@ -1,4 +1,6 @@
-/** Matrix products as gpu.js can say them: two loads a multiplication. `src/backend/gpu/wgsl` has faster ones by hand. */
+/**
+ * Matrix products as gpu.js can say them: two loads a multiplication. `src/backend/gpu/wgsl` has faster ones by hand.
+ */
 import { activation, quotient, remainder } from './helpers.js';
 import { kernel } from './kernel.js';
 
@@ -69,8 +71,21 @@ export const attend = kernel(
 export const convolution = kernel(
   [...Array(4).fill('matrix'), ...Array(11).fill('integer')],
   function convolution(
-    x, weight, bias, residual,
-    channels, height, width, down, across, kernel, stride, upsample, padTop, padLeft, kind,
+    x,
+    weight,
+    bias,
+    residual,
+    channels,
+    height,
+    width,
+    down,
+    across,
+    kernel,
+    stride,
+    upsample,
+    padTop,
+    padLeft,
+    kind,
   ) {
     const image = quotient(this.thread.y, down * across);
     const place = remainder(this.thread.y, down * across);
@@ -82,7 +97,8 @@ export const convolution = kernel(
       const column = left + remainder(tap, kernel);
       if (row >= 0 && row < height * upsample && column >= 0 && column < width * upsample) {
         const pixel = (image * height + quotient(row, upsample)) * width + quotient(column, upsample);
-        for (let c = 0; c < channels; c++) sum += x[pixel][c] * weight[this.thread.x][c * kernel * kernel + tap];
+        for (let c = 0; c < channels; c++)
+          sum += x[pixel][c] * weight[this.thread.x][c * kernel * kernel + tap];
       }
     }
     return residual[this.thread.y][this.thread.x] + activation(sum, kind);

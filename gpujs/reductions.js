@@ -36,12 +36,28 @@ export const sumRows = kernel(
   },
 );
 
-/** ((x - mean) / deviation gain + bias) (1 + scale) + shift, then `kind`; `share` of sums and squares over `span` rows. */
+/**
+ * ((x - mean) / deviation gain + bias) (1 + scale) + shift, then `kind`; `share` of sums and squares over `span`
+ * rows.
+ */
 export const normalize = kernel(
   [...Array(7).fill('matrix'), ...Array(6).fill('integer'), 'float', 'float'],
   function normalize(
-    x, sums, squares, gain, bias, scale, shift,
-    width, span, gains, biases, rowsPerScale, kind, share, epsilon,
+    x,
+    sums,
+    squares,
+    gain,
+    bias,
+    scale,
+    shift,
+    width,
+    span,
+    gains,
+    biases,
+    rowsPerScale,
+    kind,
+    share,
+    epsilon,
   ) {
     const i = this.thread.y;
     const j = this.thread.x;

@@ -1,6 +1,7 @@
 /**
- * A product on backend gpu in Chromium, in each of its forms, beside gpu.js itself and onnxruntime-web's WebGPU, all on one adapter.
- * `npm run bench:gpu`, or `-- --quick` for a look; `-- --software` on Chromium's software adapter, where there is no GPU.
+ * A product on backend gpu in Chromium, in each of its forms, beside gpu.js itself and onnxruntime-web's WebGPU, all
+ * on one adapter. `npm run bench:gpu`, or `-- --quick` for a look; `-- --software` on Chromium's software adapter,
+ * where there is no GPU.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

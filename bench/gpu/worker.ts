@@ -1,4 +1,7 @@
-/** In one worker of a page: a product by every contender, in turns, after their results have been compared with float64. */
+/**
+ * In one worker of a page: a product by every contender, in turns, after their results have been compared with
+ * float64.
+ */
 import { describeAdapter, findAdapter } from '../../src/backend/gpu/adapter.js';
 import { openGpuDevice } from '../../src/backend/gpu/device.js';
 import type { ProductForm } from '../../src/backend/gpu/lowering.js';

@@ -1,4 +1,7 @@
-/** The gpu backend in Chromium, on the software adapter that it brings: every operation, and what it says where there is none. */
+/**
+ * The gpu backend in Chromium, on the software adapter that it brings: every operation, and what it says where there
+ * is none.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { OP_NAMES } from '../../src/plan/schema.js';

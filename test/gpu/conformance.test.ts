@@ -1,4 +1,7 @@
-/** Every operation on the gpu backend against float64: by the kernels that gpu.js translated, and products by those in WGSL. */
+/**
+ * Every operation on the gpu backend against float64: by the kernels that gpu.js translated, and products by those in
+ * WGSL.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';

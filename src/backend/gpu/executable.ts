@@ -19,7 +19,10 @@ import { GpuWeights, type LoadedWeight } from './weights.js';
 /** Bytes from one dispatch's numbers to the next: what every device can bind. */
 const PARAMS_BYTES = 256;
 
-/** Dispatches of one submission. Systems end a GPU's work that takes seconds at a stretch, and a signal is looked at in between. */
+/**
+ * Dispatches of one submission. Systems end a GPU's work that takes seconds at a stretch, and a signal is looked at
+ * in between.
+ */
 const SUBMISSION = 64;
 
 interface Step {

@@ -1,6 +1,6 @@
 /**
- * The gpu backend: WebGPU, in browsers and, with the package `webgpu`, in Node.js. Kernels are WGSL, translated from JavaScript by gpu.js
- * (`gpujs`), and those of products by hand (`wgsl`). It serves only when asked for by name.
+ * The gpu backend: WebGPU, in browsers and, with the package `webgpu`, in Node.js. Kernels are WGSL, translated from
+ * JavaScript by gpu.js (`gpujs`), and those of products by hand (`wgsl`). It serves only when asked for by name.
  */
 import { IncacheError, requireOneOf } from '../../errors.js';
 import type { Backend, BackendStatus } from '../backend.js';

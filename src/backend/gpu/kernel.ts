@@ -51,7 +51,7 @@ export const MOST_GROUPS = 65535;
 /** From here on float32, in which gpu.js counts rows and columns, has no room for odd numbers. */
 const MOST_ROWS = 2 ** 24;
 
-/** Groups for this many rows and columns; rows that are too many for one dimension go on in the third (`rowGroup()`). */
+/** Groups for this many rows and columns; rows that are too many for one dimension go on in the third. */
 export function groupsFor(
   { rows, columns }: Pick<Matrix, 'rows' | 'columns'>,
   rowsEach: number,

@@ -10,7 +10,10 @@ export class SharedBuffers {
     this.#memory = memory;
   }
 
-  /** One of at least so many bytes that is not among `taken`, the smallest there is, else a new one; `taken` has it then. */
+  /**
+   * One of at least so many bytes that is not among `taken`, the smallest there is, else a new one; `taken` has it
+   * then.
+   */
   take(bytes: number, taken: Set<GPUBuffer>): GPUBuffer {
     const fitting = [...this.#users.keys()].filter((buffer) => buffer.size >= bytes && !taken.has(buffer));
     const smallest = fitting.sort((a, b) => a.size - b.size)[0];

@@ -1,6 +1,6 @@
 /**
- * Buffers of temporaries. WebGPU lets no dispatch write to a buffer that it also reads by another binding, so there is no arena: each
- * temporary has a buffer of its own while it lives, which others take over afterwards.
+ * Buffers of temporaries. WebGPU lets no dispatch write to a buffer that it also reads by another binding, so there
+ * is no arena: each temporary has a buffer of its own while it lives, which others take over afterwards.
  */
 import { operandsOf } from '../../plan/operands.js';
 import { bufferBytes, type Plan } from '../../plan/types.js';

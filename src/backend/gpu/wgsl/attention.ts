@@ -108,7 +108,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var d = 0; d < ${fours}; d++) { q[d] = params.scale * q4(row, head, d * 4); }
   }
   var sums: array<vec4<f32>, ${fours}>;
-  // Lower than any score that counts. What is masked has this score too, and its weight vanishes with the first that is not.
+  // Lower than any score that counts. What is masked has this score too; its weight vanishes with the first that is not.
   var largest = -3e38;
   var total = 0.0;
   for (var tile = 0; tile < params.keyLength; tile += ${KEYS}) {

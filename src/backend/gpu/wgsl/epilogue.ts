@@ -1,4 +1,7 @@
-/** The end of a product in WGSL: what is added to a sum, and what is written. What an operation lacks is a constant, not another kernel. */
+/**
+ * The end of a product in WGSL: what is added to a sum, and what is written. What an operation lacks is a constant,
+ * not another kernel.
+ */
 import { ACTIVATIONS, rowsPerGate } from '../epilogues.js';
 import type { Dispatch, Matrix } from '../kernel.js';
 import type { Lowering } from '../lowering.js';

@@ -1,4 +1,7 @@
-/** Products in WGSL: every thread computes 4 x 4 elements, a vec4 of the weight serves four rows, and four columns of x a row. */
+/**
+ * Products in WGSL: every thread computes 4 x 4 elements, a vec4 of the weight serves four rows, and four columns of
+ * x a row.
+ */
 import { type Dispatch, groupsFor } from '../kernel.js';
 import type { Lowering, ProductForm } from '../lowering.js';
 import type { Product } from '../products.js';

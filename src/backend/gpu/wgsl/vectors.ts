@@ -1,7 +1,10 @@
 /** Four neighbouring numbers of a row at once. */
 import type { Matrix } from '../kernel.js';
 
-/** Whether each four of the first `columns` are four numbers at once. What shares the output's buffer is not: that is an array of numbers. */
+/**
+ * Whether each four of the first `columns` are four numbers at once. What shares the output's buffer is not: that is
+ * an array of numbers.
+ */
 export function takesVectors(
   { slot, type, offset, stride, step }: Matrix,
   columns: number,
