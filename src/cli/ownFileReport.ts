@@ -5,6 +5,7 @@ import { FactorSet } from '../cache/data/factorSet.js';
 import { StepGrams } from '../cache/data/stepGrams.js';
 import { metadataOf, type OwnFile, ownFile } from '../engine/ownFiles.js';
 import { formatBytes } from '../errors.js';
+import { machineName } from '../evaluate/runs/tuneBench.js';
 import { HEADER_KEY } from '../export/format.js';
 import { Recipe } from '../pipeline/recipe.js';
 import { printable } from '../printable.js';
@@ -64,6 +65,10 @@ function factsOf(kind: OwnFile, path: string, metadata: Readonly<Record<string, 
         'time, uncached = 1': measured.time.toFixed(3),
         cache: `${formatBytes(measured.cacheBytes)} for a batch of ${measured.batch}`,
         'measured on': `${measured.images} images of seed ${measured.seed}, ${measured.backend}, ${measured.threads} threads, ${measured.machine}`,
+        warning:
+          measured.machine === machineName()
+            ? undefined
+            : `times are not of this machine, ${machineName()}; incache tune measures them here`,
       };
     }
     case 'exported model':
