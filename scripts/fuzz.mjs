@@ -1,10 +1,13 @@
 /**
- * Builds the fuzz targets of the C library (cpp/fuzz) with Clang under AddressSanitizer and UndefinedBehaviorSanitizer, runs each,
- * and reads mutated files with every reader in TypeScript. Prints executions and findings; ends with 1 when there is one.
+ * Builds the fuzz targets of the C library (cpp/fuzz) with Clang under AddressSanitizer and UndefinedBehaviorSanitizer,
+ * runs each, reads mutated files with every reader in TypeScript, and sends requests to a server. Prints executions and
+ * findings; ends with 1 when there is one.
  *
  *     --minutes N      for each target in C; default 1
- *     --target NAME    only this one: plan, model, json, or files for the readers in TypeScript; may be given again
+ *     --target NAME    only this one: plan, model, json, files for the readers in TypeScript, or requests for the
+ *                      server; may be given again
  *     --files N        mutated files for the readers together; default 10,000
+ *     --requests N     to a server; default 100,000
  *     --seed N         of the mutations; default 1
  *
  * What a target finds is kept in build/fuzz/findings, the inputs that reach new code in build/fuzz/corpus.
@@ -23,19 +26,21 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const build = join(root, 'build/fuzz');
 const findings = join(build, 'findings');
 const NATIVE = ['plan', 'model', 'json'];
+const OTHERS = ['files', 'requests'];
 
 const { values: options } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
-    target: { type: 'string', multiple: true, default: [...NATIVE, 'files'] },
+    target: { type: 'string', multiple: true, default: [...NATIVE, ...OTHERS] },
     files: { type: 'string', default: '10000' },
+    requests: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
   },
 });
 const seconds = Math.round(60 * Number(options.minutes));
-const unknown = options.target.find((name) => ![...NATIVE, 'files'].includes(name));
+const unknown = options.target.find((name) => ![...NATIVE, ...OTHERS].includes(name));
 if (!(seconds > 0)) end(`--minutes is '${options.minutes}'; expected a number above 0`);
-if (unknown !== undefined) end(`--target is '${unknown}'; expected plan, model, json or files`);
+if (unknown !== undefined) end(`--target is '${unknown}'; expected plan, model, json, files or requests`);
 
 let failed = false;
 mkdirSync(findings, { recursive: true });
@@ -43,6 +48,7 @@ const targets = NATIVE.filter((name) => options.target.includes(name));
 if (targets.length > 0) compile(targets);
 for (const name of targets) fuzz(name);
 if (options.target.includes('files')) mutateFiles();
+if (options.target.includes('requests')) sendRequests();
 process.exit(failed ? 1 : 0);
 
 /** The library is compiled once for all targets. */
@@ -93,6 +99,15 @@ function mutateFiles() {
   const program = join(root, 'dist/test/readers/mutated.js');
   const { status, output } = run(process.execPath, [program, options.files, options.seed, findings]);
   report('files', status === 0, `\n${output.trim()}\n`, started, output);
+}
+
+function sendRequests() {
+  const started = performance.now();
+  const { status, output } = run(process.execPath, ['--test', join(root, 'dist/test/server/fuzz.test.js')], {
+    INCACHE_FUZZED_REQUESTS: options.requests,
+    INCACHE_FUZZ_SEED: options.seed,
+  });
+  report('requests', status === 0, `${options.requests} requests`, started, output);
 }
 
 function report(name, passed, facts, started, output) {

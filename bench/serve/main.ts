@@ -71,12 +71,15 @@ async function measure(
   stalls.disable();
   const resident = [await early, mebibytes()] as const;
   await server.close();
-  return {
+  const row = {
     ...{ model: name, batch, images: figures.latencies.length, errors: figures.errors },
     ...timesOf(figures),
     longestStallMilliseconds: stalls.max / 1e6,
     residentMebibytes: resident,
   };
+  // The run is long: what is known is told.
+  process.stderr.write(`${name}, batch ${batch}: ${row.imagesPerSecond.toFixed(1)} images/s\n`);
+  return row;
 }
 
 function timesOf({ latencies, seconds }: ClientsFigures) {

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 
 const LIFETIME = 3600_000;
 const MOST_BYTES = 64 * 2 ** 20;
+/** What a picture takes beside its bytes, with room to spare. */
+const ENTRY_BYTES = 1024;
 
 interface Stored {
   readonly png: Uint8Array;
@@ -23,8 +25,9 @@ export class PictureStore {
   /** Returns the name under which the picture is found. */
   add(png: Uint8Array): string {
     const name = randomBytes(16).toString('hex');
-    this.#pictures.set(name, { png, since: performance.now() });
-    this.#bytes += png.length;
+    // A copy: the encoder's own memory may be larger than what it has filled.
+    this.#pictures.set(name, { png: png.slice(), since: performance.now() });
+    this.#bytes += png.length + ENTRY_BYTES;
     this.#clean();
     return name;
   }
@@ -38,7 +41,7 @@ export class PictureStore {
     for (const [name, { png, since }] of this.#pictures) {
       if (this.#bytes <= this.#mostBytes && performance.now() - since < LIFETIME) return;
       this.#pictures.delete(name);
-      this.#bytes -= png.length;
+      this.#bytes -= png.length + ENTRY_BYTES;
     }
   }
 }
