@@ -1,7 +1,7 @@
 /** Where the parts of a model lie: diffusers keeps each in a folder of its own, with `model_index.json` beside them. */
 import { fileExists, isFolder } from '#platform/files';
 import { dirname, join, resolve } from '#platform/paths';
-import { IncacheError } from '../errors.js';
+import { ArgumentError, IncacheError } from '../errors.js';
 import { readJsonObject } from '../weights/jsonFile.js';
 
 /** The folders that diffusers gives the parts of a pipeline. */
@@ -25,6 +25,8 @@ const INDEX = 'model_index.json';
 
 /** path: a pipeline's folder, the folder of its network (`transformer`), or a file of weights. Looks at names only. */
 export function locateModel(path: string): ModelFiles {
+  if (typeof path !== 'string' || path === '')
+    throw new ArgumentError('path', path, 'the path of a model, a file or folder');
   const isPipeline = isFolder(path) && (fileExists(join(path, INDEX)) || isFolder(join(path, 'transformer')));
   const weights = isPipeline ? networkOf(path) : path;
   const home = isFolder(weights) ? weights : dirname(weights);

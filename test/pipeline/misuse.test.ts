@@ -53,6 +53,9 @@ describe('first-use: misuse', () => {
       for (const junk of JUNK)
         await assert.rejects(async () => call(junk), ArgumentError, `${name} of ${String(junk)}`);
     await refused(() => Pipeline.load(EMBEDDED_MODEL, null as Untyped), /^options is null/);
+    await refused(() => (Pipeline.load as Untyped)(), /^path is missing; expected the path of a model/);
+    await refused(() => Pipeline.load(3 as Untyped), /^path is 3; expected the path of a model/);
+    await refused(() => Pipeline.load(''), /^path is ''; expected the path of a model/);
   });
 
   test('values of options', async () => {
