@@ -19,10 +19,16 @@ export async function takeSteps(
   run: AsyncGenerator<SampleStep, SampledLatents>,
   onStep: ((step: SampleStep) => void) | undefined,
 ): Promise<SampledLatents> {
-  for (;;) {
-    const { done, value } = await run.next();
-    if (done) return value;
-    onStep?.(value);
+  try {
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done) return value;
+      onStep?.(value);
+    }
+  } catch (error) {
+    // Where `onStep` has thrown, the run holds its session until it is ended.
+    await run.return(undefined as never);
+    throw error;
   }
 }
 

@@ -172,6 +172,11 @@ for (const backend of PRESENT.filter((name) => name !== 'cuda'))
         assert.equal(pipeline.sessionCounts.idle, 0);
         for await (const _ of pipeline.sample(OPTIONS)) break;
         assert.equal(pipeline.sessionCounts.idle, 1);
+        const thrown = pipeline.generate(OPTIONS, () => {
+          throw reason;
+        });
+        await assert.rejects(thrown, (error) => error === reason);
+        assert.equal(pipeline.sessionCounts.idle, 1, 'the run of a caller that throws keeps it');
       });
     });
 
