@@ -77,10 +77,8 @@ export function toApiError(error: unknown): ApiError {
       cause: error,
     });
   }
-  if (error instanceof IncacheError)
-    return error.cause instanceof Error && error.name === 'DecodeError'
-      ? toApiError(error.cause)
-      : new ApiError(400, error.message, { cause: error });
+  if (error instanceof IncacheError && error.name === 'DecodeError' && error.cause)
+    return toApiError(error.cause);
   return fromFastify(error) ?? new ApiError(500, 'the server failed; its log says why', { cause: error });
 }
 

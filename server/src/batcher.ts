@@ -63,18 +63,17 @@ export class Batcher {
    * The pictures of a drawing. Throws an `ApiError` of status 429 where the queue has no place for all of them; rejects with the
    * reason of the drawing's signal when that is aborted, and else with the error of the first image that failed.
    */
-  draw(drawing: Drawing): Promise<Picture[]> {
-    drawing.signal.throwIfAborted();
-    this.#requireRoom(drawing);
+  draw(given: Drawing): Promise<Picture[]> {
+    given.signal.throwIfAborted();
+    this.#requireRoom(given);
+    // Once it has ended, however it did, nothing is drawn for it or told to it any more.
+    const end = new AbortController();
+    const drawing = { ...given, signal: AbortSignal.any([given.signal, end.signal]) };
     const pictures = drawing.images.map((_, place) => this.#wait(drawing, place));
-    const leave = () => this.#leave(drawing);
-    drawing.signal.addEventListener('abort', leave);
+    drawing.signal.addEventListener('abort', () => this.#leave(drawing));
     this.#start();
-    return Promise.all(pictures).finally(() => {
-      drawing.signal.removeEventListener('abort', leave);
-      // Where one has failed the others are for nobody.
-      leave();
-    });
+    // Where one has failed the others are for nobody.
+    return Promise.all(pictures).finally(() => end.abort());
   }
 
   #requireRoom({ user, images }: Drawing): void {
@@ -146,7 +145,7 @@ export class Batcher {
       const milliseconds = performance.now() - start;
       this.#record(rows, start, milliseconds);
       for (const [i, { drawing, place, resolve }] of rows.entries()) {
-        drawing.onImage?.(place, pictures[i]!);
+        if (!drawing.signal.aborted) drawing.onImage?.(place, pictures[i]!);
         resolve(pictures[i]!);
       }
     } catch (error) {

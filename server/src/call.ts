@@ -37,6 +37,8 @@ function tooLong(seconds: number): ApiError {
 
 /** Ends the connection of a client that does not take its answer. */
 export function limitDelivery(response: ServerResponse, seconds: number): void {
+  // A timer for one that has ended would keep the process from ending.
+  if (response.destroyed) return;
   const timer = setTimeout(() => response.destroy(), seconds * 1000);
   response.once('close', () => clearTimeout(timer));
 }

@@ -46,7 +46,8 @@ function drawnOf(images: readonly DrawnImage[]): SampleOptions {
 
 function tell(rows: readonly Row[], step: SampleStep): void {
   let previews: Picture[] | undefined;
-  for (const [i, { drawing, place }] of rows.entries())
+  for (const [i, { drawing, place }] of rows.entries()) {
+    if (drawing.signal.aborted) continue;
     drawing.onStep?.(place, {
       index: step.index,
       steps: step.steps,
@@ -55,4 +56,5 @@ function tell(rows: readonly Row[], step: SampleStep): void {
         return previews[i]!;
       },
     });
+  }
 }

@@ -28,6 +28,7 @@ export interface Drawing {
   /** Whether images of such options may share a batch: where a policy decides while it runs, an image depends on its batch. */
   readonly sharesBatches: boolean;
   readonly signal: AbortSignal;
+  /** Both are called until the signal is aborted or an image has failed. */
   readonly onStep?: (image: number, step: ImageStep) => void;
   readonly onImage?: (image: number, picture: Picture) => void;
 }

@@ -1,13 +1,13 @@
 /** HTTP server of a model, in the form of OpenAI's images API. The public face of @incache/server. */
 import type { AddressInfo } from 'node:net';
 import { basename } from 'node:path';
-import { IncacheError, type Pipeline } from 'incache';
+import { IncacheError, type Pipeline, type SamplerName } from 'incache';
 import { ApiError } from './apiError.js';
 import { type AppContext, buildApp } from './app.js';
 import { Batcher } from './batcher.js';
 import type { Call } from './call.js';
 import { Metrics } from './metrics.js';
-import { resolveServerOptions, type ServerOptions } from './options.js';
+import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.js';
 
 export { type BatchingOptions, readTokens, type ServerLimits, type ServerOptions } from './options.js';
 
@@ -23,10 +23,13 @@ export interface RunningServer {
 
 /** After what was given up has been told to its clients, those who do not listen are left. */
 const FAREWELL = 1000;
+/** Milliseconds between two looks for connections that nothing comes over any more. */
+const SWEEP = 50;
 
 /**
  * Serves a pipeline, of which nothing else may draw meanwhile without slowing it. Rejects with an `ArgumentError` that names the option
- * which is not what it must be, and with an `IncacheError` where the model makes no pictures or the port is taken.
+ * which is not what it must be, and with an `IncacheError` where the model makes no pictures, a recipe is of another model or the port
+ * is taken.
  */
 export async function startServer(pipeline: Pipeline, given: ServerOptions = {}): Promise<RunningServer> {
   const { decoder, checkpoint } = pipeline;
@@ -45,7 +48,7 @@ export async function startServer(pipeline: Pipeline, given: ServerOptions = {})
     isClosing: () => isClosing,
   };
   const app = await buildApp(context);
-  await warmUp(pipeline);
+  await warmUp(pipeline, options);
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
@@ -64,8 +67,11 @@ export async function startServer(pipeline: Pipeline, given: ServerOptions = {})
         for (const call of calls) call.abort(new ApiError(503, 'the server has closed', { code: 'closing' }));
         setTimeout(() => app.server.closeAllConnections(), FAREWELL).unref();
       }, options.graceSeconds * 1000);
+      // Those of streams, whose clients were not told that the connection would end, become idle later.
+      const idle = setInterval(() => app.server.closeIdleConnections(), SWEEP);
       await app.close();
       clearTimeout(timer);
+      clearInterval(idle);
     },
   };
 }
@@ -74,8 +80,13 @@ function nameOf(path: string): string {
   return basename(path).replace(/\.[a-z]+$/, '');
 }
 
-/** One step of one image: weights are read and packed before anybody waits, and a model that cannot draw is refused. */
-async function warmUp(pipeline: Pipeline): Promise<void> {
+/** Before anybody waits weights are read and packed; a model that cannot draw and recipes of another one are refused. */
+async function warmUp(pipeline: Pipeline, { cache, recipes }: ResolvedServerOptions): Promise<void> {
   const takesText = pipeline.network.conditions.some(({ name }) => name === 'text');
-  await pipeline.generate({ ...(takesText ? { prompts: 'warm-up' } : { labels: [0] }), steps: 1 });
+  const drawn = takesText ? { prompts: 'warm-up' } : { labels: [0] };
+  await pipeline.generate({ ...drawn, steps: 1 });
+  for (const { info, options } of [...(cache.recipe ? [cache.recipe] : []), ...recipes.values()]) {
+    await pipeline.checkpoint.loadHash();
+    pipeline.plan({ ...drawn, cache: options, steps: info.steps, sampler: info.sampler as SamplerName });
+  }
 }

@@ -91,9 +91,31 @@ const NAMES: readonly string[] = [
   'onError',
 ];
 
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+
+/** Of options that are neither numbers nor groups of them: what they must be. */
+const KINDS: readonly (readonly [keyof ServerOptions, (value: unknown) => boolean, expected: string])[] = [
+  ['host', isText, 'an address or the name of a host'],
+  ['name', isText, 'a name'],
+  ['cors', isText, 'an origin, or * for all'],
+  ['tokens', Array.isArray, 'a list of tokens'],
+  ['cache', isObject, 'an object of options'],
+  ['recipes', (value) => value instanceof Map, 'a Map of recipes by name'],
+  ['limits', isObject, 'an object of limits'],
+  ['batching', isObject, 'an object of size and window'],
+  ['onError', (value) => typeof value === 'function', 'a function'],
+];
+
 /** @param pixels of the model's own pictures. Throws an `ArgumentError` that names the option which is not what it must be. */
 export function resolveServerOptions(options: ServerOptions, pixels: number): ResolvedServerOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError('options', options, 'an object of options');
   requireNames('options', options, NAMES);
+  for (const [name, isRight, expected] of KINDS) {
+    const value = options[name];
+    if (value !== undefined && !isRight(value)) throw new ArgumentError(name, value, expected);
+  }
   const { host = '127.0.0.1', port = 8188, tokens = [], cors, graceSeconds = 30 } = options;
   requireNumber('port', port, 0, 65535, true);
   requireNumber('graceSeconds', graceSeconds, 0, 86400);

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decode } from 'fast-png';
+import { Batcher } from '../../server/src/batcher.js';
+import type { Drawing } from '../../server/src/drawing.js';
 import { FairQueue } from '../../server/src/fairQueue.js';
+import { IncacheError } from '../../src/errors.js';
+import { Picture } from '../../src/pipeline/picture.js';
+import type { Pipeline } from '../../src/pipeline/pipeline.js';
+import type { SampleResult, SampleStep } from '../../src/pipeline/result.js';
 import { errorOf, eventually, holdBack, openTiny, sharedServer } from './running.js';
 
 interface Answer {
@@ -92,6 +98,66 @@ describe('batches', () => {
       server.pipeline.generate = generate;
       server.failures.length = 0;
     }
+  });
+
+  test('what no request has caused is in the log, not in the answer', async () => {
+    const { generate } = server.pipeline;
+    server.pipeline.generate = async () => {
+      throw new IncacheError('cannot read /srv/model/text_encoder');
+    };
+    try {
+      const response = await server.draw({ label: 0, steps: 2 });
+      assert.equal(response.status, 500);
+      assert.doesNotMatch((await errorOf(response)).message, /srv/);
+      assert.match(String(server.failures.at(-1)), /cannot read/);
+    } finally {
+      server.pipeline.generate = generate;
+      server.failures.length = 0;
+    }
+  });
+});
+
+describe('a drawing that has ended', () => {
+  const drawingOf = (images: number, own: Partial<Drawing> = {}): Drawing => ({
+    ...{ user: 'a', key: 'k', sharesBatches: true, options: {}, signal: new AbortController().signal },
+    images: Array.from({ length: images }, (_, image) => ({ seed: 1, image, guidanceScale: 2, label: 0 })),
+    ...own,
+  });
+  const batcherOf = (generate: Pipeline['generate']) =>
+    new Batcher({ generate } as Pipeline, {
+      ...{ limits: { queue: 9, queuePerUser: 9 }, batching: { size: 2, window: 0 } },
+    });
+  const picture = new Picture(1, 1, 1, new Uint8Array(1));
+
+  test('is told nothing more, though its batch is drawn for others', async () => {
+    const told: string[] = [];
+    const leaving = new AbortController();
+    const batcher = batcherOf(async (_, onStep) => {
+      const step = { index: 0, steps: 2 } as SampleStep;
+      onStep?.(step);
+      leaving.abort(new Error('it leaves'));
+      onStep?.(step);
+      return { images: [picture, picture], report: { milliseconds: 1 } } as unknown as SampleResult;
+    });
+    const telling = (who: string) => ({
+      ...{ user: who, onStep: () => told.push(`${who} step`), onImage: () => told.push(`${who} image`) },
+    });
+    const gone = batcher.draw(drawingOf(1, { ...telling('gone'), signal: leaving.signal }));
+    const stays = batcher.draw(drawingOf(1, telling('stays')));
+    await assert.rejects(gone, /it leaves/);
+    assert.equal((await stays).length, 1);
+    assert.deepEqual(told, ['gone step', 'stays step', 'stays step', 'stays image']);
+  });
+
+  test('where an image has failed, its others are not drawn by themselves', async () => {
+    const drawn: number[][] = [];
+    const batcher = batcherOf(async ({ perImage = [] }) => {
+      drawn.push(perImage.map(({ image }) => image!));
+      throw new Error('a defect');
+    });
+    await assert.rejects(batcher.draw(drawingOf(2)), /a defect/);
+    await eventually(() => batcher.drawing === 0, 'nothing is drawn');
+    assert.deepEqual(drawn, [[0, 1], [0]]);
   });
 });
 

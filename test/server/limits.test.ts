@@ -148,6 +148,41 @@ describe('closing', () => {
   });
 });
 
+describe('what is left of a request', () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+  test('a client that has left keeps no timer, which would keep the process', async () => {
+    await using pipeline = await openTiny();
+    const server = await startServer(pipeline, { port: 0 });
+    const before = timers();
+    for (const stream of [false, true]) {
+      const held = holdBack(pipeline);
+      const leave = new AbortController();
+      const drawn = postImages(server.address, { label: 0, steps: 2, stream }, { signal: leave.signal });
+      await eventually(() => held.batches.length === 1, 'it is drawn');
+      leave.abort();
+      await assert.rejects(drawn.then((response) => response.text()));
+      held.release();
+    }
+    await server.close();
+    await eventually(() => timers() <= before, 'no timer is left');
+  });
+
+  test('a stream that has ended does not keep the server from closing', async () => {
+    await using pipeline = await openTiny();
+    const server = await startServer(pipeline, { port: 0 });
+    const held = holdBack(pipeline);
+    const drawn = postImages(server.address, { label: 0, steps: 2, stream: true });
+    await eventually(() => held.batches.length === 1, 'it is drawn');
+    const started = performance.now();
+    const closed = server.close();
+    held.release();
+    assert.match(await (await drawn).text(), /image_generation\.completed/);
+    await closed;
+    assert.ok(performance.now() - started < 3000, `${performance.now() - started} ms`);
+  });
+});
+
 function ended(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = '';

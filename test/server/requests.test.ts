@@ -5,6 +5,7 @@ import { startServer } from '../../server/src/index.js';
 import { ArgumentError } from '../../src/errors.js';
 import { modelFolder } from '../../src/modelPackages.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
+import { Recipe } from '../../src/pipeline/recipe.js';
 import { errorOf, openTiny, postImages, sharedServer } from './running.js';
 
 describe('requests to a model of classes', () => {
@@ -186,6 +187,23 @@ describe('options of a server', () => {
     await refused({ limits: { step: 5 } }, 'a name in limits');
     await refused({ limits: { steps: 0 } }, 'limits.steps');
     await refused({ batching: { size: 1.5 } }, 'batching.size');
+    await refused({ tokens: 'a-long-token' }, 'tokens');
+    await refused({ host: 0 }, 'host');
+    await refused({ recipes: {} }, 'recipes');
+  });
+
+  test('a recipe of another model is refused before anybody waits', async () => {
+    await using pipeline = await openTiny();
+    const measured = { psnr: 30, macs: 0.5, time: 0.5, cacheBytes: 1, images: 1, seed: 0, batch: 1 };
+    const recipe = new Recipe({
+      info: {
+        ...{ modelHash: '0'.repeat(64), sampler: 'ddim', steps: 4, guidanceScale: 1.5, createdBy: 'a test' },
+        measured: { ...measured, backend: 'wasm', threads: 1, machine: 'a machine' },
+      },
+      parameters: { policy: 'reuse', period: 2 },
+    });
+    for (const options of [{ recipes: new Map([['fast', recipe]]) }, { cache: recipe.options }])
+      await assert.rejects(startServer(pipeline, { port: 0, ...options }), /made for another model/);
   });
 
   test('a port that is taken is told', async () => {
