@@ -91,7 +91,7 @@ function drawnOf({ prompt, label, negative_prompt: negative }: ImageRequest, { p
   const takesText = pipeline.network.conditions.some(({ name }) => name === 'text');
   if (!takesText) {
     if (negative !== undefined)
-      throw tooMuch('negative_prompt', 'negative_prompt', 'none: the model draws classes');
+      throw tooMuch('negative_prompt', 'negative_prompt', 'no value, because the model takes labels');
     if ((prompt === undefined) === (label === undefined))
       throw new ApiError(400, 'give either label or prompt: what to draw', {
         param: 'label',
@@ -99,7 +99,8 @@ function drawnOf({ prompt, label, negative_prompt: negative }: ImageRequest, { p
       });
     return { labels: [label ?? prompt!] };
   }
-  if (label !== undefined) throw tooMuch('label', 'label', 'a prompt instead: the model draws prompts');
+  if (label !== undefined)
+    throw tooMuch('label', 'label', 'a prompt instead, because the model takes prompts');
   if (prompt === undefined)
     throw new ApiError(400, 'prompt is missing: what to draw', { param: 'prompt', code: 'invalid_value' });
   return { prompts: [prompt], ...(negative !== undefined && { negativePrompt: negative }) };
@@ -116,7 +117,7 @@ function cacheOf(
   { cache, recipes }: Served['options'],
 ): NamedCache {
   if (name !== undefined && policy !== undefined)
-    throw tooMuch('recipe', 'recipe', 'none beside policy: a recipe is a policy with all that it needs');
+    throw tooMuch('recipe', 'recipe', 'no value beside policy, because a recipe contains a policy');
   if (period !== undefined && policy !== 'reuse' && policy !== 'taylorseer')
     throw tooMuch('period', 'period', 'policy reuse or taylorseer beside it');
   if (policy !== undefined)

@@ -140,7 +140,7 @@ function recipeOptions({ recipe, policy, cacheForm, cacheType, ...flags }: Cache
     throw new ArgumentError(
       'recipe',
       recipe,
-      `no other option of a cache beside it, as --${others ?? (policy === 'none' ? 'cache-form or --cache-type' : 'policy')}`,
+      `to be the only option of the cache, without --${others ?? (policy === 'none' ? 'cache-form or --cache-type' : 'policy')}`,
     );
   return Recipe.load(recipe!).options;
 }

@@ -22,7 +22,7 @@ export function addGateFlags(command: Command): Command {
   return command
     .option(
       '--order <m>',
-      'of the polynomial of policy taylorseer, 0 to 3 (default: 1); of calibrated, of what increments are taken against (default: 0, the last computed step)',
+      'order of the extrapolation, 0 to 3: of policy taylorseer (default: 1), and of what policy calibrated adds increments to (default: 0, the last computed step)',
       integer('order', 0, 3),
     )
     .option(

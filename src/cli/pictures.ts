@@ -29,7 +29,11 @@ export function requirePicturePath({ single }: PictureFlags, out: string, arrays
       `a name that ends in .png${arrays ? ' or .npz' : ''}, - for standard output, or a folder with --single`,
     );
   else if (process.stdout.isTTY)
-    throw new ArgumentError('out', out, 'a pipe or a file behind it, not a terminal, for a picture');
+    throw new ArgumentError(
+      'out',
+      out,
+      'standard output to be a pipe or a file, not a terminal, for a picture',
+    );
 }
 
 export function writePictures(

@@ -153,7 +153,11 @@ function drawnOf(
   const { labels, count } = flags;
   if (!textCondition(network)) return { ...text, labels: labelsOf(flags, table) };
   if (labels)
-    throw new ArgumentError('labels', labels, 'none: the model draws prompts, --prompt or --prompts');
+    throw new ArgumentError(
+      'labels',
+      labels,
+      'no value, because the model takes prompts (--prompt or --prompts)',
+    );
   const { prompts, embeddings } = text;
   if (prompts === undefined && embeddings === undefined)
     throw new ArgumentError('prompt', undefined, 'what to draw: --prompt, --prompts or --embeddings');

@@ -34,5 +34,5 @@ function indexFrom(text: string, environment: Environment): number {
     if (value !== undefined) return Number(value) - Number((least && environment[least]) ?? 0);
   }
   const names = INDICES.map(([name]) => name).join(' nor ');
-  throw new ArgumentError('shard', text, `${EXPECTED}: neither ${names} tells the part`);
+  throw new ArgumentError('shard', text, `${EXPECTED}, since neither ${names} is set`);
 }

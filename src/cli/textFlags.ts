@@ -35,7 +35,10 @@ export function addTextFlags(command: Command): Command {
 export function addPromptFlags(command: Command): Command {
   return command
     .option('-p, --prompt <text>', 'what to draw; may be repeated, a picture each', collect)
-    .option('--prompts <file>', 'a file of prompts: one a line, or in .json a list or captions as of MSCOCO')
+    .option(
+      '--prompts <file>',
+      'a file of prompts: one per line, or in .json a list or captions in the form of MSCOCO',
+    )
     .option('--negative-prompt <text>', 'what pictures should not show (default: an empty text)')
     .option(
       '--no-clean-caption',
@@ -60,7 +63,7 @@ export function addSizeFlag(command: Command): Command {
     )
     .option(
       '--no-resolution-binning',
-      'make pictures in exactly that size, not in the nearest shape that the model was trained on',
+      'make pictures in exactly the size, not in the nearest shape that the model was trained on',
     );
 }
 
@@ -82,7 +85,7 @@ export function textOptions(flags: TextFlags): TextOptions {
     throw new ArgumentError(
       given[1]!,
       flags[given[1]!],
-      `none beside --${given[0]}, which says what to draw`,
+      `no value beside --${given[0]}, which already says what to draw`,
     );
   return {
     ...promptsOf(flags),

@@ -67,6 +67,6 @@ export async function* denoiseBatch(
 function requireLatest(index: number, latest: number): void {
   if (latest !== index)
     throw new IncacheError(
-      `the latents of step ${index} are gone: step ${latest} was taken; ask for them before the next step`,
+      `the latents of step ${index} are no longer kept, since step ${latest} was taken; read them before the next step`,
     );
 }

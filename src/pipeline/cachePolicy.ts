@@ -60,9 +60,9 @@ const MADE: Partial<
     { readonly as: abstract new (...args: never[]) => object; readonly expected: string }
   >
 > = {
-  factors: { as: FactorSet, expected: 'a FactorSet, as of calibrate or FactorSet.load' },
-  fits: { as: StepGrams, expected: 'StepGrams, as of measureGrams or StepGrams.load' },
-  errors: { as: ErrorTable, expected: 'an ErrorTable, as of measureErrors or ErrorTable.load' },
+  factors: { as: FactorSet, expected: 'a FactorSet, as calibrate or FactorSet.load return it' },
+  fits: { as: StepGrams, expected: 'StepGrams, as measureGrams or StepGrams.load return them' },
+  errors: { as: ErrorTable, expected: 'an ErrorTable, as measureErrors or ErrorTable.load return it' },
   schedule: { as: Schedule, expected: 'a Schedule' },
 };
 
@@ -71,7 +71,7 @@ export function requireParameters(cache: AnyCacheOptions): void {
   requireOptions('cache', cache, CACHE_OPTION_NAMES);
   const { policy = 'none', form: _form, type: _type, recipe, ...parameters } = cache;
   if (recipe !== undefined && !(recipe instanceof Recipe))
-    throw new ArgumentError('recipe', recipe, 'a Recipe, as of Recipe.load');
+    throw new ArgumentError('recipe', recipe, 'a Recipe, as Recipe.load returns it');
   requireOneOf('policy', policy, CACHE_POLICIES);
   const own = parametersOf(policy);
   for (const [name, value] of Object.entries(parameters) as [CacheParameter, unknown][]) {
@@ -90,7 +90,7 @@ export function requireUngated({ policy = 'none' }: AnyCacheOptions, what: strin
     throw new ArgumentError(
       'policy',
       policy,
-      `one that decides before the first step for ${what}: ${others}`,
+      `one that decides before the first step, as ${what} needs: ${others}`,
     );
 }
 

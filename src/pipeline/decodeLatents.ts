@@ -46,7 +46,7 @@ export async function decodeLatents(
     throw new ArgumentError(
       'vae',
       vae,
-      `an autoencoder of pictures of 1 or 3 channels, not ${imageChannels}`,
+      `an autoencoder whose pictures have 1 or 3 channels, not ${imageChannels}`,
     );
   const device = await openDevice(backend, pickOptions<DeviceOptions>(options, DEVICE_OPTION_NAMES));
   try {

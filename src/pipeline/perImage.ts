@@ -49,7 +49,7 @@ export function resolveImages(
       throw new ArgumentError(
         `${place}.guidanceScale`,
         image.guidanceScale,
-        'guidance for all images of a run or for none, which is scale 1',
+        'guidance for every image of a run or for none (a scale of 1 is none)',
       );
     return image;
   });

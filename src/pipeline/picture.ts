@@ -19,7 +19,7 @@ export class Picture {
       throw new ArgumentError(
         'data',
         `${data.length} bytes`,
-        `${width * height * channels}, for ${width} x ${height} pixels of ${channels}`,
+        `${width * height * channels}, for ${width} x ${height} pixels with ${channels} each`,
       );
     this.data = data;
   }
@@ -84,7 +84,7 @@ export function grid(pictures: readonly Picture[], columns: number): Picture {
     throw new ArgumentError(
       `pictures[${odd}]`,
       `${pictures[odd]!.width} x ${pictures[odd]!.height} of ${pictures[odd]!.channels} channels`,
-      `${width} x ${height} of ${channels}, as the first is`,
+      `${width} x ${height} of ${channels} channels, like the first`,
     );
   if (pictures.length === 1) return first;
   const across = Math.min(columns, pictures.length);

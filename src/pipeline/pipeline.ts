@@ -139,7 +139,7 @@ export class Pipeline implements AsyncDisposable {
     requireOptions('options', options, EMBED_OPTION_NAMES);
     const text = resolveText(options, this.network);
     if (!text)
-      throw new ArgumentError('prompts', options.prompts, 'none: the model takes labels, not prompts');
+      throw new ArgumentError('prompts', options.prompts, 'no value, because the model takes labels');
     return this.#prompts.embed(text, true, notes, options.signal);
   }
 

@@ -36,12 +36,12 @@ describe('commands', { concurrency: 2 }, () =>
     {
       name: 'a prompt for a model of classes',
       args: sample('--prompt', 'a cat'),
-      says: ['prompts is ["a cat"]; expected none: the model takes labels'],
+      says: ['prompts is ["a cat"]; expected no value, because the model takes labels'],
     },
     {
       name: 'a prompt and a file of prompts',
       args: sample('--prompt', 'a cat', '--prompts', 'cats.txt'),
-      says: ["prompts is 'cats.txt'; expected none beside --prompt"],
+      says: ["prompts is 'cats.txt'; expected no value beside --prompt, which already says what to draw"],
     },
     {
       name: 'a size that is none',

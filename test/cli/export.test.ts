@@ -117,7 +117,7 @@ describe('combinations', { concurrency: 2 }, () =>
       name: 'a policy that decides while it runs',
       args: ['export', '--model', tiny, '--out', 'x.incache', '--policy', 'teacache', '--threshold', '0.1'],
       says: [
-        "policy is 'teacache'; expected one that decides before the first step for a model file: none, reuse",
+        "policy is 'teacache'; expected one that decides before the first step, as a model file needs: none, reuse",
       ],
     },
     {

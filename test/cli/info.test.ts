@@ -91,7 +91,7 @@ describe('info', { concurrency: 2 }, () => {
     assert.equal(code, 2);
     assert.match(
       stderr,
-      /^incache: model is .*; expected one model: without an option, or with --model or --size\n$/,
+      /^incache: model is .*; expected one model: as an argument, with --model, or with --size\n$/,
     );
   });
 

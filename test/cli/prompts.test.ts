@@ -36,12 +36,12 @@ describe('prompts on the command line', { concurrency: 2 }, () => {
     ['a file that is no UTF-8', ['--prompts', 'latin.txt'], /latin\.txt is not a text in UTF-8/],
     ['NUL', ['--prompts', 'nul.txt'], /expected a text without NUL/],
     ['half a character', ['--prompts', 'half.json'], /expected a text without lone surrogates/],
-    ['labels', ['--labels', '1'], /labels is \[1\]; expected none: the model draws prompts/],
+    ['labels', ['--labels', '1'], /labels is \[1\]; expected no value, because the model takes prompts/],
     ['nothing to draw', [], /prompt is missing; expected what to draw/],
     [
       'prompts beside embeddings',
       ['--prompt', 'a', '--embeddings', 'words.safetensors'],
-      /none beside --prompt/,
+      /no value beside --prompt/,
     ],
     ['a tokenizer that is none', ['--prompt', 'a', '--tokenizer', 'latin.txt'], /tokenizer|latin\.txt/],
   ];

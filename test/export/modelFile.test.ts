@@ -295,7 +295,7 @@ describe('refused, and nothing written:', () => {
     [
       'a negative prompt of a model of labels',
       { negativePrompt: 'blurry' },
-      /^negativePrompt is 'blurry'; expected none: the model takes labels, not prompts$/,
+      /^negativePrompt is 'blurry'; expected no value, because the model takes labels$/,
     ],
     ['too many images', { images: 2 ** 16 + 1 }, /^images is 65537; expected an integer from 1 to 65536$/],
     [

@@ -176,6 +176,6 @@ describe('a model file of prompts', () => {
 
   test('refuses labels, and texts of a file of labels', async () => {
     await compare({});
-    await assert.rejects(exported({ labels: [1] }), /^ArgumentError: labels is \[1\]; expected none/);
+    await assert.rejects(exported({ labels: [1] }), /^ArgumentError: labels is \[1\]; expected no value/);
   });
 });

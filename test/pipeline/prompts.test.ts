@@ -123,7 +123,7 @@ describe('prompts', () => {
 
   const refusals: [string, SampleOptions, RegExp][] = [
     ['no prompt', {}, /^prompts is missing; expected a text, or a list of at least one$/],
-    ['labels', { labels: [1] }, /^labels is \[1\]; expected none: the model takes prompts$/],
+    ['labels', { labels: [1] }, /^labels is \[1\]; expected no value, because the model takes prompts$/],
     ['NUL', { prompts: 'a\0b' }, /^prompts is 'a.b'; expected a text without NUL$/s],
     ['half a character', { prompts: ['a', '\ud83d'] }, /^prompts\[1\] is .*; expected a text without lone/],
     [
@@ -155,7 +155,7 @@ describe('prompts', () => {
     [
       'more tokens than the model reads',
       { embeddings: ofRows(7) },
-      /^tokens of an embedding is 7; expected 1 to 6, which the model takes at most$/,
+      /^tokens of an embedding is 7; expected 1 to 6, the most that the model takes$/,
     ],
     [
       'three negative prompts for two pictures',
@@ -211,12 +211,12 @@ describe('a text encoder that does not fit', () => {
     [
       'of another width',
       () => ({ textEncoder: encoder('wide', { d_model: 24 }) }),
-      /^text encoder is '.*wide'; expected one that gives embeddings of width 20, .* its width is 24$/,
+      /^text encoder is '.*wide'; expected one whose embeddings have width 20, .* this one has width 24$/,
     ],
     [
       'of another vocabulary',
       () => ({ textEncoder: encoder('small', { vocab_size: 50 }) }),
-      /^tokenizer is '.*'; expected one of the text encoder's vocabulary: it has 2100 tokens, .*small has 50$/,
+      /^tokenizer is '.*'; expected one with the text encoder's vocabulary: it has 2100 tokens, and .*small has 50$/,
     ],
   ];
   for (const [name, options, message] of cases)

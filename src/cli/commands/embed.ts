@@ -28,7 +28,7 @@ async function runEmbed(flags: EmbedFlags): Promise<void> {
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   if (!textCondition(pipeline.network))
-    throw new ArgumentError('model', flags.model, 'a model of prompts; this one takes labels');
+    throw new ArgumentError('model', flags.model, 'a text-to-image model; this one takes labels');
   const notes: string[] = [];
   const embeddings = await pipeline.embed({ ...text, signal }, notes);
   for (const sentence of notes) note(sentence);

@@ -161,9 +161,10 @@ function shardsOf(
   { shard, resume }: EvaluateFlags,
 ): { shard?: Shard; isMerge: boolean } {
   if (merge !== undefined && merge !== 'merge')
-    throw new ArgumentError('an argument', merge, 'merge, or options alone');
+    throw new ArgumentError('an argument', merge, 'merge, or only options');
   const isMerge = merge !== undefined;
-  if (isMerge && shard !== undefined) throw new ArgumentError('shard', shard, 'none: all shards are merged');
+  if (isMerge && shard !== undefined)
+    throw new ArgumentError('shard', shard, 'no value, because merge takes all shards');
   if ((isMerge || shard !== undefined) && resume === undefined)
     throw new ArgumentError('resume', resume, 'a folder that all shards share');
   return shard === undefined ? { isMerge } : { shard: shardOf(shard), isMerge };

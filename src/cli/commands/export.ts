@@ -47,7 +47,10 @@ export function registerExport(program: Command): void {
     .option('--activations <type>', 'large activations and caches: f32, bf16 or, for GPUs, f16', 'f32')
     .option('--no-decoder', 'leave the autoencoder out: programs get latents, not pictures');
   addSizeFlag(addTextEncoderFlags(command))
-    .option('--negative-prompt <text>', 'what guidance leads away from (default: an empty text)')
+    .option(
+      '--negative-prompt <text>',
+      'what pictures should not show, stored in the file (default: an empty text)',
+    )
     .option('--embeddings <file>', 'take it from a file: its negative_prompt_embeds');
   addOutputFlags(addVaeFlags(addCheckpointFlags(addCacheFlags(addSamplingFlags(command))))).action(runExport);
 }
@@ -79,10 +82,10 @@ async function runExport(flags: ExportFlags): Promise<void> {
 function negativeOf({ negativePrompt, embeddings }: ExportFlags): ExportOptions['negativePrompt'] {
   if (embeddings === undefined) return negativePrompt;
   if (negativePrompt !== undefined)
-    throw new ArgumentError('embeddings', embeddings, 'none beside --negative-prompt');
+    throw new ArgumentError('embeddings', embeddings, 'no value beside --negative-prompt');
   const { negative = [] } = loadEmbeddings(embeddings);
   if (negative.length !== 1)
-    throw new ArgumentError('embeddings', embeddings, 'a file with negative_prompt_embeds, of one text');
+    throw new ArgumentError('embeddings', embeddings, 'a file whose negative_prompt_embeds are of one text');
   return negative[0];
 }
 

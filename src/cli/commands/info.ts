@@ -88,9 +88,9 @@ async function runInfo(argument: string | undefined, options: InfoFlags): Promis
   const flags = argument === undefined ? options : { ...options, model: argument };
   const { model: path, size, json } = flags;
   if (argument !== undefined && (options.model ?? size) !== undefined)
-    throw new ArgumentError('model', argument, 'one model: without an option, or with --model or --size');
+    throw new ArgumentError('model', argument, 'one model: as an argument, with --model, or with --size');
   if (path === undefined && size === undefined) {
-    if (flags.plan) throw new ArgumentError('model', undefined, 'a model or --size, of which to print plans');
+    if (flags.plan) throw new ArgumentError('model', undefined, 'a model or --size, whose plans to print');
     return printBackends(flags);
   }
   const other = path === undefined ? undefined : otherReport(path, flags);

@@ -75,7 +75,7 @@ export function registerServe(program: Command): void {
     )
     .option(
       '--grace <s>',
-      'when it is ended, seconds for what is being drawn (default: 30)',
+      'seconds to finish drawing after SIGTERM or Ctrl-C (default: 30)',
       decimal('grace', 0, 86400),
     );
   addTextEncoderFlags(command).option(

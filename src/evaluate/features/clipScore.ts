@@ -169,7 +169,7 @@ function sizeOf(
     : input?.type === 'int64' && shape.length === 2 && others.length <= 1;
   if (!fits)
     throw new FormatError(
-      `CLIP's ${kind} model takes ${inputMetadata.map(({ name, type, shape: own }) => `${name} (${type} [${own}])`).join(', ')}; expected ${isImage ? 'float32 pictures, images x 3 x side x side' : 'int64 token ids, texts x tokens, and a mask of them at most'}`,
+      `CLIP's ${kind} model takes ${inputMetadata.map(({ name, type, shape: own }) => `${name} (${type} [${own}])`).join(', ')}; expected ${isImage ? 'float32 pictures, images x 3 x side x side' : 'int64 token ids, texts x tokens, and at most a mask of the same shape'}`,
     );
   const size = shape[axis];
   return typeof size === 'number' && size > 0 ? size : undefined;

@@ -209,7 +209,7 @@ function requireFitting(options: EvaluateOptions, { channels, height, width }: P
     throw new ArgumentError(
       'clip',
       'a model of pictures and captions',
-      'none without prompts that pictures are to fit',
+      'no CLIP model, because the run has no prompts to compare pictures with',
     );
   if (clip && !isPictureSpace(channels))
     throw new ArgumentError(

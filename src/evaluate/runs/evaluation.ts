@@ -190,7 +190,7 @@ export class Evaluation {
         'images',
         images,
         extractor
-          ? `more than the ${extractor.features} features of a covariance`
+          ? `more than ${extractor.features}, the number of features, for a covariance`
           : 'an evaluation with features',
       );
     return {

@@ -139,7 +139,8 @@ async function* rowsOf(
 function requireShardOptions(options: EvaluateOptions): string {
   requireOptions('options', options, EVALUATE_OPTION_NAMES);
   for (const name of NOT_OF_SHARDS)
-    if (options[name] !== undefined) throw new ArgumentError(name, options[name], 'none with shards');
+    if (options[name] !== undefined)
+      throw new ArgumentError(name, options[name], 'no value, because the run is divided into shards');
   if (options.folder === undefined)
     throw new ArgumentError('folder', options.folder, 'a folder that all shards share');
   return options.folder;

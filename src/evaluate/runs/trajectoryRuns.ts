@@ -38,7 +38,7 @@ interface Run {
 
 /** Sums without a batch, one for each step. Throws for a policy that decides while it runs. */
 export function startSums(pipeline: Pipeline, options: ResolvedOptions): StepSums[] {
-  requireUngated(options.cache, 'errors by layer');
+  requireUngated(options.cache, 'a measurement of errors by layer');
   const names = pipeline.network.sublayers.map(({ name }) => name);
   return samplerOf(options, pipeline.network).timesteps.map((timestep) => ({
     timestep,

@@ -143,13 +143,13 @@ function requireFitting(
     throw new ArgumentError(
       'text encoder',
       path,
-      `one that gives embeddings of width ${width}, as the network takes them; its width is ${config.width}`,
+      `one whose embeddings have width ${width}, as the network takes them; this one has width ${config.width}`,
     );
   const spare = config.vocabulary - vocabulary;
   if (spare < 0 || spare >= VOCABULARY_STEP)
     throw new ArgumentError(
       'tokenizer',
       tokenizer,
-      `one of the text encoder's vocabulary: it has ${vocabulary} tokens, ${path} has ${config.vocabulary}`,
+      `one with the text encoder's vocabulary: it has ${vocabulary} tokens, and ${path} has ${config.vocabulary}`,
     );
 }

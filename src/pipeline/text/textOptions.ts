@@ -65,11 +65,11 @@ export function resolveText(
   if (!condition) {
     for (const name of Object.keys(TEXT_OPTION_NAMES) as (keyof TextOptions)[])
       if (options[name] !== undefined)
-        throw new ArgumentError(name, short(options[name]), 'none: the model takes labels, not prompts');
+        throw new ArgumentError(name, short(options[name]), 'no value, because the model takes labels');
     return undefined;
   }
   if (options.labels !== undefined)
-    throw new ArgumentError('labels', options.labels, 'none: the model takes prompts');
+    throw new ArgumentError('labels', options.labels, 'no value, because the model takes prompts');
   const { prompts, negativePrompt, embeddings, cleanCaption = true } = options;
   if (typeof cleanCaption !== 'boolean')
     throw new ArgumentError('cleanCaption', cleanCaption, 'true or false');
@@ -98,7 +98,7 @@ function texts(name: string, value: unknown): readonly string[] {
     if (typeof text !== 'string') throw new ArgumentError(place, short(text), 'a text');
     if (text.includes('\0')) throw new ArgumentError(place, short(text), 'a text without NUL');
     if (/\p{Surrogate}/u.test(text))
-      throw new ArgumentError(place, short(text), 'a text without lone surrogates, halves of characters');
+      throw new ArgumentError(place, short(text), 'a text without lone surrogates (half characters)');
   }
   return list;
 }
@@ -108,7 +108,7 @@ function requireEmbeddings(
   { rows, columns }: Condition,
 ): TextEmbeddings {
   requireObject('embeddings', embeddings, 'what loadEmbeddings gives');
-  if (prompts !== undefined) throw new ArgumentError('prompts', short(prompts), 'none beside embeddings');
+  if (prompts !== undefined) throw new ArgumentError('prompts', short(prompts), 'no value beside embeddings');
   const { prompts: own, negative } = embeddings as TextEmbeddings;
   for (const [name, list] of Object.entries({ prompts: own, ...(negative !== undefined && { negative }) })) {
     if (!Array.isArray(list) || list.length === 0)
@@ -125,7 +125,7 @@ function requireEmbedding(name: string, embedding: TextEmbedding, rows: number, 
   if (width !== columns)
     throw new ArgumentError('width of embeddings', width, `${columns}, as the model takes them`);
   if (!(Number.isInteger(length) && length >= 1 && length <= rows))
-    throw new ArgumentError('tokens of an embedding', length, `1 to ${rows}, which the model takes at most`);
+    throw new ArgumentError('tokens of an embedding', length, `1 to ${rows}, the most that the model takes`);
   if (!(values instanceof Float32Array) || values.length !== length * width)
     throw new ArgumentError(
       'values of an embedding',

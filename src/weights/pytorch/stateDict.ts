@@ -55,7 +55,7 @@ export function findStateDict(
       weightsKey,
       nested.length
         ? `one of ${nested.join(', ')}`
-        : 'none: the weights of this file lie in no dictionary of their own',
+        : 'no key, because the file has its weights at the top, not in a dictionary',
     );
   }
   if (candidates.size === 0) return refuse(withoutWeights(root));
