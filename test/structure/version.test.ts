@@ -22,3 +22,9 @@ test('the platform packages are of the same version, asked for exactly, and not 
     assert.deepEqual([own.os, own.cpu], [['linux'], [platform.split('-')[1]]]);
   }
 });
+
+test('the server is of the same version and asks for that engine', () => {
+  const text = readFileSync(new URL('../../../server/package.json', import.meta.url), 'utf8');
+  const { version, peerDependencies } = JSON.parse(text);
+  assert.deepEqual([version, peerDependencies.incache], [VERSION, VERSION]);
+});
