@@ -109,9 +109,9 @@ function samePlace(pointer: string, from: ResultFile, to: NamedResult): string {
   const [, place, rest] = /^\/rows\/(\d+)(\/.*)$/.exec(pointer) ?? [];
   if (place === undefined) return pointer;
   const name = rowName(from.rows?.[Number(place)]);
-  const row = to.rows?.findIndex((other) => rowName(other) === name) ?? -1;
-  if (row < 0) throw new FormatError(`${to.name} has no row ${name}`);
-  return `/rows/${row}${rest}`;
+  const rows = [...(to.rows ?? []).keys()].filter((row) => rowName(to.rows![row]) === name);
+  if (rows.length !== 1) throw new FormatError(`${to.name} has ${rows.length} rows ${name}; expected one`);
+  return `/rows/${rows[0]}${rest}`;
 }
 
 /** What a row is of, in any of the results. */
@@ -124,6 +124,9 @@ const NAMING = [
   'sweep',
   'sequences',
   'tokens',
+  'm',
+  'k',
+  'n',
   'rank',
   'contender',
   'threads',

@@ -88,7 +88,7 @@ describe('claims', () => {
       'so [0.72][mark] it is\n\n[mark]: ../bench/results/block-chip-2-2026-03-04.json#/rows/2/ofLoop',
     );
     write('2026-05-06', ['b'], 0.9);
-    assert.throws(() => refreshClaims(claim('0.50'), folder), /2026-05-06.json has no row .*"contender":"a"/);
+    assert.throws(() => refreshClaims(claim('0.50'), folder), /2026-05-06.json has 0 rows .*"contender":"a"/);
     assert.throws(
       () => refreshClaims(claim('1'), temporaryFolder()),
       /there is no result of the kind of block/,
@@ -110,5 +110,14 @@ describe('claims', () => {
     writeFileSync(`${folder}/cuda-chip-2026-01-02.json`, file);
     const text = '[1024][m]\n\n[m]: bench/results/cuda-chip-2026-01-02.json#/rows/1/milliseconds';
     assert.equal(refreshClaims(text, folder), text);
+  });
+
+  test('a row that its name does not tell from another is refused, not taken for it', () => {
+    const folder = temporaryFolder();
+    const rows = [1, 2].map((milliseconds) => ({ contender: 'a', milliseconds }));
+    const file = JSON.stringify(resultFile(rows, { what: 'gpu', date: '2026-01-02' }));
+    writeFileSync(`${folder}/gpu-chip-2026-01-02.json`, file);
+    const text = '[2][m]\n\n[m]: bench/results/gpu-chip-2026-01-02.json#/rows/1/milliseconds';
+    assert.throws(() => refreshClaims(text, folder), /has 2 rows .*"contender":"a".*expected one/);
   });
 });
