@@ -1,7 +1,6 @@
 /** A device of the gpu backend. */
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan } from '../../plan/types.js';
-import { validatePlan } from '../../plan/validate.js';
 import type {
   Device,
   DeviceTensor,
@@ -11,6 +10,7 @@ import type {
   WeightSource,
 } from '../backend.js';
 import { RunQueue } from '../runQueue.js';
+import { validateWidePlan } from '../widePlan.js';
 import { describeAdapter } from './adapter.js';
 import { GpuExecutable } from './executable.js';
 import type { GpuHost } from './host.js';
@@ -92,12 +92,7 @@ export class GpuDevice implements Device, GpuHost {
 
   async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.requireOpen();
-    validatePlan(plan);
-    const narrow = plan.buffers.find(({ type }) => type !== 'f32' && type !== 'i32');
-    if (narrow)
-      throw new IncacheError(
-        `buffer '${narrow.name}' of plan '${plan.name}' is ${narrow.type}; the gpu backend has only f32 and i32`,
-      );
+    validateWidePlan(plan, 'gpu');
     return GpuExecutable.compile(this, plan, bindings);
   }
 

@@ -1,7 +1,6 @@
 /** A device of the wasm backend: one memory, one instance on this thread, and workers on the others. */
 import { IncacheError, requireInteger, requireOneOf } from '../../errors.js';
 import type { BufferType, Plan } from '../../plan/types.js';
-import { validatePlan } from '../../plan/validate.js';
 import type {
   Device,
   DeviceOptions,
@@ -14,6 +13,7 @@ import type {
 import { isSliceOver, turn } from '../eventLoop.js';
 import { RunQueue } from '../runQueue.js';
 import { defaultThreads } from '../threads.js';
+import { validateWidePlan } from '../widePlan.js';
 import { Arenas } from './arenas.js';
 import { CONTROL } from './control.js';
 import { type ExecutionHost, WasmExecutable } from './executable.js';
@@ -130,12 +130,7 @@ export class WasmDevice implements Device, ExecutionHost {
   async compile(plan: Plan, bindings: PlanBindings): Promise<Executable> {
     this.requireOpen();
     // The kernels trust their arguments: nothing unchecked may reach them.
-    validatePlan(plan);
-    const narrow = plan.buffers.find(({ type }) => type !== 'f32' && type !== 'i32');
-    if (narrow)
-      throw new IncacheError(
-        `buffer '${narrow.name}' of plan '${plan.name}' is ${narrow.type}; the wasm backend has only f32 and i32`,
-      );
+    validateWidePlan(plan, 'wasm');
     return WasmExecutable.compile(this, plan, bindings);
   }
 
