@@ -1,4 +1,5 @@
 /** What the factors of a configuration are calibrated on. */
+import type { StepGrams } from '../cache/data/stepGrams.js';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { type CalibrationSource, imageSource } from '../calibrate/sources.js';
 import { batchNormals } from '../diffusion/philox.js';
@@ -21,6 +22,9 @@ export interface CalibrationChoice {
   /** With `trajectories`: the increments that policy `calibrated` with these corrects, see `trajectorySource`. */
   readonly period?: number;
   readonly order?: number;
+  /** Or those to fitted combinations of so many terms, between so many computed steps. */
+  readonly terms?: number;
+  readonly computed?: number;
 }
 
 /** The paper's. */
@@ -37,6 +41,11 @@ export function calibrationSeed(seed: number): number {
   return SEED_DISTANCE + seed;
 }
 
+/** The seed of what coefficients are fitted to: of other noise than images and calibrations. */
+export function fitSeed(seed: number): number {
+  return 2 * SEED_DISTANCE + seed;
+}
+
 /** 256 images, or all where there are fewer; without images as many trajectories. */
 export function defaultCalibration({ calibrationImages }: ExperimentContext): CalibrationChoice {
   return calibrationImages
@@ -44,11 +53,12 @@ export function defaultCalibration({ calibrationImages }: ExperimentContext): Ca
     : { data: 'trajectories', count: DEFAULT_COUNT };
 }
 
-/** `seed` is of the calibration. Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
+/** `seed` is of the calibration, `fits` are for a choice of terms. Throws an `ArgumentError` where the experiment has no calibration images, or too few. */
 export async function calibrationSource(
   context: ExperimentContext,
-  { data, count, period, order }: CalibrationChoice,
+  { data, count, period, order, terms, computed }: CalibrationChoice,
   seed: number,
+  fits?: StepGrams,
 ): Promise<CalibrationSource> {
   const { pipeline, sampling, text } = context;
   if (data === 'trajectories')
@@ -60,6 +70,9 @@ export async function calibrationSource(
         seed,
         ...(period !== undefined && { period }),
         ...(order !== undefined && { order }),
+        ...(fits && { fits }),
+        ...(terms !== undefined && { terms }),
+        ...(computed !== undefined && { computed }),
       })
     ).source;
   const { steps } = sampling;

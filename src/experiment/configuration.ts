@@ -24,10 +24,12 @@ export interface Configuration {
   /** Denoising steps; default: those of the experiment. */
   readonly steps?: number;
   /** Default: no cache. */
-  readonly cache?: Omit<AnyCacheOptions, 'factors' | 'errors' | 'rule'>;
+  readonly cache?: Omit<AnyCacheOptions, 'factors' | 'errors' | 'fits' | 'rule'>;
   readonly factors?: FactorChoice;
   /** For a policy that chooses by measured errors: the order of the extrapolation that they are of. */
   readonly errors?: number;
+  /** Whether it goes by fitted coefficients. */
+  readonly isFitted?: boolean;
   /** Columns of its own in the results. */
   readonly parameters?: Row;
 }
@@ -124,6 +126,30 @@ export function taylorSeer(order: number, period: number, basis: SeriesBasis = '
     name: `${family} p=${period}`,
     family,
     cache: { policy: 'taylorseer', order, period, basis },
+  };
+}
+
+/** Sublayers continued by fitted coefficients, between so many computed steps that the fits choose. */
+export function fitted(terms: number, computed: number): Configuration {
+  const family = `fitted terms=${terms}`;
+  return {
+    name: `${family} computed=${computed}`,
+    family,
+    cache: { policy: 'fitted', terms, computed },
+    isFitted: true,
+  };
+}
+
+/** Increments to fitted combinations, with factors made for what these leave. */
+export function calibratedFitted(rank: number, terms: number, computed: number): Configuration {
+  const family = `calibrated fitted r=${rank} terms=${terms}`;
+  const calibration = { data: 'trajectories', count: OWN_TRAJECTORIES, terms, computed } as const;
+  return {
+    name: `${family} computed=${computed}`,
+    family,
+    cache: { policy: 'calibrated', terms, computed },
+    factors: { method: 'whitened', rank, calibration },
+    isFitted: true,
   };
 }
 

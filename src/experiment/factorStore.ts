@@ -12,15 +12,18 @@ import {
 } from './calibrationData.js';
 import type { FactorChoice } from './configuration.js';
 import type { Advance, ExperimentContext } from './experiment.js';
+import { FitStore } from './fitStore.js';
 
 /** Images that the layers' errors are measured on, for ranks that are spread. */
 const LAYER_IMAGES = 8;
 
 export class FactorStore {
   readonly #context: ExperimentContext;
+  readonly #fits: FitStore;
 
   constructor(context: ExperimentContext) {
     this.#context = context;
+    this.#fits = new FitStore(context);
   }
 
   /** Evaluations of the network for one image that `use` takes at most. */
@@ -68,8 +71,9 @@ export class FactorStore {
     const { pipeline, sampling, text, signal } = this.#context;
     const { method, rank, spread, calibration = defaultCalibration(this.#context) } = choice;
     const ownSeed = calibrationSeed(seed);
+    const fits = calibration.terms === undefined ? undefined : await this.#fits.get(seed, advance);
     const source =
-      method === 'svd' ? undefined : await calibrationSource(this.#context, calibration, ownSeed);
+      method === 'svd' ? undefined : await calibrationSource(this.#context, calibration, ownSeed, fits);
     const errors =
       spread &&
       (await measureLayers(pipeline, {
@@ -108,6 +112,11 @@ export class FactorStore {
 
 /** What makes factors the same but for their rank. */
 function nameOf({ method, calibration, spread }: FactorChoice, seed: number): string {
-  const data = [...Object.values(calibration ?? {}), ...(spread ? ['spread', ...Object.values(spread)] : [])];
+  const against = calibration?.terms === undefined ? [] : ['fitted'];
+  const data = [
+    ...against,
+    ...Object.values(calibration ?? {}),
+    ...(spread ? ['spread', ...Object.values(spread)] : []),
+  ];
   return [method, ...data, `seed${seed}`].join('-');
 }

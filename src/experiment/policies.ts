@@ -6,11 +6,13 @@ import {
   budgeted,
   type Configuration,
   calibrated,
+  calibratedFitted,
   calibratedOwn,
   calibratedSpread,
   chosen,
   FEWER_STEPS,
   fewerSteps,
+  fitted,
   gated,
   ranksOf,
   reuse,
@@ -33,6 +35,9 @@ const BUDGETS_AS_PERIODS = {
   low: [0.45, 0.51, 0.63],
   high: [0.58, 0.63, 0.72],
 };
+/** Shares of steps that fits choose to compute: as periods of 2 and 3, and of half with increments. */
+const COMPUTED = [0.52, 0.36];
+const COMPUTED_CALIBRATED = 0.5;
 /** Relative changes below which gates cache. */
 const THRESHOLDS = [0.02, 0.04, 0.08];
 
@@ -40,6 +45,8 @@ const THRESHOLDS = [0.02, 0.04, 0.08];
 function configurations(context: ExperimentContext): readonly Configuration[] {
   const { pipeline, sampling } = context;
   const [high, low] = ranksOf(pipeline.network, [1 / 4, 1 / 8]) as [number, number];
+  const computed = (share: number) =>
+    Math.min(sampling.steps, Math.max(2, Math.round(share * sampling.steps)));
   const all = [
     ...fewerSteps(sampling, SHARES_OF_STEPS),
     ...PERIODS.map((period) => reuse(period)),
@@ -64,6 +71,8 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => taylorSeer(1, period)),
     ...PERIODS.map((period) => taylorSeer(2, period)),
     ...PERIODS.map((period) => taylorSeer(2, period, 'newton')),
+    ...[...new Set(COMPUTED.map(computed))].map((count) => fitted(3, count)),
+    ...[high, low].map((rank) => calibratedFitted(rank, 4, computed(COMPUTED_CALIBRATED))),
     ...THRESHOLDS.map((threshold) => gated('teacache', threshold)),
     ...THRESHOLDS.map((threshold) => gated('first-block', threshold)),
     ...THRESHOLDS.map((threshold) => gated('fastcache', threshold)),

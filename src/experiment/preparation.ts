@@ -5,36 +5,46 @@ import type { Configuration } from './configuration.js';
 import { ErrorStore } from './errorStore.js';
 import type { Advance, ExperimentContext } from './experiment.js';
 import { FactorStore } from './factorStore.js';
+import { FitStore } from './fitStore.js';
 
 export class Preparation {
   readonly #factors: FactorStore;
   readonly #errors: ErrorStore;
+  readonly #fits: FitStore;
 
   constructor(context: ExperimentContext) {
     this.#factors = new FactorStore(context);
     this.#errors = new ErrorStore(context);
+    this.#fits = new FitStore(context);
   }
 
   /** Evaluations of the network for one image that it takes at most. */
-  work({ factors, errors }: Configuration): number {
+  work({ factors, errors, isFitted }: Configuration): number {
     return (
       (factors ? this.#factors.work(factors) : 0) +
-      (errors === undefined ? 0 : this.#errors.work(errors, factors))
+      (errors === undefined ? 0 : this.#errors.work(errors, factors)) +
+      (isFitted ? this.#fits.work : 0)
     );
   }
 
-  /** Calls `action` with the cache options of the configuration, with the factors and errors of a seed. */
+  /** Calls `action` with the cache options of the configuration, with the factors, errors and fits of a seed. */
   async use<T>(
     configuration: Configuration,
     seed: number,
     advance: Advance,
     action: (cache: CacheOptions) => Promise<T>,
   ): Promise<T> {
-    const { cache = {}, factors: choice, errors: order } = configuration;
+    const { cache = {}, factors: choice, errors: order, isFitted } = configuration;
+    const fits = isFitted ? await this.#fits.get(seed, advance) : undefined;
     const withFactors = async (factors?: FactorSet) => {
       const errors =
         order === undefined ? undefined : await this.#errors.get(order, seed, advance, choice, factors);
-      const all: AnyCacheOptions = { ...cache, ...(factors && { factors }), ...(errors && { errors }) };
+      const all: AnyCacheOptions = {
+        ...cache,
+        ...(factors && { factors }),
+        ...(errors && { errors }),
+        ...(fits && { fits }),
+      };
       return action(all as CacheOptions);
     };
     return choice ? this.#factors.use(choice, seed, advance, withFactors) : withFactors();

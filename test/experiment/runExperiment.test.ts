@@ -31,6 +31,8 @@ const ONLY: Partial<Record<ExperimentName, readonly string[]>> = {
     'searched cd r=4 budget 0.65',
     'searched m=1 budget 0.53',
     'mixed budget 0.5',
+    'fitted terms=3',
+    'calibrated fitted r=8',
   ],
   ranks: ['reuse', 'svd', 'whitened'],
   'calibration-size': ['reuse', 'ca', 'whitened'],
