@@ -2,13 +2,15 @@
 import { ArgumentError, type Picture, type Pipeline } from 'incache';
 import { ApiError } from './apiError.js';
 import { drawBatch, type Row } from './drawBatch.js';
-import type { Drawing } from './drawing.js';
+import type { Drawer, Drawing } from './drawing.js';
 import { FairQueue } from './fairQueue.js';
 import type { BatchingOptions, ResolvedLimits } from './options.js';
+import type { PngEncoder } from './pngEncoder.js';
 
 export interface BatcherOptions {
   readonly limits: Pick<ResolvedLimits, 'queue' | 'queuePerUser'>;
   readonly batching: Required<BatchingOptions>;
+  readonly encoder: Pick<PngEncoder, 'encode'>;
   /** Told of every batch. */
   readonly onBatch?: (batch: BatchRecord) => void;
 }
@@ -16,7 +18,7 @@ export interface BatcherOptions {
 /** Times in milliseconds. */
 export interface BatchRecord {
   readonly images: number;
-  /** From the start to the pictures. */
+  /** From the start to the pictures, which are not encoded yet. */
   readonly milliseconds: number;
   /** What the images have waited. */
   readonly waited: readonly number[];
@@ -26,7 +28,7 @@ interface WaitingRow extends Row {
   readonly user: string;
   readonly key: string;
   readonly since: number;
-  readonly resolve: (picture: Picture) => void;
+  readonly resolve: (png: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -35,7 +37,7 @@ const NEWEST = 0.2;
 /** Seconds of an image before one has been drawn. */
 const FIRST_GUESS = 1;
 
-export class Batcher {
+export class Batcher implements Drawer {
   readonly #pipeline: Pipeline;
   readonly #options: BatcherOptions;
   readonly #queue = new FairQueue<WaitingRow>();
@@ -49,31 +51,25 @@ export class Batcher {
     this.#options = options;
   }
 
-  /** Images that wait, those that are drawn now left out. */
   get waiting(): number {
     return this.#queue.length;
   }
 
-  /** Images that are drawn now. */
   get drawing(): number {
     return this.#batch?.rows.length ?? 0;
   }
 
-  /**
-   * The pictures of a drawing. Throws an `ApiError` of status 429 where the queue has no place for all of them; rejects with the
-   * reason of the drawing's signal when that is aborted, and else with the error of the first image that failed.
-   */
-  draw(given: Drawing): Promise<Picture[]> {
+  draw(given: Drawing): Promise<Uint8Array[]> {
     given.signal.throwIfAborted();
     this.#requireRoom(given);
     // Once it has ended, however it did, nothing is drawn for it or told to it any more.
     const end = new AbortController();
     const drawing = { ...given, signal: AbortSignal.any([given.signal, end.signal]) };
-    const pictures = drawing.images.map((_, place) => this.#wait(drawing, place));
+    const pngs = drawing.images.map((_, place) => this.#wait(drawing, place));
     drawing.signal.addEventListener('abort', () => this.#leave(drawing));
     this.#start();
     // Where one has failed the others are for nobody.
-    return Promise.all(pictures).finally(() => end.abort());
+    return Promise.all(pngs).finally(() => end.abort());
   }
 
   #requireRoom({ user, images }: Drawing): void {
@@ -88,8 +84,8 @@ export class Batcher {
     });
   }
 
-  #wait(drawing: Drawing, place: number): Promise<Picture> {
-    const picture = new Promise<Picture>((resolve, reject) =>
+  #wait(drawing: Drawing, place: number): Promise<Uint8Array> {
+    const png = new Promise<Uint8Array>((resolve, reject) =>
       this.#queue.add({
         ...{ drawing, place, resolve, reject },
         user: drawing.user,
@@ -98,8 +94,8 @@ export class Batcher {
       }),
     );
     // `draw` waits for all, and throws what the first one rejects with.
-    picture.catch(() => {});
-    return picture;
+    png.catch(() => {});
+    return png;
   }
 
   /** Takes out what still waits; the batch that is drawn goes on while somebody waits for an image of it. */
@@ -144,12 +140,24 @@ export class Batcher {
       const { pictures } = await drawBatch(this.#pipeline, rows, signal);
       const milliseconds = performance.now() - start;
       this.#record(rows, start, milliseconds);
-      for (const [i, { drawing, place, resolve }] of rows.entries()) {
-        if (!drawing.signal.aborted) drawing.onImage?.(place, pictures[i]!);
-        resolve(pictures[i]!);
-      }
+      // The next batch does not wait for it.
+      for (const [i, row] of rows.entries()) void this.#deliver(row, pictures[i]!);
     } catch (error) {
       await this.#fail(rows, error, signal);
+    }
+  }
+
+  /** Never rejects. */
+  async #deliver({ drawing, place, resolve, reject }: WaitingRow, picture: Picture): Promise<void> {
+    const { signal, onImage } = drawing;
+    try {
+      signal.throwIfAborted();
+      const png = await this.#options.encoder.encode(picture);
+      signal.throwIfAborted();
+      onImage?.(place, png);
+      resolve(png);
+    } catch (error) {
+      reject(error);
     }
   }
 

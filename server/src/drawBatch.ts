@@ -47,14 +47,19 @@ function drawnOf(images: readonly DrawnImage[]): SampleOptions {
 function tell(rows: readonly Row[], step: SampleStep): void {
   let previews: Picture[] | undefined;
   for (const [i, { drawing, place }] of rows.entries()) {
-    if (drawing.signal.aborted) continue;
-    drawing.onStep?.(place, {
-      index: step.index,
-      steps: step.steps,
-      preview: () => {
-        previews ??= step.preview();
-        return previews[i]!;
-      },
-    });
+    if (drawing.signal.aborted || !drawing.onStep) continue;
+    const { index, steps } = step;
+    const number = previewNumber(step, drawing.previews);
+    if (number !== undefined) previews ??= step.preview();
+    // One value for each latent: so small that it is encoded at once.
+    const preview = previews && number !== undefined && { number, png: previews[i]!.toPng() };
+    drawing.onStep(place, { index, steps, ...(preview && { preview }) });
   }
+}
+
+/** Of a step after which a preview is due, the number of that preview: they are spread evenly over the steps. */
+function previewNumber({ index, steps }: SampleStep, previews: number): number | undefined {
+  for (let preview = 0; preview < previews; preview++)
+    if (index === Math.ceil(((preview + 1) * steps) / (previews + 1)) - 1) return preview;
+  return undefined;
 }

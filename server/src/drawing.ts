@@ -1,13 +1,19 @@
 /** A request as the batcher sees it: images to be drawn, and what others must have in common with them to share a batch. */
-import type { ImageOptions, Picture, SampleOptions } from 'incache';
+import type { ImageOptions, SampleOptions } from 'incache';
 
 /** One step of one image. */
 export interface ImageStep {
   /** From 0, and how many there are. */
   readonly index: number;
   readonly steps: number;
-  /** What it looks like now; only while the step is reported. */
-  preview(): Picture;
+  /** What the image looks like now, where a preview is due. */
+  readonly preview?: Preview;
+}
+
+export interface Preview {
+  /** From 0, among the previews of its image. */
+  readonly number: number;
+  readonly png: Uint8Array;
 }
 
 export interface DrawnImage extends Required<ImageOptions> {
@@ -28,7 +34,22 @@ export interface Drawing {
   /** Whether images of such options may share a batch: where a policy decides while it runs, an image depends on its batch. */
   readonly sharesBatches: boolean;
   readonly signal: AbortSignal;
+  /** Previews of each image that `onStep` is given, spread evenly over the steps. */
+  readonly previews: number;
   /** Both are called until the signal is aborted or an image has failed. */
   readonly onStep?: (image: number, step: ImageStep) => void;
-  readonly onImage?: (image: number, picture: Picture) => void;
+  readonly onImage?: (image: number, png: Uint8Array) => void;
+}
+
+/** Draws what requests ask for. */
+export interface Drawer {
+  /**
+   * The PNGs of a drawing. Throws an `ApiError` of status 429 where the queue has no place for all of them; rejects with the reason of
+   * the drawing's signal when that is aborted, and else with the error of the first image that failed.
+   */
+  draw(drawing: Drawing): Promise<Uint8Array[]>;
+  /** Images that wait, those that are drawn now left out. */
+  readonly waiting: number;
+  /** Images that are drawn now. */
+  readonly drawing: number;
 }

@@ -80,6 +80,7 @@ export function readRequest(body: ImageRequest, served: Served): Asked {
       ...[steps, sampler, geometry.height, geometry.width, cache.name],
       ...[guidanceScale !== 1, text?.negative !== undefined],
     ]),
+    previews: body.partial_images ?? 0,
     sharesBatches: !(GATED_POLICIES as readonly unknown[]).includes(cache.options.policy),
     seed,
     size: sizeText(served, geometry),

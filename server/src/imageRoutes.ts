@@ -1,10 +1,8 @@
 /** `POST /v1/images/generations`, as OpenAI's images API has it, and the pictures that answers have addresses of. */
-import { setImmediate as turn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Picture } from 'incache';
 import { ApiError } from './apiError.js';
-import type { Batcher } from './batcher.js';
 import { Call } from './call.js';
+import type { Drawer } from './drawing.js';
 import { type Asked, type ImageRequest, readRequest, type Served } from './imageRequest.js';
 import type { ResolvedLimits } from './options.js';
 import { PictureStore } from './pictureStore.js';
@@ -13,7 +11,7 @@ import { streamImages } from './streamImages.js';
 
 export interface ImageContext {
   readonly served: Served;
-  readonly batcher: Batcher;
+  readonly drawer: Drawer;
   readonly limits: ResolvedLimits;
   /** Those that are under way. */
   readonly calls: Set<Call>;
@@ -25,13 +23,12 @@ export type ImageData = { readonly b64_json: string } | { readonly url: string }
 const FILES = '/v1/images/files';
 
 export function addImageRoutes(app: FastifyInstance, context: ImageContext): void {
-  const { served, batcher, limits, calls } = context;
+  const { served, drawer, limits, calls } = context;
   const store = new PictureStore();
 
   const dataOf =
     (request: FastifyRequest<{ Body: ImageRequest }>) =>
-    (picture: Picture): ImageData => {
-      const png = picture.toPng();
+    (png: Uint8Array): ImageData => {
       if (request.body.response_format !== 'url') return { b64_json: Buffer.from(png).toString('base64') };
       return { url: `${request.protocol}://${request.host}${FILES}/${store.add(png)}.png` };
     };
@@ -67,14 +64,13 @@ export function addImageRoutes(app: FastifyInstance, context: ImageContext): voi
       const { user } = request;
       if (request.body.stream)
         return streamImages({
-          ...{ asked, user, call, batcher, reply, finish },
+          ...{ asked, user, call, drawer, reply, finish },
           dataOf: dataOf(request),
-          previews: request.body.partial_images ?? 0,
           deliverySeconds: limits.deliverySeconds,
         });
       try {
-        const pictures = await batcher.draw({ ...asked, user, signal: call.signal });
-        return await answer(asked, pictures, dataOf(request));
+        const pngs = await drawer.draw({ ...asked, user, signal: call.signal });
+        return answer(asked, pngs.map(dataOf(request)));
       } finally {
         finish();
       }
@@ -95,17 +91,7 @@ export function addImageRoutes(app: FastifyInstance, context: ImageContext): voi
   );
 }
 
-async function answer(
-  { seed, size }: Asked,
-  pictures: readonly Picture[],
-  dataOf: (picture: Picture) => ImageData,
-) {
-  const data: ImageData[] = [];
-  for (const picture of pictures) {
-    data.push(dataOf(picture));
-    // A PNG takes its time: others have their turn in between.
-    await turn();
-  }
+function answer({ seed, size }: Asked, data: readonly ImageData[]) {
   return { created: seconds(), data, background: 'opaque', output_format: 'png', size, seed };
 }
 

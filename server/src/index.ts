@@ -1,6 +1,7 @@
 /** HTTP server of a model, in the form of OpenAI's images API. The public face of @incache/server. */
 import type { AddressInfo } from 'node:net';
 import { basename } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import { IncacheError, type Pipeline, type SamplerName } from 'incache';
 import { ApiError } from './apiError.js';
 import { type AppContext, buildApp } from './app.js';
@@ -8,6 +9,7 @@ import { Batcher } from './batcher.js';
 import type { Call } from './call.js';
 import { Metrics } from './metrics.js';
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.js';
+import { PngEncoder } from './pngEncoder.js';
 
 export { type BatchingOptions, readTokens, type ServerLimits, type ServerOptions } from './options.js';
 
@@ -38,25 +40,27 @@ export async function startServer(pipeline: Pipeline, given: ServerOptions = {})
   const options = resolveServerOptions(given, height * width * decoder.pixelsPerLatent ** 2);
   const { limits, batching } = options;
   const metrics = new Metrics(pipeline);
-  const batcher = new Batcher(pipeline, { limits, batching, onBatch: (batch) => metrics.drawn(batch) });
-  metrics.watch(batcher);
+  const encoder = new PngEncoder();
+  const drawer = new Batcher(pipeline, {
+    ...{ limits, batching, encoder },
+    onBatch: (batch) => metrics.drawn(batch),
+  });
+  metrics.watch(drawer);
   const calls = new Set<Call>();
   let isClosing = false;
   const context: AppContext = {
-    ...{ batcher, metrics, limits, options, calls },
+    ...{ drawer, metrics, limits, options, calls },
     served: { pipeline, options, name: given.name ?? nameOf(checkpoint.path) },
     isClosing: () => isClosing,
   };
   const app = await buildApp(context);
-  await warmUp(pipeline, options);
+  app.addHook('onClose', () => encoder.close());
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await warmUp(pipeline, options);
+    await listen(app, options);
   } catch (error) {
     await app.close();
-    const { message } = error as Error;
-    throw new IncacheError(`cannot listen on ${options.host}, port ${options.port}: ${message}`, {
-      cause: error,
-    });
+    throw error;
   }
   const { address, port, family } = app.server.address() as AddressInfo;
   return {
@@ -74,6 +78,15 @@ export async function startServer(pipeline: Pipeline, given: ServerOptions = {})
       clearInterval(idle);
     },
   };
+}
+
+async function listen(app: FastifyInstance, { host, port }: ResolvedServerOptions): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new IncacheError(`cannot listen on ${host}, port ${port}: ${message}`, { cause: error });
+  }
 }
 
 function nameOf(path: string): string {

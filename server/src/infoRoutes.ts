@@ -10,7 +10,7 @@ const STARTED = seconds();
 
 export function addInfoRoutes(
   app: FastifyInstance,
-  { served, batcher, metrics, isClosing }: AppContext,
+  { served, drawer, metrics, isClosing }: AppContext,
 ): void {
   const open = { isOpen: true };
   const model = {
@@ -57,7 +57,7 @@ export function addInfoRoutes(
     },
     (_, reply) => {
       const status = isClosing() ? 'closing' : 'ok';
-      const { waiting, drawing } = batcher;
+      const { waiting, drawing } = drawer;
       return reply.code(isClosing() ? 503 : 200).send({ status, model: model.id, waiting, drawing });
     },
   );

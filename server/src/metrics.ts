@@ -1,7 +1,8 @@
 /** What Prometheus is told of a server. */
 import type { Pipeline } from 'incache';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Batcher, BatchRecord } from './batcher.js';
+import type { BatchRecord } from './batcher.js';
+import type { Drawer } from './drawing.js';
 
 const SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200];
 const IMAGES = [1, 2, 4, 8, 16, 32, 64];
@@ -60,9 +61,9 @@ export class Metrics {
     this.#gauge('incache_device_bytes', 'Memory of the device in use.', () => pipeline.device.memoryInUse);
   }
 
-  watch(batcher: Batcher): void {
-    this.#gauge('incache_images_waiting', 'Images that wait.', () => batcher.waiting);
-    this.#gauge('incache_images_drawing', 'Images that are drawn now.', () => batcher.drawing);
+  watch(drawer: Drawer): void {
+    this.#gauge('incache_images_waiting', 'Images that wait.', () => drawer.waiting);
+    this.#gauge('incache_images_drawing', 'Images that are drawn now.', () => drawer.drawing);
   }
 
   /** @param route as it was declared, so that addresses which nobody serves make no series of their own */

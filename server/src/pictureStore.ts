@@ -25,8 +25,7 @@ export class PictureStore {
   /** Returns the name under which the picture is found. */
   add(png: Uint8Array): string {
     const name = randomBytes(16).toString('hex');
-    // A copy: the encoder's own memory may be larger than what it has filled.
-    this.#pictures.set(name, { png: png.slice(), since: performance.now() });
+    this.#pictures.set(name, { png, since: performance.now() });
     this.#bytes += png.length + ENTRY_BYTES;
     this.#clean();
     return name;

@@ -1,10 +1,8 @@
 /** Images as server-sent events: the events of OpenAI's API, and one of our own for progress. */
 import type { FastifyReply } from 'fastify';
-import type { Picture } from 'incache';
 import { toApiError } from './apiError.js';
-import type { Batcher } from './batcher.js';
 import { type Call, limitDelivery } from './call.js';
-import type { ImageStep } from './drawing.js';
+import type { Drawer } from './drawing.js';
 import { EventStream } from './eventStream.js';
 import type { Asked } from './imageRequest.js';
 import { type ImageData, seconds } from './imageRoutes.js';
@@ -19,11 +17,9 @@ export interface StreamOptions {
   readonly asked: Asked;
   readonly user: string;
   readonly call: Call;
-  readonly batcher: Batcher;
+  readonly drawer: Drawer;
   readonly reply: FastifyReply;
-  readonly dataOf: (picture: Picture) => ImageData;
-  /** Previews of each image. */
-  readonly previews: number;
+  readonly dataOf: (png: Uint8Array) => ImageData;
   readonly deliverySeconds: number;
   /** Called when nothing more is drawn for the request. */
   readonly finish: () => void;
@@ -31,7 +27,7 @@ export interface StreamOptions {
 
 /** Throws an `ApiError` where the queue is full; what fails later is an event of the stream. */
 export function streamImages(options: StreamOptions): FastifyReply {
-  const { asked, user, call, batcher, reply, dataOf, previews, finish } = options;
+  const { asked, user, call, drawer, reply, dataOf, finish } = options;
   const { seed, size } = asked;
   const events = new EventStream();
   const common = () => ({
@@ -42,18 +38,17 @@ export function streamImages(options: StreamOptions): FastifyReply {
     output_format: 'png',
   });
   try {
-    const drawn = batcher.draw({
+    const drawn = drawer.draw({
       ...asked,
       ...{ user, signal: call.signal },
-      onStep: (index, step) => {
+      onStep: (index, { index: step, steps, preview }) => {
         if (events.isBehind) return;
-        events.send(PROGRESS, { index, step: step.index + 1, steps: step.steps });
-        const preview = previewNumber(step, previews);
-        if (preview === undefined) return;
-        const b64_json = Buffer.from(step.preview().toPng()).toString('base64');
-        events.send(PREVIEW, { b64_json, partial_image_index: preview, index, ...common() });
+        events.send(PROGRESS, { index, step: step + 1, steps });
+        if (!preview) return;
+        const b64_json = Buffer.from(preview.png).toString('base64');
+        events.send(PREVIEW, { b64_json, partial_image_index: preview.number, index, ...common() });
       },
-      onImage: (index, picture) => events.send(COMPLETED, { ...dataOf(picture), index, seed, ...common() }),
+      onImage: (index, png) => events.send(COMPLETED, { ...dataOf(png), index, seed, ...common() }),
     });
     drawn
       .catch((error: unknown) => {
@@ -73,14 +68,4 @@ export function streamImages(options: StreamOptions): FastifyReply {
     .header('cache-control', 'no-cache')
     .header('x-accel-buffering', 'no')
     .send(events.body);
-}
-
-/** Of a step after which a preview is sent, the number of that preview: they are spread evenly over the steps. */
-export function previewNumber(
-  { index, steps }: Pick<ImageStep, 'index' | 'steps'>,
-  previews: number,
-): number | undefined {
-  for (let preview = 0; preview < previews; preview++)
-    if (index === Math.ceil(((preview + 1) * steps) / (previews + 1)) - 1) return preview;
-  return undefined;
 }

@@ -119,13 +119,15 @@ describe('batches', () => {
 
 describe('a drawing that has ended', () => {
   const drawingOf = (images: number, own: Partial<Drawing> = {}): Drawing => ({
-    ...{ user: 'a', key: 'k', sharesBatches: true, options: {}, signal: new AbortController().signal },
+    ...{ user: 'a', key: 'k', sharesBatches: true, previews: 0, options: {} },
+    signal: new AbortController().signal,
     images: Array.from({ length: images }, (_, image) => ({ seed: 1, image, guidanceScale: 2, label: 0 })),
     ...own,
   });
   const batcherOf = (generate: Pipeline['generate']) =>
     new Batcher({ generate } as Pipeline, {
       ...{ limits: { queue: 9, queuePerUser: 9 }, batching: { size: 2, window: 0 } },
+      encoder: { encode: async () => new Uint8Array(1) },
     });
   const picture = new Picture(1, 1, 1, new Uint8Array(1));
 
