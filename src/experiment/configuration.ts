@@ -1,9 +1,11 @@
 /** Configurations that experiments compare, as data. */
+import type { FactorSet } from '../cache/data/factorSet.js';
 import type { SeriesBasis } from '../cache/series.js';
 import type { FactorMethod } from '../calibrate/factors.js';
 import { ArgumentError } from '../errors.js';
 import type { Network } from '../models/network.js';
 import type { AnyCacheOptions } from '../pipeline/options.js';
+import type { Recipe } from '../pipeline/recipe.js';
 import type { CalibrationChoice } from './calibrationData.js';
 import type { ExperimentContext, Row, SamplingChoice } from './experiment.js';
 
@@ -14,6 +16,12 @@ export interface FactorChoice {
   readonly spread?: { readonly period: number; readonly order: number };
   /** Default: see `defaultCalibration`. */
   readonly calibration?: CalibrationChoice;
+}
+
+/** What the caller gives, told from others by its hash. */
+export interface Given {
+  readonly kind: 'factors' | 'recipe';
+  readonly hash: string;
 }
 
 export interface Configuration {
@@ -30,6 +38,8 @@ export interface Configuration {
   readonly errors?: number;
   /** Whether it goes by fitted coefficients. */
   readonly isFitted?: boolean;
+  /** With factors of the caller, or all of a recipe. */
+  readonly given?: Given;
   /** Columns of its own in the results. */
   readonly parameters?: Row;
 }
@@ -151,6 +161,22 @@ export function calibratedFitted(rank: number, terms: number, computed: number):
     factors: { method: 'whitened', rank, calibration },
     isFitted: true,
   };
+}
+
+/** `calibrated` as published, with factors of the caller. */
+export function calibratedGiven({ hash }: FactorSet, period: number): Configuration {
+  const family = 'calibrated given';
+  return {
+    name: `${family} p=${period}`,
+    family,
+    cache: { policy: 'calibrated', period },
+    given: { kind: 'factors', hash },
+  };
+}
+
+/** A recipe of the caller, whatever its policy. */
+export function givenRecipe({ hash }: Recipe): Configuration {
+  return { name: 'recipe', family: 'recipe', given: { kind: 'recipe', hash } };
 }
 
 /** A policy that decides while it runs. */

@@ -1,10 +1,12 @@
 /** What an experiment is: measurements that are taken one at a time and kept, and what is made of them in the end. */
+import type { FactorSet } from '../cache/data/factorSet.js';
 import type { CalibrationImages } from '../calibrate/images.js';
 import type { FeatureExtractor } from '../evaluate/features/featureExtractor.js';
 import type { Reference } from '../evaluate/metrics/reference.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
 import type { SampleOptions } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import type { Recipe } from '../pipeline/recipe.js';
 import type { TextOptions } from '../pipeline/text/textOptions.js';
 
 export type Cell = string | number | null;
@@ -43,6 +45,9 @@ export interface ExperimentContext {
   /** Without them the model is calibrated on its own trajectories. */
   readonly calibrationImages?: CalibrationImages;
   readonly judge?: Judge;
+  /** Of the caller: factors that policies are measured with too, and a recipe that is. */
+  readonly factors?: FactorSet;
+  readonly recipe?: Recipe;
   /** Where the state of the experiment is kept. */
   readonly folder: string;
   readonly signal?: AbortSignal;

@@ -7,6 +7,7 @@ import {
   type Configuration,
   calibrated,
   calibratedFitted,
+  calibratedGiven,
   calibratedOwn,
   calibratedSpread,
   chosen,
@@ -14,6 +15,7 @@ import {
   fewerSteps,
   fitted,
   gated,
+  givenRecipe,
   ranksOf,
   reuse,
   taylorSeer,
@@ -43,7 +45,7 @@ const THRESHOLDS = [0.02, 0.04, 0.08];
 
 /** A new policy is a line here. */
 function configurations(context: ExperimentContext): readonly Configuration[] {
-  const { pipeline, sampling } = context;
+  const { pipeline, sampling, factors, recipe } = context;
   const [high, low] = ranksOf(pipeline.network, [1 / 4, 1 / 8]) as [number, number];
   const computed = (share: number) =>
     Math.min(sampling.steps, Math.max(2, Math.round(share * sampling.steps)));
@@ -58,6 +60,7 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => calibrated('cd', high, period, 1)),
     ...PERIODS.map((period) => calibrated('cd', low, period, 1)),
     ...[0, 1].flatMap((order) => PERIODS.map((period) => calibratedOwn(high, period, order))),
+    ...PERIODS.map((period) => calibratedOwn(low, period, 1)),
     ...[0, 1].flatMap((order) => PERIODS.map((period) => calibratedSpread(high, period, order))),
     ...PERIODS.map((period) => calibratedSpread(low, period, 1)),
     ...BUDGETS.map((budget) => budgeted('searched', budget)),
@@ -73,6 +76,8 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => taylorSeer(2, period, 'newton')),
     ...[...new Set(COMPUTED.map(computed))].map((count) => fitted(3, count)),
     ...[high, low].map((rank) => calibratedFitted(rank, 4, computed(COMPUTED_CALIBRATED))),
+    ...(factors ? PERIODS.map((period) => calibratedGiven(factors, period)) : []),
+    ...(recipe ? [givenRecipe(recipe)] : []),
     ...THRESHOLDS.map((threshold) => gated('teacache', threshold)),
     ...THRESHOLDS.map((threshold) => gated('first-block', threshold)),
     ...THRESHOLDS.map((threshold) => gated('fastcache', threshold)),

@@ -11,11 +11,13 @@ export class Preparation {
   readonly #factors: FactorStore;
   readonly #errors: ErrorStore;
   readonly #fits: FitStore;
+  readonly #given: Pick<ExperimentContext, 'factors' | 'recipe'>;
 
   constructor(context: ExperimentContext) {
     this.#factors = new FactorStore(context);
     this.#errors = new ErrorStore(context);
     this.#fits = new FitStore(context);
+    this.#given = context;
   }
 
   /** Evaluations of the network for one image that it takes at most. */
@@ -34,7 +36,8 @@ export class Preparation {
     advance: Advance,
     action: (cache: CacheOptions) => Promise<T>,
   ): Promise<T> {
-    const { cache = {}, factors: choice, errors: order, isFitted } = configuration;
+    const { cache = {}, factors: choice, errors: order, isFitted, given } = configuration;
+    if (given?.kind === 'recipe') return action(this.#given.recipe!.options);
     const fits = isFitted ? await this.#fits.get(seed, advance) : undefined;
     const withFactors = async (factors?: FactorSet) => {
       const errors =
@@ -47,6 +50,8 @@ export class Preparation {
       };
       return action(all as CacheOptions);
     };
-    return choice ? this.#factors.use(choice, seed, advance, withFactors) : withFactors();
+    return choice
+      ? this.#factors.use(choice, seed, advance, withFactors)
+      : withFactors(given && this.#given.factors);
   }
 }

@@ -1,12 +1,14 @@
 /** Takes the measurements of an experiment that have not been taken yet, and writes what is made of all. */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { requireInteger, requireOneOf } from '../errors.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
 import { subjectsKey } from '../evaluate/runs/subjects.js';
 import { defaultsOf } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import type { Recipe } from '../pipeline/recipe.js';
 import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js';
 import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';
@@ -57,6 +59,10 @@ export interface ExperimentOptions {
   readonly only?: readonly string[];
   readonly calibrationImages?: CalibrationImages;
   readonly judge?: Judge;
+  /** Experiment `policies` measures `calibrated` with these factors too. */
+  readonly factors?: FactorSet;
+  /** Experiment `policies` measures it too. */
+  readonly recipe?: Recipe;
   /** For the results: how they were asked for. */
   readonly command?: string;
   /** What else decides the numbers, such as the precision of the weights. */
@@ -78,6 +84,7 @@ export async function runExperiment(
 ): Promise<Tables> {
   requireOneOf('experiment', name, EXPERIMENT_NAMES);
   const context = contextOf(pipeline, options);
+  await requireOwn(context);
   const experiment: Experiment = EXPERIMENTS[name];
   const renderSvg = await loadSvgRenderer();
   // Before the folder is made: a refusal leaves none.
@@ -94,6 +101,15 @@ export async function runExperiment(
   };
   writeFiles(options.out, provenance, tables, report, await renderSvg(report.chart));
   return tables;
+}
+
+/** What the caller gives is of this model, and a recipe of such runs. */
+async function requireOwn({ pipeline, sampling, factors, recipe, signal }: ExperimentContext): Promise<void> {
+  const { checkpoint } = pipeline;
+  const hash = await checkpoint.loadHash(signal);
+  factors?.requireModel(hash, checkpoint.path);
+  const { steps, sampler = 'ddim' } = sampling;
+  recipe?.requireRun(hash, checkpoint.path, sampler, steps);
 }
 
 async function takeMeasurements(
@@ -121,7 +137,17 @@ async function takeMeasurements(
 }
 
 function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentContext {
-  const { images = 100, seeds = 1, batch = 16, only, calibrationImages, judge, signal } = options;
+  const {
+    images = 100,
+    seeds = 1,
+    batch = 16,
+    only,
+    calibrationImages,
+    judge,
+    factors,
+    recipe,
+    signal,
+  } = options;
   requireInteger('images', images, 1);
   requireInteger('seeds', seeds, 1);
   requireInteger('batch', batch, 1);
@@ -136,6 +162,8 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
     ...(only && { only }),
     ...(calibrationImages && { calibrationImages }),
     ...(judge && { judge }),
+    ...(factors && { factors }),
+    ...(recipe && { recipe }),
     ...(signal && { signal }),
   };
 }
@@ -157,7 +185,7 @@ function experimentKey(name: string, context: ExperimentContext, { key }: Experi
     images,
     batch,
     sampling,
-    ...(textCondition(pipeline.network) && subjectsKey(pipeline.network, text)),
+    ...(textCondition(pipeline.network) && subjectsKey(pipeline, text)),
     calibrationImages: calibrationImages ? hashOf(calibrationImages.images) : 'none',
     features: judge?.extractor.fingerprint ?? 'none',
     reference: judge?.reference ? hashOf(judge.reference.features.mean) : 'none',

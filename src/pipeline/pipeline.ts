@@ -32,6 +32,7 @@ import { type BatchConditions, isGuided, labelConditions } from './sequences.js'
 import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
 import type { TextEmbeddings } from './text/embeddings.js';
+import type { TextEncoderKey } from './text/promptEncoder.js';
 import {
   type NegativeText,
   Prompts,
@@ -40,7 +41,13 @@ import {
   type TextEncoderOptions,
 } from './text/prompts.js';
 import { textConditions } from './text/textConditions.js';
-import { EMBED_OPTION_NAMES, type EmbedOptions, type ResolvedText, resolveText } from './text/textOptions.js';
+import {
+  EMBED_OPTION_NAMES,
+  type EmbedOptions,
+  type ResolvedText,
+  resolveText,
+  type TextOptions,
+} from './text/textOptions.js';
 
 export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors, TextEncoderOptions {
   /** Name of the backend; default: the fastest one present. */
@@ -141,6 +148,15 @@ export class Pipeline implements AsyncDisposable {
     if (!text)
       throw new ArgumentError('prompts', options.prompts, 'no value, because the model takes labels');
     return this.#prompts.embed(text, true, notes, options.signal);
+  }
+
+  /**
+   * What tells the text encoder and the tokenizer that embed the texts of a run from all others. Undefined where none does, since
+   * the run has embeddings, or no texts. Throws as opening them does.
+   */
+  textEncoderOf(options: TextOptions): TextEncoderKey | undefined {
+    this.#requireOpen();
+    return this.#prompts.encoderOf(options);
   }
 
   /** What guidance leads away from in a run of these texts; undefined where that needs a text encoder which is not there. */

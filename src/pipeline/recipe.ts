@@ -3,6 +3,7 @@
  * Factors are tensors `factors.<layer>.up` and `.down`, fits `fits.<feature>`, the rest is JSON in the metadata. Nothing in a
  * file is believed; parameters are checked as those of any run.
  */
+import { sha256 } from '#platform/hash';
 import { CACHE_POLICIES, type CachePolicyName } from '../cache/cachePolicy.js';
 import { factorTensors } from '../cache/data/factorFile.js';
 import { FactorSet, type FactorSetInfo, modelName } from '../cache/data/factorSet.js';
@@ -101,6 +102,16 @@ export class Recipe {
       tensors.push({ name: `${FITS}${name}`, dtype: 'F64', shape: [fits!.steps, fits!.steps], data });
     const recipe = { info, parameters, factorInfo: factors?.info, fitInfo: fits?.info };
     writeSafetensors(path, tensors, { format: FORMAT, version: VERSION, recipe: JSON.stringify(recipe) });
+  }
+
+  /** Tells it from other recipes. */
+  get hash(): string {
+    const { info, parameters, factors, fits } = this;
+    const hash = sha256();
+    hash.update(JSON.stringify({ info, parameters, factors: factors?.hash, fits: fits?.info }));
+    for (const gram of fits?.features.values() ?? [])
+      hash.update(new Uint8Array(gram.buffer, gram.byteOffset, gram.byteLength));
+    return hash.digest();
   }
 
   /** As the option `cache` of a run. */

@@ -41,7 +41,8 @@ export class T5Tokenizer {
   private constructor(
     { model, special }: TokenizerJson,
     readonly vocabulary: number,
-    path: string,
+    /** The file that it was read from. */
+    readonly path: string,
   ) {
     this.#unigram = new Unigram(model);
     this.#special = special;

@@ -5,9 +5,13 @@ import { FileBytes } from './fileBytes.js';
 const SAMPLES = 256;
 const SAMPLE_BYTES = 2 ** 14;
 
-/** sha256 over the sizes of the files and over samples all over them: it changes with a change that touches most of the weights. */
-export function fingerprintOf(paths: readonly string[]): string {
+/**
+ * sha256 over the sizes of the files and over samples all over them, of files up to 4 MB over all: it changes with a change that
+ * touches most of the weights. `settings` are how the files are read, as JSON has it.
+ */
+export function fingerprintOf(paths: readonly string[], settings?: object): string {
   const hash = sha256();
+  if (settings) hash.update(JSON.stringify(settings));
   for (const path of paths) {
     using file = FileBytes.open(path);
     hash.update(JSON.stringify(file.size));

@@ -70,6 +70,14 @@ describe('with prompts', () => {
     const { code, stderr } = await incache([...others, ...MODEL], place.folder);
     assert.notEqual(code, 0);
     assert.match(stderr, /prompts/);
+    const { folder: other } = writeTinyT5(place.path('other'), { vocab_size: 2176, num_heads: 2 });
+    const encoded = [...evaluate, ...prompts, ...MODEL, '--text-encoder', other];
+    const again = await incache(encoded, place.folder);
+    assert.equal(again.code, 2);
+    assert.match(
+      again.stderr,
+      /^incache: resume is 'kept'; expected the folder of this run; in it textEncoder is "\w+", not "\w+"\n$/,
+    );
   });
 
   test('fit, calibrate with spread ranks, and measure', async () => {

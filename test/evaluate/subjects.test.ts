@@ -51,7 +51,10 @@ describe('subjects of a measurement', () => {
     assert.throws(() => subjectsOf(classes, { labels: [] }, 1), { message: /at least one label/ });
   });
 
-  test('a run is known by its labels or by the texts themselves', () => {
+  test('a run is known by its labels, or by the texts themselves and what embeds them', () => {
+    const longer = { ...embeddings.negative[0]!, length: 2 };
+    const encoder = { textEncoder: 'one', tokenizer: 'another' };
+    const ofTexts = { network: text, textEncoderOf: () => encoder };
     const keys = [
       { prompts },
       { prompts: prompts.slice(1) },
@@ -59,8 +62,10 @@ describe('subjects of a measurement', () => {
       { prompts, cleanCaption: false },
       { embeddings },
       { embeddings: { prompts: embeddings.prompts } },
-    ].map((options) => JSON.stringify(subjectsKey(text, options)));
-    assert.equal(new Set(keys).size, keys.length);
-    assert.deepEqual(subjectsKey(classes, { labels: [2] }), { labels: [2] });
+      { embeddings: { ...embeddings, negative: [longer] } },
+    ].map((options) => subjectsKey(ofTexts, options));
+    assert.equal(new Set(keys.map(({ prompts: hash }) => hash)).size, keys.length);
+    for (const { textEncoder, tokenizer } of keys) assert.deepEqual({ textEncoder, tokenizer }, encoder);
+    assert.deepEqual(subjectsKey({ ...ofTexts, network: classes }, { labels: [2] }), { labels: [2] });
   });
 });

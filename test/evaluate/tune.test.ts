@@ -71,7 +71,8 @@ describe('tuning', () => {
     );
     assert.equal(names.length, trials.length);
     await assert.rejects(tune(pipeline, { ...resumed, seed: 4 }), {
-      message: /tuning of another model, machine, seed/,
+      name: 'ArgumentError',
+      message: /resume is '.*tuning'; expected the folder of this run; in it seed is 3, not 4$/,
     });
     writeFileSync(join(folder, 'tuning', 'trials.json'), '[');
     await assert.rejects(tune(pipeline, resumed), {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { calibrate } from '../../src/calibrate/calibrate.js';
 import type { Cell, Row, Tables } from '../../src/experiment/experiment.js';
 import { csv } from '../../src/experiment/files.js';
 import {
@@ -12,6 +13,7 @@ import {
   runExperiment,
 } from '../../src/experiment/runExperiment.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
+import { Recipe, type RecipeInfo } from '../../src/pipeline/recipe.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { relativeL2 } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -36,6 +38,11 @@ const ONLY: Partial<Record<ExperimentName, readonly string[]>> = {
   ],
   ranks: ['reuse', 'svd', 'whitened'],
   'calibration-size': ['reuse', 'ca', 'whitened'],
+};
+
+const MEASURED: RecipeInfo['measured'] = {
+  ...{ psnr: 40, macs: 0.5, time: 0.5, cacheBytes: 1, images: 1, seed: 0, batch: 1 },
+  ...{ backend: 'wasm', threads: 1, machine: 'a machine' },
 };
 
 describe('experiments', () => {
@@ -170,6 +177,43 @@ describe('experiments', () => {
           Number(p90) <= Number(p99) &&
           Number(p99) <= Number(largest),
       );
+  });
+
+  test('factors and a recipe of the caller are measured beside the rest, those of another model refused', async () => {
+    const factors = await calibrate(pipeline(), { method: 'svd', rank: 4 });
+    const info: RecipeInfo = {
+      modelHash: pipeline().checkpoint.hash,
+      sampler: 'ddim',
+      steps: STEPS,
+      guidanceScale: 2,
+      measured: MEASURED,
+      createdBy: 'a test',
+    };
+    const parameters = { policy: 'reuse', period: 3 } as const;
+    const recipe = new Recipe({ info, parameters });
+    const only = ['reuse p=3', 'calibrated given', 'recipe'];
+    const tables = await runExperiment(
+      pipeline(),
+      'policies',
+      optionsFor('given', { only, factors, recipe, images: 2 }),
+    );
+    const rows = tables.get('evaluations')!;
+    const errorOf = (name: string) => rows.find(({ configuration }) => configuration === name)!.relativeL2;
+    assert.equal(errorOf('recipe'), errorOf('reuse p=3'));
+    const { latents } = await pipeline().generateLatents({
+      ...{ labels: [0, 1], steps: STEPS, guidanceScale: 2 },
+      cache: { policy: 'calibrated', period: 2, factors },
+    });
+    const whole = await pipeline().generateLatents({ labels: [0, 1], steps: STEPS, guidanceScale: 2 });
+    close(errorOf('calibrated given p=2'), relativeL2(latents, whole.latents));
+    const another = new Recipe({ info: { ...info, steps: 9 }, parameters });
+    const again = optionsFor('foreign', { recipe: another });
+    await assert.rejects(
+      runExperiment(pipeline(), 'policies', again),
+      /made for 9 steps of ddim; this run has 4/,
+    );
+    assert.notEqual(another.hash, recipe.hash);
+    assert.ok(!readdirSync(folder).includes('foreign'));
   });
 
   test('progress goes from nothing to all, with an estimate of the rest', async () => {

@@ -1,6 +1,6 @@
 /** Prompts: what is refused, what is encoded once, and what embeddings that are kept or given change: nothing. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { NULL_CAPTION } from '../../src/models/pixart/inferConfig.js';
 import type { SampleOptions } from '../../src/pipeline/options.js';
 import { type LoadOptions, Pipeline } from '../../src/pipeline/pipeline.js';
 import { loadEmbeddings, saveEmbeddings } from '../../src/pipeline/text/embeddings.js';
+import type { TextOptions } from '../../src/pipeline/text/textOptions.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { assertClose } from '../support/compare.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -81,6 +82,34 @@ describe('prompts', () => {
       { prompts: 'a kept fox' },
     );
     assert.ok(readdirSync(cache).length > kept, 'another encoder has files of its own');
+  });
+
+  test('a run is told by what embeds its texts, which is nothing where all is embedded', async () => {
+    const keyOf = async (options: LoadOptions, run: TextOptions) => {
+      await using own = await load(options);
+      return own.textEncoderOf(run);
+    };
+    const prompts = 'a fox';
+    const key = pipeline.textEncoderOf({ prompts })!;
+    assert.deepEqual(await keyOf({}, { prompts: 'a dog' }), key);
+    const tokenizerFile = join(tokenizer, 'spiece.model');
+    assert.deepEqual(await keyOf({ tokenizer: tokenizerFile }, { prompts }), key, 'under another path');
+    const changed = join(folder, 'spiece.model');
+    // A field that readers skip.
+    writeFileSync(changed, Buffer.concat([readFileSync(tokenizerFile), Buffer.of(0x78, 1)]));
+    const retold = await keyOf({ tokenizer: changed }, { prompts });
+    assert.equal(retold!.textEncoder, key.textEncoder);
+    assert.notEqual(retold!.tokenizer, key.tokenizer);
+    // The weights are the same, and of the same shape.
+    const far = encoder('far', { relative_attention_max_distance: 13 });
+    const other = await keyOf({ textEncoder: far }, { prompts });
+    assert.equal(other!.tokenizer, key.tokenizer);
+    assert.notEqual(other!.textEncoder, key.textEncoder);
+    const embeddings = ofRows(2);
+    assert.deepEqual(pipeline.textEncoderOf({ embeddings }), key, 'for the negative prompt');
+    const whole = { ...embeddings, negative: embeddings.prompts };
+    assert.equal(pipeline.textEncoderOf({ embeddings: whole }), undefined);
+    assert.deepEqual(pipeline.textEncoderOf({ embeddings: whole, negativePrompt: 'blurry' }), key);
   });
 
   test('the same prompt again is not encoded again', async (context) => {

@@ -245,13 +245,14 @@ export function longWork(seconds: number, done: number, total: number): string |
 /** Where `--resume` keeps the calibration. */
 async function storeOf(
   flags: CalibrateFlags,
-  { checkpoint, device, network }: Pipeline,
+  pipeline: Pipeline,
   shown: CalibrationData | undefined,
   signal: AbortSignal,
 ): Promise<SavedRun | undefined> {
   const { resume, method, rank, layerRank, spread, ridge, fits } = flags;
   const { seed, period, order, terms, computed } = flags;
   if (resume === undefined) return undefined;
+  const { checkpoint, device, network } = pipeline;
   return SavedRun.open(resume, {
     incache: VERSION,
     model: await checkpoint.loadHash(signal),
@@ -259,7 +260,7 @@ async function storeOf(
     arithmetic: device.arithmetic,
     ...{ method, rank, layerRank, spread, ridge },
     ...samplingOptions(flags),
-    ...(textCondition(network) && subjectsKey(network, textOptions(flags))),
+    ...(textCondition(network) && subjectsKey(pipeline, textOptions(flags))),
     ...{ seed, period, order, terms, computed },
     ...(shown && {
       source: shown.source.description,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
+import { FactorSet } from '../../cache/data/factorSet.js';
 import type { CalibrationImages } from '../../calibrate/images.js';
 import { EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL } from '../../embedded.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
@@ -15,6 +16,7 @@ import {
   runExperiment,
 } from '../../experiment/runExperiment.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
+import { Recipe } from '../../pipeline/recipe.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { calibrationImages } from '../calibrationImages.js';
 import { interruptSignal } from '../exit.js';
@@ -41,6 +43,8 @@ interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFl
   readonly batch: number;
   readonly only?: string;
   readonly calibrationImages?: string;
+  readonly factors?: string;
+  readonly recipe?: string;
 }
 
 const MOST_SEEDS = 1000;
@@ -62,12 +66,13 @@ export function registerExperiment(program: Command): void {
     integer('batch', 1),
     16,
   );
-  addFeatureFlags(addVaeFlags(addModelFlags(command))).addOption(
-    new Option(
+  addFeatureFlags(addVaeFlags(addModelFlags(command)))
+    .option(
       '--calibration-images <file>',
       'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
-    ),
-  );
+    )
+    .option('--factors <file>', 'made by incache calibrate: policies measures calibrated with them too')
+    .option('--recipe <file>', 'made by incache tune: policies measures it too');
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 
@@ -82,6 +87,8 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
   requireFolderPath('out', out);
   requireUnused('out', join(out, 'work'));
   const sampling = samplingOptions(flags);
+  const factors = flags.factors === undefined ? undefined : FactorSet.load(flags.factors);
+  const recipe = flags.recipe === undefined ? undefined : Recipe.load(flags.recipe);
   const text = textOptions(flags);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
@@ -104,6 +111,8 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       key: { weights: flags.weights ?? pipeline.device.activations },
       signal,
       ...(images && { calibrationImages: images }),
+      ...(factors && { factors }),
+      ...(recipe && { recipe }),
       ...(extractor && { judge: { extractor, ...(reference && { reference }) } }),
     };
     const tables = await runExperiment(pipeline, name, {

@@ -10,6 +10,7 @@ import { isPictureSpace } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampledLatents } from '../../pipeline/result.js';
 import { planCost } from '../../plan/cost.js';
+import { fingerprintOf } from '../../weights/fingerprint.js';
 import type { ClipScore } from '../features/clipScore.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
 import { requireImages } from '../metrics/gaussian.js';
@@ -254,7 +255,7 @@ function sizeOf({ network, decoder }: Pipeline, pictures: boolean, { height, wid
 function ownKey(pipeline: Pipeline, options: EvaluateOptions): RunKey {
   return {
     images: options.images,
-    ...subjectsKey(pipeline.network, options),
+    ...subjectsKey(pipeline, options),
     compare: typeof options.compare === 'string' ? 'samples' : options.compare === true,
     samples: options.samples !== undefined,
     splits: options.splits,
@@ -269,8 +270,8 @@ function ownKey(pipeline: Pipeline, options: EvaluateOptions): RunKey {
 /** What makes the pictures. */
 function picturesKey({ decoder }: Pipeline): string {
   if (decoder.isIdentity) return 'samples';
-  const { path, config } = decoder.checkpoint();
-  return `${path} ${JSON.stringify(config)}`;
+  const { files, config } = decoder.checkpoint();
+  return fingerprintOf(files, config);
 }
 
 /** Options of the images of a batch, whose classes are numbers. */

@@ -141,7 +141,7 @@ function savedRun({ pipeline, options }: Trajectory, resolved: Resolved, folder:
     gaps,
     order,
     factors: factors?.hash ?? 'none',
-    ...(options.text && subjectsKey(pipeline.network, resolved)),
+    ...(options.text && subjectsKey(pipeline, resolved)),
   };
   return SavedRun.open(folder, runKey(pipeline, options, undefined, others));
 }

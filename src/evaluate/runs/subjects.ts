@@ -3,7 +3,9 @@ import { sha256 } from '#platform/hash';
 import { uniforms } from '../../diffusion/philox.js';
 import { ArgumentError } from '../../errors.js';
 import { classesOf, type Network } from '../../models/network.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import { TEXT_OPTION_NAMES, type TextOptions, textCondition } from '../../pipeline/text/textOptions.js';
+import type { RunKey } from './savedRun.js';
 
 export interface SubjectOptions extends TextOptions {
   /** Classes that images have in turn. Default: all. */
@@ -58,21 +60,32 @@ export function subjectsOf(
   };
 }
 
-/** What tells the subjects of a run from those of another, for runs that are kept. */
+/**
+ * What tells the subjects of a run from those of another, for runs that are kept: labels; or texts and what embeds them, or embeddings.
+ * Throws as opening the text encoder does.
+ */
 export function subjectsKey(
-  network: Pick<Network, 'conditions'>,
-  { labels, prompts, negativePrompt, embeddings, cleanCaption = true }: SubjectOptions,
-): Record<string, unknown> {
+  pipeline: { readonly network: Pick<Network, 'conditions'> } & Pick<Pipeline, 'textEncoderOf'>,
+  { labels, ...options }: SubjectOptions,
+): RunKey {
+  const { network } = pipeline;
   if (!textCondition(network)) {
     const classes = classesOf(network);
     return { labels: inTurn(labels, classes, labels?.length ?? classes, 0) };
   }
+  return { prompts: textsHash(options), ...pipeline.textEncoderOf(options) };
+}
+
+function textsHash({ prompts, negativePrompt, embeddings, cleanCaption = true }: TextOptions): string {
   const hash = sha256();
   const texts = { prompts: [prompts ?? []].flat(), negative: [negativePrompt ?? []].flat(), cleanCaption };
   hash.update(JSON.stringify(texts));
-  for (const { values } of [...(embeddings?.prompts ?? []), ...(embeddings?.negative ?? [])])
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  return { prompts: hash.digest() };
+  for (const list of [embeddings?.prompts ?? [], embeddings?.negative ?? []]) {
+    hash.update(JSON.stringify(list.map(({ length, width }) => [length, width])));
+    for (const { values } of list)
+      hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest();
 }
 
 function textOptionsOf(options: TextOptions): TextOptions {

@@ -49,7 +49,7 @@ async function savedSums(
     folder,
     runKey(pipeline, options, undefined, {
       labels,
-      ...(text && subjectsKey(pipeline.network, given as TextOptions)),
+      ...(text && subjectsKey(pipeline, given as TextOptions)),
       batch,
       firstImage,
       sums: 'trajectory',

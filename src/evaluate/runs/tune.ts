@@ -249,17 +249,17 @@ function shareOf({ parameters: { period, computed } }: Candidate): number {
 }
 
 async function openStore(
-  { checkpoint, device, network }: Pipeline,
+  pipeline: Pipeline,
   { signal, prompts, negativePrompt, embeddings, cleanCaption, ...described }: TuneSampling,
   folder: string | undefined,
 ): Promise<TuneStore | undefined> {
-  const modelHash = await checkpoint.loadHash(signal);
+  const model = await pipeline.checkpoint.loadHash(signal);
   if (folder === undefined) return undefined;
-  const { backend, threads, arithmetic } = device;
+  const { backend, threads, arithmetic } = pipeline.device;
   const texts = { prompts, negativePrompt, embeddings, cleanCaption };
-  const subjects = subjectsKey(network, texts as Parameters<typeof subjectsKey>[1]);
-  const key = { modelHash, described, subjects, backend, threads, arithmetic, machine: machineName() };
-  return new TuneStore(folder, JSON.stringify(key));
+  const subjects = subjectsKey(pipeline, texts as Parameters<typeof subjectsKey>[1]);
+  const device = { backend, threads, arithmetic, machine: machineName() };
+  return new TuneStore(folder, { model, ...described, ...subjects, ...device });
 }
 
 function requireBudget(budget: TuneBudget): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { FormatError } from '../../errors.js';
 import { writeFileAtomic } from '../../weights/atomicFile.js';
+import { type RunKey, requireSameRun } from './savedRun.js';
 
 /** PSNR of an image that is the one without a cache, in dB: more than float32 can tell apart. */
 export const IDENTICAL = 150;
@@ -24,12 +25,17 @@ export interface CandidateRecord {
 
 export class TuneStore {
   readonly records: ReadonlyMap<string, CandidateRecord>;
+  readonly #key: RunKey;
 
-  /** `key` says of what the measurements are: those of another one are refused, for their times and images are others. */
+  /**
+   * `key` says of what the measurements are. Throws an `ArgumentError` that names the first part in which those in the folder are of
+   * something else, whose times and images are others.
+   */
   constructor(
     readonly folder: string,
-    readonly key: string,
+    key: RunKey,
   ) {
+    this.#key = key;
     mkdirSync(folder, { recursive: true });
     this.records = this.#read();
   }
@@ -37,7 +43,7 @@ export class TuneStore {
   keepRecords(records: ReadonlyMap<string, CandidateRecord>): void {
     writeFileAtomic(
       this.#recordsPath,
-      `${JSON.stringify({ key: this.key, trials: Object.fromEntries(records) })}\n`,
+      `${JSON.stringify({ key: this.#key, trials: Object.fromEntries(records) })}\n`,
     );
   }
 
@@ -57,10 +63,9 @@ export class TuneStore {
     } catch (error) {
       throw new FormatError(`${this.#recordsPath} is not the JSON of a tuning`, { cause: error });
     }
-    if (saved.key !== this.key)
-      throw new FormatError(
-        `${this.folder} has a tuning of another model, machine, seed or sampler; take another folder`,
-      );
+    if (typeof saved.key !== 'object' || saved.key === null)
+      throw new FormatError(`${this.#recordsPath} does not say what was tuned; take another folder`);
+    requireSameRun('resume', this.folder, this.#key, saved.key as RunKey);
     const records = Object.entries({ ...(saved.trials as object) });
     if (!records.every(([, record]) => isRecord(record)))
       throw new FormatError(`${this.#recordsPath} has trials without numbers`);

@@ -4,13 +4,13 @@ import { fileExists } from '#platform/files';
 import { sha256 } from '#platform/hash';
 import { join } from '#platform/paths';
 import { loadEmbeddings, saveEmbeddings, type TextEmbedding } from './embeddings.js';
+import type { TextEncoderKey } from './promptEncoder.js';
 
 export class EmbeddingCache {
   readonly #folder: string;
-  readonly #encoder: string;
+  readonly #encoder: TextEncoderKey;
 
-  /** @param encoder what tells the text encoder from every other, see `fingerprintOf` */
-  constructor(folder: string, encoder: string) {
+  constructor(folder: string, encoder: TextEncoderKey) {
     this.#folder = folder;
     this.#encoder = encoder;
   }

@@ -22,6 +22,9 @@ export interface PromptEncoderOptions {
   readonly cacheFolder?: string | undefined;
 }
 
+/** Hashes that tell what embeds texts from all else that does: cheap ones, see `fingerprintOf`. */
+export type TextEncoderKey = Readonly<Record<'textEncoder' | 'tokenizer', string>>;
+
 export interface EncodedPrompt {
   readonly embedding: TextEmbedding;
   /** Whether the prompt was too long and has been cut. */
@@ -38,6 +41,7 @@ export class PromptEncoder implements Disposable {
   readonly #tokenizer: T5Tokenizer;
   readonly #encoder: T5TextEncoder;
   readonly #cache: EmbeddingCache | undefined;
+  #key: TextEncoderKey | undefined;
   readonly #remembered = new Map<string, TextEmbedding>();
 
   /**
@@ -51,15 +55,20 @@ export class PromptEncoder implements Disposable {
     try {
       requireFitting(checkpoint, this.#tokenizer, options);
       const { cacheFolder } = options;
-      this.#cache =
-        cacheFolder === undefined
-          ? undefined
-          : new EmbeddingCache(cacheFolder, fingerprintOf(checkpoint.files));
+      if (cacheFolder !== undefined) {
+        this.#key = keyOf(checkpoint, this.#tokenizer);
+        this.#cache = new EmbeddingCache(cacheFolder, this.#key);
+      }
       this.#encoder = new T5TextEncoder(checkpoint, device, { keep: options.keep });
     } catch (error) {
       checkpoint.dispose();
       throw error;
     }
+  }
+
+  get key(): TextEncoderKey {
+    this.#key ??= keyOf(this.#encoder.checkpoint, this.#tokenizer);
+    return this.#key;
   }
 
   /**
@@ -129,6 +138,10 @@ export class PromptEncoder implements Disposable {
     if (this.#remembered.size > MOST_REMEMBERED)
       this.#remembered.delete(this.#remembered.keys().next().value!);
   }
+}
+
+function keyOf({ files, config }: T5Checkpoint, { path }: T5Tokenizer): TextEncoderKey {
+  return { textEncoder: fingerprintOf(files, config), tokenizer: fingerprintOf([path]) };
 }
 
 /** Tables of embeddings are made larger than the vocabulary, to a multiple of this. */

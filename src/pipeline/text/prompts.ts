@@ -8,9 +8,9 @@ import { CAPTION_TOKENS } from '../../models/pixart/config.js';
 import { NULL_CAPTION } from '../../models/pixart/inferConfig.js';
 import type { OptionNames } from '../../optionNames.js';
 import type { TextEmbedding } from './embeddings.js';
-import { PromptEncoder } from './promptEncoder.js';
+import { PromptEncoder, type TextEncoderKey } from './promptEncoder.js';
 import type { RunEmbeddings } from './textConditions.js';
-import { type ResolvedText, textCondition } from './textOptions.js';
+import { type ResolvedText, type TextOptions, textCondition } from './textOptions.js';
 
 /** Options for models of prompts. */
 export interface TextEncoderOptions {
@@ -97,10 +97,16 @@ export class Prompts implements Disposable {
     });
     if (text.negative) return ofTexts(text.negative);
     if (text.embeddings?.negative) return { embeddings: text.embeddings.negative, asPrompt: false };
-    const hasEncoder = (this.#options.textEncoder ?? this.#model.parts.text_encoder) !== undefined;
-    const own = this.#model.nullText(hasEncoder);
+    const own = this.#model.nullText(this.#hasEncoder);
     if (own === 'padded') return { embeddings: [await this.#open().encodeEmpty(signal)], asPrompt: true };
-    return own ?? (hasEncoder ? ofTexts(['']) : undefined);
+    return own ?? (this.#hasEncoder ? ofTexts(['']) : undefined);
+  }
+
+  /** What tells the encoder of these texts from every other. Undefined where all is embedded already, or nothing can be. */
+  encoderOf({ prompts, negativePrompt, embeddings }: TextOptions): TextEncoderKey | undefined {
+    const needsNone = embeddings?.negative !== undefined || !this.#hasEncoder;
+    if (prompts === undefined && negativePrompt === undefined && needsNone) return undefined;
+    return this.#open().key;
   }
 
   /** Frees the encoder. */
@@ -111,6 +117,10 @@ export class Prompts implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  get #hasEncoder(): boolean {
+    return (this.#options.textEncoder ?? this.#model.parts.text_encoder) !== undefined;
   }
 
   /** `kind`: what they are called. */
