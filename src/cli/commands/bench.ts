@@ -51,7 +51,7 @@ const WARM_UP = 2;
 /** Milliseconds: threads of our pools look for work for some microseconds after a run. */
 const PAUSE = 5;
 
-export function registerBench(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('bench')
     .description(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { IncacheError } from '../../errors.js';
 import { packageFile } from '../../packageFile.js';
 
-export function registerBuild(program: Command): void {
+export function register(program: Command): void {
   program
     .command('build')
     .description(

@@ -63,7 +63,7 @@ const ESTIMATED_AFTER = 4;
 /** Work that takes longer is worth a word. */
 const LONG_SECONDS = 300;
 
-export function registerCalibrate(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('calibrate')
     .description("Make the low-rank factors of a model, from images or from the model's own trajectories.")

@@ -24,7 +24,7 @@ interface ChooseRankFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFl
 
 const BATCH = 16;
 
-export function registerChooseRank(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('choose-rank')
     .description('Try ranks of factors on images they were not made from, and keep the best.')

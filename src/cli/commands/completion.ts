@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { requireOneOf } from '../../errors.js';
 import { completionScript, SHELLS } from '../completion.js';
 
-export function registerCompletion(program: Command): void {
+export function register(program: Command): void {
   program
     .command('completion')
     .description('Print a script by which a shell completes commands, options and their values.')

@@ -28,7 +28,7 @@ interface ConvertFlags extends OutputFlags {
   readonly shiftFactor?: number;
 }
 
-export function registerConvert(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('convert')
     .description("Write a model of any form as one safetensors file with its original code's names.")

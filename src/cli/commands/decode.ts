@@ -39,7 +39,7 @@ const ARRAY = 'samples';
 const TILES = { auto: 'auto', always: true, never: false } as const;
 const TILE_CHOICES = Object.keys(TILES) as (keyof typeof TILES)[];
 
-export function registerDecode(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('decode')
     .description('Make pictures of latents, as incache sample keeps them in an .npz file.')

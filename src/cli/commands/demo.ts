@@ -30,7 +30,7 @@ interface DemoFlags extends Omit<ModelFlags, 'model'>, OutputFlags {
   readonly port: number;
 }
 
-export function registerDemo(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('demo')
     .description(

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { doctorText, examine } from '../doctorReport.js';
 import { addOutputFlags, type OutputFlags } from '../shared.js';
 
-export function registerDoctor(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('doctor')
     .description(

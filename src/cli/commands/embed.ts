@@ -13,7 +13,7 @@ interface EmbedFlags extends ModelFlags, OutputFlags, TextFlags {
   readonly out: string;
 }
 
-export function registerEmbed(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('embed')
     .description('Write embeddings of prompts, for --embeddings and for programs that embed libincache.')

@@ -70,7 +70,7 @@ interface EvaluateFlags
   readonly shard?: string;
 }
 
-export function registerEvaluate(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description('Sample many images with a cache policy; measure how good they are and what they cost.')

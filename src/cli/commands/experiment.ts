@@ -49,7 +49,7 @@ interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFl
 
 const MOST_SEEDS = 1000;
 
-export function registerExperiment(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('experiment')
     .description(

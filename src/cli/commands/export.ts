@@ -38,7 +38,7 @@ interface ExportFlags
   readonly out: string;
 }
 
-export function registerExport(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('export')
     .description('Write a model, a sampler and a cache policy as one file, for programs in other languages.')

@@ -15,7 +15,7 @@ interface FitFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly out: string;
 }
 
-export function registerFit(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('fit')
     .description(

@@ -48,7 +48,7 @@ interface InfoFlags extends OutputFlags {
 
 const DEFAULT_RANK = 32;
 
-export function registerInfo(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('info')
     .description(

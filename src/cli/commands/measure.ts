@@ -26,7 +26,7 @@ interface MeasureFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags
   readonly out: string;
 }
 
-export function registerMeasure(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('measure')
     .description(

@@ -24,7 +24,7 @@ interface SampleFlags extends SampleRunFlags, OutputFlags, PictureFlags {
   readonly report?: string;
 }
 
-export function registerSample(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('sample')
     .description('Draw images of classes or of prompts with a checkpoint, or with a file of incache export.')

@@ -43,7 +43,7 @@ const LIMITS = {
   maxSeconds: 'seconds',
 } as const satisfies Partial<Record<keyof ServeFlags, string>>;
 
-export function registerServe(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('serve')
     .description("Draw images for programs over HTTP, as OpenAI's images API does; a page to try it is at /.")

@@ -22,7 +22,7 @@ interface TuneFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly out: string;
 }
 
-export function registerTune(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('tune')
     .description(
