@@ -1,6 +1,7 @@
 /** Completion in shells, and the layout of help. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { incache, Workplace } from './run.js';
 
@@ -37,7 +38,10 @@ describe('completion', { concurrency: 2 }, () => {
       for (const command of ['sample', 'tune', 'choose-rank', 'completion'])
         assert.ok(script.includes(command));
       assert.match(script, /guidance-scale/);
-      const { error, status, stderr } = spawnSync(shell, ['-n'], { input: script, encoding: 'utf8' });
+      using place = new Workplace();
+      // From a file: fish does not read from the socket that Node gives as standard input.
+      writeFileSync(place.path('script'), script);
+      const { error, status, stderr } = spawnSync(shell, ['-n', place.path('script')], { encoding: 'utf8' });
       if (!error) assert.equal(status, 0, stderr);
     });
 
