@@ -4,11 +4,12 @@ import type { Combination } from './combination.js';
 /**
  * The polynomial that a feature is continued by:
  *
- * - `newton`: the one through the computed steps, whatever lies between them
  * - `taylor`: as published (TaylorSeer, equations 2 and 3): a Taylor series whose differences all go by the distance
- *   between two computed steps in succession. Of order 1 both are the same line.
+ *   between two computed steps in succession
+ * - `newton`: the one through the computed steps, whatever lies between them. Of order 1 both are the same line; beyond, its
+ *   coefficients are larger: exact for smooth features, it magnifies what is not smooth.
  */
-export const SERIES_BASES = ['newton', 'taylor'] as const;
+export const SERIES_BASES = ['taylor', 'newton'] as const;
 export type SeriesBasis = (typeof SERIES_BASES)[number];
 
 /** Continues what is cached by a polynomial of this order, or less while fewer steps have been computed. */

@@ -1,6 +1,6 @@
 /**
  * TaylorSeer (Liu et al., arXiv 2503.06923, section 3.2): every sublayer's output is kept at the computed steps, and at
- * the steps between continued by a polynomial, of which the published Taylor series is one (series.ts).
+ * the steps between continued by the published Taylor series, or by another polynomial (series.ts).
  */
 import { requireInteger, requireOneOf } from '../errors.js';
 import { MOST_TERMS } from '../models/layers/actions.js';
@@ -15,7 +15,7 @@ export interface TaylorSeerParameters {
   readonly gatherSteps?: readonly number[] | undefined;
   /** Order of the series, as far as there are differences yet. Default 1. */
   readonly order?: number | undefined;
-  /** Default `newton`; `taylor` is the published form. */
+  /** Default `taylor`, the published form. */
   readonly basis?: SeriesBasis | undefined;
   /** Steps at the start that are computed in full. Default 2. */
   readonly warmup?: number | undefined;
@@ -33,7 +33,7 @@ export class TaylorSeer implements CachePolicy {
     period = DEFAULT_PERIODS.taylorseer!,
     gatherSteps,
     order = 1,
-    basis = 'newton',
+    basis = 'taylor',
     warmup = 2,
   }: TaylorSeerParameters) {
     requireInteger('period', period, 1);

@@ -17,7 +17,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   '--weights': WEIGHT_PRECISIONS,
   '--backend': ['cuda', 'native', 'wasm', 'gpu', 'reference'],
   '--cache-form': ['input', 'rank'],
-  '--basis': ['newton', 'taylor'],
+  '--basis': ['taylor', 'newton'],
   '--keep': ['residual', 'outputs'],
 };
 

@@ -27,7 +27,7 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--basis <name>',
-      'of policy taylorseer: the polynomial through the computed steps (newton) or the published series (taylor) (default: newton)',
+      'of policy taylorseer: the published series (taylor) or the polynomial through the computed steps (newton) (default: taylor)',
     )
     .option(
       '--threshold <x>',

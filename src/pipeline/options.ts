@@ -55,7 +55,7 @@ export interface CacheParameters {
    * order through the last computed steps, from 0 (the default, the last one) to 3.
    */
   readonly order?: number;
-  /** For policy `taylorseer`: `newton` (the default), the polynomial through the computed steps, or `taylor`, the published form. */
+  /** For policy `taylorseer`: `taylor` (the default), the published form, or `newton`, the polynomial through the computed steps. */
   readonly basis?: SeriesBasis;
   /** Needed by policy `fitted`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
   readonly fits?: StepGrams;

@@ -34,10 +34,11 @@ for (const backend of PRESENT)
       assert.ok(two!.report.memory.cache > one!.report.memory.cache);
     });
 
-    test('the published form differs from the default where an order has more than a line', async () => {
-      const of = (order: number, basis: 'newton' | 'taylor') =>
-        run({ policy: 'taylorseer', period: 3, order, basis });
+    test('the published form is the default, and differs from the other where an order has more than a line', async () => {
+      const of = (order: number, basis?: 'newton' | 'taylor') =>
+        run({ policy: 'taylorseer', period: 3, order, ...(basis && { basis }) });
       assertDiffer((await of(2, 'newton')).latents, (await of(2, 'taylor')).latents);
+      assertSame((await of(2)).latents, (await of(2, 'taylor')).latents);
       assertSame((await of(1, 'newton')).latents, (await of(1, 'taylor')).latents);
     });
 
@@ -55,7 +56,7 @@ describe('parameters of taylorseer', () => {
     [{ order: 0.5 }, /order is 0.5; expected/],
     [{ period: 0 }, /period is 0; expected/],
     [{ warmup: 0 }, /warmup is 0; expected/],
-    [{ basis: 'hermite' as never }, /basis is 'hermite'; expected one of newton, taylor/],
+    [{ basis: 'hermite' as never }, /basis is 'hermite'; expected one of taylor, newton/],
   ] as const)
     test(`${JSON.stringify(cache)} is refused`, () => {
       const options = { labels: [0], steps: STEPS, cache: { policy: 'taylorseer', ...cache } } as const;

@@ -50,10 +50,13 @@ function reuse(period: number): Candidate {
 }
 
 function newton(order: number, period: number): Candidate {
-  return { name: `newton m=${order} p=${period}`, parameters: { policy: 'taylorseer', order, period } };
+  return {
+    name: `newton m=${order} p=${period}`,
+    parameters: { policy: 'taylorseer', order, period, basis: 'newton' },
+  };
 }
 
-/** The published form, which damps the second difference: better where steps lie far apart. */
+/** The published form, which damps the second difference: better where features do not move smoothly. */
 function taylor(order: number, period: number): Candidate {
   return {
     name: `taylor m=${order} p=${period}`,
