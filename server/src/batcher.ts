@@ -118,7 +118,7 @@ export class Batcher implements Drawer {
   #next(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const rows = this.#queue.take(({ drawing }, ready) => this.#sizeOf(drawing, ready));
+    const rows = this.#queue.take((_, ready) => this.#sizeOf(ready));
     if (rows.length === 0) return;
     this.#batch = { rows, stop: new AbortController() };
     void this.#draw(rows, this.#batch.stop.signal).then(() => {
@@ -128,8 +128,7 @@ export class Batcher implements Drawer {
   }
 
   /** A power of two, so that the sessions of a few sizes serve all: others would have to be set up anew. */
-  #sizeOf({ sharesBatches }: Drawing, ready: number): number {
-    if (!sharesBatches) return 1;
+  #sizeOf(ready: number): number {
     return Math.min(this.#options.batching.size, 2 ** Math.floor(Math.log2(ready)));
   }
 

@@ -44,7 +44,9 @@ function drawnOf(images: readonly DrawnImage[]): SampleOptions {
   return { prompts, negativePrompt: images.map(({ negative }) => negative!) };
 }
 
-function tell(rows: readonly Row[], step: SampleStep): void {
+/** The engine may draw the rows one by one, as it does where a cache policy decides while it runs. */
+function tell(all: readonly Row[], step: SampleStep): void {
+  const rows = step.batches === 1 ? all : [all[step.batch]!];
   let previews: Picture[] | undefined;
   for (const [i, { drawing, place }] of rows.entries()) {
     if (drawing.signal.aborted || !drawing.onStep) continue;

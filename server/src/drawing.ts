@@ -31,8 +31,6 @@ export interface Drawing {
   readonly options: Pick<SampleOptions, 'steps' | 'sampler' | 'height' | 'width' | 'cache'>;
   /** Tells `options` from others. */
   readonly key: string;
-  /** Whether images of such options may share a batch: where a policy decides while it runs, an image depends on its batch. */
-  readonly sharesBatches: boolean;
   readonly signal: AbortSignal;
   /** Previews of each image that `onStep` is given, spread evenly over the steps. */
   readonly previews: number;

@@ -1,6 +1,6 @@
 /** From the body of a request to a drawing: what the schema cannot know is checked here. */
 import { randomInt } from 'node:crypto';
-import { type CacheOptions, GATED_POLICIES, type Pipeline, type Recipe } from 'incache';
+import type { CacheOptions, Pipeline, Recipe } from 'incache';
 import { ApiError } from './apiError.js';
 import type { Drawing, DrawnImage } from './drawing.js';
 import type { ResolvedServerOptions } from './options.js';
@@ -81,7 +81,6 @@ export function readRequest(body: ImageRequest, served: Served): Asked {
       ...[guidanceScale !== 1, text?.negative !== undefined],
     ]),
     previews: body.partial_images ?? 0,
-    sharesBatches: !(GATED_POLICIES as readonly unknown[]).includes(cache.options.policy),
     seed,
     size: sizeText(served, geometry),
   };

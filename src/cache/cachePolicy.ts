@@ -24,6 +24,11 @@ export const CACHE_POLICIES = [
 ] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
 
+/** Whether a policy decides while it runs: then images are sampled one by one, since decisions are of an image. */
+export function isGated(policy: CachePolicyName = 'none'): boolean {
+  return (GATED_POLICIES as readonly string[]).includes(policy);
+}
+
 /** The ways to say which steps and layers gather. */
 const SCHEDULES = ['period', 'gatherSteps', 'rule', 'granularity', 'schedule'] as const;
 

@@ -1,13 +1,14 @@
 /**
  * What a policy is that decides while it runs: gates between the sections of a step, each of which tells by one number
- * how much has changed. All sequences of a batch, both branches of guidance among them, share a decision.
+ * how much has changed. All sequences of a session share a decision: both branches of guidance of one image, since the images of
+ * such a run are sampled one by one.
  */
 import { ArgumentError, requireInteger, requireNumber } from '../errors.js';
 import type { StepCut } from '../models/stepPlans.js';
 
 export interface GatedRun {
   readonly steps: number;
-  /** Elements of the residual stream, all sequences of the batch together. */
+  /** Elements of the residual stream, all sequences together. */
   readonly elements: number;
 }
 

@@ -27,7 +27,7 @@ export function sampleSummary(report: SaidReport): string {
   ].join('');
 }
 
-/** For a policy that decides while it runs: for each batch its steps, `.` where some blocks were cached, `#` where none. */
+/** For a policy that decides while it runs: for each image its steps, `.` where some blocks were cached, `#` where none. */
 function decisions(batches: readonly (readonly number[])[] | undefined): string {
   return (batches ?? [])
     .map((steps) => `${steps.map((blocks) => (blocks > 0 ? '.' : '#')).join('')}\n`)

@@ -80,7 +80,10 @@ export async function openCheckpointRun(flags: SampleRunFlags, signal: AbortSign
       pipeline.decode(latents, shape, { ...decoding, size }),
     describe: (result) => ({
       ...describeOptions(flags, options, resolved),
-      macRatio: macRatioOf(result, pipeline.plan({ ...options, cache: { policy: 'none' } })),
+      macRatio: macRatioOf(
+        result,
+        pipeline.plan({ ...options, batch: result.report.batch, cache: { policy: 'none' } }),
+      ),
     }),
     [Symbol.asyncDispose]: () => pipeline.dispose(),
   };

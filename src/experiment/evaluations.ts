@@ -1,5 +1,6 @@
 /** Measures the quality and the cost of configurations, all against the same uncached images. */
 import { join } from 'node:path';
+import { isGated } from '../cache/cachePolicy.js';
 import { type EvaluationReport, evaluateModel } from '../evaluate/runs/evaluateModel.js';
 import type { CacheOptions } from '../pipeline/options.js';
 import { type Configuration, uncached } from './configuration.js';
@@ -67,7 +68,7 @@ async function evaluate(
     ...(judge?.reference?.rows && { precisionRecall: true }),
     folder: join(folder, 'runs', fileName(`${configuration.name} seed ${seed}`)),
     ...(signal && { signal }),
-    onStep: () => advance(batch),
+    onStep: () => advance(isGated(cache.policy) ? 1 : batch),
   });
 }
 

@@ -4,8 +4,7 @@ import {
   CACHE_POLICIES,
   type CacheParameter,
   type CachePolicy,
-  type CachePolicyName,
-  GATED_POLICIES,
+  isGated,
   parametersOf,
   policiesWith,
 } from '../cache/cachePolicy.js';
@@ -92,10 +91,6 @@ export function requireUngated({ policy = 'none' }: AnyCacheOptions, what: strin
       policy,
       `one that decides before the first step, as ${what} needs: ${others}`,
     );
-}
-
-function isGated(policy: CachePolicyName): boolean {
-  return (GATED_POLICIES as readonly string[]).includes(policy);
 }
 
 function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {

@@ -1,6 +1,6 @@
 /** What a caller may ask of a sampling run, checked and with its defaults filled in. */
 
-import type { CachePolicyName, POLICY_PARAMETERS } from '../cache/cachePolicy.js';
+import { type CachePolicyName, isGated, type POLICY_PARAMETERS } from '../cache/cachePolicy.js';
 import type { ErrorTable } from '../cache/data/errorTable.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { RouterTable } from '../cache/data/routerTable.js';
@@ -167,7 +167,7 @@ export interface SampleOptions extends SamplerSettings, TextOptions, SizeOptions
   readonly perImage?: readonly ImageOptions[];
   /** Start from this noise (images x channels x height x width) instead of the seed's. */
   readonly noise?: Float32Array;
-  /** Images denoised together. Default: all, at most 16. */
+  /** Images denoised together. Default: all, at most 16; one by one under a policy that decides while it runs. */
   readonly batch?: number;
   readonly cache?: CacheOptions;
   /** Stops the run, except on `cuda` in the middle of a step too; it then throws the signal's reason. */
@@ -275,6 +275,8 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   const scheduler = schedulerOf(options, model);
   // A scheduler without a class serves where a sampler is named.
   const defaults = defaultsOf(network, options.sampler === undefined ? scheduler : undefined);
+  const batch = options.batch ?? Math.min(images, DEFAULT_BATCH);
+  requireInteger('batch', batch, 1);
   const run = {
     ...pickOptions(options, OWN_OPTION_NAMES),
     labels,
@@ -288,7 +290,7 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
     guidanceChannels: options.guidanceChannels ?? network.guidanceChannels,
     seed: options.seed ?? 0,
     firstImage: options.firstImage ?? 0,
-    batch: options.batch ?? Math.min(images, DEFAULT_BATCH),
+    batch: isGated(options.cache?.policy) ? 1 : batch,
     cache: options.cache ?? {},
   };
   requireInteger('steps', run.steps, 1, 1000);
@@ -296,7 +298,6 @@ export function resolveOptions(options: AnySampleOptions, model: SampledModel): 
   requireInteger('guidanceChannels', run.guidanceChannels, 1, network.latents.channels);
   requireInteger('seed', run.seed, 0);
   requireInteger('firstImage', run.firstImage, 0, 2 ** 32 - images);
-  requireInteger('batch', run.batch, 1);
   requireObject('cache', run.cache, 'an object of options');
   const each = resolveImages(options.perImage, run);
   const resolved = { ...run, guidanceScale: each[0]!.guidanceScale, each };

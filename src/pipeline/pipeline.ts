@@ -197,10 +197,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Samples and yields every step; returns the result. Image i is the same whatever the
-   * batch, unless the cache policy decides while it runs (`teacache`, `first-block`, `fastcache`): it decides for a batch. Several
-   * runs may be under way at once, and take turns. What a run has set up on the device stays for the next one with the same
-   * options, see `releaseSessions`.
+   * Samples and yields every step; returns the result. Image i is the same whatever the batch. Under a policy that decides while
+   * it runs (`teacache`, `first-block`, `fastcache`) batches have one image. Several runs may be under way at once, and take
+   * turns. What a run has set up on the device stays for the next one with the same options, see `releaseSessions`.
    */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();

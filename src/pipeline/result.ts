@@ -31,7 +31,7 @@ export interface SampleStep {
 
 export interface SampleReport {
   readonly images: number;
-  /** The most images that were denoised together. Where gates decide, an image depends on the others of its batch. */
+  /** The most images that were denoised together: 1 under a policy that decides while it runs. */
   readonly batch: number;
   readonly steps: number;
   readonly sampler: SamplerName;
@@ -43,7 +43,7 @@ export interface SampleReport {
   readonly setupMilliseconds: number;
   /** What the largest batch took beside the weights, in bytes. */
   readonly memory: SessionMemory;
-  /** With a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by batch. */
+  /** With a policy that decides while it runs: `SampleStep.cachedBlocks` of every step, by image. */
   readonly cachedBlocks?: readonly (readonly number[])[];
   /** For a model of prompts: time to encode them, in milliseconds. */
   readonly textMilliseconds?: number;

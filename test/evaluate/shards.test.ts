@@ -56,7 +56,7 @@ describe('shards', () => {
 
   const RUNS: Record<string, Partial<EvaluateOptions>> = {
     'with a comparison, precision and recall': { precisionRecall: true },
-    'whose policy decides by the batch': { cache: { policy: 'teacache', threshold: 0.3 }, compare: false },
+    'whose policy decides while it runs': { cache: { policy: 'teacache', threshold: 0.3 }, compare: false },
     'without features': { extractor: undefined as never },
   };
   for (const [name, changes] of Object.entries(RUNS))

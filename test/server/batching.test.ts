@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decode } from 'fast-png';
 import { Batcher } from '../../server/src/batcher.js';
-import type { Drawing } from '../../server/src/drawing.js';
+import { drawBatch, type Row } from '../../server/src/drawBatch.js';
+import type { Drawing, ImageStep } from '../../server/src/drawing.js';
 import { FairQueue } from '../../server/src/fairQueue.js';
 import { IncacheError } from '../../src/errors.js';
 import { Picture } from '../../src/pipeline/picture.js';
@@ -119,7 +120,7 @@ describe('batches', () => {
 
 describe('a drawing that has ended', () => {
   const drawingOf = (images: number, own: Partial<Drawing> = {}): Drawing => ({
-    ...{ user: 'a', key: 'k', sharesBatches: true, previews: 0, options: {} },
+    ...{ user: 'a', key: 'k', previews: 0, options: {} },
     signal: new AbortController().signal,
     images: Array.from({ length: images }, (_, image) => ({ seed: 1, image, guidanceScale: 2, label: 0 })),
     ...own,
@@ -135,7 +136,7 @@ describe('a drawing that has ended', () => {
     const told: string[] = [];
     const leaving = new AbortController();
     const batcher = batcherOf(async (_, onStep) => {
-      const step = { index: 0, steps: 2 } as SampleStep;
+      const step = { index: 0, steps: 2, batches: 1 } as SampleStep;
       onStep?.(step);
       leaving.abort(new Error('it leaves'));
       onStep?.(step);
@@ -164,20 +165,39 @@ describe('a drawing that has ended', () => {
 });
 
 describe('policies that decide while they run', () => {
-  const server = sharedServer(
-    { cache: { policy: 'teacache', threshold: 0.3 }, batching: { size: 4, window: 30 } },
-    openTiny,
-  );
+  const server = sharedServer({}, openTiny);
 
-  test('have batches of one image, or an image would depend on the others', async () => {
-    const held = holdBack(server.pipeline);
-    try {
-      held.letGo();
-      const response = await server.draw({ label: 1, n: 3, steps: 4 });
-      assert.equal(response.status, 200);
-      assert.deepEqual(held.batches, [1, 1, 1]);
-    } finally {
-      held.release();
+  test('an image is the same whatever is drawn beside it, and is told its own steps', async () => {
+    const drawing = { seed: 5, guidanceScale: 2, label: 1 };
+    const rows = [3, 4].map((image) => {
+      const told: ImageStep[] = [];
+      const row: Row = {
+        drawing: {
+          ...{ user: 'a', key: 'k', previews: 3, signal: new AbortController().signal },
+          images: [{ ...drawing, image }],
+          options: { steps: 4, cache: { policy: 'teacache', threshold: 0.3 } },
+          onStep: (_, step) => told.push(step),
+        },
+        place: 0,
+      };
+      return { row, told };
+    });
+    const draw = (some: typeof rows) =>
+      drawBatch(
+        server.pipeline,
+        some.map(({ row }) => row),
+        new AbortController().signal,
+      );
+    const { pictures } = await draw(rows);
+    const previews = rows.map(({ told }) => told.splice(0));
+    for (const [i, own] of rows.entries()) {
+      const alone = await draw([own]);
+      assert.deepEqual(pictures[i], alone.pictures[0]);
+      assert.deepEqual(previews[i], own.told);
+      assert.deepEqual(
+        own.told.map(({ index, preview }) => [index, preview?.number]),
+        [0, 1, 2, 3].map((index) => [index, index < 3 ? index : undefined]),
+      );
     }
   });
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { isGated } from '../../cache/cachePolicy.js';
 import { ArgumentError } from '../../errors.js';
 import { DigitsClassifier } from '../../evaluate/features/digitsClassifier.js';
 import type { FeatureExtractor } from '../../evaluate/features/featureExtractor.js';
@@ -134,7 +135,9 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
     };
     if (isMerge) return print(flags, await mergeShards(pipeline, options), extractor, pipeline.device);
     const images = shard ? shardRange(shard, flags.images, flags.batch).count : flags.images;
-    const work = Math.ceil(images / flags.batch) * stepsOf(flags, pipeline) * (flags.compare ? 2 : 1);
+    const batches = (together: number) => Math.ceil(images / together);
+    const own = batches(isGated(cache.policy) ? 1 : flags.batch);
+    const work = stepsOf(flags, pipeline) * (own + (flags.compare ? batches(flags.batch) : 0));
     const progress = startProgress('evaluating', work, flags.json === true);
     try {
       const watched = { ...options, onStep: () => progress.advance() };

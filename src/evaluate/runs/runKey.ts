@@ -8,7 +8,7 @@ import { VERSION } from '../../version.js';
 import type { FeatureExtractor } from '../features/featureExtractor.js';
 import type { RunKey } from './savedRun.js';
 
-/** Not in it: threads and, unless gates decide, the batch, which change no bit of an image. */
+/** Not in it: threads and the batch, which change no bit of an image. */
 export function runKey(
   pipeline: Pipeline,
   resolved: ResolvedOptions,
@@ -25,7 +25,6 @@ export function runKey(
     guidanceScale,
     guidanceChannels,
     seed,
-    batch,
     cache,
     geometry,
   } = resolved;
@@ -47,9 +46,8 @@ export function runKey(
     seed,
     ...(isTrainedSize(geometry, pipeline.network.latents) ? {} : { geometry }),
     policy,
-    // Gates decide for a batch as a whole.
     ...(gates
-      ? { gated: JSON.stringify({ ...gates.policy, keep: cache.keep }), batch }
+      ? { gated: JSON.stringify({ ...gates.policy, keep: cache.keep }) }
       : { schedule: sha256(JSON.stringify(actions.map((step) => [...step]))) }),
     ...(factors && { cacheForm: cache.form ?? 'input', factors: factors.hash }),
     ...(cache.type && { cacheType: cache.type }),

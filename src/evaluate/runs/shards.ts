@@ -32,7 +32,7 @@ export interface ShardRange {
   readonly count: number;
 }
 
-/** Whole batches, since what a batch costs, and under a gated policy what is in an image, depends on all of it. */
+/** Whole batches, since what a batch costs depends on all of it. */
 export function shardRange({ index, of }: Shard, images: number, batch: number): ShardRange {
   const batches = Math.ceil(images / batch);
   const start = (part: number) => Math.min(images, Math.floor((part * batches) / of) * batch);
