@@ -9,7 +9,7 @@ import { newestResults } from './report/files.js';
 import { reportHtml } from './report/html.js';
 import { INTRODUCTION_PATH, introduction } from './report/introduction.js';
 import { CHARTS, reportMarkdown } from './report/markdown.js';
-import { sectionOf } from './report/sections.js';
+import { sectionsOf } from './report/sections.js';
 import { RESULTS } from './results.js';
 import { answerHelp } from './usage.js';
 
@@ -18,7 +18,7 @@ answerHelp(import.meta.url);
 for (const path of [...QUOTING, INTRODUCTION_PATH])
   writeFileSync(path, refreshClaims(readFileSync(path, 'utf8'), RESULTS));
 
-const sections = newestResults(RESULTS).map(sectionOf);
+const sections = sectionsOf(newestResults(RESULTS));
 writeFileSync('docs/performance.md', reportMarkdown(introduction(), sections));
 mkdirSync(`docs/${CHARTS}`, { recursive: true });
 const renderSvg = await loadSvgRenderer();

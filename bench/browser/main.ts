@@ -13,6 +13,7 @@ import { Chromium } from '../../test/support/chromium.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
 import { answerHelp } from '../usage.js';
+import { type BrowserRow, browserTable } from './row.js';
 import type { BlockAnswer, BlockRequest } from './worker.js';
 
 answerHelp(import.meta.url);
@@ -41,8 +42,7 @@ try {
   const text = `One block of ${MODEL}, two images of 256 pixels, in one worker of Chromium, contenders in turn, medians`;
   const page = { firstPictures: milliseconds, ...sizes() };
   const path = await saveJson('browser', { text, model: MODEL, rows, page }, { isPartial: quick });
-  for (const row of rows) console.log(JSON.stringify({ ...row, times: row.times.median }));
-  console.log(JSON.stringify(page));
+  console.log(`${text}\n\n${browserTable(rows)}\n\n${JSON.stringify(page)}`);
   console.log(`written to ${path}`);
 } finally {
   await chromium.close();
@@ -68,7 +68,7 @@ async function block(threads: number) {
   await page.close();
   const peer = answers.find(({ name }) => name === 'onnxruntime-web')!;
   return Promise.all(
-    answers.map(async ({ name, replaces, error, times }) => {
+    answers.map(async ({ name, replaces, error, times }): Promise<BrowserRow> => {
       const full = answers.find((other) => other.name === replaces);
       return {
         contender: name,

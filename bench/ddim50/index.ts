@@ -19,7 +19,7 @@ const TURNS: RunTurns = { rounds: 5, turnSteps: 6 };
 export async function ddim50() {
   const rows = await ddim50Rows(namedConfig(SIZE), THREADS, TURNS);
   const text = [
-    `DDIM-50 of ${SIZE}, random weights, ${IMAGES} images with guidance, r = ${RANK} unless it is named; contenders in turn, medians of ${TURNS.rounds} rounds. Target: a calibrated run 1.5 times as fast as the fastest peer's.`,
+    `DDIM-50 of ${SIZE}, random weights, ${IMAGES} images with guidance, r = ${RANK} unless it is named; contenders in turn, medians of ${TURNS.rounds} rounds.`,
     `A turn is the first ${TURNS.turnSteps} steps of a run, and the time of all fifty follows from them: the steps of one plan cost the same. "In one go" was run from the first step to the last, once.`,
     'Peers are given the modulation of their steps, and neither that nor the sampler counts for them; WebAssembly runs on the most threads alone. "Floor" is the multiply-adds at the rate of the loop.',
   ].join('\n');

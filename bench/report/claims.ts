@@ -11,7 +11,7 @@ import { type NamedResult, newestResults } from './files.js';
 export interface Claim {
   /** As it is written: its decimals are those that it is rounded to. */
   readonly figure: string;
-  /** What follows it within the link: ` s` of milliseconds, ` KB` of bytes and ` %` of a share convert, all else is for people. */
+  /** What follows it within the link: ` s` of milliseconds, ` KB` and ` GB` of bytes and ` %` of a share convert, all else is for people. */
   readonly unit: string;
   /** What leads to the file, and its name. */
   readonly folder: string;
@@ -59,13 +59,20 @@ function targetOf(targets: ReadonlyMap<string, Target>, mark: string): Target {
   return target;
 }
 
+const FACTORS = [
+  [' s', 1e-3],
+  [' KB', 1e-3],
+  [' GB', 1e-9],
+  [' %', 100],
+] as const;
+
 /** What the claim's file gives in its place, rounded as it is. Throws a `FormatError` where that is no number. */
 export function figureOf({ figure, unit, pointer, file }: Claim, result: ResultFile): string {
   let value: unknown = result;
   for (const key of pointer.slice(1).split('/'))
     value = (value as Record<string, unknown> | undefined)?.[key];
   if (typeof value !== 'number') throw new FormatError(`${file} has no number at ${pointer}`);
-  const factor = unit.startsWith(' s') || unit.startsWith(' KB') ? 1e-3 : unit.startsWith(' %') ? 100 : 1;
+  const [, factor] = FACTORS.find(([name]) => unit.startsWith(name)) ?? ['', 1];
   return (value * factor).toFixed(figure.split('.')[1]?.length ?? 0);
 }
 

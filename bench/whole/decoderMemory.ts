@@ -38,7 +38,7 @@ export async function decoderMemory(devices = presentDevices()) {
   try {
     const vae = writeDecoder(folder);
     const rows = devices.flatMap((choice) => [false, true].map((tiled) => measure(vae, choice, tiled)));
-    const text = `Stable Diffusion's decoder with random weights (198 MB in float32), a picture of 512 x 512, each line a process of its own. Target: less than 1 GB, in tiles less than 400 MB.`;
+    const text = `Stable Diffusion's decoder with random weights (198 MB in float32), a picture of 512 x 512, each line a process of its own.`;
     return { text, rows };
   } finally {
     rmSync(folder, { recursive: true });

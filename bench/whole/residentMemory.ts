@@ -34,7 +34,7 @@ export async function residentMemory(size = SIZE, devices = presentDevices()) {
     const path = join(folder, 'model.safetensors');
     writeRandomModel(path, size);
     const rows = devices.map((choice) => measure(path, choice));
-    const text = `A process that loads ${size} and takes a step of one image, on each device. Target: at most 1.2 times the float32 file.`;
+    const text = `A process that loads ${size} and takes a step of one image, on each device.`;
     return { text, rows };
   } finally {
     rmSync(folder, { recursive: true });

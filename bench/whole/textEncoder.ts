@@ -63,7 +63,7 @@ export async function textEncoder(layers = ALL_LAYERS / 2, devices = presentDevi
     writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
     writeRandomBf16(path, tensorsOf(config));
     const rows = devices.map((choice) => measure(folder, path, layers, choice));
-    const text = `T5 v1.1 XXL of random bfloat16 weights, ${layers} of its ${ALL_LAYERS} layers, one prompt of ${TOKENS} tokens, each line a process of its own that reads a layer, uses it and frees it. Target: less than 2 GB.`;
+    const text = `T5 v1.1 XXL of random bfloat16 weights, ${layers} of its ${ALL_LAYERS} layers, one prompt of ${TOKENS} tokens, each line a process of its own that reads a layer, uses it and frees it.`;
     return { text, rows };
   } finally {
     rmSync(folder, { recursive: true });

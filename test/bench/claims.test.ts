@@ -7,7 +7,7 @@ import { claimsOf, figureOf, QUOTING, refreshClaims } from '../../bench/report/c
 import { newestResults } from '../../bench/report/files.js';
 import { introduction } from '../../bench/report/introduction.js';
 import { reportMarkdown } from '../../bench/report/markdown.js';
-import { sectionOf } from '../../bench/report/sections.js';
+import { sectionsOf } from '../../bench/report/sections.js';
 import { readResult } from '../../bench/schema/read.js';
 import { temporaryFolder } from '../support/folder.js';
 import { blockRow, resultFile } from './samples.js';
@@ -37,7 +37,7 @@ describe('our own texts', () => {
   });
 
   test('docs/performance.md is the report of what is stored', () => {
-    const report = reportMarkdown(introduction(), newestResults(stored).map(sectionOf));
+    const report = reportMarkdown(introduction(), sectionsOf(newestResults(stored)));
     assert.equal(readFileSync(`${root}docs/performance.md`, 'utf8'), report, 'npm run bench:report');
   });
 });
@@ -54,6 +54,7 @@ describe('claims', () => {
     assert.equal(given(claim('1 % of it')), '76');
     assert.equal(given(claim('0.0000 s')), '0.0008');
     assert.equal(given(claim('0.0000 KB')), '0.0008');
+    assert.equal(given(claim('0.0000000000 GB')), '0.0000000008');
   });
 
   test('need a mark that is defined, and marks need a claim', () => {

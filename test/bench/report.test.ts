@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { contendersChart, linearChart } from '../../bench/report/bars.js';
 import { newestResults } from '../../bench/report/files.js';
 import { markdownHtml, reportHtml } from '../../bench/report/html.js';
+import { reportMarkdown } from '../../bench/report/markdown.js';
 import { rooflineChart, rooflinePoints, roofs } from '../../bench/report/roofline.js';
 import { scalingChart } from '../../bench/report/scalingChart.js';
-import { sectionOf } from '../../bench/report/sections.js';
+import { bodyOf, sectionOf, sectionsOf } from '../../bench/report/sections.js';
 import { sweepOf } from '../../bench/scaling/sweep.js';
 import { loadSvgRenderer } from '../../src/experiment/chart/renderSvg.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -87,10 +88,7 @@ describe('bars and lines', { concurrency: true }, () => {
 describe('page', () => {
   test('is self-contained, with tables and charts', async () => {
     const section = sectionOf({ ...resultFile([kernelRow()]), name: 'kernels-chip-2-2026-01-02.json' });
-    assert.match(
-      section.source,
-      /Chip, 2 threads, 2900 to 3100 MHz seen, avx2, Node 20\.0\.0, onnxruntime-web 1\.30\.0/,
-    );
+    assert.match(section.source, /Chip, 2 threads, 2900 to 3100 MHz seen, avx2, Node 20\.0\.0, 2026-01-02/);
     const html = await reportHtml('# Title\n\nText with `code` & <signs>.', [section]);
     assert.match(html, /<title>Title<\/title>/);
     assert.match(html, /<code>code<\/code> &amp; &lt;signs&gt;/);
@@ -99,6 +97,29 @@ describe('page', () => {
     // Names of XML namespaces are no addresses.
     const text = html.replace(/xmlns(:\w+)?="[^"]*"/g, '');
     assert.doesNotMatch(text, /https?:|<script|<link|src=|@import|url\((?!#)/);
+  });
+
+  test('names the version of a peer that was measured', () => {
+    const rows = [kernelRow({ contender: 'onnxruntime-web, 1 thread' })];
+    const { source } = sectionOf({ ...resultFile(rows), name: 'kernels-chip-2-2026-01-02.json' });
+    assert.match(source, /Node 20\.0\.0, onnxruntime-web 1\.30\.0, /);
+  });
+
+  test('of Markdown has some rows of a long table and says so, and short lines', () => {
+    const rows = [kernelRow(), kernelRow({ threads: 2 }), kernelRow({ shape: 'S/2 fc1' })];
+    const section = sectionOf({ ...resultFile(rows), name: 'kernels-chip-2-2026-01-02.json' });
+    assert.equal(section.body.match(/^\| linear/gm)?.length, 3);
+    const markdown = reportMarkdown('# Title\n', [{ ...section, source: 'so many words '.repeat(20) }]);
+    assert.equal(markdown.match(/^\| linear/gm)?.length, 1);
+    assert.match(markdown, /^The table has the rows of DiT-XL\/2 on one thread: 1 of 3 in the file\.$/m);
+    const prose = markdown.split('\n').filter((line) => !line.startsWith('|'));
+    assert.ok(prose.every((line) => line.length <= 120));
+    assert.equal(prose.join(' ').match(/so many words/g)?.length, 20);
+  });
+
+  test('has no targets of texts that were stored with them', () => {
+    const text = "Memory of a step. Asked for: at most 1.2 times the file's size. Times are rough.";
+    assert.equal(bodyOf({ what: 'other', text }), 'Memory of a step. Times are rough.');
   });
 
   test('knows lists and links', () => {
@@ -138,7 +159,7 @@ describe('results of a folder', () => {
     const stored = fileURLToPath(new URL('../../../bench/results/', import.meta.url));
     const folder = temporaryFolder();
     for (const name of readdirSync(stored)) copyFileSync(stored + name, `${folder}/${name}`);
-    const sections = newestResults(folder).map(sectionOf);
+    const sections = sectionsOf(newestResults(folder));
     assert.ok(sections.length > 0);
     for (const { title, body } of sections) assert.ok(body.length > 0, `${title} is empty`);
   });
