@@ -4,7 +4,7 @@
  * cross compiler (g++-aarch64-linux-gnu).
  *
  *     node scripts/prebuild.mjs [platform ...]    default: the platform that this is
- *     --pack FOLDER                               packs the platform packages and the engine into FOLDER too
+ *     --pack FOLDER                               packs these and all other packages into FOLDER too
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
@@ -30,9 +30,11 @@ for (const name of names) {
 if (values.pack !== undefined) {
   const folder = resolve(values.pack);
   mkdirSync(folder, { recursive: true });
-  for (const place of [...names.map((name) => join(root, 'npm', name)), root])
+  execFileSync(process.execPath, [join(root, 'scripts/pack-server.mjs')]);
+  const places = [...names.map((name) => `npm/${name}`), 'models/digits', 'models/emoji', 'server', '.'];
+  for (const place of places)
     execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
-      cwd: place,
+      cwd: join(root, place),
       stdio: ['ignore', 'inherit', 'ignore'],
     });
 }
