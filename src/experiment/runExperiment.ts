@@ -5,7 +5,7 @@ import type { FactorSet } from '../cache/data/factorSet.js';
 import type { CalibrationImages } from '../calibrate/images.js';
 import { requireInteger, requireOneOf } from '../errors.js';
 import type { RunKey } from '../evaluate/runs/savedRun.js';
-import { subjectsKey } from '../evaluate/runs/subjects.js';
+import { subjectsKey, subjectsOf } from '../evaluate/runs/subjects.js';
 import { defaultsOf } from '../pipeline/options.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { Recipe } from '../pipeline/recipe.js';
@@ -84,7 +84,7 @@ export async function runExperiment(
 ): Promise<Tables> {
   requireOneOf('experiment', name, EXPERIMENT_NAMES);
   const context = contextOf(pipeline, options);
-  await requireOwn(context);
+  await requireRunnable(context);
   const experiment: Experiment = EXPERIMENTS[name];
   const renderSvg = await loadSvgRenderer();
   // Before the folder is made: a refusal leaves none.
@@ -103,9 +103,11 @@ export async function runExperiment(
   return tables;
 }
 
-/** What the caller gives is of this model, and a recipe of such runs. */
-async function requireOwn({ pipeline, sampling, factors, recipe, signal }: ExperimentContext): Promise<void> {
+/** A run is what it must be; factors and a recipe of the caller are of this model and of such runs. */
+async function requireRunnable(context: ExperimentContext): Promise<void> {
+  const { pipeline, sampling, text, factors, recipe, signal } = context;
   const { checkpoint } = pipeline;
+  pipeline.resolve({ ...sampling, ...subjectsOf(pipeline.network, text, 1) });
   const hash = await checkpoint.loadHash(signal);
   factors?.requireModel(hash, checkpoint.path);
   const { steps, sampler = 'ddim' } = sampling;

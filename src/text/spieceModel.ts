@@ -22,11 +22,12 @@ const UNIGRAM = 1;
 
 /** Throws a `FormatError` for bytes that are no model, and for kinds of models that are not supported, by their names. */
 export function parseSpieceModel(bytes: Uint8Array, path: string): UnigramModel {
-  const fields = [...readFields(bytes, path)];
-  const inner = (number: number): Field[] => [...readFields(bytesField(fields, number), path)];
+  const what = `the SentencePiece model ${path}`;
+  const fields = [...readFields(bytes, what)];
+  const inner = (number: number): Field[] => [...readFields(bytesField(fields, number), what)];
   const trainer = inner(TRAINER);
   const normalizer = inner(NORMALIZER);
-  const read = fields.filter(({ number }) => number === PIECES).map((field) => readPiece(field, path));
+  const read = fields.filter(({ number }) => number === PIECES).map((field) => readPiece(field, what));
   const unknown = read.findIndex(({ type }) => type === UNKNOWN);
   if (unknown < 0 || !read.some(({ matched }) => matched))
     throw new FormatError(
@@ -49,9 +50,9 @@ export function parseSpieceModel(bytes: Uint8Array, path: string): UnigramModel 
   };
 }
 
-function readPiece({ value }: Field, path: string): Piece & { readonly type: number } {
-  if (typeof value === 'number') throw new FormatError(`${path} has a piece that is a number`);
-  const fields = [...readFields(value, path)];
+function readPiece({ value }: Field, what: string): Piece & { readonly type: number } {
+  if (typeof value === 'number') throw new FormatError(`${what} has a piece that is a number`);
+  const fields = [...readFields(value, what)];
   const score = bytesField(fields, PIECE.score);
   const type = integerField(fields, PIECE.type, NORMAL);
   return {

@@ -240,6 +240,7 @@ describe('experiments', () => {
     await refused('rank', {}, /experiment is 'rank'; expected one of policies, ranks, outliers, calib/);
     await refused('ranks', { images: 0 }, /images is 0; expected an integer of at least 1/);
     await refused('ranks', { seeds: 0 }, /seeds is 0/);
+    await refused('ranks', { sampling: { steps: 4, guidanceScale: -1 } }, /guidanceScale is -1/);
     assert.ok(!readdirSync(folder).includes('refused'));
     await refused(
       'ranks',

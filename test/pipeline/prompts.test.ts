@@ -131,6 +131,27 @@ describe('prompts', () => {
     ]);
   });
 
+  test('a negative prompt without guidance has no effect, and that is said', async () => {
+    const run = { steps: 1, guidanceScale: 1, prompts: 'a fox' };
+    const { latents: plain, report } = await pipeline.generateLatents(run);
+    assert.equal(report.notes, undefined);
+    const { latents: same, report: told } = await pipeline.generateLatents({
+      ...run,
+      negativePrompt: 'a dog',
+    });
+    assert.deepEqual(same, plain);
+    assert.match(told.notes!.join(), /^negative prompts have no effect without guidance/);
+  });
+
+  test('a file in the place of a folder for embeddings is refused before anything is encoded', async () => {
+    const path = join(folder, 'a file');
+    writeFileSync(path, '');
+    await assert.rejects(draw({ embeddingsCache: path }, { prompts: 'a fox' }), {
+      name: 'ArgumentError',
+      message: /embeddingsCache is '.*a file'; expected a folder/,
+    });
+  });
+
   test('a negative prompt that is cut is told apart', async () => {
     const long = 'a fox and a dog and a cat and a cow';
     const { report } = await pipeline.generateLatents({ steps: 1, prompts: long, negativePrompt: long });

@@ -1,8 +1,9 @@
 /** Embeddings in a folder: one file for each pair of a prompt and a text encoder. */
 
-import { fileExists } from '#platform/files';
+import { fileExists, isFolder } from '#platform/files';
 import { sha256 } from '#platform/hash';
 import { join } from '#platform/paths';
+import { ArgumentError } from '../../errors.js';
 import { loadEmbeddings, saveEmbeddings, type TextEmbedding } from './embeddings.js';
 import type { TextEncoderKey } from './promptEncoder.js';
 
@@ -10,7 +11,10 @@ export class EmbeddingCache {
   readonly #folder: string;
   readonly #encoder: TextEncoderKey;
 
+  /** Throws an `ArgumentError` for a path that is no folder; one that is not there is made when something is kept. */
   constructor(folder: string, encoder: TextEncoderKey) {
+    if (fileExists(folder) && !isFolder(folder))
+      throw new ArgumentError('embeddingsCache', folder, 'a folder, or the name of a new one');
     this.#folder = folder;
     this.#encoder = encoder;
   }

@@ -140,8 +140,8 @@ export class PromptEncoder implements Disposable {
   }
 }
 
-function keyOf({ files, config }: T5Checkpoint, { path }: T5Tokenizer): TextEncoderKey {
-  return { textEncoder: fingerprintOf(files, config), tokenizer: fingerprintOf([path]) };
+function keyOf({ files, config }: T5Checkpoint, { path, vocabulary }: T5Tokenizer): TextEncoderKey {
+  return { textEncoder: fingerprintOf(files, config), tokenizer: fingerprintOf([path], { vocabulary }) };
 }
 
 /** Tables of embeddings are made larger than the vocabulary, to a multiple of this. */

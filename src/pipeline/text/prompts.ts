@@ -76,7 +76,10 @@ export class Prompts implements Disposable {
   ): Promise<RunEmbeddings> {
     const prompts =
       text.embeddings?.prompts ?? (await this.#encode('prompt', text.prompts!, text.clean, notes, signal));
-    if (!guided) return { prompts, negative: prompts.slice(0, 1) };
+    if (!guided) {
+      if (text.negative) notes.push('negative prompts have no effect without guidance (guidance scale 1)');
+      return { prompts, negative: prompts.slice(0, 1) };
+    }
     const negative = await this.negative(text, notes, signal);
     if (!negative)
       throw new IncacheError(
