@@ -20,7 +20,7 @@ import {
   reuse,
   taylorSeer,
 } from './configuration.js';
-import { withGain } from './equalMacs.js';
+import { withGain } from './equalCost.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
 import type { Experiment, ExperimentContext, Row, Section } from './experiment.js';
 import { qualityTable } from './qualityTable.js';
@@ -95,8 +95,9 @@ export const policies: Experiment = {
   },
 
   report(tables, context) {
-    const rows = withGain(tables.get(EVALUATIONS)!);
     const times = relativeTimes(tables.get(TIMES)!);
+    const atMacs = withGain(tables.get(EVALUATIONS)!, 'gain', ({ gmac }) => Number(gmac));
+    const rows = withGain(atMacs, 'gainInTime', ({ configuration }) => times.get(String(configuration))!);
     const frechet = frechetName(context.judge?.extractor.name ?? '');
     const gmac = (group: readonly Row[]) => spread(group, 'gmac')!.mean;
     const time = (group: readonly Row[]) => times.get(String(common(group, 'configuration')))!;
@@ -107,8 +108,8 @@ export const policies: Experiment = {
     });
     return {
       title: 'Cache policies',
-      introduction: `Every configuration samples the same ${context.images} images of a seed (noise and classes); PSNR, SSIM and relative L2 are to the run without a cache.
-MACs count both branches of guidance. **Gain** is the PSNR above that of ${FEWER_STEPS} at the same MACs (between two step counts on a straight line): a policy
+      introduction: `Every configuration samples the same ${context.images} images of a seed (noise, and classes or prompts); PSNR, SSIM and relative L2 are to the run without a cache.
+MACs count both branches of guidance. **Gain** is the PSNR above that of ${FEWER_STEPS} at the same MACs, or in the same time (between two step counts on a straight line): a policy
 without a gain is better replaced by a shorter schedule. ± is the standard deviation over seeds.`,
       chart: scatter([
         panel('GMAC an image', gmac, 'PSNR to uncached, dB', 'psnr'),
@@ -116,7 +117,10 @@ without a gain is better replaced by a shorter schedule. ± is the standard devi
         panel('GMAC an image', gmac, frechet, 'frechet'),
       ]),
       sections: [
-        qualityTable(rows, context, 'Quality', [{ column: 'gain', title: 'gain, dB', digits: 2 }]),
+        qualityTable(rows, context, 'Quality', [
+          { column: 'gain', title: 'gain, dB', digits: 2 },
+          { column: 'gainInTime', title: 'gain in equal time, dB', digits: 2 },
+        ]),
         timeTable(tables.get(TIMES)!, times, context),
       ],
     };

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { loadSvgRenderer } from '../../src/experiment/chart/renderSvg.js';
 import { scatter } from '../../src/experiment/chart/scatter.js';
 import { fewerSteps, ranksOf } from '../../src/experiment/configuration.js';
-import { interpolate, withGain } from '../../src/experiment/equalMacs.js';
+import { interpolate, withGain } from '../../src/experiment/equalCost.js';
 import type { Measurement } from '../../src/experiment/experiment.js';
 import { csv, rounded } from '../../src/experiment/files.js';
 import { fileName } from '../../src/experiment/measurementStore.js';
@@ -37,7 +37,7 @@ describe('summaries', () => {
   });
 });
 
-describe('gain at equal MACs', () => {
+describe('gain at equal cost', () => {
   test('straight lines between the points, nothing beyond them', () => {
     const points = [
       [4, 40],
@@ -71,7 +71,7 @@ describe('gain at equal MACs', () => {
       row('reuse', 1, 4, 1),
     ];
     assert.deepEqual(
-      withGain(rows).map(({ gain }) => gain),
+      withGain(rows, 'gain', ({ gmac }) => Number(gmac)).map(({ gain }) => gain),
       [null, null, null, null, null, 5, -4, null],
     );
   });

@@ -1,19 +1,19 @@
-/** What a cache gains over the plain alternative, fewer steps, at equal MACs. */
+/** What a cache gains over the plain alternative, fewer steps, at equal MACs or in equal time. */
 import { FEWER_STEPS } from './configuration.js';
 import type { Row } from './experiment.js';
 
 /**
- * The rows with a column `gain`: the PSNR above that of fewer steps of the same seed at the same MACs, in dB, between
- * two step counts on the straight line; null beyond the largest and the smallest of them.
+ * The rows with a column more: the PSNR above that of fewer steps of the same seed at the same cost, in dB, between two step counts
+ * on the straight line; null beyond the costs of the largest and the smallest of them.
  */
-export function withGain(rows: readonly Row[]): Row[] {
+export function withGain(rows: readonly Row[], column: string, costOf: (row: Row) => number): Row[] {
   return rows.map((row) => {
     const baseline = rows
       .filter(({ family, seed }) => family === FEWER_STEPS && seed === row.seed)
-      .map(({ gmac, psnr }) => [Number(gmac), Number(psnr)] as const);
-    const plain = row.family === FEWER_STEPS ? undefined : interpolate(baseline, Number(row.gmac));
+      .map((plain) => [costOf(plain), Number(plain.psnr)] as const);
+    const plain = row.family === FEWER_STEPS ? undefined : interpolate(baseline, costOf(row));
     const known = plain !== undefined && typeof row.psnr === 'number';
-    return { ...row, gain: known ? (row.psnr as number) - plain : null };
+    return { ...row, [column]: known ? (row.psnr as number) - plain : null };
   });
 }
 
