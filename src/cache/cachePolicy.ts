@@ -20,6 +20,7 @@ export const CACHE_POLICIES = [
   'mixed',
   'taylorseer',
   'fitted',
+  'pab',
   ...GATED_POLICIES,
 ] as const;
 export type CachePolicyName = (typeof CACHE_POLICIES)[number];
@@ -45,6 +46,7 @@ export const POLICY_PARAMETERS = {
   mixed: { needs: ['errors', 'budget'], takes: ['factors'] },
   taylorseer: { needs: [], takes: ['period', 'gatherSteps', 'order', 'basis', 'warmup'] },
   fitted: { needs: ['fits'], takes: ['terms', 'period', 'gatherSteps', 'computed', 'warmup'] },
+  pab: { needs: [], takes: ['period', 'crossPeriod'] },
   teacache: { needs: ['threshold'], takes: ['polynomial', 'warmup', 'keep', 'factors'] },
   'first-block': {
     needs: ['threshold'],
@@ -67,6 +69,7 @@ export const DEFAULT_PERIODS: Readonly<Partial<Record<CachePolicyName, number>>>
   calibrated: 2,
   taylorseer: 3,
   fitted: 3,
+  pab: 2,
 };
 
 /** All parameters that a policy has, those that it needs first. */

@@ -111,6 +111,7 @@ const OPTION_OF: Readonly<Record<FlagParameter, string>> = {
   budget: 'budget',
   order: 'order',
   basis: 'basis',
+  crossPeriod: 'cross-period',
   fits: 'fits',
   terms: 'terms',
   computed: 'computed',

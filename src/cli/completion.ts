@@ -2,6 +2,7 @@
 import type { Command, Option } from 'commander';
 import { WEIGHT_PRECISIONS } from '../backend/backend.js';
 import { CACHE_POLICIES } from '../cache/cachePolicy.js';
+import { SERIES_BASES } from '../cache/series.js';
 import { FACTOR_METHODS } from '../calibrate/factors.js';
 import { ALL_SPACINGS, SAMPLER_NAMES } from '../diffusion/sampler.js';
 
@@ -17,7 +18,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   '--weights': WEIGHT_PRECISIONS,
   '--backend': ['cuda', 'native', 'wasm', 'gpu', 'reference'],
   '--cache-form': ['input', 'rank'],
-  '--basis': ['taylor', 'newton'],
+  '--basis': SERIES_BASES,
   '--keep': ['residual', 'outputs'],
 };
 

@@ -9,6 +9,7 @@ import { decimal, decimalList, integer } from './parse.js';
 export interface GateFlags {
   readonly order?: number;
   readonly basis?: string;
+  readonly crossPeriod?: number;
   readonly threshold?: number;
   readonly warmup?: number;
   readonly polynomial?: number[];
@@ -27,7 +28,12 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--basis <name>',
-      'of policy taylorseer: the published series (taylor) or the polynomial through the computed steps (newton) (default: taylor)',
+      'of policy taylorseer: the published series (taylor), the polynomial through the computed steps (newton) or the damped series of HiCache (hermite) (default: taylor)',
+    )
+    .option(
+      '--cross-period <p>',
+      'policy pab: compute cross-attention at every p-th step (default: 6)',
+      integer('cross-period', 1),
     )
     .option(
       '--threshold <x>',
@@ -67,9 +73,23 @@ export function addGateFlags(command: Command): Command {
 
 /** Those that are given. */
 export function gateOptions(flags: GateFlags): AnyCacheOptions {
-  const { order, basis, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep } = flags;
+  const {
+    order,
+    basis,
+    crossPeriod,
+    threshold,
+    warmup,
+    polynomial,
+    firstBlocks,
+    lastBlocks,
+    maxCached,
+    keep,
+  } = flags;
   if (keep !== undefined) requireOneOf('keep', keep, KEPT);
   if (basis !== undefined) requireOneOf('basis', basis, SERIES_BASES);
-  const all = { order, basis, threshold, warmup, polynomial, firstBlocks, lastBlocks, maxCached, keep };
+  const all = {
+    ...{ order, basis, crossPeriod, threshold, warmup, polynomial },
+    ...{ firstBlocks, lastBlocks, maxCached, keep },
+  };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -9,7 +9,7 @@ const OPTION_GROUPS: Readonly<Record<string, string>> = {
   'Sampling:': 'steps sampler spacing eta variance guidance-scale guidance-channels batch size seed',
   'Cache policy:': 'policy recipe period gather-steps schedule factors cache-form cache-type',
   'Cache policy, for some policies only:':
-    'order basis warmup fits terms computed errors budget table theta threshold polynomial first-blocks last-blocks max-cached keep',
+    'order basis cross-period warmup fits terms computed errors budget table theta threshold polynomial first-blocks last-blocks max-cached keep',
   'Model:': 'model heads weights-key variant vae scaling-factor shift-factor',
   'Device:': 'backend threads weights',
   'What is measured:':

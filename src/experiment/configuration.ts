@@ -139,6 +139,11 @@ export function taylorSeer(order: number, period: number, basis: SeriesBasis = '
   };
 }
 
+/** Attention alone reused, in the middle of the run. */
+export function pab(period: number): Configuration {
+  return { name: `pab p=${period}`, family: 'pab', cache: { policy: 'pab', period } };
+}
+
 /** Sublayers continued by fitted coefficients, between so many computed steps that the fits choose. */
 export function fitted(terms: number, computed: number): Configuration {
   const family = `fitted terms=${terms}`;

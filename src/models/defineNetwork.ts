@@ -43,7 +43,15 @@ export function defineSublayer(shape: SublayerShape): Sublayer {
   const find = (kind: string): Layer => layers.find((layer) => layer.kind === kind)!;
   const { ends = [layers.at(-1)!.kind], pair, products = () => 0 } = shape;
   const pairs: FusedPair[] = pair ? [{ name: sublayer, first: find(pair[0]), second: find(pair[1]) }] : [];
-  return { name: sublayer, block: shape.block, groups, ends: ends.map(find), pairs, products };
+  return {
+    name: sublayer,
+    kind: shape.name,
+    block: shape.block,
+    groups,
+    ends: ends.map(find),
+    pairs,
+    products,
+  };
 }
 
 function groupOf(shape: GroupShape, block: string, sublayer: string): Group {

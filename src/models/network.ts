@@ -63,6 +63,8 @@ export interface FusedPair {
 export interface Sublayer {
   /** As in `blocks.3.mlp`. */
   readonly name: string;
+  /** What it is, by the same name in every block: `attention`, `cross` (cross-attention) or `mlp`. */
+  readonly kind: string;
   readonly block: string;
   /** In the order in which they run. */
   readonly groups: readonly Group[];

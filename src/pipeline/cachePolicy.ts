@@ -17,6 +17,7 @@ import { Fitted } from '../cache/fitted.js';
 import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
 import { Mixed } from '../cache/mixed.js';
+import { Pab } from '../cache/pab.js';
 import { Schedule } from '../cache/schedule.js';
 import { Scheduled } from '../cache/scheduled.js';
 import { Searched } from '../cache/searched.js';
@@ -109,6 +110,8 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
       return new TaylorSeer(cache);
     case 'fitted':
       return new Fitted({ ...cache, fits: needed(cache, 'fits') });
+    case 'pab':
+      return new Pab(cache);
     case 'teacache':
       return new TeaCache({ ...cache, threshold: needed(cache, 'threshold') });
     case 'first-block':

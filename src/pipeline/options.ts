@@ -48,6 +48,8 @@ export interface CacheParameters {
   readonly theta?: number;
   /** Needed by policies `searched` and `mixed`; see `measureErrors`. */
   readonly errors?: ErrorTable;
+  /** For policy `pab`: steps from one computed cross-attention to the next. Default 6. */
+  readonly crossPeriod?: number;
   /** For policies `searched` and `mixed`: MACs of the steps, as a share of those without a cache. */
   readonly budget?: number;
   /**
@@ -55,7 +57,10 @@ export interface CacheParameters {
    * order through the last computed steps, from 0 (the default, the last one) to 3.
    */
   readonly order?: number;
-  /** For policy `taylorseer`: `taylor` (the default), the published form, or `newton`, the polynomial through the computed steps. */
+  /**
+   * For policy `taylorseer`: `taylor` (the default), the published form, `newton`, the polynomial through the computed steps, or
+   * `hermite`, the damped series of HiCache.
+   */
   readonly basis?: SeriesBasis;
   /** Needed by policy `fitted`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
   readonly fits?: StepGrams;
@@ -130,6 +135,7 @@ export const CACHE_OPTION_NAMES: OptionNames<AnyCacheOptions> = {
   budget: true,
   order: true,
   basis: true,
+  crossPeriod: true,
   fits: true,
   terms: true,
   computed: true,

@@ -147,6 +147,23 @@ describe('polynomials over the steps', () => {
     assert.ok(Math.abs(value('taylor', 2, [p, q, r], 9, cubic) - expected) < 1e-9);
   });
 
+  test('the damped series is F + 2 s^2 x D1 + (2 s^4 x^2 - s^2) D2 + ..., s = 1/2', () => {
+    const [p, q, r, o] = [8, 6, 4, 2];
+    const d = (a: number, b: number) => (cubic(a) - cubic(b)) / 2;
+    const second = (d(p, q) - d(q, r)) / 2;
+    const third = (second - (d(q, r) - d(r, o)) / 2) / 2;
+    for (const x of [1, 2, 3]) {
+      const line = cubic(p) + (x / 2) * d(p, q);
+      const parabola = line + (x ** 2 / 8 - 1 / 4) * second;
+      // s^3 H_3(s x) / 3!, H_3(y) = 8 y^3 - 12 y.
+      const whole = parabola + ((x ** 3 - 6 * x) / 8 / 6) * third;
+      for (const [order, expected] of [cubic(p), line, parabola, whole].entries()) {
+        const past = [p, q, r, o].slice(0, order + 1);
+        assert.ok(Math.abs(value('hermite', order, past, p + x, cubic) - expected) < 1e-9, `${order} ${x}`);
+      }
+    }
+  });
+
   test('both are the same line, and their coefficients sum to 1', () => {
     for (const past of [[5], [5, 3], [5, 3, 2], [5, 3, 2, 0]]) {
       const [newton, taylor] = (['newton', 'taylor'] as const).map((basis) =>

@@ -137,7 +137,7 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period without a policy',
     args: sample('--period', '2'),
-    says: ["policy is 'none'", 'reuse, calibrated, taylorseer or fitted', '--period'],
+    says: ["policy is 'none'", 'reuse, calibrated, taylorseer, fitted or pab', '--period'],
   },
   {
     name: 'factors without their policy',
@@ -157,7 +157,7 @@ const OTHERS: BadInput[] = [
   {
     name: 'a period for a policy with a schedule of its own',
     args: sample('--policy', 'learning-to-cache', '--table', 't.safetensors', '--period', '2'),
-    says: ["policy is 'learning-to-cache'", 'reuse, calibrated, taylorseer or fitted', '--period'],
+    says: ["policy is 'learning-to-cache'", 'reuse, calibrated, taylorseer, fitted or pab', '--period'],
   },
   {
     name: 'a polynomial for a gate that has none',

@@ -88,7 +88,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   [
     'period',
     '2',
-    "policy is 'none'; expected reuse, calibrated, taylorseer or fitted, since --period is given",
+    "policy is 'none'; expected reuse, calibrated, taylorseer, fitted or pab, since --period is given",
   ],
   ['model', 'none.safetensors', 'cannot read none.safetensors'],
   ['heads', '5', 'heads is 5; expected a divisor of the hidden size 32'],

@@ -5,7 +5,7 @@ import { backends, openDevice } from '../../src/backend/choose.js';
 import { withCombinations } from '../../src/cache/combination.js';
 import { stepActions } from '../../src/cache/policy.js';
 import { Schedule, scheduleLayers } from '../../src/cache/schedule.js';
-import { SERIES_BASES, seriesOf } from '../../src/cache/series.js';
+import { seriesOf } from '../../src/cache/series.js';
 import { ditNetwork } from '../../src/models/dit/network.js';
 import type { Actions } from '../../src/models/layers/actions.js';
 import { actingLayer } from '../../src/models/layers/context.js';
@@ -22,7 +22,9 @@ const [ROWS, WIDTH] = [7, TINY.hiddenSize];
 const COMPUTED = [0, 1, 4, 6, 7, 10];
 const STEPS = 14;
 
-const CASES = SERIES_BASES.flatMap((basis) => [0, 1, 2, 3].map((order) => [basis, order] as const));
+const CASES = (['taylor', 'newton'] as const).flatMap((basis) =>
+  [0, 1, 2, 3].map((order) => [basis, order] as const),
+);
 
 interface Continued {
   compute(step: number, output: Float64Array): void;

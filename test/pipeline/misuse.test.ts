@@ -127,7 +127,7 @@ describe('first-use: misuse', () => {
       ],
       [
         { policy: 'none', period: 2 },
-        /^policy is 'none'; expected reuse, calibrated, taylorseer or fitted, since period/,
+        /^policy is 'none'; expected reuse, calibrated, taylorseer, fitted or pab, since period/,
       ],
       [{ theta: 0.5 }, /^policy is 'none'; expected learning-to-cache, since theta/],
       [{ policy: 'taylorseer', rule: () => true }, /since rule is given/],
