@@ -48,6 +48,8 @@ export interface ExperimentContext {
   /** Of the caller: factors that policies are measured with too, and a recipe that is. */
   readonly factors?: FactorSet;
   readonly recipe?: Recipe;
+  /** Whether times are measured where an experiment has them. */
+  readonly times: boolean;
   /** Where the state of the experiment is kept. */
   readonly folder: string;
   readonly signal?: AbortSignal;

@@ -94,16 +94,21 @@ export const policies: Experiment = {
 
   measurements(context) {
     const all = configurations(context);
-    return [...evaluationMeasurements(context, all), ...timeMeasurements(context, all)];
+    return [
+      ...evaluationMeasurements(context, all),
+      ...(context.times ? timeMeasurements(context, all) : []),
+    ];
   },
 
   report(tables, context) {
-    const times = relativeTimes(tables.get(TIMES)!);
+    const timed = tables.get(TIMES);
+    const times = timed && relativeTimes(timed);
     const atMacs = withGain(tables.get(EVALUATIONS)!, 'gain', ({ gmac }) => Number(gmac));
-    const rows = withGain(atMacs, 'gainInTime', ({ configuration }) => times.get(String(configuration))!);
+    const rows = times
+      ? withGain(atMacs, 'gainInTime', ({ configuration }) => times.get(String(configuration))!)
+      : atMacs;
     const frechet = frechetName(context.judge?.extractor.name ?? '');
     const gmac = (group: readonly Row[]) => spread(group, 'gmac')!.mean;
-    const time = (group: readonly Row[]) => times.get(String(common(group, 'configuration')))!;
     const panel = (x: string, xOf: (group: readonly Row[]) => number, y: string, column: string): Panel => ({
       x,
       y,
@@ -116,7 +121,7 @@ MACs count both branches of guidance. **Gain** is the PSNR above that of ${FEWER
 without a gain is better replaced by a shorter schedule. ± is the standard deviation over seeds.`,
       chart: scatter([
         panel('GMAC an image', gmac, 'PSNR to uncached, dB', 'psnr'),
-        panel('time, uncached = 1', time, 'PSNR to uncached, dB', 'psnr'),
+        ...(times ? [panel('time, uncached = 1', timeOf(times), 'PSNR to uncached, dB', 'psnr')] : []),
         panel('GMAC an image', gmac, frechet, 'frechet'),
       ]),
       sections: [
@@ -124,11 +129,15 @@ without a gain is better replaced by a shorter schedule. ± is the standard devi
           { column: 'gain', title: 'gain, dB', digits: 2 },
           { column: 'gainInTime', title: 'gain in equal time, dB', digits: 2 },
         ]),
-        timeTable(tables.get(TIMES)!, times, context),
+        ...(timed && times ? [timeTable(timed, times, context)] : []),
       ],
     };
   },
 };
+
+function timeOf(times: ReadonlyMap<string, number>): (group: readonly Row[]) => number {
+  return (group) => times.get(String(common(group, 'configuration')))!;
+}
 
 /** A point a configuration. */
 function pointsOf(rows: readonly Row[], xOf: (group: readonly Row[]) => number, column: string): Point[] {

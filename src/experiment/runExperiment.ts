@@ -63,6 +63,8 @@ export interface ExperimentOptions {
   readonly factors?: FactorSet;
   /** Experiment `policies` measures it too. */
   readonly recipe?: Recipe;
+  /** Whether `policies` measures times as well, for which the machine must be quiet. Default true. */
+  readonly times?: boolean;
   /** For the results: how they were asked for. */
   readonly command?: string;
   /** What else decides the numbers, such as the precision of the weights. */
@@ -148,6 +150,7 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
     judge,
     factors,
     recipe,
+    times = true,
     signal,
   } = options;
   requireInteger('images', images, 1);
@@ -160,6 +163,7 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
     batch,
     sampling: samplingOf(pipeline, options),
     text: options.text ?? {},
+    times,
     folder: join(options.out, 'work'),
     ...(only && { only }),
     ...(calibrationImages && { calibrationImages }),

@@ -164,6 +164,12 @@ describe('experiments', () => {
     assert.deepEqual([...measured], ['calibrated ca r=4 p=2 seed 0']);
     const timed = await runExperiment(pipeline(), 'policies', optionsFor('timed', { only: ['reuse'] }));
     assert.equal(timed.get('times')!.length, 4 * 5);
+    const untimedOptions = optionsFor('untimed', { only: ['reuse'], times: false });
+    assert.deepEqual(
+      [...(await runExperiment(pipeline(), 'policies', untimedOptions)).keys()],
+      ['evaluations'],
+    );
+    assert.doesNotMatch(file('untimed', 'README.md'), /## Time|equal time/);
   });
 
   test('outliers: every site of every block, quantiles in order', async () => {

@@ -45,6 +45,7 @@ interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFl
   readonly calibrationImages?: string;
   readonly factors?: string;
   readonly recipe?: string;
+  readonly times: boolean;
 }
 
 const MOST_SEEDS = 1000;
@@ -72,7 +73,8 @@ export function register(program: Command): void {
       'images (bytes or floats in [-1, 1]) and labels, .safetensors or .npz (default: those of the embedded model; own trajectories of others)',
     )
     .option('--factors <file>', 'made by incache calibrate: policies measures calibrated with them too')
-    .option('--recipe <file>', 'made by incache tune: policies measures it too');
+    .option('--recipe <file>', 'made by incache tune: policies measures it too')
+    .option('--no-times', 'policies: quality and MACs alone, as on a machine that is busy');
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 
@@ -113,6 +115,7 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       ...(images && { calibrationImages: images }),
       ...(factors && { factors }),
       ...(recipe && { recipe }),
+      times: flags.times,
       ...(extractor && { judge: { extractor, ...(reference && { reference }) } }),
     };
     const tables = await runExperiment(pipeline, name, {
