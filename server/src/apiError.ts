@@ -45,6 +45,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Of a field that is well-formed, but not what can be drawn. */
+export function wrongField(param: string, what: string, expected: string): ApiError {
+  return new ApiError(400, `${what} cannot be drawn; expected ${expected}`, { param, code: 'invalid_value' });
+}
+
+/** What a client has sent, as messages quote it. */
+export function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
 function typeOf(status: number): string {
   if (status === 429) return 'rate_limit_error';
   return status < 500 ? 'invalid_request_error' : 'server_error';
@@ -101,8 +111,7 @@ function fromFastify(error: unknown): ApiError | undefined {
   if (first) {
     const { keyword, instancePath, params } = first;
     if (keyword === 'additionalProperties') {
-      const name = String(params.additionalProperty);
-      const short = name.length > 60 ? `${name.slice(0, 57)}...` : name;
+      const short = shortened(String(params.additionalProperty));
       return new ApiError(400, `unknown field '${short}'; /openapi.json lists those that there are`, {
         param: short,
         code: 'unknown_parameter',

@@ -27,6 +27,7 @@ declare module 'fastify' {
 export interface AppContext extends ImageContext {
   readonly options: ResolvedServerOptions;
   readonly metrics: Metrics;
+  readonly metricsText: () => Promise<string>;
   /** Whether the server takes no more requests. */
   readonly isClosing: () => boolean;
 }

@@ -2,7 +2,7 @@
 import { ArgumentError, type Picture, type Pipeline } from 'incache';
 import { ApiError } from './apiError.js';
 import { drawBatch, type Row } from './drawBatch.js';
-import type { Drawer, Drawing } from './drawing.js';
+import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing } from './drawing.js';
 import { FairQueue } from './fairQueue.js';
 import type { BatchingOptions, ResolvedLimits } from './options.js';
 import type { PngEncoder } from './pngEncoder.js';
@@ -51,14 +51,15 @@ export class Batcher implements Drawer {
     this.#options = options;
   }
 
-  get waiting(): number {
-    return this.#queue.length;
+  async counts(): Promise<DrawerCounts> {
+    return { waiting: this.#queue.length, drawing: this.#batch?.rows.length ?? 0 };
   }
 
-  get drawing(): number {
-    return this.#batch?.rows.length ?? 0;
+  async accept(drawing: Drawing): Promise<AcceptedDrawing> {
+    return { pngs: this.draw(drawing) };
   }
 
+  /** As `accept`, at once: throws, or promises the PNGs. */
   draw(given: Drawing): Promise<Uint8Array[]> {
     given.signal.throwIfAborted();
     this.#requireRoom(given);

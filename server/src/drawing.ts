@@ -1,5 +1,7 @@
 /** A request as the batcher sees it: images to be drawn, and what others must have in common with them to share a batch. */
+
 import type { ImageOptions, SampleOptions } from 'incache';
+import type { CacheChoice } from './cacheChoice.js';
 
 /** One step of one image. */
 export interface ImageStep {
@@ -29,6 +31,8 @@ export interface Drawing {
   readonly images: readonly DrawnImage[];
   /** What all images of a batch share. */
   readonly options: Pick<SampleOptions, 'steps' | 'sampler' | 'height' | 'width' | 'cache'>;
+  /** Of which cache policy `options.cache` is. */
+  readonly choice: CacheChoice;
   /** Tells `options` from others. */
   readonly key: string;
   readonly signal: AbortSignal;
@@ -42,12 +46,23 @@ export interface Drawing {
 /** Draws what requests ask for. */
 export interface Drawer {
   /**
-   * The PNGs of a drawing. Throws an `ApiError` of status 429 where the queue has no place for all of them; rejects with the reason of
-   * the drawing's signal when that is aborted, and else with the error of the first image that failed.
+   * Takes a drawing in. Rejects with an `ApiError`: of status 429 where the queue has no place for all of its images, of 503 where
+   * nobody can take them.
    */
-  draw(drawing: Drawing): Promise<Uint8Array[]>;
+  accept(drawing: Drawing): Promise<AcceptedDrawing>;
+  counts(): Promise<DrawerCounts>;
+}
+
+export interface AcceptedDrawing {
+  /** Rejects with the reason of the drawing's signal when that is aborted, and else with the error of the first image that failed. */
+  readonly pngs: Promise<Uint8Array[]>;
+}
+
+export interface DrawerCounts {
   /** Images that wait, those that are drawn now left out. */
   readonly waiting: number;
   /** Images that are drawn now. */
   readonly drawing: number;
+  /** Processes that draw, where these are others. */
+  readonly workers?: number;
 }

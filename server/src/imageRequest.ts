@@ -1,7 +1,8 @@
 /** From the body of a request to a drawing: what the schema cannot know is checked here. */
 import { randomInt } from 'node:crypto';
-import type { CacheOptions, Pipeline, Recipe } from 'incache';
-import { ApiError } from './apiError.js';
+import type { Pipeline, Recipe } from 'incache';
+import { ApiError, shortened, wrongField } from './apiError.js';
+import { cacheChoice, cacheOptions } from './cacheChoice.js';
 import type { Drawing, DrawnImage } from './drawing.js';
 import type { ResolvedServerOptions } from './options.js';
 
@@ -42,19 +43,20 @@ export type Asked = Omit<Drawing, 'user' | 'signal' | 'onStep' | 'onImage'> & {
 export function readRequest(body: ImageRequest, served: Served): Asked {
   const { pipeline, name, options } = served;
   if (body.model !== undefined && body.model !== name)
-    throw new ApiError(404, `there is no model '${short(body.model)}'; the server has ${name}`, {
+    throw new ApiError(404, `there is no model '${shortened(body.model)}'; the server has ${name}`, {
       param: 'model',
       code: 'model_not_found',
     });
   const size = sizeOf(body, served);
-  const cache = cacheOf(body, options);
-  const recipe = cache.options.recipe;
+  const choice = cacheChoice(body);
+  const cache = cacheOptions(choice, options);
+  const { recipe } = cache;
   const seed = body.seed ?? randomInt(2 ** 32);
   const common = {
     ...size,
     steps: body.steps ?? recipe?.info.steps,
     sampler: recipe?.info.sampler as Drawing['options']['sampler'],
-    cache: cache.options,
+    cache,
   };
   const own = Object.fromEntries(Object.entries(common).filter(([, value]) => value !== undefined));
   const drawn = drawnOf(body, served);
@@ -67,7 +69,7 @@ export function readRequest(body: ImageRequest, served: Served): Asked {
   requireRecipe(recipe, resolved);
   const { guidanceScale, steps, sampler, geometry, labels, text } = resolved;
   if (steps > options.limits.steps)
-    throw tooMuch('steps', `${steps} steps`, `at most ${options.limits.steps} steps`);
+    throw wrongField('steps', `${steps} steps`, `at most ${options.limits.steps} steps`);
   const image: Omit<DrawnImage, 'image'> = {
     ...{ seed, guidanceScale },
     ...(text ? { prompt: text.prompts![0]! } : { label: labels[0]! }),
@@ -76,8 +78,9 @@ export function readRequest(body: ImageRequest, served: Served): Asked {
   return {
     images: Array.from({ length: body.n ?? 1 }, (_, place) => ({ ...image, image: place })),
     options: { ...own, steps },
+    choice,
     key: JSON.stringify([
-      ...[steps, sampler, geometry.height, geometry.width, cache.name],
+      ...[steps, sampler, geometry.height, geometry.width, choice],
       ...[guidanceScale !== 1, text?.negative !== undefined],
     ]),
     previews: body.partial_images ?? 0,
@@ -91,7 +94,7 @@ function drawnOf({ prompt, label, negative_prompt: negative }: ImageRequest, { p
   const takesText = pipeline.network.conditions.some(({ name }) => name === 'text');
   if (!takesText) {
     if (negative !== undefined)
-      throw tooMuch('negative_prompt', 'negative_prompt', 'no value, because the model takes labels');
+      throw wrongField('negative_prompt', 'negative_prompt', 'no value, because the model takes labels');
     if ((prompt === undefined) === (label === undefined))
       throw new ApiError(400, 'give either label or prompt: what to draw', {
         param: 'label',
@@ -100,64 +103,27 @@ function drawnOf({ prompt, label, negative_prompt: negative }: ImageRequest, { p
     return { labels: [label ?? prompt!] };
   }
   if (label !== undefined)
-    throw tooMuch('label', 'label', 'a prompt instead, because the model takes prompts');
+    throw wrongField('label', 'label', 'a prompt instead, because the model takes prompts');
   if (prompt === undefined)
     throw new ApiError(400, 'prompt is missing: what to draw', { param: 'prompt', code: 'invalid_value' });
   return { prompts: [prompt], ...(negative !== undefined && { negativePrompt: negative }) };
 }
 
-interface NamedCache {
-  /** Tells the options from others. */
-  readonly name: string;
-  readonly options: CacheOptions & { readonly recipe?: Recipe };
-}
-
-function cacheOf(
-  { recipe: name, policy, period }: ImageRequest,
-  { cache, recipes }: Served['options'],
-): NamedCache {
-  if (name !== undefined && policy !== undefined)
-    throw tooMuch('recipe', 'recipe', 'no value beside policy, because a recipe contains a policy');
-  if (period !== undefined && policy !== 'reuse' && policy !== 'taylorseer')
-    throw tooMuch('period', 'period', 'policy reuse or taylorseer beside it');
-  if (policy !== undefined)
-    return {
-      name: JSON.stringify([policy, period]),
-      options: { policy, ...(period !== undefined && { period }) } as CacheOptions,
-    };
-  if (name === undefined) return { name: 'default', options: cache };
-  const recipe = recipes.get(name);
-  if (recipe) return { name: JSON.stringify({ recipe: name }), options: recipe.options };
-  const known = recipes.size > 0 ? `it has ${[...recipes.keys()].join(', ')}` : 'it has none';
-  throw new ApiError(400, `the server has no recipe '${short(name)}'; ${known}`, {
-    param: 'recipe',
-    code: 'invalid_value',
-  });
-}
-
 /** Before anything waits: the engine would say so when the images are drawn. */
 function requireRecipe(recipe: Recipe | undefined, { steps }: { readonly steps: number }): void {
   if (recipe && steps !== recipe.info.steps)
-    throw tooMuch('steps', `steps ${steps}`, `${recipe.info.steps}, for which the recipe was made`);
+    throw wrongField('steps', `steps ${steps}`, `${recipe.info.steps}, for which the recipe was made`);
 }
 
 function sizeOf({ size = 'auto' }: ImageRequest, { options }: Served): { width?: number; height?: number } {
   if (size === 'auto') return {};
   const [width = 0, height = 0] = size.split('x').map(Number);
   const { pixels } = options.limits;
-  if (width * height > pixels) throw tooMuch('size', `size ${size}`, `at most ${pixels} pixels`);
+  if (width * height > pixels) throw wrongField('size', `size ${size}`, `at most ${pixels} pixels`);
   return { width, height };
 }
 
 function sizeText({ pipeline }: Served, { height, width }: { height: number; width: number }): string {
   const { pixelsPerLatent } = pipeline.decoder;
   return `${width * pixelsPerLatent}x${height * pixelsPerLatent}`;
-}
-
-function tooMuch(param: string, what: string, expected: string): ApiError {
-  return new ApiError(400, `${what} cannot be drawn; expected ${expected}`, { param, code: 'invalid_value' });
-}
-
-function short(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

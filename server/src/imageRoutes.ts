@@ -69,8 +69,8 @@ export function addImageRoutes(app: FastifyInstance, context: ImageContext): voi
           deliverySeconds: limits.deliverySeconds,
         });
       try {
-        const pngs = await drawer.draw({ ...asked, user, signal: call.signal });
-        return answer(asked, pngs.map(dataOf(request)));
+        const { pngs } = await drawer.accept({ ...asked, user, signal: call.signal });
+        return answer(asked, (await pngs).map(dataOf(request)));
       } finally {
         finish();
       }

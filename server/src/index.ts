@@ -2,16 +2,23 @@
 import type { AddressInfo } from 'node:net';
 import { basename } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { IncacheError, type Pipeline, type SamplerName } from 'incache';
+import { IncacheError, type Pipeline } from 'incache';
 import { ApiError } from './apiError.js';
 import { type AppContext, buildApp } from './app.js';
-import { Batcher } from './batcher.js';
 import type { Call } from './call.js';
-import { Metrics } from './metrics.js';
+import { openDrawer } from './openDrawer.js';
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from './options.js';
-import { PngEncoder } from './pngEncoder.js';
+import { checkRecipes } from './warmUp.js';
 
-export { type BatchingOptions, readTokens, type ServerLimits, type ServerOptions } from './options.js';
+export {
+  type BatchingOptions,
+  type QueueOptions,
+  readTokens,
+  type ServerLimits,
+  type ServerOptions,
+  type WorkerOptions,
+} from './options.js';
+export { type RunningWorker, startWorker } from './queue/worker.js';
 
 export interface RunningServer {
   /** As in http://127.0.0.1:8188. */
@@ -38,30 +45,19 @@ export async function startServer(pipeline: Pipeline, given: ServerOptions = {})
   if (!decoder.isPresent) decoder.checkpoint();
   const { height, width } = pipeline.network.latents;
   const options = resolveServerOptions(given, height * width * decoder.pixelsPerLatent ** 2);
-  const { limits, batching } = options;
-  const metrics = new Metrics(pipeline);
-  const encoder = new PngEncoder();
-  const drawer = new Batcher(pipeline, {
-    ...{ limits, batching, encoder },
-    onBatch: (batch) => metrics.drawn(batch),
-  });
-  metrics.watch(drawer);
+  const name = given.name ?? nameOf(checkpoint.path);
+  await checkRecipes(pipeline, options);
+  const { drawer, metricsText, metrics, close } = await openDrawer(pipeline, options, name);
   const calls = new Set<Call>();
   let isClosing = false;
   const context: AppContext = {
-    ...{ drawer, metrics, limits, options, calls },
-    served: { pipeline, options, name: given.name ?? nameOf(checkpoint.path) },
+    ...{ drawer, metrics, metricsText, limits: options.limits, options, calls },
+    served: { pipeline, options, name },
     isClosing: () => isClosing,
   };
   const app = await buildApp(context);
-  app.addHook('onClose', () => encoder.close());
-  try {
-    await warmUp(pipeline, options);
-    await listen(app, options);
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
+  app.addHook('onClose', close);
+  await listen(app, options);
   const { address, port, family } = app.server.address() as AddressInfo;
   return {
     address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
@@ -84,6 +80,7 @@ async function listen(app: FastifyInstance, { host, port }: ResolvedServerOption
   try {
     await app.listen({ host, port });
   } catch (error) {
+    await app.close();
     const { message } = error as Error;
     throw new IncacheError(`cannot listen on ${host}, port ${port}: ${message}`, { cause: error });
   }
@@ -91,15 +88,4 @@ async function listen(app: FastifyInstance, { host, port }: ResolvedServerOption
 
 function nameOf(path: string): string {
   return basename(path).replace(/\.[a-z]+$/, '');
-}
-
-/** Before anybody waits weights are read and packed; a model that cannot draw and recipes of another one are refused. */
-async function warmUp(pipeline: Pipeline, { cache, recipes }: ResolvedServerOptions): Promise<void> {
-  const takesText = pipeline.network.conditions.some(({ name }) => name === 'text');
-  const drawn = takesText ? { prompts: 'warm-up' } : { labels: [0] };
-  await pipeline.generate({ ...drawn, steps: 1 });
-  for (const { info, options } of [...(cache.recipe ? [cache.recipe] : []), ...recipes.values()]) {
-    await pipeline.checkpoint.loadHash();
-    pipeline.plan({ ...drawn, cache: options, steps: info.steps, sampler: info.sampler as SamplerName });
-  }
 }

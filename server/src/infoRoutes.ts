@@ -10,7 +10,7 @@ const STARTED = seconds();
 
 export function addInfoRoutes(
   app: FastifyInstance,
-  { served, drawer, metrics, isClosing }: AppContext,
+  { served, drawer, metrics, metricsText, isClosing }: AppContext,
 ): void {
   const open = { isOpen: true };
   const model = {
@@ -55,17 +55,17 @@ export function addInfoRoutes(
         response: { 200: HEALTH_SCHEMA, 503: HEALTH_SCHEMA },
       },
     },
-    (_, reply) => {
-      const status = isClosing() ? 'closing' : 'ok';
-      const { waiting, drawing } = drawer;
-      return reply.code(isClosing() ? 503 : 200).send({ status, model: model.id, waiting, drawing });
+    async (_, reply) => {
+      const counts = await drawer.counts().catch(() => undefined);
+      const status = isClosing() ? 'closing' : counts ? 'ok' : 'queue away';
+      return reply.code(status === 'ok' ? 200 : 503).send({ status, model: model.id, ...counts });
     },
   );
 
   app.get(
     '/metrics',
     { schema: { summary: 'Metrics for Prometheus', tags: ['operation'] } },
-    async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    async (_, reply) => reply.type(metrics.registry.contentType).send(await metricsText()),
   );
 
   app.get('/openapi.json', { config: open, schema: { hide: true } }, () => app.swagger());

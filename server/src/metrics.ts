@@ -1,69 +1,28 @@
-/** What Prometheus is told of a server. */
-import type { Pipeline } from 'incache';
+/** What Prometheus is told of the requests to a server. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { BatchRecord } from './batcher.js';
 import type { Drawer } from './drawing.js';
 
-const SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200];
-const IMAGES = [1, 2, 4, 8, 16, 32, 64];
+export const SECONDS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200];
 
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests: Counter<'route' | 'status'>;
   readonly #seconds: Histogram<'route'>;
-  readonly #images: Counter;
-  readonly #batchImages: Histogram;
-  readonly #batchSeconds: Histogram;
-  readonly #waited: Histogram;
 
-  constructor(pipeline: Pipeline) {
+  constructor(drawer: Drawer) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    const counter = { registers };
     this.#requests = new Counter({
-      ...counter,
-      name: 'incache_requests_total',
+      ...{ registers, name: 'incache_requests_total' },
       help: 'Requests that were answered, by route and status.',
       labelNames: ['route', 'status'],
     });
     this.#seconds = new Histogram({
-      ...{ registers, buckets: SECONDS },
-      name: 'incache_request_seconds',
+      ...{ registers, name: 'incache_request_seconds', buckets: SECONDS },
       help: 'Time from a request to the end of its answer.',
       labelNames: ['route'],
     });
-    this.#images = new Counter({ ...counter, name: 'incache_images_total', help: 'Images that were drawn.' });
-    this.#batchImages = new Histogram({
-      ...{ registers, buckets: IMAGES },
-      name: 'incache_batch_images',
-      help: 'Images of a batch.',
-    });
-    this.#batchSeconds = new Histogram({
-      ...{ registers, buckets: SECONDS },
-      name: 'incache_batch_seconds',
-      help: 'Time to draw a batch.',
-    });
-    this.#waited = new Histogram({
-      ...{ registers, buckets: SECONDS },
-      name: 'incache_wait_seconds',
-      help: 'Time that an image waited before it was drawn.',
-    });
-    this.#gauge(
-      'incache_sessions_created',
-      'Sessions that were planned and compiled.',
-      () => pipeline.sessionCounts.created,
-    );
-    this.#gauge(
-      'incache_sessions_reused',
-      'Batches that found a session of an earlier one.',
-      () => pipeline.sessionCounts.reused,
-    );
-    this.#gauge('incache_device_bytes', 'Memory of the device in use.', () => pipeline.device.memoryInUse);
-  }
-
-  watch(drawer: Drawer): void {
-    this.#gauge('incache_images_waiting', 'Images that wait.', () => drawer.waiting);
-    this.#gauge('incache_images_drawing', 'Images that are drawn now.', () => drawer.drawing);
+    this.#watch(drawer);
   }
 
   /** @param route as it was declared, so that addresses which nobody serves make no series of their own */
@@ -72,19 +31,21 @@ export class Metrics {
     this.#seconds.observe({ route }, milliseconds / 1000);
   }
 
-  drawn({ images, milliseconds, waited }: BatchRecord): void {
-    this.#images.inc(images);
-    this.#batchImages.observe(images);
-    this.#batchSeconds.observe(milliseconds / 1000);
-    for (const time of waited) this.#waited.observe(time / 1000);
-  }
-
-  #gauge(name: string, help: string, value: () => number): void {
-    new Gauge({
-      ...{ name, help, registers: [this.registry] },
-      collect() {
-        this.set(value());
-      },
-    });
+  /** What a queue that is away does not tell is left out. */
+  #watch(drawer: Drawer): void {
+    const registers = [this.registry];
+    for (const [name, count, help] of [
+      ['incache_images_waiting', 'waiting', 'Images that wait.'],
+      ['incache_images_drawing', 'drawing', 'Images that are drawn now.'],
+      ['incache_workers', 'workers', 'Workers that draw for the queue.'],
+    ] as const)
+      new Gauge({
+        ...{ registers, name, help },
+        async collect() {
+          const value = (await drawer.counts().catch(() => undefined))?.[count];
+          if (value === undefined) this.remove();
+          else this.set(value);
+        },
+      });
   }
 }

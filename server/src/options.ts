@@ -33,6 +33,18 @@ export interface BatchingOptions {
   readonly window?: number;
 }
 
+/** A queue in Redis or Valkey, through which servers and workers find each other. */
+export interface QueueOptions {
+  /** As in redis://host:6379. */
+  readonly url: string;
+  /** A folder that all share, for pictures; default: they are in Redis. */
+  readonly results?: string;
+  /** Seconds for which a picture is kept. Default 3600. */
+  readonly keepSeconds?: number;
+  /** Seconds after which a worker that says nothing is given up, and an image that nobody asks for any more. Default 10. */
+  readonly staleSeconds?: number;
+}
+
 export interface ServerOptions {
   /** Default 127.0.0.1: this machine alone. */
   readonly host?: string;
@@ -50,19 +62,31 @@ export interface ServerOptions {
   readonly recipes?: ReadonlyMap<string, Recipe>;
   readonly limits?: ServerLimits;
   readonly batching?: BatchingOptions;
+  /** Where workers take the images from, which the server then does not draw itself. */
+  readonly queue?: QueueOptions;
   /** Seconds that images which are being drawn are given when the server is closed. Default 30. */
   readonly graceSeconds?: number;
   /** Told of what went wrong inside, which clients are not shown. */
   readonly onError?: (error: unknown) => void;
 }
 
+export interface WorkerOptions
+  extends Pick<ServerOptions, 'cache' | 'recipes' | 'batching' | 'graceSeconds' | 'onError'> {
+  readonly queue: QueueOptions;
+}
+
 export type ResolvedLimits = Required<ServerLimits>;
 
 export interface ResolvedServerOptions
-  extends Required<Omit<ServerOptions, 'cors' | 'limits' | 'batching' | 'name'>> {
+  extends Required<Omit<ServerOptions, 'cors' | 'limits' | 'batching' | 'name' | 'queue'>> {
   readonly cors: string | undefined;
   readonly limits: ResolvedLimits;
   readonly batching: Required<BatchingOptions>;
+  readonly queue: ResolvedQueueOptions | undefined;
+}
+
+export interface ResolvedQueueOptions extends Required<Omit<QueueOptions, 'results'>> {
+  readonly results: string | undefined;
 }
 
 const DEFAULT_LIMITS = {
@@ -87,6 +111,7 @@ const NAMES: readonly string[] = [
   'recipes',
   'limits',
   'batching',
+  'queue',
   'graceSeconds',
   'onError',
 ];
@@ -104,6 +129,7 @@ const KINDS: readonly (readonly [keyof ServerOptions, (value: unknown) => boolea
   ['recipes', (value) => value instanceof Map, 'a Map of recipes by name'],
   ['limits', isObject, 'an object of limits'],
   ['batching', isObject, 'an object of size and window'],
+  ['queue', isObject, 'an object with a url'],
   ['onError', (value) => typeof value === 'function', 'a function'],
 ];
 
@@ -130,8 +156,22 @@ export function resolveServerOptions(options: ServerOptions, pixels: number): Re
     recipes: options.recipes ?? new Map(),
     limits: resolveLimits(options.limits ?? {}, pixels),
     batching: { size: 2 ** Math.floor(Math.log2(size)), window },
+    queue: options.queue && resolveQueue(options.queue),
     onError: options.onError ?? (() => {}),
   };
+}
+
+function resolveQueue(given: QueueOptions): ResolvedQueueOptions {
+  requireNames('queue', given, ['url', 'results', 'keepSeconds', 'staleSeconds']);
+  const { url, results, keepSeconds = 3600, staleSeconds = 10 } = given;
+  // It may hold a password: it is not repeated.
+  if (typeof url !== 'string' || !/^rediss?:\/\/\S+$/.test(url) || !URL.canParse(url))
+    throw new ArgumentError('queue.url', '...', 'an address as in redis://host:6379');
+  if (results !== undefined && !isText(results))
+    throw new ArgumentError('queue.results', results, 'a folder');
+  requireNumber('queue.keepSeconds', keepSeconds, 1, 2 ** 31, true);
+  requireNumber('queue.staleSeconds', staleSeconds, 0.1, 3600);
+  return { url, results, keepSeconds, staleSeconds };
 }
 
 function resolveLimits(given: ServerLimits, pixels: number): ResolvedLimits {

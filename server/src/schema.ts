@@ -151,10 +151,11 @@ export const HEALTH_SCHEMA = {
   description: 'Whether requests are taken.',
   type: 'object',
   properties: {
-    status: { type: 'string', enum: ['ok', 'closing'] },
+    status: { type: 'string', enum: ['ok', 'closing', 'queue away'] },
     model: { type: 'string' },
     waiting: { type: 'integer', description: 'Images that wait.' },
     drawing: { type: 'integer', description: 'Images that are drawn now.' },
+    workers: { type: 'integer', description: 'With a queue: the workers that draw for it.' },
   },
-  required: ['status', 'model', 'waiting', 'drawing'],
+  required: ['status', 'model'],
 } as const;

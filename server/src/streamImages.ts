@@ -25,8 +25,8 @@ export interface StreamOptions {
   readonly finish: () => void;
 }
 
-/** Throws an `ApiError` where the queue is full; what fails later is an event of the stream. */
-export function streamImages(options: StreamOptions): FastifyReply {
+/** Rejects with an `ApiError` where the drawing is not accepted; what fails later is an event of the stream. */
+export async function streamImages(options: StreamOptions): Promise<FastifyReply> {
   const { asked, user, call, drawer, reply, dataOf, finish } = options;
   const { seed, size } = asked;
   const events = new EventStream();
@@ -38,7 +38,7 @@ export function streamImages(options: StreamOptions): FastifyReply {
     output_format: 'png',
   });
   try {
-    const drawn = drawer.draw({
+    const { pngs } = await drawer.accept({
       ...asked,
       ...{ user, signal: call.signal },
       onStep: (index, { index: step, steps, preview }) => {
@@ -50,7 +50,7 @@ export function streamImages(options: StreamOptions): FastifyReply {
       },
       onImage: (index, png) => events.send(COMPLETED, { ...dataOf(png), index, seed, ...common() }),
     });
-    drawn
+    pngs
       .catch((error: unknown) => {
         if (!reply.raw.destroyed) events.send('error', toApiError(error).body);
       })

@@ -9,6 +9,7 @@ import { groupHelp, helpFirst, layOutHelp } from './help.js';
 const COMMANDS: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
   sample: () => import('./commands/sample.js'),
   serve: () => import('./commands/serve.js'),
+  work: () => import('./commands/work.js'),
   decode: () => import('./commands/decode.js'),
   demo: () => import('./commands/demo.js'),
   tune: () => import('./commands/tune.js'),

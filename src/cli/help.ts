@@ -23,13 +23,14 @@ const OWN_OPTIONS: Readonly<Record<string, string>> = {
   'choose-rank': 'period order factors',
   demo: 'prompt steps period seed',
   serve: 'batch',
+  work: 'batch',
   info: 'model size steps policy period cache-form cache-type',
   measure: 'order factors',
   tune: 'budget',
 };
 
 const COMMAND_GROUPS: Readonly<Record<string, string>> = {
-  'Draw:': 'sample serve decode demo',
+  'Draw:': 'sample serve work decode demo',
   'Make it faster:': 'tune calibrate choose-rank fit measure',
   'Measure:': 'evaluate experiment bench',
   'Models and files:': 'info convert export embed',
@@ -51,6 +52,10 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   serve: [
     'incache serve --model DiT-XL-2-256 --policy taylorseer',
     'INCACHE_TOKEN=... incache serve --model PixArt-XL-2-512x512 --host 0.0.0.0 --max-queue 64',
+  ],
+  work: [
+    'incache serve --model DiT-XL-2-256 --queue redis://10.0.0.1:6379',
+    'incache work --model DiT-XL-2-256 --queue redis://10.0.0.1:6379',
   ],
   decode: ['incache decode samples.latents.npz --vae DiT-XL-2-256 -o dog.png'],
   demo: ['incache demo --prompt "a blue apple"', 'incache demo --web'],

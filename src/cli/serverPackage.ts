@@ -9,24 +9,32 @@ import type { Recipe } from '../pipeline/recipe.js';
 
 export const SERVER_PACKAGE = '@incache/server';
 
+interface WorkerOptions {
+  readonly cache: CacheOptions;
+  readonly recipes: ReadonlyMap<string, Recipe>;
+  readonly batching: { readonly size?: number; readonly window?: number };
+  readonly graceSeconds?: number;
+  readonly onError: (error: unknown) => void;
+  readonly queue?: { readonly url: string; readonly results?: string; readonly keepSeconds?: number };
+}
+
 /** What the command line asks of it. */
 export interface ServerPackage {
   startServer(
     pipeline: Pipeline,
-    options: {
+    options: WorkerOptions & {
       readonly host: string;
       readonly port: number;
       readonly name?: string;
       readonly tokens: readonly string[];
       readonly cors?: string;
-      readonly cache: CacheOptions;
-      readonly recipes: ReadonlyMap<string, Recipe>;
       readonly limits: Readonly<Record<string, number>>;
-      readonly batching: { readonly size?: number; readonly window?: number };
-      readonly graceSeconds?: number;
-      readonly onError: (error: unknown) => void;
     },
   ): Promise<{ readonly address: string; close(): Promise<void> }>;
+  startWorker(
+    pipeline: Pipeline,
+    options: WorkerOptions & { readonly queue: object },
+  ): Promise<{ otherServers(): Promise<string[]>; close(): Promise<void> }>;
   readTokens(path: string): string[];
 }
 

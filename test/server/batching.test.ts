@@ -120,7 +120,7 @@ describe('batches', () => {
 
 describe('a drawing that has ended', () => {
   const drawingOf = (images: number, own: Partial<Drawing> = {}): Drawing => ({
-    ...{ user: 'a', key: 'k', previews: 0, options: {} },
+    ...{ user: 'a', key: 'k', previews: 0, options: {}, choice: {} },
     signal: new AbortController().signal,
     images: Array.from({ length: images }, (_, image) => ({ seed: 1, image, guidanceScale: 2, label: 0 })),
     ...own,
@@ -159,7 +159,7 @@ describe('a drawing that has ended', () => {
       throw new Error('a defect');
     });
     await assert.rejects(batcher.draw(drawingOf(2)), /a defect/);
-    await eventually(() => batcher.drawing === 0, 'nothing is drawn');
+    await eventually(async () => (await batcher.counts()).drawing === 0, 'nothing is drawn');
     assert.deepEqual(drawn, [[0, 1], [0]]);
   });
 });
@@ -173,7 +173,7 @@ describe('policies that decide while they run', () => {
       const told: ImageStep[] = [];
       const row: Row = {
         drawing: {
-          ...{ user: 'a', key: 'k', previews: 3, signal: new AbortController().signal },
+          ...{ user: 'a', key: 'k', choice: {}, previews: 3, signal: new AbortController().signal },
           images: [{ ...drawing, image }],
           options: { steps: 4, cache: { policy: 'teacache', threshold: 0.3 } },
           onStep: (_, step) => told.push(step),

@@ -1,9 +1,8 @@
-import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ArgumentError } from '../../errors.js';
-import { Recipe } from '../../pipeline/recipe.js';
-import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
-import { interruptSignal, oneLine } from '../exit.js';
+import { addCacheFlags } from '../cacheFlags.js';
+import { addDrawingFlags, type DrawingFlags, drawingOptions } from '../drawingFlags.js';
+import { interruptSignal } from '../exit.js';
 import { note } from '../note.js';
 import { decimal, integer } from '../parse.js';
 import { loadServerPackage } from '../serverPackage.js';
@@ -15,19 +14,14 @@ import {
   type ModelFlags,
   type OutputFlags,
 } from '../shared.js';
-import { addTextEncoderFlags } from '../textFlags.js';
 
-interface ServeFlags extends ModelFlags, OutputFlags, CacheFlags {
+interface ServeFlags extends ModelFlags, OutputFlags, DrawingFlags {
   readonly host: string;
   readonly port: number;
   readonly name?: string;
   readonly token?: string;
   readonly tokens?: string;
   readonly cors?: string;
-  readonly recipes?: string[];
-  readonly batch?: number;
-  readonly batchWindow?: number;
-  readonly grace?: number;
   readonly maxQueue?: number;
   readonly maxImages?: number;
   readonly maxPixels?: number;
@@ -53,13 +47,6 @@ export function register(program: Command): void {
     .addOption(new Option('--token <token>', 'bearer token that requests must have').env('INCACHE_TOKEN'))
     .option('--tokens <file>', 'bearer tokens, a line each: users are served in turn')
     .option('--cors <origin>', 'let the pages of this origin call the server, or * for all (default: none)')
-    .option('--recipes <files...>', 'recipes that requests may name, made by incache tune')
-    .option('--batch <n>', 'images denoised together at most (default: 8)', integer('batch', 1, 1024))
-    .option(
-      '--batch-window <ms>',
-      'what an idle server waits for more images (default: 4)',
-      decimal('batch-window', 0, 1000),
-    )
     .option(
       '--max-queue <n>',
       'images that wait, half of them of one user; then 429 (default: 256)',
@@ -72,15 +59,10 @@ export function register(program: Command): void {
       '--max-seconds <s>',
       'time from a request to its last image (default: 300)',
       decimal('max-seconds', 0.001),
-    )
-    .option(
-      '--grace <s>',
-      'seconds to finish drawing after SIGTERM or Ctrl-C (default: 30)',
-      decimal('grace', 0, 86400),
     );
-  addTextEncoderFlags(command).option(
-    '--no-keep-text-encoder',
-    'read the text encoder layer by layer for new prompts, which takes less memory and longer',
+  addDrawingFlags(
+    command,
+    'have images drawn by workers (incache work) at this Redis, as in redis://host:6379',
   );
   addOutputFlags(addVaeFlags(addModelFlags(addCacheFlags(command)))).action(runServe);
 }
@@ -91,22 +73,15 @@ async function runServe(flags: ServeFlags): Promise<void> {
     ...(flags.token === undefined ? [] : [flags.token]),
     ...(flags.tokens === undefined ? [] : readTokens(flags.tokens)),
   ];
-  const cache = cacheOptions(flags);
-  const recipes = loadRecipes(flags.recipes ?? []);
+  requireNoBatches(flags);
+  const options = drawingOptions(flags);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline({ keepTextEncoder: true, ...flags });
-  const { host, port, name, cors, batch, batchWindow, grace } = flags;
+  const { host, port, name, cors } = flags;
   const server = await startServer(pipeline, {
-    ...{ host, port, tokens, cache, recipes, limits: limitsOf(flags) },
+    ...{ ...options, host, port, tokens, limits: limitsOf(flags) },
     ...(name !== undefined && { name }),
     ...(cors !== undefined && { cors }),
-    batching: {
-      ...(batch !== undefined && { size: batch }),
-      ...(batchWindow !== undefined && { window: batchWindow }),
-    },
-    ...(grace !== undefined && { graceSeconds: grace }),
-    onError: (error) =>
-      process.stderr.write(`incache: ${oneLine(String((error as Error)?.stack ?? error))}\n`),
   });
   process.stdout.write(
     flags.json ? `${JSON.stringify({ address: server.address })}\n` : `${server.address}\n`,
@@ -115,6 +90,14 @@ async function runServe(flags: ServeFlags): Promise<void> {
     note(`everybody who reaches ${host} may draw: no --token is given`);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
   await server.close();
+}
+
+/** Batches are made where images are drawn. */
+function requireNoBatches({ queue, batch, batchWindow }: ServeFlags): void {
+  if (queue === undefined) return;
+  for (const [name, value] of Object.entries({ batch, 'batch-window': batchWindow }))
+    if (value !== undefined)
+      throw new ArgumentError(name, value, 'no value, because workers make the batches: incache work has it');
 }
 
 function isLoopback(host: string): boolean {
@@ -128,16 +111,4 @@ function limitsOf(flags: ServeFlags): Record<string, number> {
       return value === undefined ? [] : [[name, value]];
     }),
   );
-}
-
-/** By the names of their files. */
-function loadRecipes(paths: readonly string[]): Map<string, Recipe> {
-  const recipes = new Map<string, Recipe>();
-  for (const path of paths) {
-    const name = basename(path).replace(/\.safetensors$/, '');
-    if (recipes.has(name))
-      throw new ArgumentError('recipes', path, `files of different names: there are two '${name}'`);
-    recipes.set(name, Recipe.load(path));
-  }
-  return recipes;
 }
