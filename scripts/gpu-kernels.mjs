@@ -1,7 +1,7 @@
 /**
  * Translates the kernels of `gpujs` with gpu.js into `src/backend/gpu/translated.ts`. With --check it writes nothing,
- * and fails when that is not what it would write. gpu.js is a tool of the build alone: it comes with `npm run
- * bench:peers`.
+ * and fails when that is not what it would write. gpu.js is needed by nothing else: `npm install --no-save gpu.js`
+ * or, with all peers of the benchmarks, `npm run bench:peers` brings it.
  *
  * gpu.js gives the body of a kernel, in which matrices are read by functions `get_user_<name>(z, y, x)` and numbers
  * are members of `params`. `src/backend/gpu/shader.ts` puts it between declarations of our own: operands there are

@@ -1,7 +1,7 @@
 /**
- * Writes what follows from src/plan/schema.ts by code of other languages: the tables of the C++ library, the table in docs/plans.md and
- * the lists by which each backend finds its kernels. It adds a plan of a new operation to those that fuzzing begins with. With --check it writes nothing, and fails when one of them is not what it would
- * write; `tsc` must have run then.
+ * Writes what follows from src/plan/schema.ts: the tables of the C++ library, the table in docs/plans.md, the lists by which
+ * each backend finds its kernels, and for a new operation a plan that fuzzing begins with. With --check it writes nothing and
+ * fails if a file is not what it would write; `tsc` must have run before.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,7 @@ answerHelp(import.meta.url);
 
 const root = new URL('../', import.meta.url);
 const checks = process.argv.includes('--check');
-// Of a new operation the lists lack the kernel, which the compiler says: it emits the schema all the same.
-if (!checks) spawnSync('npx', ['tsc', '-p', '.'], { cwd: root });
+if (!checks) compileSchema();
 const { declarations, definitions } = await import('./plan-tables/cpp.mjs');
 const { SCHEMA } = await import(new URL('dist/src/plan/schema.js', root));
 
@@ -41,3 +40,11 @@ for (const [path, text] of Object.entries(outputs)) {
 }
 if (!checks) await writeMissingSeeds(Object.keys(SCHEMA));
 process.exitCode = stale ? 1 : 0;
+
+/** The lists lack the kernels of a new operation, of which the compiler complains; it emits the schema, and exits with 2. */
+function compileSchema() {
+  const { status, stdout, stderr } = spawnSync('npx', ['tsc', '-p', '.'], { cwd: root, encoding: 'utf8' });
+  if (status === 0 || status === 2) return;
+  console.error(`src/plan/schema.ts was not compiled:\n${stdout}${stderr}`);
+  process.exit(1);
+}

@@ -72,7 +72,8 @@ ${options.join('\n')}
     esac
   fi
 }
-compdef _incache incache
+# Loaded from a folder of $fpath, this file itself is the function, called for the first time.
+if [[ $funcstack[1] == _incache ]]; then _incache "$@"; else compdef _incache incache; fi
 `;
 }
 

@@ -45,6 +45,30 @@ describe('completion', { concurrency: 2 }, () => {
       if (!error) assert.equal(status, 0, stderr);
     });
 
+  test('of zsh offers commands at the first call, from a folder of functions', async (t) => {
+    using place = new Workplace();
+    writeFileSync(place.path('_incache'), await say('completion', 'zsh'));
+    const ask = `fpath=(. $fpath); autoload -Uz _incache; _describe() { print -l -- $commands; }
+      words=(incache sa); CURRENT=2; _incache`;
+    const { error, stdout } = spawnSync('zsh', ['-fc', ask], { cwd: place.folder, encoding: 'utf8' });
+    if (error) return t.skip('there is no zsh');
+    assert.match(stdout, /^sample:Draw images/m);
+  });
+
+  test('of fish offers commands, options and values', async (t) => {
+    using place = new Workplace();
+    writeFileSync(place.path('incache.fish'), await say('completion', 'fish'));
+    const offers = (line: string) =>
+      spawnSync('fish', ['--no-config', '-c', `source incache.fish; complete -C '${line}'`], {
+        cwd: place.folder,
+        encoding: 'utf8',
+      });
+    if (offers('incache ').error) return t.skip('there is no fish');
+    assert.match(offers('incache sa').stdout, /^sample\t/);
+    assert.match(offers('incache sample --pol').stdout, /^--policy\t/m);
+    assert.match(offers('incache sample --policy tay').stdout, /^taylorseer\t/);
+  });
+
   test('of another shell is refused', async () => {
     using place = new Workplace();
     const { code, stderr } = await incache(['completion', 'tcsh'], place.folder);
