@@ -11,79 +11,102 @@ struct BlockShape {
 
 enum class BlockKind { full, gather, scatter };
 
-// The operations of one block, in their order, on tensors of their own.
+// What the blocks of a step share: the residual stream, and what is needed within a block alone.
+struct BlockStream {
+  Matrix x, input, qkv, attended, hidden;
+
+  BlockStream(Buffers &buffers, const BlockShape &s)
+      : x(buffers.full(s.rows(), s.width)), input(buffers.half(s.rows(), s.width)), qkv(buffers.half(s.rows(), 3 * s.width)),
+        attended(buffers.half(s.rows(), s.width)), hidden(buffers.half(s.rows(), 4 * s.width)) {}
+};
+
+// What a gathered step of a block leaves to calibrated ones.
+struct BlockCaches {
+  Matrix input, qkv, attended, projected, mlpInput, preActivation, output;
+
+  BlockCaches() = default;
+  BlockCaches(Buffers &buffers, const BlockShape &s) {
+    for (Matrix *m : {&input, &attended, &projected, &mlpInput, &output}) *m = buffers.half(s.rows(), s.width);
+    qkv = buffers.half(s.rows(), 3 * s.width);
+    preActivation = buffers.half(s.rows(), 4 * s.width);
+  }
+};
+
+// The operations of one block, in their order, with weights and modulation of its own.
 class BlockOps {
  public:
-  BlockOps(Buffers &buffers, const BlockShape &shape, BlockKind kind)
-      : buffers_(buffers), shape_(shape), kind_(kind), x_(buffers.full(shape.rows(), shape.width)),
-        modulation_(buffers.full(shape.sequences, 6 * shape.width)) {
+  BlockOps(Buffers &buffers, const BlockShape &shape, BlockKind kind, const BlockStream &stream, const BlockCaches &caches)
+      : buffers_(buffers), shape_(shape), kind_(kind), s_(stream), c_(caches), modulation_(buffers.full(shape.sequences, 6 * shape.width)) {
     attention();
     mlp();
   }
+  // On tensors of its own.
+  BlockOps(Buffers &buffers, const BlockShape &shape, BlockKind kind)
+      : BlockOps(buffers, shape, kind, BlockStream(buffers, shape), kind == BlockKind::full ? BlockCaches() : BlockCaches(buffers, shape)) {}
   std::vector<Launch> launches;
 
  private:
   Buffers &buffers_;
   const BlockShape &shape_;
   const BlockKind kind_;
-  const Matrix x_, modulation_;
+  const BlockStream s_;
+  const BlockCaches c_;
+  const Matrix modulation_;
+
+  bool scatters() const { return kind_ == BlockKind::scatter; }
+  // Gathered steps write their caches where full ones write what they need within the block.
+  const Matrix &written(const Matrix &own, const Matrix &cache) const { return kind_ == BlockKind::gather ? cache : own; }
+  Matrix modulationOf(int64_t place) const { return columnsOf(modulation_, place * shape_.width, shape_.width); }
 
   void attention() {
-    const int64_t d = shape_.width;
-    const Matrix input = half(d), attended = half(d);
+    const Matrix input = written(s_.input, c_.input), qkv = written(s_.qkv, c_.qkv), attended = written(s_.attended, c_.attended);
     normalise(0, input);
-    Matrix qkv = half(3 * d);
-    if (kind_ == BlockKind::scatter)
-      calibrated(input, 3, qkv, {});
+    if (scatters())
+      calibrated(input, c_.input, c_.qkv, 3, qkv, {});
     else
-      linear(input, qkv, Epilogue::none, false, {});
-    launches.push_back({&kAttention, boundAttention(shape_.tokens, shape_.heads, d, qkv, attended)});
-    if (kind_ == BlockKind::scatter)
-      calibrated(attended, 1, x_, modulationOf(2));
+      linear(input, qkv, Epilogue::none, {}, {});
+    launches.push_back({&kAttention, boundAttention(shape_.tokens, shape_.heads, shape_.width, qkv, attended)});
+    if (scatters())
+      calibrated(attended, c_.attended, c_.projected, 1, s_.x, modulationOf(2));
     else
-      linear(attended, x_, Epilogue::gateResidual, true, modulationOf(2));
+      linear(attended, s_.x, Epilogue::gateResidual, c_.projected, modulationOf(2));
   }
 
   void mlp() {
-    const int64_t d = shape_.width;
-    const Matrix input = half(d);
+    const Matrix input = written(s_.input, c_.mlpInput);
     normalise(3, input);
-    if (kind_ == BlockKind::scatter) return calibratedMlp(input);
-    const Matrix hidden = half(4 * d);
-    linear(input, hidden, Epilogue::gelu, true, {});
-    linear(hidden, x_, Epilogue::gateResidual, true, modulationOf(5));
+    if (scatters()) return calibratedMlp(input);
+    linear(input, s_.hidden, Epilogue::gelu, c_.preActivation, {});
+    linear(s_.hidden, s_.x, Epilogue::gateResidual, c_.output, modulationOf(5));
   }
-
-  Matrix half(int64_t columns) { return buffers_.half(shape_.rows(), columns); }
-  Matrix modulationOf(int64_t place) const { return columnsOf(modulation_, place * shape_.width, shape_.width); }
 
   void normalise(int64_t place, const Matrix &out) {
     Op *op = operation(OpKind::layerNormModulate);
     op->epsilon = 1e-6;
     BoundOp b = bound(op);
-    b.x = x_;
+    b.x = s_.x;
     b.shift = modulationOf(place);
     b.scale = modulationOf(place + 1);
     b.out = out;
     launches.push_back({&kLayerNormModulate, b});
   }
 
-  // `stores`: a gathered step writes the output before its epilogue as well (without an epilogue the output is the cache).
-  void linear(const Matrix &x, const Matrix &out, Epilogue epilogue, bool stores, const Matrix &gate) {
+  // `store`: where a gathered step writes the output before its epilogue as well (without an epilogue the output is the cache).
+  void linear(const Matrix &x, const Matrix &out, Epilogue epilogue, const Matrix &store, const Matrix &gate) {
     BoundOp b = bound(operation(OpKind::linear, epilogue));
     b.x = x;
     b.weight = buffers_.weight(out.columns, x.columns);
     b.bias = buffers_.full(1, out.columns);
-    if (stores && kind_ == BlockKind::gather) b.store = half(out.columns);
+    if (kind_ == BlockKind::gather) b.store = store;
     finish(b, out, gate);
     launches.push_back({&kLinear, b});
   }
 
-  void calibrated(const Matrix &x, int64_t parts, const Matrix &out, const Matrix &gate) {
+  void calibrated(const Matrix &x, const Matrix &cachedInput, const Matrix &cachedOutput, int64_t parts, const Matrix &out, const Matrix &gate) {
     BoundOp b = bound(operation(OpKind::calibratedLinear, gate.at ? Epilogue::gateResidual : Epilogue::none));
     b.x = x;
-    b.cachedInput = half(x.columns);
-    b.cachedOutput = half(out.columns);
+    b.cachedInput = cachedInput;
+    b.cachedOutput = cachedOutput;
     for (int64_t part = 0; part < parts; part++) b.factors.push_back(buffers_.pair(out.columns / parts, x.columns, shape_.rank));
     finish(b, out, gate);
     launches.push_back({&kCalibratedLinear, b});
@@ -93,16 +116,16 @@ class BlockOps {
     const int64_t d = shape_.width;
     BoundOp b = bound(operation(OpKind::calibratedMlp, Epilogue::gateResidual));
     b.x = x;
-    b.cachedInput = half(d);
-    b.cachedPreActivation = half(4 * d);
-    b.cachedOutput = half(d);
+    b.cachedInput = c_.mlpInput;
+    b.cachedPreActivation = c_.preActivation;
+    b.cachedOutput = c_.output;
     b.factors = {buffers_.pair(4 * d, d, shape_.rank), buffers_.pair(d, 4 * d, shape_.rank)};
-    finish(b, x_, modulationOf(5));
+    finish(b, s_.x, modulationOf(5));
     launches.push_back({&kCalibratedMlp, b});
   }
 
   void finish(BoundOp &b, const Matrix &out, const Matrix &gate) const {
-    if (gate.at) b.residual = x_, b.gate = gate;
+    if (gate.at) b.residual = s_.x, b.gate = gate;
     b.out = out;
   }
 };

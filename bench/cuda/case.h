@@ -19,14 +19,14 @@ struct Device {
 __device__ __forceinline__ void store(float *at, float value) { *at = value; }
 __device__ __forceinline__ void store(Half *at, float value) { *at = toHalf(value); }
 
-// From -1 to 1.
+// From -scale to scale.
 template <class T>
-__global__ void fillRandomly(T *at, int64_t count, uint32_t seed) {
+__global__ void fillRandomly(T *at, int64_t count, float scale, uint32_t seed) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
     uint32_t bits = (static_cast<uint32_t>(i) ^ seed) * 2654435761u;
     bits = (bits ^ bits >> 15) * 2246822519u;
-    store(at + i, static_cast<float>(bits >> 8) / 8388608.0f - 1.0f);
+    store(at + i, scale * (static_cast<float>(bits >> 8) / 8388608.0f - 1.0f));
   }
 }
 
@@ -42,7 +42,8 @@ class Buffers {
   Matrix half(int64_t rows, int64_t columns) { return {random<Half>(rows * columns), columns, rows, columns, kHalfType}; }
   Matrix full(int64_t rows, int64_t columns) { return {random<float>(rows * columns), columns, rows, columns, INCACHE_F32}; }
   Panels weight(int64_t rows, int64_t depth) {
-    return {static_cast<const Word *>(random<Half>(rows * weightStride(depth))), rows, depth, kHalfType};
+    const float scale = 1 / std::sqrt(static_cast<float>(depth));
+    return {static_cast<const Word *>(random<Half>(rows * weightStride(depth), scale)), rows, depth, kHalfType};
   }
   BoundPair pair(int64_t outputs, int64_t inputs, int64_t rank) { return {weight(rank, inputs), weight(outputs, rank)}; }
   int64_t bytes() const { return bytes_; }
@@ -54,13 +55,13 @@ class Buffers {
   uint32_t seed_ = 0;
 
   template <class T>
-  void *random(int64_t elements) {
+  void *random(int64_t elements, float scale = 1) {
     const int64_t bytes = elements * static_cast<int64_t>(sizeof(T));
     void *at = nullptr;
     test::expect(cudaMalloc(&at, static_cast<size_t>(bytes)) == cudaSuccess, "out of memory for %lld bytes", static_cast<long long>(bytes));
     all_.push_back(at);
     bytes_ += bytes;
-    launch(fillRandomly<T>, dim3(256), dim3(256), 0, {device_.chip, device_.stream, nullptr}, static_cast<T *>(at), elements, ++seed_);
+    launch(fillRandomly<T>, dim3(256), dim3(256), 0, {device_.chip, device_.stream, nullptr}, static_cast<T *>(at), elements, scale, ++seed_);
     return at;
   }
 };
@@ -76,11 +77,13 @@ struct Launch {
 
 // A row of the results.
 struct Case {
-  std::string level, name, shape;  // `level`: kernel or block
+  std::string level, name, shape;  // `level`: kernel, block or step
   int64_t sequences, tokens, rank;  // `rank`: 0 of what has none
-  double flops, bytes;              // of a kernel, each operand moved once; 0 of a block
+  double flops, bytes;              // of a kernel, each operand moved once; 0 of a block or step
   // One more instance, on buffers of its own.
   std::function<std::vector<Launch>(Buffers &)> make;
+  // How many steps it is, of which the mean is told.
+  int steps = 1;
 };
 
 // Operations live to the end of the program, like the plan that one usually belongs to.

@@ -1,6 +1,7 @@
 /**
- * What no kernel can be faster than: of each layer the larger of its arithmetic and its bytes, every tensor moved once, in
- * 16 bits. A block is its linears and its attention, without layer norms; a run is its blocks.
+ * What no kernel can be faster than: of each layer the larger of its arithmetic and its bytes, every tensor moved once. In a block
+ * tensors have 16 bits, the residual stream 32; the operations are those of a plan: two layer norms, attention, and the linears, two
+ * of which read the residual stream and write it. A run is its steps, and a step its blocks.
  */
 import { namedConfig } from '../../src/models/dit/config.js';
 import type { CudaCase } from './row.js';
@@ -14,9 +15,12 @@ export interface Rates {
 /** Measured on H100s: dense bfloat16 products, and copies. */
 export const H100: Rates = { flops: 790e12, bytes: 3.0e12 };
 
+/** Measured on an H200. */
+export const H200: Rates = { flops: 790e12, bytes: 4.3e12 };
+
 /** None for GPUs whose rates nobody has measured. */
 export function ratesOf(device: string): Rates | undefined {
-  return /\bH100\b/.test(device) ? H100 : undefined;
+  return { H100, H200 }[/\bH[12]00\b/.exec(device)?.[0] ?? ''];
 }
 
 export const STEPS = 50;
@@ -47,8 +51,21 @@ function secondsOf({ level, name, shape }: CudaCase, floors: Floors): number | u
   if (level === 'kernel') return floors.kernel(name, LAYERS[shape]);
   if (level === 'block') return floors.block(name);
   const [, policy, period = 1] = /^(full|reuse|calibrated)(?: p = (\d+))?$/.exec(name) ?? [];
-  return policy === undefined ? undefined : floors.run(policy, Number(period));
+  if (level === 'step' && policy === undefined) return floors.step([name]);
+  if (policy === undefined) return undefined;
+  return level === 'step' ? floors.step(stepsOf(policy, Number(period))) : floors.run(policy, Number(period));
 }
+
+/** The kinds of blocks of a period. */
+function stepsOf(policy: string, period: number): string[] {
+  if (policy === 'full') return ['full'];
+  return Array.from({ length: period }, (_, i) =>
+    i === 0 ? 'gather' : policy === 'reuse' ? 'reuse' : 'scatter',
+  );
+}
+
+/** How many times an output moves that is added to the residual stream: read and written, in float32. */
+const STREAM = 4;
 
 class Floors {
   constructor(
@@ -61,8 +78,7 @@ class Floors {
   kernel(name: string, layer: Layer | undefined): number | undefined {
     if (name === 'attention') return this.attention();
     if (name === 'calibratedMlp') return this.calibratedMlp();
-    // From float32.
-    if (name === 'layerNormModulate') return this.#time(0, 3 * this.rows * WIDTH);
+    if (name === 'layerNormModulate') return this.layerNorm();
     if (!layer) return undefined;
     if (name === 'linear') return this.linear(layer);
     return name === 'calibratedLinear' ? this.calibratedLinear(layer) : undefined;
@@ -70,13 +86,28 @@ class Floors {
 
   block(name: string): number | undefined {
     const { qkv, proj, fc1, fc2 } = LAYERS as Record<'qkv' | 'proj' | 'fc1' | 'fc2', Layer>;
-    const full = this.attention() + this.linear(qkv);
-    if (name === 'full') return full + [proj, fc1, fc2].reduce((sum, layer) => sum + this.linear(layer), 0);
+    const norms = 2 * this.layerNorm() + this.attention();
+    if (name === 'scatter')
+      return (
+        norms + this.calibratedLinear(qkv) + this.calibratedLinear(proj, STREAM) + this.calibratedMlp(STREAM)
+      );
+    if (name !== 'full' && name !== 'gather') return undefined;
     // What goes on differs from what is stored.
-    if (name === 'gather')
-      return full + [proj, fc1, fc2].reduce((sum, layer) => sum + this.linear(layer, 2), 0);
-    if (name !== 'scatter') return undefined;
-    return this.attention() + this.calibratedLinear(qkv) + this.calibratedLinear(proj) + this.calibratedMlp();
+    const stored = name === 'gather' ? 1 : 0;
+    return (
+      norms +
+      this.linear(qkv) +
+      this.linear(proj, STREAM + stored) +
+      this.linear(fc1, 1 + stored) +
+      this.linear(fc2, STREAM + stored)
+    );
+  }
+
+  /** The mean of some steps, each a kind of block. */
+  step(kinds: readonly string[]): number | undefined {
+    const blocks = kinds.map((kind) => this.block(kind) ?? Number.NaN);
+    const mean = blocks.reduce((sum, block) => sum + block, 0) / blocks.length;
+    return Number.isNaN(mean) ? undefined : DEPTH * mean;
   }
 
   run(policy: string, period: number): number {
@@ -86,20 +117,26 @@ class Floors {
     return DEPTH * (gathered * this.block('gather')! + (STEPS - gathered) * other);
   }
 
-  linear({ inputs, outputs }: Layer, written = 1): number {
-    const moved = this.rows * (inputs + written * outputs) + inputs * outputs;
-    return this.#time(this.rows * inputs * outputs, moved);
+  /** `moved`: how many times the output moves, in 16 bits. */
+  linear({ inputs, outputs }: Layer, moved = 1): number {
+    const values = this.rows * (inputs + moved * outputs) + inputs * outputs;
+    return this.#time(this.rows * inputs * outputs, values);
   }
 
-  calibratedLinear({ inputs, outputs, parts }: Layer): number {
+  calibratedLinear({ inputs, outputs, parts }: Layer, moved = 1): number {
     const factors = this.rank * (parts * inputs + outputs);
-    return this.#time(this.rows * factors, 2 * this.rows * (inputs + outputs) + factors);
+    return this.#time(this.rows * factors, this.rows * (2 * inputs + (1 + moved) * outputs) + factors);
   }
 
   /** Without the hidden layer's increment ever being written. */
-  calibratedMlp(): number {
+  calibratedMlp(moved = 1): number {
     const factors = this.rank * 10 * WIDTH;
-    return this.#time(this.rows * factors, 8 * this.rows * WIDTH + factors);
+    return this.#time(this.rows * factors, (7 + moved) * this.rows * WIDTH + factors);
+  }
+
+  /** From float32. */
+  layerNorm(): number {
+    return this.#time(0, 3 * this.rows * WIDTH);
   }
 
   attention(): number {

@@ -1,6 +1,6 @@
-// Times the CUDA kernels one by one and block by block, at the shapes of DiT-XL/2; writes a line of JSON for each.
+// Times the CUDA kernels one by one, block by block and step by step, at the shapes of DiT-XL/2; writes a line of JSON for each.
 //
-//   cuda-bench [kernel|block] [--tokens N] [--images N] [--rank N] [--list]
+//   cuda-bench [kernel|block|step] [--tokens N] [--images N] [--rank N] [--list]
 //
 // All rows, or those that are named; --list: without times, which needs no GPU.
 #include <cstdlib>
@@ -71,7 +71,7 @@ int main(int count, char **arguments) {
       chosen.level = argument;
   }
   const std::vector<Case> rows = ditRows(chosen);
-  test::expect(!rows.empty(), "no rows; expected [kernel|block] [--tokens N] [--images N] [--rank N] [--list]");
+  test::expect(!rows.empty(), "no rows; expected [kernel|block|step] [--tokens N] [--images N] [--rank N] [--list]");
 
   Device device{};
   if (!lists) {

@@ -3,9 +3,9 @@ import { type Columns, markdownTable } from '../table.js';
 
 /** What was timed, whoever ran it. */
 export interface CudaCase {
-  /** A kernel, a block, or a run of DDIM-50 of all blocks. */
-  readonly level: 'kernel' | 'block' | 'run';
-  /** Kernel; `full`, `gather` (in full, caches written) or `scatter` (calibrated); or policy with its period. */
+  /** A kernel, a block, a step of all blocks without the host, or a run of DDIM-50. */
+  readonly level: 'kernel' | 'block' | 'step' | 'run';
+  /** Kernel; `full`, `gather` (in full, caches written) or `scatter` (calibrated); or policy with its period, of which a step is the mean. */
   readonly name: string;
   /** Of kernels. */
   readonly shape: string;
@@ -33,11 +33,11 @@ export function caseKey({ level, name, shape, sequences, tokens, rank }: CudaCas
   return JSON.stringify([level, name, shape, sequences, tokens, rank]);
 }
 
-const TITLES = { kernel: 'Kernels', block: 'Blocks', run: 'DDIM-50' } as const;
+const TITLES = { kernel: 'Kernels', block: 'Blocks', step: 'Steps', run: 'DDIM-50' } as const;
 
 /** A table for each level: a line a case, a column a contender, ours over each of them. */
 export function cudaTables(rows: readonly CudaRow[]): string {
-  return (['kernel', 'block', 'run'] as const)
+  return (['kernel', 'block', 'step', 'run'] as const)
     .map((level) =>
       levelTable(
         TITLES[level],

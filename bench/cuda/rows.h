@@ -1,7 +1,8 @@
-// Which rows there are: DiT-XL/2 for 2, 16 and 64 images with guidance, of 256 and 1024 tokens.
+// Which rows there are: DiT-XL/2 for 2, 16 and 64 images with guidance, of 256 and 1024 tokens; its steps for 1, 2 and 16 of 256.
 #pragma once
 #include "blockCases.h"
 #include "kernelCases.h"
+#include "stepCases.h"
 
 namespace incache::cuda::bench {
 
@@ -17,7 +18,7 @@ struct Chosen {
 };
 
 inline std::vector<Case> ditRows(const Chosen &chosen) {
-  constexpr int64_t kWidth = 1152, kHeads = 16;
+  constexpr int64_t kWidth = 1152, kHeads = 16, kBlocks = 28, kStepRank = 128;
   const std::vector<int64_t> ranks = {64, 128, 192, 256};
   std::vector<Case> rows;
   for (const int64_t tokens : {256, 1024})
@@ -25,6 +26,9 @@ inline std::vector<Case> ditRows(const Chosen &chosen) {
       for (const auto casesFor : {kernelCases, blockCases})
         for (Case &c : casesFor(2 * images, tokens, kWidth, kHeads, ranks))
           if (chosen.has(c)) rows.push_back(std::move(c));
+  for (const int64_t images : {1, 2, 16})
+    for (Case &c : stepCases(2 * images, 256, kWidth, kHeads, kStepRank, kBlocks))
+      if (chosen.has(c)) rows.push_back(std::move(c));
   return rows;
 }
 

@@ -2,16 +2,16 @@
 # All of the CUDA benchmark: kernels and blocks by CUDA events, whole runs, and PyTorch on the same shapes, twice in turn; then
 # bench/results/cuda-<device>-<date>.json, of which `npm run bench:report` makes the table in docs/performance.md.
 #
-#   bench/cuda/run.sh [kernel|block|run]...      all, or these
+#   bench/cuda/run.sh [kernel|block|step|run]...      all, or these
 #
 # Needs a GPU, nvcc, CMake, Node.js after `npm ci`, and for the peer a python3 with torch (INCACHE_PYTHON names another one).
 set -eu
 cd "$(dirname "$0")/../.."
-levels=${*:-kernel block run}
+levels=${*:-kernel block step run}
 for level in $levels; do
   case $level in
-    kernel | block | run) ;;
-    *) echo "$level: expected kernel, block or run" >&2; exit 2 ;;
+    kernel | block | step | run) ;;
+    *) echo "$level: expected kernel, block, step or run" >&2; exit 2 ;;
   esac
 done
 build=${BUILD:-build/cuda-bench}
@@ -44,7 +44,8 @@ lines=$build/lines.jsonl
   for round in 1 2; do
     for level in $levels; do
       ours "$level"
-      [ $peer = no ] || "$python" bench/cuda/peer "$level"
+      # The peer has no steps: its blocks are timed.
+      [ $peer = no ] || [ "$level" = step ] || "$python" bench/cuda/peer "$level"
     done
   done
 } >"$lines"

@@ -26,7 +26,7 @@ class Event {
 // So many instances that the second finds nothing of its own in the cache when its turn comes again.
 inline int64_t copiesFor(int64_t bytes, int64_t cacheBytes) { return std::clamp<int64_t>(divideUp(3 * cacheBytes, bytes), 2, 32); }
 
-// Milliseconds of one instance.
+// Milliseconds of one instance, or of a step of it.
 inline double time(const Device &device, const Case &c, int replays) {
   Buffers buffers(device);
   std::vector<std::vector<Launch>> instances{c.make(buffers)};
@@ -53,7 +53,7 @@ inline double time(const Device &device, const Case &c, int replays) {
     cudaGraphLaunch(executable, device.stream);
     end.record(device.stream);
     test::expect(cudaStreamSynchronize(device.stream) == cudaSuccess, "%s %s: it failed", c.name.c_str(), c.shape.c_str());
-    if (i >= 0) times.push_back(end.millisecondsSince(start) / static_cast<float>(copies));
+    if (i >= 0) times.push_back(end.millisecondsSince(start) / static_cast<float>(copies * c.steps));
   }
   cudaGraphExecDestroy(executable);
   cudaGraphDestroy(graph);

@@ -23,9 +23,10 @@ void testRows() {
   std::set<std::string> names;
   for (const Case &c : rows)
     names.insert(c.level + c.name + c.shape + " " + std::to_string(c.sequences) + " " + std::to_string(c.tokens) + " " + std::to_string(c.rank));
-  // Six shapes of: six kernels and five calibrated ones for each of four ranks; two blocks and one for each rank.
-  expect(rows.size() == 6 * (6 + 5 * 4 + 2 + 4) && names.size() == rows.size(), "%zu rows, %zu of them different", rows.size(), names.size());
+  // Six shapes of: six kernels and five calibrated ones for each of four ranks; two blocks and one for each rank. Three of five kinds of steps.
+  expect(rows.size() == 6 * (6 + 5 * 4 + 2 + 4) + 3 * 5 && names.size() == rows.size(), "%zu rows, %zu of them different", rows.size(), names.size());
   expect(ditRows({"block"}).size() == 6 * 6, "rows of blocks");
+  expect(ditRows({"step", 256, 1}).size() == 5, "steps of one image");
   expect(ditRows({"kernel", 256, 16, 128}).size() == 6 + 5, "kernels of one shape and rank");
   // 4,096 rows: 130 and 21.7 GFLOP of linears (KERNELS: where bytes go), and those of attention.
   const BlockShape shape{16, 256, 1152, 16, 128};
@@ -55,6 +56,19 @@ void testRuns(const Device &device, const Case &c) {
       expect(std::isfinite(value), "%s: operation %d leaves what is no number", c.name.c_str(), static_cast<int>(l.op.op->kind));
 }
 
+// Each step runs each block once, and calibrated ones find the caches that the gathered one before them has left.
+void testSteps() {
+  Device device = deviceOf(presentChip());
+  Buffers buffers(device);
+  const std::vector<Launch> launches = stepCases(1, 16, 72, 1, 24, 2)[4].make(buffers);
+  constexpr size_t kGathered = 2 * 7, kCalibrated = 2 * 6;
+  expect(launches.size() == kGathered + 2 * kCalibrated, "%zu operations of a gathered step and two calibrated ones", launches.size());
+  const BoundOp &qkv = launches[1].op, &calibrated = launches[kGathered + 1].op, &again = launches[kGathered + kCalibrated + 1].op;
+  expect(calibrated.cachedInput.at == qkv.x.at && calibrated.cachedOutput.at == qkv.out.at, "a calibrated step finds other caches");
+  expect(again.cachedOutput.at == qkv.out.at && again.factors[0].up.at == calibrated.factors[0].up.at, "the second one finds other caches");
+  expect(again.out.at != qkv.out.at, "a calibrated step overwrites its cache");
+}
+
 }  // namespace
 
 int main() {
@@ -64,5 +78,7 @@ int main() {
   expect(time(device, blockCases(1, 16, 72, 1, {24})[2], 1) >= 0, "the time of a calibrated block");
   for (const auto casesFor : {kernelCases, blockCases})
     for (const Case &c : casesFor(1, 16, 72, 1, {24})) testRuns(device, c);
+  for (const Case &c : stepCases(1, 16, 72, 1, 24, 2)) testRuns(device, c);
+  testSteps();
   std::puts("bench: all passed");
 }

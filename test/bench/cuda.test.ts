@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { collect } from '../../bench/cuda/collect.js';
-import { floorOf, H100, ratesOf } from '../../bench/cuda/floors.js';
+import { floorOf, H100, H200, ratesOf } from '../../bench/cuda/floors.js';
 import { type CudaCase, type CudaRow, caseKey, cudaTables } from '../../bench/cuda/row.js';
 import { timeRuns } from '../../bench/cuda/runs.js';
 import { sectionOf } from '../../bench/report/sections.js';
@@ -77,12 +77,31 @@ describe('floors on an H100', () => {
     assert.ok(run('reuse p = 2') < run('calibrated p = 2', 128));
   });
 
+  test('a block has its layer norms, and moves the residual stream in float32', () => {
+    const of16Images = (name: string, rates = H100, rank = 0) =>
+      floorOf(row({ name, sequences: 32, rank }), rates)! * 1e3;
+    near(of16Images('full'), 398);
+    near(of16Images('scatter', H100, 128), 228);
+    near(of16Images('full', H200), 374);
+    near(of16Images('scatter', H200, 128), 159);
+  });
+
+  test('a step is its blocks, and the mean of a period', () => {
+    const block = (name: string, rank = 0) => microseconds({ name, rank });
+    const step = (name: string, rank = 0) => microseconds({ level: 'step', name, rank });
+    near(step('full'), 28 * block('full'));
+    near(step('scatter', 128), 28 * block('scatter', 128));
+    near(step('calibrated p = 3', 128), (28 / 3) * (block('gather') + 2 * block('scatter', 128)));
+  });
+
   test('there is none of what has no name, nor on another GPU', () => {
     assert.equal(floorOf(row({ name: 'other' }), H100), undefined);
     assert.equal(floorOf(row({ level: 'run', name: 'full p = x' }), H100), undefined);
     assert.equal(floorOf(row({ level: 'kernel', name: 'linear', shape: 'other' }), H100), undefined);
     assert.equal(ratesOf('NVIDIA A100-SXM4-80GB'), undefined);
+    assert.equal(floorOf(row({ level: 'step', name: 'other' }), H100), undefined);
     assert.equal(ratesOf('NVIDIA H100 80GB HBM3'), H100);
+    assert.equal(ratesOf('NVIDIA H200'), H200);
   });
 });
 
@@ -125,7 +144,7 @@ describe('lines become a result', () => {
     const { body } = sectionOf({ ...result, name: 'cuda-h100.json' });
     assert.match(body, /### Blocks/);
     assert.match(body, /\| floor ms \| ms \| floor \/ ms \| torch eager ms \(x\) \|/);
-    assert.match(body, /\| full \| 16 \| 256 \| {2}\| 0\.178 \| 2\.00 \| 9 % \| 4\.00 \(2\.00\) \|/);
+    assert.match(body, /\| full \| 16 \| 256 \| {2}\| 0\.199 \| 2\.00 \| 10 % \| 4\.00 \(2\.00\) \|/);
     assert.doesNotMatch(body, /### Kernels/);
   });
 
