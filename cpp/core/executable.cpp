@@ -22,7 +22,7 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
   program_ = device_->engine->prepare(ops_);
 }
 
-// States are buffers, which the device has made; temporaries are made here.
+// States are buffers that the device has made. Temporaries are allocated here.
 void Executable::requireTypes() const {
   for (const PlanBuffer &buffer : plan_.buffers)
     if (buffer.type == INCACHE_F16 && !device_->engine->has(INCACHE_F16))
@@ -81,7 +81,7 @@ const std::shared_ptr<Block> &Executable::keepWeight(const Weights &weights, con
   return kept_.emplace_back(block);
 }
 
-// Those that operations read as they are, like any other buffer; the packed ones are found where they are bound.
+// Only weights that operations read unpacked, like any other buffer. Packed weights are looked up when they are bound.
 void Executable::bindPlainWeights(const Weights &weights) {
   for (const Op &op : plan_.ops)
     for (const Operand &operand : operandsOf(op)) {
@@ -98,7 +98,7 @@ Panels Executable::panels(const Weights &weights, const Op &op, const char *oper
   return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->weights};
 }
 
-// The 16-bit type of an operation's operands. A valid plan has one at most; weights in another are refused.
+// The 16-bit type of an operation's operands. A valid plan has at most one per operation; weights of another are refused.
 incache_type Executable::storageOf(const Op &op) const {
   incache_type storage = INCACHE_F32;
   for (const Operand &operand : operandsOf(op)) {
@@ -133,7 +133,7 @@ void Executable::addCheck(const Op &op, const char *what, const View &v, int64_t
   checks_.push_back({&op, what, integers_[static_cast<size_t>(v.buffer)] + v.row * stride + v.column, stride, v.rows, first, last});
 }
 
-// Indices come from the caller at every run; no kernel sees one that is out of range.
+// The caller may change indices before every run, so they are checked at every run, before a kernel reads them.
 void Executable::check(const IndexCheck &c) {
   for (int64_t i = 0; i < c.count; i++) {
     const int64_t value = c.values[i * c.stride];

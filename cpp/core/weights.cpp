@@ -9,7 +9,7 @@
 namespace incache {
 namespace {
 
-// The forms that the plan's operations need of one buffer, each once.
+// The forms in which the plan's operations need one buffer, without duplicates.
 std::map<std::string, WeightForm> formsNeeded(const Plan &plan, size_t place) {
   std::map<std::string, WeightForm> forms;
   for (const Op &op : plan.ops)
@@ -101,7 +101,7 @@ std::vector<char> Weights::tapsFirst(const Source &source, int64_t rows, int64_t
   return result;
 }
 
-// A weight that is no number would turn every image into noise without a word.
+// A weight that is not a number would silently turn every image into noise.
 void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) const {
   constexpr int64_t kPiece = 4096;
   const int64_t count = static_cast<int64_t>(tensor.elements);

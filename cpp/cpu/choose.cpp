@@ -27,7 +27,7 @@ namespace {
 // From the best to the least; the portable one is SSE2 on x86-64 and NEON on 64-bit ARM.
 constexpr const char *kNames[] = {"amx", "avx512bf16", "avx512", "avx2", "portable"};
 
-// How many of the names are passed over because the environment asks for a lesser set.
+// How many of the names to skip because the environment asks for a lesser instruction set.
 int limitAsked() {
   const char *asked = std::getenv("INCACHE_ISA");
   if (!asked || !*asked) return 0;

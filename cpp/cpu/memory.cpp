@@ -23,15 +23,16 @@ namespace incache {
 namespace {
 
 constexpr int64_t kCacheLine = 64, kHugePage = 2 << 20;
-// Blocks from the one size up to the other share pages, so many bytes of them at a time: what is never written takes no memory.
+// Blocks of these sizes share pages, which are reserved so many bytes at a time. Pages that are never written take no memory.
 #ifdef INCACHE_SANITIZES_ADDRESSES
-// What is written beyond a block shows only where nothing of ours follows.
+// A sanitizer notices a write beyond a block only if no other block of ours follows it.
 constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
 #else
 constexpr int64_t kLeastShared = 32 << 10, kMostShared = 16 << 20, kSharedBytes = 64 << 20;
 #endif
 
-// Blocks are often whole pages. So far apart, what an operation reads of several at once is not kept in the same sets of a cache.
+// Blocks are often whole pages. Starting them at different places of a page keeps operands that are read together out of the same
+// sets of a cache.
 constexpr int64_t kApart = 73 * kCacheLine;
 
 int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
@@ -43,7 +44,7 @@ void wantHugePages([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes) {
 #endif
 }
 
-// The whole pages between two addresses are not needed any more.
+// Tells the system that the whole pages between two addresses are no longer needed.
 void giveBack([[maybe_unused]] char *at, [[maybe_unused]] int64_t bytes) {
 #ifdef __linux__
   constexpr int64_t kPage = 4096;

@@ -4,11 +4,11 @@
 
 namespace incache {
 
-// Pages that blocks share. They go back to the system when the last of these blocks is gone.
+// Pages that several blocks share. They return to the system when the last of these blocks is freed.
 class SharedPages;
 
-// Where blocks of middling size are taken from, one behind the other: together they fill huge pages, of which each by itself would
-// leave the better part to small ones. Of one device; for any thread.
+// Allocates blocks of medium size one after the other, so that together they fill huge pages. By itself, a block would leave most
+// of its last huge page unused. Each device has one; any thread may use it.
 class PageSource {
  public:
   PageSource();

@@ -8,7 +8,7 @@
 
 namespace incache {
 
-// The number of the processor that the calling thread runs on, or -1 where systems do not tell.
+// The number of the processor that the calling thread runs on, or -1 if the system does not tell.
 int currentProcessor();
 
 // Of one thread; where systems have no affinity it does nothing.

@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kTasksMask = 0xffffffffu;
 constexpr int kJobShift = 32;
 
-// Operations follow each other within microseconds, which is no time to give the processor away.
+// The next operation follows within microseconds, too soon to yield the processor.
 template <class Condition>
 bool spinFor(Condition met) {
   for (int i = 0; i < 2000; i++) {
@@ -24,8 +24,7 @@ bool spinFor(Condition met) {
   return met();
 }
 
-// Runs follow each other within the time that Node.js takes from one to the next: not worth sleeping for, but others may
-// want the processor.
+// The next run follows as soon as Node.js starts it, too soon to sleep. Other threads may need the processor, so this one yields.
 template <class Condition>
 bool yieldFor(Condition met) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
