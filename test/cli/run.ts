@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 export const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -13,8 +14,17 @@ export interface Run {
   readonly stderr: string;
 }
 
+const started = new Set<ChildProcess>();
+// A test that fails leaves what it has not ended, as a server, for which the file would wait for ever.
+after(() => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
 export function start(args: readonly string[], folder: string): ChildProcess {
-  return spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
+  return child;
 }
 
 export function incache(args: readonly string[], folder: string): Promise<Run> {

@@ -43,11 +43,21 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** As the promise settles, or an error with the complaint where that takes longer than PATIENCE. */
+function inTime<T>(promise: Promise<T>, complaint: string): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(complaint)), PATIENCE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 type Listener = (message: Message) => void;
 
 export class Chromium {
   readonly #process: ChildProcess;
   readonly #profile: string;
+  readonly #ended: Promise<unknown>;
   readonly #pending = new Map<number, (message: Message) => void>();
   readonly #listeners = new Map<string, Listener>();
   #next = 1;
@@ -56,6 +66,7 @@ export class Chromium {
   private constructor(profile: string, process: ChildProcess) {
     this.#profile = profile;
     this.#process = process;
+    this.#ended = new Promise((resolve) => process.once('exit', resolve));
     (process.stdio[4] as Readable).setEncoding('utf8').on('data', (text: string) => this.#receive(text));
     process.once('exit', () => {
       for (const settle of this.#pending.values()) settle({ error: { message: 'Chromium has ended' } });
@@ -82,22 +93,20 @@ export class Chromium {
   send(method: string, params: object = {}, sessionId?: string): Promise<Message['result']> {
     const id = this.#next++;
     const message = { id, method, params, ...(sessionId && { sessionId }) };
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${method} was not answered`)), PATIENCE);
+    const answer = new Promise<Message['result']>((resolve, reject) => {
       this.#pending.set(id, ({ result, error }) => {
-        clearTimeout(timer);
         this.#pending.delete(id);
         if (error) reject(new Error(`${method}: ${error.message}`));
         else resolve(result);
       });
       (this.#process.stdio[3] as Writable).write(`${JSON.stringify(message)}\0`);
     });
+    return inTime(answer, `${method} was not answered`);
   }
 
   async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
     await this.send('Browser.close').catch(() => this.#process.kill('SIGKILL'));
-    await ended;
+    await this.#ended;
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -141,7 +150,7 @@ export class Page {
     });
     const { errorText } = await this.send('Page.navigate', { url });
     if (errorText) throw new Error(`${url}: ${errorText}`);
-    await loaded;
+    await inTime(loaded, `${url} was not loaded`);
   }
 
   /** The value of an expression, awaited if it is a promise. */
