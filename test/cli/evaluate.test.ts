@@ -6,7 +6,7 @@ import { dataFile } from '../evaluate/data.js';
 import { readNpz } from '../support/npz.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
-import { ended, incache, start, Workplace } from './run.js';
+import { ended, incache, start, until, Workplace } from './run.js';
 
 const inputs = new Workplace();
 after(() => inputs[Symbol.dispose]());
@@ -78,8 +78,7 @@ describe('evaluate', { concurrency: 2 }, () => {
       onTiny('--images', '500', '--compare', '--npz', `${name}.npz`, '--json', ...more);
     const child = start(args('kept', '--resume', 'run'), place.folder);
     const killed = ended(child);
-    while (child.exitCode === null && !existsSync(place.path('run/state.safetensors')))
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(place.path('run/state.safetensors')), child);
     child.kill('SIGKILL');
     assert.equal((await killed).code, null, 'the run was over before it was killed');
     assert.ok(!existsSync(place.path('kept.npz')));
@@ -99,8 +98,7 @@ describe('evaluate', { concurrency: 2 }, () => {
     const args = onTiny('--images', '100000', '--npz', 'images.npz', '--resume', 'run');
     const child = start(args, place.folder);
     const result = ended(child);
-    while (child.exitCode === null && !existsSync(place.path('run/images.bytes')))
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(place.path('run/images.bytes')), child);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await result;
     assert.deepEqual([code, stdout, stderr], [130, '', 'incache: interrupted\n']);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
-import { ended, incache, start, Workplace } from './run.js';
+import { ended, incache, start, until, Workplace } from './run.js';
 
 const inputs = new Workplace();
 after(() => inputs[Symbol.dispose]());
@@ -27,8 +27,7 @@ describe('experiment', { concurrency: 2 }, () => {
     const child = start(onTiny('trajectory', ...args, '--out', 'kept'), place.folder);
     const killed = ended(child);
     const measured = place.path('kept/work/measurements');
-    while (child.exitCode === null && !(existsSync(measured) && readdirSync(measured).length >= 2))
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => existsSync(measured) && readdirSync(measured).length >= 2, child);
     child.kill('SIGKILL');
     assert.equal((await killed).code, null, 'it was over before it was killed');
     assert.ok(!existsSync(place.path('kept/results.json')));

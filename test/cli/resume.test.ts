@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { after, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { openWasmDevice } from '../../src/backend/wasm/device.js';
 import { detectFeatures } from '../../src/backend/wasm/features.js';
 import { backends } from '../../src/index.js';
 import { Random } from '../support/random.js';
 import { writeTinyModel } from '../support/tinyModel.js';
-import { CLI, ended, incache, start, Workplace } from './run.js';
+import { CLI, ended, incacheAlone, start, until, Workplace } from './run.js';
 
 const KILLS = Number(process.env.INCACHE_KILLS ?? 3);
 
@@ -23,13 +23,13 @@ const tiny = writeTinyModel(inputs.path('tiny.safetensors'));
 const RUN = ['evaluate', '--model', tiny, '--steps', '3', '--policy', 'reuse', '--compare', '--json'];
 const IMAGES = ['--images', '600', '--batch', '4'];
 
-/** Of a run that nothing happens to: its report without times, its images, and how long it took. */
-async function undisturbed(place: Workplace, args: readonly string[]) {
+/** Of RUN with IMAGES, when nothing happens to it: its report without times, its images, and how long it took. */
+async function undisturbed() {
   const started = performance.now();
-  const run = await incache([...args, '--npz', 'whole.npz'], place.folder);
+  const run = await incacheAlone([...RUN, ...IMAGES, '--npz', 'whole.npz'], inputs.folder);
   assert.equal(run.code, 0, run.stderr);
   const milliseconds = performance.now() - started;
-  return { report: untimed(run.stdout), images: readFileSync(place.path('whole.npz')), milliseconds };
+  return { report: untimed(run.stdout), images: readFileSync(inputs.path('whole.npz')), milliseconds };
 }
 
 function untimed(json: string): unknown {
@@ -37,16 +37,15 @@ function untimed(json: string): unknown {
   return report;
 }
 
-async function appeared(place: Workplace, done: () => boolean, child: { exitCode: number | null }) {
-  while (child.exitCode === null && !done()) await setTimeout(5);
-  assert.ok(done(), `${place.files} when the run was over`);
-}
-
 describe('a run in a folder', { concurrency: 1 }, () => {
+  let whole: Awaited<ReturnType<typeof undisturbed>>;
+  before(async () => {
+    whole = await undisturbed();
+  });
+
   test('killed at random moments', async () => {
     using place = new Workplace();
     const args = [...RUN, ...IMAGES];
-    const whole = await undisturbed(place, args);
     const kept = [...args, '--npz', 'kept.npz', '--resume', 'run'];
     const random = new Random(20);
     let killed = 0;
@@ -68,7 +67,7 @@ describe('a run in a folder', { concurrency: 1 }, () => {
       await result;
       killed++;
     }
-    const { code, stdout, stderr } = await incache(kept, place.folder);
+    const { code, stdout, stderr } = await incacheAlone(kept, place.folder);
     assert.equal(code, 0, stderr);
     assert.deepEqual(untimed(stdout), whole.report);
     assert.deepEqual(readFileSync(place.path('kept.npz')), whole.images);
@@ -81,7 +80,6 @@ describe('a run in a folder', { concurrency: 1 }, () => {
   test('resume-twice: the second call is refused at once, the first one is not disturbed', async () => {
     using place = new Workplace();
     const args = [...RUN, ...IMAGES];
-    const whole = await undisturbed(place, args);
     const kept = (name: string) => [...args, '--npz', name, '--resume', 'run'];
     const first = start(kept('first.npz'), place.folder);
     const result = ended(first);
@@ -89,10 +87,10 @@ describe('a run in a folder', { concurrency: 1 }, () => {
       const names = existsSync(place.path('run')) ? readdirSync(place.path('run')) : [];
       return names.some((name) => name.startsWith('.lock-held'));
     };
-    await appeared(place, isHeld, first);
+    await until(isHeld, first);
     // Else the first run may be over before the second one looks.
     first.kill('SIGSTOP');
-    const second = await incache(kept('second.npz'), place.folder);
+    const second = await incacheAlone(kept('second.npz'), place.folder);
     first.kill('SIGCONT');
     assert.equal(second.code, 2, second.stdout);
     assert.equal(
@@ -111,7 +109,6 @@ describe('a run in a folder', { concurrency: 1 }, () => {
   test('disk-full-resume: what fitted is kept, and goes on where there is room', { skip: bash }, async () => {
     using place = new Workplace();
     const args = [...RUN, ...IMAGES, '--npz', 'images.npz', '--resume', 'run'];
-    const whole = await undisturbed(place, args.slice(0, -4));
     // Files of at most 40 KiB: 212 images, and the last batch that fits ends there.
     const child = spawn('bash', ['-c', 'ulimit -f 40; exec "$@"', 'bash', process.execPath, CLI, ...args], {
       cwd: place.folder,
@@ -123,8 +120,8 @@ describe('a run in a folder', { concurrency: 1 }, () => {
       stderr,
       /^incache: cannot write run\/images\.bytes: EFBIG: .*; 212 images are kept, call again to go on\n$/,
     );
-    assert.deepEqual(place.files, ['run', 'whole.npz']);
-    const resumed = await incache(args, place.folder);
+    assert.deepEqual(place.files, ['run']);
+    const resumed = await incacheAlone(args, place.folder);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.deepEqual(untimed(resumed.stdout), whole.report);
     assert.deepEqual(readFileSync(place.path('images.npz')), whole.images);

@@ -9,7 +9,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { Random } from '../support/random.js';
 import { writeTinyModel } from '../support/tinyModel.js';
-import { CLI, ended, incache, start, Workplace } from './run.js';
+import { CLI, ended, incache, incacheAlone, start, until, Workplace } from './run.js';
 
 const KILLS = Number(process.env.INCACHE_KILLS ?? 3);
 
@@ -24,18 +24,13 @@ const kept = (args: readonly string[], out: string) => [...args, '--resume', 'ru
 /** The factors of a run that nothing happens to, and how long it took. */
 async function undisturbed(place: Workplace, args: readonly string[]) {
   const started = performance.now();
-  const run = await incache([...args, '--out', 'whole'], place.folder);
+  const run = await incacheAlone([...args, '--out', 'whole'], place.folder);
   assert.equal(run.code, 0, run.stderr);
   return { factors: readFileSync(place.path('whole')), milliseconds: performance.now() - started };
 }
 
 function partsIn(place: Workplace): string[] {
   return existsSync(place.path('run')) ? readdirSync(place.path('run')) : [];
-}
-
-async function until(done: () => boolean, child: { exitCode: number | null }): Promise<void> {
-  while (child.exitCode === null && !done()) await setTimeout(2);
-  assert.ok(done(), 'before the run was over');
 }
 
 describe('a calibration in a folder', { concurrency: 1 }, () => {
@@ -55,7 +50,7 @@ describe('a calibration in a folder', { concurrency: 1 }, () => {
         child.kill('SIGKILL');
         await result;
       }
-      const { code, stderr } = await incache(kept(args, 'kept'), place.folder);
+      const { code, stderr } = await incacheAlone(kept(args, 'kept'), place.folder);
       assert.equal(code, 0, stderr);
       assert.deepEqual(readFileSync(place.path('kept')), whole.factors);
       assert.deepEqual(
@@ -81,7 +76,7 @@ describe('a calibration in a folder', { concurrency: 1 }, () => {
     assert.notDeepEqual(readFileSync(place.path('run/sums.safetensors')), sums);
     const first = partsIn(place).filter((name) => name.startsWith('layer.'));
     assert.ok(!existsSync(place.path('kept')), 'killed before the factors were written');
-    const { code, stderr } = await incache(kept(args, 'kept'), place.folder);
+    const { code, stderr } = await incacheAlone(kept(args, 'kept'), place.folder);
     assert.equal(code, 0, stderr);
     assert.deepEqual(readFileSync(place.path('kept')), whole.factors);
     assert.ok(first.length < partsIn(place).filter((name) => name.startsWith('layer.')).length);
@@ -116,7 +111,7 @@ describe('a calibration in a folder', { concurrency: 1 }, () => {
     await until(() => partsIn(place).some((name) => name.startsWith('.lock-held')), first);
     // Else the first run may be over before the second one looks.
     first.kill('SIGSTOP');
-    const second = await incache(kept(args, 'second'), place.folder);
+    const second = await incacheAlone(kept(args, 'second'), place.folder);
     first.kill('SIGCONT');
     assert.equal(
       second.stderr,
@@ -156,7 +151,7 @@ describe('a calibration in a folder', { concurrency: 1 }, () => {
     assert.deepEqual(place.files, ['run', 'whole']);
     const parts = partsIn(place);
     assert.equal(parts.length, 13, parts.join());
-    assert.equal((await incache(command, place.folder)).code, 0);
+    assert.equal((await incacheAlone(command, place.folder)).code, 0);
     assert.deepEqual(readFileSync(place.path('kept')), whole.factors);
   });
 });

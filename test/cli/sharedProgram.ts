@@ -1,14 +1,12 @@
 /** Runs command lines one after the other, as the process that started it asks, and tells how each ended. */
 import { runCommandLine } from '../../src/cli/commandLine.js';
-import type { Run } from './run.js';
+import type { Asked, Run } from './run.js';
 
-export interface Asked {
-  readonly args: readonly string[];
-  readonly folder: string;
-}
+const [node, program] = process.argv as [string, string];
 
 process.on('message', async ({ args, folder }: Asked) => {
   process.chdir(folder);
+  process.argv = [node, program, ...args];
   const said = { stdout: '', stderr: '' };
   const [stdout, stderr] = [process.stdout.write, process.stderr.write];
   for (const stream of ['stdout', 'stderr'] as const)
@@ -16,11 +14,11 @@ process.on('message', async ({ args, folder }: Asked) => {
       said[stream] += typeof text === 'string' ? text : Buffer.from(text).toString();
       return true;
     };
-  await runCommandLine([...process.argv.slice(0, 2), ...args]);
+  await runCommandLine(process.argv);
   [process.stdout.write, process.stderr.write] = [stdout, stderr];
   const code = process.exitCode as number;
   process.exitCode = undefined;
-  // A process of its own would have ended with them.
+  // Those of a command end with its process.
   for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal);
   process.send!({ code, ...said } satisfies Run);
 });
