@@ -39,6 +39,11 @@ export function run(
   return stdout;
 }
 
+/** Another checkout, or this one after its build folder is gone, compiles nothing twice where ccache is installed. */
+const LAUNCHERS: Readonly<Record<string, string>> = isPresent('ccache')
+  ? { CMAKE_C_COMPILER_LAUNCHER: 'ccache', CMAKE_CXX_COMPILER_LAUNCHER: 'ccache' }
+  : {};
+
 /** Configures a project of CMake and builds these targets of it (default: all). */
 export function build(
   source: string,
@@ -46,7 +51,7 @@ export function build(
   options: Readonly<Record<string, string>>,
   targets: readonly string[] = [],
 ): void {
-  const settings = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
+  const settings = Object.entries({ ...LAUNCHERS, ...options }).map(([name, value]) => `-D${name}=${value}`);
   run('cmake', ['-S', source, '-B', folder, ...settings]);
   const chosen = targets.length > 0 ? ['--target', ...targets] : [];
   run('cmake', ['--build', folder, ...chosen, '--parallel', String(usableProcessors().count)]);
