@@ -58,9 +58,12 @@ const LARGE = [[8200, 128], () => 5] as const;
 /** Its first rows are far from all others, whose sums begin from the mean of those before them. */
 const DRIFTING = [[2000, 64], (pixel: number) => (pixel < 700 ? 1000 : pixel / 100)] as const;
 
+/** Backends that compute on threads of the processor, whose number decides how work is divided. */
+const THREADED: readonly string[] = ['native', 'wasm'];
+
 for (const { name, available, detail } of backends()) {
   const skip = name === 'reference' ? 'it is what the others are compared with' : available ? false : detail;
-  for (const threads of [1, 2]) {
+  for (const threads of THREADED.includes(name) ? [1, 2] : [1]) {
     describe(`conformance of ${name}, ${threads} threads`, { skip }, () => {
       let device: Device;
       let oracle: Device;

@@ -15,7 +15,7 @@ export function withHalfWeights(
   const weights = new Set(plan.buffers.filter(({ role }) => role === 'weight').map(({ name }) => name));
   const rounded = [...values].map(([name, data]) => [
     name,
-    weights.has(name) ? Float32Array.from(data, round) : data,
+    weights.has(name) ? new Float32Array(data).map(round) : data,
   ]);
   return { plan, values: new Map(rounded as [string, Float32Array | Int32Array][]), tolerance };
 }
@@ -27,7 +27,7 @@ export function inHalf({ plan, values, tolerance }: ConformanceCase, type: HalfT
   const buffers = plan.buffers.map((buffer) => (narrow.has(buffer.name) ? { ...buffer, type } : buffer));
   const rounded = [...values].map(([name, data]) => [
     name,
-    narrow.has(name) ? Float32Array.from(data, round) : data,
+    narrow.has(name) ? new Float32Array(data).map(round) : data,
   ]);
   // Two sums that hardly differ may round to neighbours: one unit in the last place. Attention also rounds its weights,
   // and values of both signs may nearly cancel.

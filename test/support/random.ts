@@ -23,7 +23,9 @@ export class Random {
   }
 
   normals(count: number, scale = 1): Float32Array {
-    return Float32Array.from({ length: count }, () => scale * this.normal());
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) values[i] = scale * this.normal();
+    return values;
   }
 
   pick<T>(choices: readonly T[]): T {

@@ -74,7 +74,7 @@ class ReferenceTensor implements DeviceTensor {
   #set(data: Float32Array | Int32Array): void {
     this.requireAlive();
     const round = rounding(this.type);
-    this.data.set(round ? Float32Array.from(data, round) : data);
+    this.data.set(round ? new Float32Array(data).map(round) : data);
     if (this.type === 'e4m3')
       for (let i = 0; i < this.rows; i++) roundRowE4m3(this.data, i * this.columns, this.columns);
   }
@@ -111,7 +111,7 @@ class ReferenceWeights implements DeviceWeights {
     if (known) return known;
     const values = await withWeight(this.#source, buffer, (given) => asFloat32(given));
     requireFinite(name, values);
-    const tensor = Float64Array.from(values);
+    const tensor = new Float64Array(values);
     this.#tensors.set(name, tensor);
     this.bytes += tensor.byteLength;
     return tensor;

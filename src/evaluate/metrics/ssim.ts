@@ -53,7 +53,7 @@ export function ssim(
 
 /** The luminance term depends on where zero lies: black is 0, as in pictures. */
 function unitRange(values: Float32Array): Float64Array {
-  return Float64Array.from(values, (value) => (Math.min(1, Math.max(-1, value)) + 1) / 2);
+  return new Float64Array(values).map((value) => (Math.min(1, Math.max(-1, value)) + 1) / 2);
 }
 
 function planeSsim(x: Float64Array, y: Float64Array, height: number, width: number): number {

@@ -41,7 +41,7 @@ export class CaseBuilder {
   near(view: View, amount: number): View {
     const buffer = this.#buffers[view.buffer]!;
     const values = this.#values.get(buffer.name)!;
-    const moved = Float32Array.from(values, (value) => value + amount * this.#random.normal());
+    const moved = new Float32Array(values).map((value) => value + amount * this.#random.normal());
     return { ...view, buffer: this.#add({ ...buffer, role: 'state' }, moved) };
   }
 
