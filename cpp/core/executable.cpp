@@ -22,13 +22,13 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
   program_ = device_->engine->prepare(ops_);
 }
 
-// States are buffers that the device has made. Temporaries are allocated here.
 void Executable::requireTypes() const {
   for (const PlanBuffer &buffer : plan_.buffers)
     if (buffer.type == INCACHE_F16 && !device_->engine->has(INCACHE_F16))
       throw Error(INCACHE_BAD_ARGUMENT, "buffer '" + buffer.name + "' is f16; " + device_->engine->name() + " has only f32, i32 and bf16");
 }
 
+// States are buffers that the device has made. Temporaries are allocated here.
 void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
   std::map<const Buffer *, size_t> first;
   std::vector<size_t> owner(plan_.buffers.size());
