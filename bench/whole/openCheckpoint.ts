@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DiTConfig, namedConfig, tensorShapes } from '../../src/models/index.js';
+import { namedConfig, tensorShapes } from '../../src/models/index.js';
 import { dictionary, tensor, writeTorchZip } from '../../test/support/torchFile.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';
@@ -45,10 +45,10 @@ const STEP = `
 `;
 
 /** How long a PyTorch checkpoint takes to open, and how much memory a process has that opens, holds or runs it. */
-export async function openCheckpoint(size = SIZE, devices = presentDevices(), config = namedConfig(size)) {
+export async function openCheckpoint(size = SIZE, devices = presentDevices()) {
   const folder = mkdtempSync(join(tmpdir(), 'incache-bench-'));
   try {
-    const path = writeRandomCheckpoint(join(folder, 'model.pt'), config);
+    const path = writeRandomCheckpoint(join(folder, 'model.pt'), size);
     const rows = [
       measure('opened', path, program('')),
       measure('all tensors held in float32', path, program(READ_ALL)),
@@ -70,8 +70,8 @@ function measure(contender: string, path: string, code: string, choice: DeviceCh
 }
 
 /** Small random weights; a tensor is made when its turn to be written comes. */
-function writeRandomCheckpoint(path: string, config: DiTConfig): string {
-  const shapes = [...tensorShapes(config)];
+function writeRandomCheckpoint(path: string, size: string): string {
+  const shapes = [...tensorShapes(namedConfig(size))];
   const state = Object.fromEntries(
     shapes.map(([name, shape], i) => [name, tensor({ key: String(i), shape })]),
   );

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DiTConfig, namedConfig, tensorShapes } from '../../src/models/index.js';
+import { namedConfig, tensorShapes } from '../../src/models/index.js';
 import { writeSafetensors } from '../../src/weights/index.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';
@@ -28,11 +28,11 @@ const PROGRAM = `
 `;
 
 /** The peak resident memory of a process with the model in float32, against the size of the file. */
-export async function residentMemory(size = SIZE, devices = presentDevices(), config = namedConfig(size)) {
+export async function residentMemory(size = SIZE, devices = presentDevices()) {
   const folder = mkdtempSync(join(tmpdir(), 'incache-bench-'));
   try {
     const path = join(folder, 'model.safetensors');
-    writeRandomModel(path, config);
+    writeRandomModel(path, size);
     const rows = devices.map((choice) => measure(path, choice));
     const text = `A process that loads ${size} and takes a step of one image, on each device.`;
     return { text, rows };
@@ -51,8 +51,8 @@ function measure(path: string, choice: DeviceChoice): MemoryRow {
 }
 
 /** Small random weights; a tensor is made when its turn to be written comes. */
-function writeRandomModel(path: string, config: DiTConfig): void {
-  const tensors = [...tensorShapes(config)].map(([name, shape]) => ({
+function writeRandomModel(path: string, size: string): void {
+  const tensors = [...tensorShapes(namedConfig(size))].map(([name, shape]) => ({
     name,
     dtype: 'F32' as const,
     shape,
