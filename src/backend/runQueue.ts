@@ -18,7 +18,7 @@ export class RunQueue {
     return result;
   }
 
-  /** Makes a copy in its turn. It must not wait for anything. */
+  /** Makes a copy, or whatever else waits for nothing, in its turn. */
   async copy<T>(copy: () => T): Promise<T> {
     return this.#isIdle ? copy() : this.add(async () => copy());
   }

@@ -117,11 +117,14 @@ export class NativeDevice implements Device, NativeHost {
     try {
       await weights.load(plan, parsed);
       const uses = [weights, ...tensors];
-      for (const used of uses) used.requireAlive();
-      const buffers = tensors.map((tensor) => tensor.handle);
-      const handle = native(() =>
-        this.binding.createExecutable(this.#handle, parsed, weights.handle, names, buffers),
-      );
+      // A GPU that is waited for takes no plan meanwhile.
+      const handle = await this.runs.copy(() => {
+        for (const used of uses) used.requireAlive();
+        const buffers = tensors.map((tensor) => tensor.handle);
+        return native(() =>
+          this.binding.createExecutable(this.#handle, parsed, weights.handle, names, buffers),
+        );
+      });
       return this.#hold(new NativeExecutable(this, handle, plan.name, uses));
     } finally {
       this.binding.destroyPlan(parsed);
