@@ -9,6 +9,7 @@ import { limitDelivery } from './call.js';
 import { discardBody } from './discardBody.js';
 import { addImageRoutes, type ImageContext } from './imageRoutes.js';
 import { addInfoRoutes } from './infoRoutes.js';
+import { isLoopback, requireLocalHost } from './localHost.js';
 import type { Metrics } from './metrics.js';
 import type { ResolvedServerOptions } from './options.js';
 import { Users } from './users.js';
@@ -61,7 +62,9 @@ export async function buildApp(context: AppContext): Promise<FastifyInstance> {
   });
   // First: a browser asks whether a page may call without a token.
   if (options.cors !== undefined) await app.register(cors, { origin: options.cors });
+  const isLocal = options.tokens.length === 0 && isLoopback(options.host);
   app.addHook('onRequest', async (request) => {
+    if (isLocal) requireLocalHost(request.headers.host);
     const { isOpen = false } = request.routeOptions.config;
     if (!isOpen) request.user = users.userOf(request);
     if (isClosing() && request.method === 'POST')

@@ -76,7 +76,9 @@ describe('limits', () => {
 
   test('a body that never ends is cut off', async () => {
     const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
-    socket.write('POST /v1/images/generations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n');
+    socket.write(
+      'POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n',
+    );
     socket.write('transfer-encoding: chunked\r\n\r\n');
     const drip = setInterval(() => socket.write('1\r\n \r\n'), 50);
     try {
@@ -94,7 +96,7 @@ describe('limits', () => {
     socket.pause();
     socket.on('error', () => {});
     socket.write(
-      `POST /v1/images/generations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     // Takes in the beginning of the answer, and no more.
     await once(socket, 'readable');

@@ -1,5 +1,6 @@
 /** What a server answers to requests that are not as they should be, and what it says of itself. */
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { startServer } from '../../server/src/index.js';
 import { ArgumentError } from '../../src/errors.js';
@@ -92,6 +93,22 @@ describe('requests to a model of classes', () => {
       ...['/health', '/metrics', '/v1/images/files/{name}', '/v1/images/generations', '/v1/models'],
       '/v1/models/{model}',
     ]);
+  });
+
+  test('a name of another machine that leads here is refused', async () => {
+    const statusFor = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        request(`${server.address}/health`, { headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        })
+          .on('error', reject)
+          .end();
+      });
+    for (const host of ['rebound.example', 'rebound.example:8188', '127.0.0.1.example', 'localhost.example'])
+      assert.equal(await statusFor(host), 403, host);
+    for (const host of ['localhost', 'localhost:8188', '127.0.0.1:1', '[::1]:8188'])
+      assert.equal(await statusFor(host), 200, host);
   });
 
   test('metrics count requests, images and batches', async () => {
