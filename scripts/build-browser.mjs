@@ -13,10 +13,6 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const KERNELS = ['simd', 'relaxed', 'simd-shared', 'relaxed-shared'];
 
-/** Some browsers lack the symbols by which classes say how they are disposed of; they are needed when classes are made. */
-const SYMBOLS =
-  'for(const n of["dispose","asyncDispose"])Symbol[n]??Object.defineProperty(Symbol,n,{value:Symbol.for("Symbol."+n)});';
-
 /** Entries beside those of the package, by name, and replacements of modules, are for tests. */
 export async function buildBrowser(out = join(root, 'dist/browser'), { entries = {}, alias = {} } = {}) {
   const { build } = await import('esbuild');
@@ -38,7 +34,8 @@ export async function buildBrowser(out = join(root, 'dist/browser'), { entries =
     plugins: [platform(source)],
     alias,
     chunkNames: 'shared-[hash]',
-    banner: { js: SYMBOLS },
+    inject: [join(source, 'browser/symbols.ts')],
+    define: { 'Symbol.dispose': 'symbolDispose', 'Symbol.asyncDispose': 'symbolAsyncDispose' },
     minify: true,
     legalComments: 'linked',
     logLevel: 'warning',
@@ -49,7 +46,9 @@ export async function buildBrowser(out = join(root, 'dist/browser'), { entries =
 /** What package.json exports to browsers: names in dist/browser, and the modules that their types were made of. */
 function publicEntries() {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const browser = Object.values(exports).flatMap((entry) => entry.browser ?? []);
+  const browser = Object.values(exports)
+    .map((entry) => entry.browser ?? entry)
+    .filter(({ default: file }) => file?.startsWith('./dist/browser/'));
   return Object.fromEntries(
     browser.map(({ types, default: file }) => [
       basename(file, '.js'),

@@ -8,7 +8,8 @@ export { DecodeError } from './pipeline/generate.js';
 export type { CacheOptions, SampleOptions } from './pipeline/options.js';
 export type { ImageOptions } from './pipeline/perImage.js';
 export { grid, Picture } from './pipeline/picture.js';
-export { type LoadOptions, Pipeline } from './pipeline/pipeline.js';
+export type { LoadOptions } from './pipeline/loadOptions.js';
+export { Pipeline } from './pipeline/pipeline.js';
 export type { SampledLatents, SampleReport, SampleResult, SampleStep } from './pipeline/result.js';
 
 // Parts of a pipeline by themselves.

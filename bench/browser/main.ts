@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { median, medianRatio } from '../../src/bench/measure.js';
 import { startWebServer } from '../../src/cli/webServer.js';
 import { Chromium } from '../../test/support/chromium.js';
+import { PAGE_SCRIPTS, scriptsOf } from '../../test/support/scriptsOf.js';
 import { saveJson } from '../results.js';
 import { statisticsOf } from '../statistics.js';
 import { answerHelp } from '../usage.js';
@@ -96,19 +97,21 @@ async function firstPictures(): Promise<number> {
   return median(taken);
 }
 
-/** Bytes of the scripts, as they are and compressed, and of the kernels that one browser loads of the four builds. */
+/**
+ * Bytes, as they are and compressed, of the scripts that a page loads to draw digits and of the kernels that one browser loads of
+ * the four builds; and of what other models and runs may add.
+ */
 function sizes() {
-  const bytes = (pattern: RegExp) =>
-    readdirSync(folder)
-      .filter((name) => pattern.test(name) && name !== 'blockWorker.js')
-      .map((name) => readFileSync(join(folder, name)));
+  const read = (names: readonly string[]) => names.map((name) => readFileSync(join(folder, name)));
   const sum = (files: readonly Uint8Array[]) => files.reduce((total, { length }) => total + length, 0);
-  const scripts = bytes(/\.js$/);
-  const kernels = bytes(/^relaxed-shared\.wasm$/);
+  const page = scriptsOf(folder, PAGE_SCRIPTS);
+  const all = readdirSync(folder).filter((name) => name.endsWith('.js') && name !== 'blockWorker.js');
+  const [scripts, kernels] = [read(page), read(['relaxed-shared.wasm'])];
   const compressed = (files: readonly Uint8Array[]) => sum(files.map((file) => gzipSync(file)));
   return {
     scriptBytes: sum(scripts),
     scriptBytesCompressed: compressed(scripts),
+    otherScriptBytes: sum(read(all.filter((name) => !page.includes(name)))),
     kernelBytes: sum(kernels),
     kernelBytesCompressed: compressed(kernels),
   };

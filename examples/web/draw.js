@@ -9,9 +9,10 @@ import { Row, valuesOf } from './rows.js';
  */
 export async function draw({ model, settings, places, say, signal }) {
   const { pipeline } = model;
-  const { values, labels, rows: chosen } = settings;
-  const run = { labels, steps: values.steps, seed: values.seed, guidanceScale: values.guidance, signal };
-  const texts = labels.map((label) => model.labelText(label));
+  const { values, rows: chosen } = settings;
+  const subjects = model.takesPrompts ? { prompts: settings.prompts } : { labels: settings.labels };
+  const run = { ...subjects, steps: values.steps, seed: values.seed, guidanceScale: values.guidance, signal };
+  const texts = subjects.prompts ?? subjects.labels.map((label) => model.labelText(label));
   const rows = chosen.map((choice) => ({ ...choice, view: new Row(choice.title, texts), values: undefined }));
   // A run without a cache tells at once whether the settings fit the model, before anything is cleared.
   await pipeline.plan({ ...run, cache: { policy: 'none' } });
@@ -23,6 +24,7 @@ export async function draw({ model, settings, places, say, signal }) {
   await inTurns(model, run, factors ? rows : ready, rows[0], factors);
   if (later.length > 0 && !factors) {
     const made = await model.factors(values.rank, {
+      prompts: subjects.prompts,
       signal,
       onProgress: ({ done, total }) => say(`Calibrating, ${Math.round((100 * done) / total)} %…`),
     });
@@ -38,8 +40,11 @@ function knownFactors(model, rank) {
   return model.hasFactors(rank) ? model.factors(rank, {}) : undefined;
 }
 
-async function inTurns({ pipeline }, run, rows, full, factors) {
-  let going = rows.map((row) => ({ row, steps: pipeline.sample({ ...run, cache: row.options(factors) }) }));
+async function inTurns({ pipeline, recipe }, run, rows, full, factors) {
+  let going = rows.map((row) => ({
+    row,
+    steps: pipeline.sample({ ...run, cache: row.options({ factors, recipe }) }),
+  }));
   try {
     while (going.length > 0) {
       const still = [];
@@ -78,12 +83,12 @@ async function finish(pipeline, row, full, { latents, shape }, signal) {
 }
 
 /** Schedules of the cached rows, and the errors of their layers where they are asked for. */
-async function chartRows({ pipeline, loaded }, run, { values }, rows, place, say) {
+async function chartRows({ pipeline, loaded, recipe }, run, { values }, rows, place, say) {
   const charts = [];
   for (const row of rows.slice(1)) {
     if (row.decidesLater) continue;
     const factors = row.needsFactors ? loaded.get(values.rank) : undefined;
-    const options = { ...run, cache: row.options(factors) };
+    const options = { ...run, cache: row.options({ factors, recipe }) };
     const chart = new Chart(row.view.title, await pipeline.plan(options));
     charts.push({ chart, options });
     place.append(chart.element);

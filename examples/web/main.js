@@ -1,5 +1,5 @@
 /** The page: what its buttons do, and what it says. */
-import { browserSupport, droppedFiles } from 'incache';
+import { browserSupport, droppedFiles, readRecipe } from 'incache/page';
 import { draw } from './draw.js';
 import { Model } from './model.js';
 import { rowsAsPng } from './rows.js';
@@ -54,11 +54,14 @@ function showError(text) {
   $('#error').textContent = text;
 }
 
-/** source: as for `Model.open`. The model that was there stays until the new one is open. */
-async function open(source, signal, vae) {
+/**
+ * choice: as for `Model.open`. The model that was there stays until the new one is open, and so do the settings when the page begins
+ * with those of its address.
+ */
+async function open(choice, signal, { vae, keepsSettings = false } = {}) {
   say('Opening…');
   const { threads } = settings.values;
-  const opened = await Model.open(source, {
+  const opened = await Model.open(choice, {
     threads,
     vae,
     signal,
@@ -66,20 +69,19 @@ async function open(source, signal, vae) {
       say(`Fetching ${name}: ${megabytes(done)}${total > 0 ? ` of ${megabytes(total)}` : ''}`),
   });
   const former = model;
-  const isOther = former !== undefined && former.source !== source;
+  const isOther = !keepsSettings && former?.choice !== choice;
   model = opened;
   model.threadsAsked = threads;
   $('#model').textContent = model.description;
-  $('#digits').hidden = model.isDigits;
+  for (const name of ['digits', 'emoji']) $(`#${name}`).hidden = choice === name;
   const [note] = model.pipeline.info.notes;
   if (note) showNotice(note);
-  // Other classes, and much more work a step.
-  if (isOther) settings.fill(model.isDigits ? { labels: '0-9', map: true } : { labels: '207', map: false });
+  settings.suit(model, isOther ? model.settings : {});
   await former?.dispose();
 }
 
 async function drawRows(signal) {
-  if (model.threadsAsked !== settings.values.threads) await open(model.source, signal);
+  if (model.threadsAsked !== settings.values.threads) await open(model.choice, signal);
   history.replaceState(null, '', settings.link);
   rows = await draw({
     model,
@@ -90,15 +92,31 @@ async function drawRows(signal) {
   });
 }
 
-/** What was dropped or chosen: a model, or else the autoencoder of the one that is open. */
+/** Larger ones are no recipes, which are read whole. */
+const MOST_RECIPE_BYTES = 2 ** 28;
+
+/** What was dropped or chosen: a model, or else the recipe or the autoencoder of the one that is open. */
 async function take(files, signal) {
-  if (Object.keys(files).length === 0) throw new Error('Nothing that could be read was dropped.');
+  const [file, ...others] = Object.values(files);
+  if (!file) throw new Error('Nothing that could be read was dropped.');
+  const recipe =
+    others.length === 0 && file.size < MOST_RECIPE_BYTES
+      ? await readRecipe(file).catch(() => undefined)
+      : undefined;
+  if (recipe && model) {
+    model.recipe = recipe;
+    return settings.suit(model, {
+      third: 'recipe',
+      steps: recipe.info.steps,
+      guidance: recipe.info.guidanceScale,
+    });
+  }
   try {
     await open(files, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (!model || model.pipeline.info.hasPictures) throw error;
-    await open(model.source, signal, files).catch(() => {
+    await open(model.choice, signal, { vae: files }).catch(() => {
       throw error;
     });
   }
@@ -134,7 +152,8 @@ $('#link').addEventListener('click', async () => {
     () => say('The link is in the address bar.'),
   );
 });
-$('#digits').addEventListener('click', () => busy((signal) => open(undefined, signal)));
+for (const name of ['digits', 'emoji'])
+  $(`#${name}`).addEventListener('click', () => busy((signal) => open(name, signal)));
 for (const input of [$('#file'), $('#folder')])
   input.addEventListener('change', () => {
     const files = Object.fromEntries(
@@ -165,6 +184,7 @@ if (support.notes.length > 0) showNotice(support.notes.join(' '));
 $('#support').textContent =
   `Computed by WebAssembly on this machine, with up to ${support.threads} ${support.threads === 1 ? 'thread' : 'threads'}.`;
 await busy(async (signal) => {
-  await open(undefined, signal);
+  const { model: choice } = settings.values;
+  await open(Model.isServed(choice) ? choice : 'digits', signal, { keepsSettings: location.hash.length > 1 });
   await drawRows(signal);
 });

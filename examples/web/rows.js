@@ -1,6 +1,7 @@
 /** A row of pictures with its figures, and the pictures of what differs from the full run. */
-import { grid } from 'incache';
+
 import { meanPsnr } from 'incache/evaluate';
+import { grid } from 'incache/page';
 import { heat } from './colours.js';
 
 /** How much a difference is amplified. */

@@ -10,13 +10,19 @@ export const POLICIES = {
   calibrated: {
     fields: ['period', 'rank'],
     title: ({ period, rank }) => `Calibrated, every ${ordinal(period)} step in full, rank ${rank}`,
-    options: ({ period }, factors) => ({ policy: 'calibrated', period, factors }),
+    options: ({ period }, { factors }) => ({ policy: 'calibrated', period, factors }),
     needsFactors: true,
   },
   taylorseer: {
     fields: ['period', 'order'],
     title: ({ period, order }) => `TaylorSeer, every ${ordinal(period)} step in full, order ${order}`,
     options: ({ period, order }) => ({ policy: 'taylorseer', period, order }),
+  },
+  recipe: {
+    fields: [],
+    title: () => 'Recipe of this model',
+    options: (_, { recipe }) => recipe.options,
+    needsRecipe: true,
   },
   teacache: {
     fields: ['threshold'],
@@ -27,7 +33,14 @@ export const POLICIES = {
 };
 
 const DEFAULTS = {
+  model: 'digits',
   labels: '0-9',
+  prompts: [
+    'a red apple, noto',
+    'smiling face with sunglasses, twemoji',
+    'cat face with tears of joy, noto',
+    'panda, twemoji',
+  ].join('\n'),
   steps: 20,
   seed: 0,
   guidance: 1.5,
@@ -42,7 +55,7 @@ const DEFAULTS = {
 };
 
 /** More pictures at once would not fit the page. */
-const MOST_LABELS = 20;
+const MOST_SUBJECTS = 20;
 
 export class Settings {
   /** threads: how many there can be. */
@@ -93,9 +106,31 @@ export class Settings {
       .filter((text) => text !== '')
       .flatMap(labelsOf);
     if (labels.length === 0) throw new Error('Classes are missing: at least one number or name is needed.');
-    if (labels.length > MOST_LABELS)
-      throw new Error(`There are ${labels.length} classes; this page draws ${MOST_LABELS} pictures at most.`);
+    requireFew(labels, 'classes');
     return labels;
+  }
+
+  /** One to a line. Throws an `Error` with a sentence. */
+  get prompts() {
+    const prompts = this.values.prompts
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+    if (prompts.length === 0) throw new Error('Prompts are missing: at least one is needed.');
+    requireFew(prompts, 'prompts');
+    return prompts;
+  }
+
+  /** Shows what this model takes, and whether it has a recipe; `settings`: what suits it, or nothing where the form shall stay. */
+  suit({ takesPrompts, recipe, choice }, settings = {}) {
+    for (const element of this.form.querySelectorAll('[data-subjects]'))
+      element.hidden = (element.dataset.subjects === 'prompts') !== takesPrompts;
+    for (const name of ['second', 'third']) {
+      const field = this.form.elements[name];
+      field.querySelector('[value=recipe]').disabled = !recipe;
+      if (field.value === 'recipe' && !recipe) field.value = DEFAULTS[name];
+    }
+    this.fill({ ...settings, model: typeof choice === 'string' ? choice : '' });
   }
 
   /** The rows to draw: the run without a cache, then what was chosen. */
@@ -105,12 +140,7 @@ export class Settings {
       { title: 'Full, every step computed', options: () => ({ policy: 'none' }) },
       ...[values.second, values.third].map((name) => {
         const { title, options, needsFactors, decidesLater } = POLICIES[name];
-        return {
-          title: title(values),
-          options: (factors) => options(values, factors),
-          needsFactors,
-          decidesLater,
-        };
+        return { title: title(values), options: (made) => options(values, made), needsFactors, decidesLater };
       }),
     ];
   }
@@ -131,6 +161,13 @@ export class Settings {
       if (name in DEFAULTS) values[name] = typeof DEFAULTS[name] === 'boolean' ? text === 'true' : text;
     return values;
   }
+}
+
+function requireFew(subjects, what) {
+  if (subjects.length > MOST_SUBJECTS)
+    throw new Error(
+      `There are ${subjects.length} ${what}; this page draws ${MOST_SUBJECTS} pictures at most.`,
+    );
 }
 
 function labelsOf(text) {

@@ -1,13 +1,14 @@
 /** What the worker of an engine can be asked, and what goes to and fro. */
 
 import type { FactorMethod } from '../cache/data/factorMethods.js';
-import type { FactorSetInfo, LayerFactors } from '../cache/data/factorSet.js';
-import type { SourceOptions, TrajectorySourceOptions } from '../calibrate/sources.js';
+import type { SourceOptions } from '../calibrate/sources.js';
 import type { SessionMemory } from '../engine/sessionPlan.js';
+import type { OwnTrajectoriesOptions } from '../evaluate/runs/ownTrajectories.js';
 import type { Geometry, NetworkInfo } from '../models/network.js';
+import type { LoadOptions } from '../pipeline/loadOptions.js';
 import type { AnySampleOptions } from '../pipeline/options.js';
-import type { LoadOptions } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
+import type { PortableFactors, PortableFits, PortableRecipe } from './portableCache.js';
 
 /** Files of a model by path, as in `transformer/config.json`; an address is fetched. */
 export type ModelParts = Readonly<Record<string, Blob | Uint8Array | string>>;
@@ -41,13 +42,18 @@ export interface ModelInfo {
   readonly notes: readonly string[];
 }
 
-/** Sampling options without what cannot be passed to a worker: `signal`, and factors, which are known there by number. */
-export type RemoteSampleOptions = Omit<AnySampleOptions, 'signal'> & { readonly factors?: RemoteFactors };
+/** Sampling options without what cannot be passed to a worker: `signal`, and what the cache is made with, which is beside them. */
+export type RemoteSampleOptions = Omit<AnySampleOptions, 'signal'> & {
+  readonly factors?: RemoteFactors;
+  readonly fits?: PortableFits;
+  readonly recipe?: PortableRecipe;
+};
 
+/** Factors are large, and known in the worker by number. */
 export interface RemoteFactors {
   readonly id: number;
   /** With the first use of the set. */
-  readonly set?: { readonly info: FactorSetInfo; readonly layers: ReadonlyMap<string, LayerFactors> };
+  readonly set?: PortableFactors;
 }
 
 export type RemoteStep = Omit<SampleStep, 'latents' | 'preview'> & {
@@ -77,12 +83,17 @@ export interface PictureSource extends SourceOptions {
   readonly images: Blob | string;
 }
 
+/** The model's own runs: images in all, 256 by default, how they are sampled, and of a model of prompts what they are of. */
+export type TrajectorySource = Omit<OwnTrajectoriesOptions, 'count' | 'fits' | 'signal'> & {
+  readonly count?: number;
+};
+
 export interface CalibrateRequest {
   readonly method: FactorMethod;
   readonly rank: number;
   readonly ridge?: number;
   /** Pictures, or trajectories of the model's own; none for method `svd`. */
-  readonly source?: PictureSource | TrajectorySourceOptions;
+  readonly source?: PictureSource | TrajectorySource;
 }
 
 /** What a step does with a layer. */

@@ -1,26 +1,16 @@
 /** The engine of a page, in a worker: a pipeline, its runs, and the factors that it was given or has made. */
 
-import { FactorSet } from '../cache/data/factorSet.js';
-import { calibrate } from '../calibrate/calibrate.js';
-import { loadCalibrationImages } from '../calibrate/images.js';
-import { type CalibrationSource, imageSource, trajectorySource } from '../calibrate/sources.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import { IncacheError } from '../errors.js';
-import { addBatch, errorsOf, startSums } from '../evaluate/runs/trajectoryRuns.js';
 import { latentSize, networkInfo } from '../models/network.js';
-import { type AnySampleOptions, resolveOptions, type SampleOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions, SampleOptions } from '../pipeline/options.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import type { SampledLatents, SampleStep } from '../pipeline/result.js';
-import { mountFile, unmountFile } from '../platform/browser/files.js';
+import { mountFile } from '../platform/browser/files.js';
+import { withParts } from '../platform/browser/parts.js';
 import type { MessageScope } from '../platform/types.js';
 import { type Methods, serveCalls } from './calls.js';
-import type {
-  CalibrateRequest,
-  EngineMethods,
-  ModelInfo,
-  ModelParts,
-  NextStep,
-  RemoteSampleOptions,
-} from './engineMethods.js';
+import type { EngineMethods, ModelInfo, ModelParts, NextStep, RemoteSampleOptions } from './engineMethods.js';
 import { fetchFile } from './fetchFile.js';
 import { schedulePlan } from './schedulePlan.js';
 
@@ -46,11 +36,15 @@ const methods: Methods<EngineMethods> = {
 
   hash: (_, { signal }) => pipeline().checkpoint.loadHash(signal),
 
-  plan: (options) => schedulePlan(pipeline(), localOptions(options)),
+  async plan(options) {
+    const local = await localOptions(options);
+    return withParts(() => schedulePlan(pipeline(), local));
+  },
 
-  start(options) {
+  async start(options) {
     const controller = new AbortController();
-    const run = pipeline().sample({ ...localOptions(options), signal: controller.signal });
+    const local = await localOptions(options);
+    const run = pipeline().sample({ ...local, signal: controller.signal });
     runs.set(nextRun, { run, controller });
     return nextRun++;
   },
@@ -85,32 +79,18 @@ const methods: Methods<EngineMethods> = {
     return pictures.map(({ width, height, channels, data }) => ({ width, height, channels, data }));
   },
 
-  async calibrate({ source, ...request }, { signal, progress }) {
-    const model = pipeline();
-    const set = await calibrate(model, {
-      ...request,
-      ...(source && { source: await sourceOf(model, source, signal) }),
-      signal,
-      onProgress: (done, total) => progress({ done, total }),
-    });
+  async calibrate(request, context) {
+    const { calibrateModel } = await import('./calibration.js');
+    const set = await calibrateModel(pipeline(), request, context);
     const id = nextFactors--;
     factorSets.set(id, set);
     return { id, set: { info: set.info, layers: set.layers } };
   },
 
-  async errors(options, { signal, progress }) {
-    const model = pipeline();
-    const local = localOptions(options);
-    const resolved = resolveOptions({ ...local, signal }, model.checkpoint);
-    if (resolved.cache.factors) await model.checkpoint.loadHash(signal);
-    const steps = startSums(model, resolved);
-    const batches = Math.ceil(resolved.labels.length / resolved.batch);
-    let done = 0;
-    for (let first = 0; first < resolved.labels.length; first += resolved.batch)
-      await addBatch(model, resolved, first, steps, () =>
-        progress({ done: ++done, total: batches * steps.length }),
-      );
-    return errorsOf(steps);
+  async errors(options, context) {
+    const { measureErrors } = await import('./calibration.js');
+    const local = await localOptions(options);
+    return withParts(() => measureErrors(pipeline(), local, context));
   },
 
   async dispose() {
@@ -128,29 +108,6 @@ serveCalls<EngineMethods>(globalThis as unknown as MessageScope, methods);
 function pipeline(): Pipeline {
   if (!opened) throw new IncacheError('this pipeline has been disposed');
   return opened;
-}
-
-async function sourceOf(
-  { network }: Pipeline,
-  source: NonNullable<CalibrateRequest['source']>,
-  signal: AbortSignal,
-): Promise<CalibrationSource> {
-  if (!('images' in source)) return trajectorySource(network, source);
-  const { images: given, ...options } = source;
-  const images = typeof given === 'string' ? await fetchFile(given, { signal }) : given;
-  const path = `/calibration/${nameOf(given)}`;
-  mountFile(path, images);
-  try {
-    return imageSource(network, { ...options, ...loadCalibrationImages(path, network) });
-  } finally {
-    unmountFile(path);
-  }
-}
-
-/** Name of the file or address; its end tells the format. */
-function nameOf(images: Blob | string): string {
-  if (typeof images !== 'string') return (images as Partial<File>).name ?? 'images.safetensors';
-  return new URL(images).pathname.split('/').at(-1)!;
 }
 
 /** Mounts the files of a part and returns where its weights are: the one file, or the folder. */
@@ -195,12 +152,24 @@ function infoOf({ checkpoint, network, device, decoder }: Pipeline): ModelInfo {
   };
 }
 
-/** With the factors that the page has named. */
-function localOptions({ factors, ...options }: RemoteSampleOptions): SampleOptions {
-  if (factors?.set) factorSets.set(factors.id, new FactorSet(factors.set.info, factors.set.layers));
+/** With what the page has made the cache with. */
+async function localOptions({
+  factors,
+  fits,
+  recipe,
+  ...options
+}: RemoteSampleOptions): Promise<SampleOptions> {
+  if (!factors && !fits && !recipe) return options as SampleOptions;
+  const { factorsOf, fitsOf, recipeOf } = await import('./portableCache.js');
+  if (factors?.set) factorSets.set(factors.id, factorsOf(factors.set));
   const set = factors && factorSets.get(factors.id);
-  const local: AnySampleOptions = set ? { ...options, cache: { ...options.cache, factors: set } } : options;
-  return local as SampleOptions;
+  const own = fits && fitsOf(fits);
+  const made: AnyCacheOptions = {
+    ...(set && { factors: set }),
+    ...(own && { fits: own }),
+    ...(recipe && { recipe: recipeOf(recipe, set, own) }),
+  };
+  return { ...options, cache: { ...options.cache, ...made } } as SampleOptions;
 }
 
 function remoteStep({

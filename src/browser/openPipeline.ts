@@ -1,9 +1,9 @@
 /** A pipeline for a page: the engine is in a worker, so that the page stays responsive and files can be read. */
-import { FactorSet } from '../cache/data/factorSet.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { LabelTable } from '../models/labelTable.js';
 import { classesOf, type NetworkInfo } from '../models/network.js';
-import type { SampleOptions } from '../pipeline/options.js';
+import type { AnyCacheOptions, SampleOptions } from '../pipeline/options.js';
 import { Picture } from '../pipeline/picture.js';
 import { previewOf } from '../pipeline/preview.js';
 import type { SampledLatents, SampleResult, SampleStep } from '../pipeline/result.js';
@@ -115,13 +115,13 @@ export class PagePipeline implements AsyncDisposable {
 
   /** What every step of such a run does with every layer, and what the run costs. */
   plan({ signal, ...options }: SampleOptions): Promise<SchedulePlan> {
-    return this.#withFactors(options, (remote) => this.#calls.call('plan', remote, { signal }));
+    return this.#remotely(options, (remote) => this.#calls.call('plan', remote, { signal }));
   }
 
   /** As `Pipeline.sample`. Several runs may be under way at once, and take turns. */
   async *sample({ signal, ...options }: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     const call: CallOptions = { signal };
-    const run = await this.#withFactors(options, (remote) => this.#calls.call('start', remote, call));
+    const run = await this.#remotely(options, (remote) => this.#calls.call('start', remote, call));
     let ended = false;
     try {
       for (;;) {
@@ -170,17 +170,18 @@ export class PagePipeline implements AsyncDisposable {
     return pictures.map(({ width, height, channels, data }) => new Picture(width, height, channels, data));
   }
 
-  /** Factors of the model's linears, calibrated on pictures or on trajectories of its own. `FactorSet.save` and `load` have them as a file. */
+  /** Factors of the model's linears, calibrated on pictures or on trajectories of its own. `savedFile` has them as a file, `readFactors` reads it again. */
   async calibrate(request: CalibrateRequest, options: WorkOptions = {}): Promise<FactorSet> {
     const { id, set } = await this.#calls.call('calibrate', withAddress(request), options);
-    const factors = new FactorSet(set.info, set.layers);
+    const { factorsOf } = await import('./portableCache.js');
+    const factors = factorsOf(set);
     this.#factors.set(factors, id);
     return factors;
   }
 
   /** Where along the steps and sublayers a cached run leaves the run without a cache; takes both runs. */
   errors({ signal, ...options }: SampleOptions, { onProgress }: WorkOptions = {}): Promise<StepErrors[]> {
-    return this.#withFactors(options, (remote) => this.#calls.call('errors', remote, { signal, onProgress }));
+    return this.#remotely(options, (remote) => this.#calls.call('errors', remote, { signal, onProgress }));
   }
 
   /** Ends the worker, its threads, and runs under way, which reject. */
@@ -193,26 +194,28 @@ export class PagePipeline implements AsyncDisposable {
     await this.dispose();
   }
 
-  /** Passes a set of factors to the worker the first time that it is used. */
-  async #withFactors<R>(
+  /** What the cache is made with goes beside the options; a set of factors the first time that it is used. */
+  async #remotely<R>(
     options: Omit<SampleOptions, 'signal'>,
     call: (remote: RemoteSampleOptions) => Promise<R>,
   ): Promise<R> {
-    const { factors, ...cache } = (options.cache ?? {}) as RemoteSampleOptions['cache'] & {
-      readonly factors?: FactorSet;
-    };
+    const given: AnyCacheOptions = options.cache ?? {};
     for (const name of UNPORTABLE)
-      if (cache?.[name] !== undefined)
-        throw new ArgumentError(name, cache[name], 'nothing: it cannot be passed to the worker of a page');
-    const remote = { ...options, cache };
-    if (!factors) return call(remote);
-    if (!(factors instanceof FactorSet))
-      throw new ArgumentError('factors', factors, 'a FactorSet, as of calibrate or FactorSet.load');
+      if (given[name] !== undefined)
+        throw new ArgumentError(name, given[name], 'nothing: it cannot be passed to the worker of a page');
+    const { factors, fits, recipe, ...cache } = given;
+    if (!factors && !fits && !recipe) return call({ ...options, cache });
+    const { requireMadeHere } = await import('./portableCache.js');
+    requireMadeHere(given);
+    const made = {
+      ...(fits && { fits: { info: fits.info, features: fits.features } }),
+      ...(recipe && { recipe: { info: recipe.info, parameters: recipe.parameters } }),
+    };
+    if (!factors) return call({ ...options, cache, ...made });
     const known = this.#factors.get(factors);
-    if (known !== undefined) return call({ ...remote, factors: { id: known } });
-    const id = this.#nextFactors++;
-    const set = { info: factors.info, layers: factors.layers };
-    const result = await call({ ...remote, factors: { id, set } });
+    const id = known ?? this.#nextFactors++;
+    const set = known === undefined && { set: { info: factors.info, layers: factors.layers } };
+    const result = await call({ ...options, cache, ...made, factors: { id, ...set } });
     this.#factors.set(factors, id);
     return result;
   }

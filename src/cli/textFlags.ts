@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { ArgumentError } from '../errors.js';
 import { loadEmbeddings } from '../pipeline/text/embeddings.js';
-import type { TextEncoderOptions } from '../pipeline/text/prompts.js';
+import type { TextEncoderOptions } from '../pipeline/text/textEncoderOptions.js';
 import type { TextOptions } from '../pipeline/text/textOptions.js';
 import { sizeText } from './parse.js';
 import { readPrompts } from './promptsFile.js';

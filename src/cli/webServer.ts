@@ -13,10 +13,13 @@ const FOLDERS = [
   ['/', 'examples/web'],
 ] as const;
 
+const PACKAGED = ['digits', 'emoji'] as const;
+
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
   '.mjs': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.wasm': 'application/wasm',
@@ -50,7 +53,9 @@ export interface WebServerOptions {
 export async function startWebServer({ port, isolated, folders = {} }: WebServerOptions): Promise<WebServer> {
   const places = [
     ...Object.entries(folders),
-    ['/models/digits/', modelFolder('digits') ?? packageFile('models/digits')] as const,
+    ...PACKAGED.map(
+      (name) => [`/models/${name}/`, modelFolder(name) ?? packageFile(`models/${name}`)] as const,
+    ),
     ...FOLDERS.map(([start, folder]) => [start, packageFile(folder)] as const),
   ];
   const server = createServer((request, response) => answer(request, response, places, isolated));

@@ -3,17 +3,10 @@ import { fileExists, isFolder } from '#platform/files';
 import { dirname, join } from '#platform/paths';
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
-import {
-  inferVaeConfig,
-  parseVaeConfig,
-  requireHints,
-  scaleOf,
-  type VaeConfig,
-  type VaeHints,
-  withHints,
-} from '../models/vae/config.js';
+import { requireHints, scaleOf, type VaeConfig, type VaeHints, withHints } from '../models/vae/config.js';
 import { decoderPlan, encoderPlan } from '../models/vae/graph.js';
 import { namesOf, type VaeLayout, type VaeNames } from '../models/vae/names.js';
+import { inferVaeConfig, parseVaeConfig } from '../models/vae/readConfig.js';
 import type { Plan } from '../plan/types.js';
 import { parseJsonObject, readJsonObject } from '../weights/jsonFile.js';
 import { type OpenOptions, openTensors } from '../weights/openTensors.js';

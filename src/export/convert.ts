@@ -6,7 +6,7 @@ import { isAutoencoder, locateAutoencoder } from '../engine/modelKind.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
-import { vaeConfigFields } from '../models/vae/config.js';
+import { vaeConfigFields } from '../models/vae/readConfig.js';
 import { type OptionNames, requireOptions } from '../optionNames.js';
 import type { LatentFactors } from '../pipeline/decoder.js';
 import { requireWritable } from '../weights/atomicFile.js';

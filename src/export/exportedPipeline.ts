@@ -20,8 +20,9 @@ import { SAMPLE_OPTION_NAMES } from '../pipeline/options.js';
 import { isPictureSpace, type Picture, picturesOf } from '../pipeline/picture.js';
 import type { SampledLatents, SampleReport, SampleResult, SampleStep } from '../pipeline/result.js';
 import { type BatchConditions, labelConditions } from '../pipeline/sequences.js';
-import { Prompts, TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from '../pipeline/text/prompts.js';
+import { Prompts } from '../pipeline/text/prompts.js';
 import { textConditions } from '../pipeline/text/textConditions.js';
+import { TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from '../pipeline/text/textEncoderOptions.js';
 import {
   type ResolvedText,
   resolveText,

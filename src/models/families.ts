@@ -1,4 +1,5 @@
 /** The kinds of networks that there are. A new one is a folder beside `dit` and a line here. */
+import { openPixArt } from '#platform/parts';
 import type { TensorSource } from '../weights/tensorSource.js';
 import { namedConfig } from './dit/config.js';
 import type { ConfigHints } from './dit/inferConfig.js';
@@ -6,8 +7,8 @@ import { hasDit, openDit } from './dit/layout.js';
 import { ditNetwork } from './dit/network.js';
 import type { Network } from './network.js';
 import type { OpenedNetwork } from './openedNetwork.js';
+import { hasPixArt } from './pixart/anchors.js';
 import type { PixArtHints } from './pixart/inferConfig.js';
-import { hasPixArt, openPixArt } from './pixart/layout.js';
 import type { ConfigFile } from './transformer/diffusers.js';
 
 /** What tensors leave open, and which of several models among them is meant. */

@@ -1,6 +1,6 @@
 /** What the classes of a model are called. */
+import { imageNetNames } from '#platform/parts';
 import { ArgumentError, requireInteger } from '../errors.js';
-import { imageNetNames } from './imageNetNames.js';
 import { nearest } from './nearest.js';
 
 /** A class by its number, or by one or more of its names, divided by commas. */

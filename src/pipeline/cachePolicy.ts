@@ -1,35 +1,22 @@
-/** From the cache options of a run to its policy, and to what every step does with every linear. */
-import { type CachedSteps, cachedSteps } from '../cache/cachedSteps.js';
+/** From the cache options of a run to what every step does with every linear: they are checked, and without a cache all is computed. */
+import { planCache, requireMade } from '#platform/parts';
+import type { CachedSteps } from '../cache/cachedSteps.js';
 import {
   CACHE_POLICIES,
   type CacheParameter,
-  type CachePolicy,
   isGated,
   parametersOf,
   policiesWith,
 } from '../cache/cachePolicy.js';
-import { ErrorTable } from '../cache/data/errorTable.js';
-import { FactorSet } from '../cache/data/factorSet.js';
-import { StepGrams } from '../cache/data/stepGrams.js';
-import { FastCache } from '../cache/fastCache.js';
-import { FirstBlock } from '../cache/firstBlock.js';
-import { Fitted } from '../cache/fitted.js';
-import { type GatedPolicy, KEPT } from '../cache/gatedPolicy.js';
-import { LearningToCache } from '../cache/learningToCache.js';
-import { Mixed } from '../cache/mixed.js';
-import { Pab } from '../cache/pab.js';
-import { Schedule } from '../cache/schedule.js';
-import { Scheduled } from '../cache/scheduled.js';
-import { Searched } from '../cache/searched.js';
-import { TaylorSeer } from '../cache/taylorSeer.js';
-import { TeaCache } from '../cache/teaCache.js';
+import type { FactorSet } from '../cache/data/factorSet.js';
+import { KEPT } from '../cache/gatedPolicy.js';
 import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
+import type { Actions } from '../models/layers/actions.js';
+import { computeAll } from '../models/stepPlans.js';
 import { requireOptions } from '../optionNames.js';
 import { ROW_SCALED_TYPES } from '../plan/types.js';
 import { type AnyCacheOptions, CACHE_OPTION_NAMES, type ResolvedOptions } from './options.js';
-import { Recipe } from './recipe.js';
-import { samplerOf } from './samplerOf.js';
 
 /** What the steps of a run do, with the factors that their layers are calibrated with, if any may be. */
 export interface PlannedSteps extends CachedSteps {
@@ -42,45 +29,28 @@ export interface PlannedSteps extends CachedSteps {
  */
 export function plannedSteps(checkpoint: DenoiserCheckpoint, options: ResolvedOptions): PlannedSteps {
   const { cache, steps } = options;
-  const { network } = checkpoint;
   requireParameters(cache);
-  const policy = policyOf(cache);
-  const factors = factorsOf(checkpoint, cache);
-  requireErrorsFit(checkpoint, cache, factors);
-  requireFits(checkpoint, options);
-  const rank = (layer: string) => factors?.rank(layer) ?? 0;
-  const run = { network, geometry: options.geometry, steps, rank };
-  return { ...cachedSteps(policy, run, factors ? 'outputs' : cache.keep), factors };
+  if ((cache.policy ?? 'none') !== 'none' || cache.recipe) return planCache(checkpoint, options);
+  return { actions: new Array<Actions>(steps).fill(computeAll(checkpoint.network)), factors: undefined };
 }
 
-/** Parameters that are made by a function of ours. */
-const MADE: Partial<
-  Record<
-    CacheParameter,
-    { readonly as: abstract new (...args: never[]) => object; readonly expected: string }
-  >
-> = {
-  factors: { as: FactorSet, expected: 'a FactorSet, as calibrate or FactorSet.load return it' },
-  fits: { as: StepGrams, expected: 'StepGrams, as measureGrams or StepGrams.load return them' },
-  errors: { as: ErrorTable, expected: 'an ErrorTable, as measureErrors or ErrorTable.load return it' },
-  schedule: { as: Schedule, expected: 'a Schedule' },
-};
+/** Parameters that functions of ours make. */
+export const MADE = ['factors', 'fits', 'errors', 'schedule', 'recipe'] as const;
+export type MadeParameter = (typeof MADE)[number];
 
 /** Throws an `ArgumentError` for an unknown policy, and for an option that is none or that the policy would not use. */
 export function requireParameters(cache: AnyCacheOptions): void {
   requireOptions('cache', cache, CACHE_OPTION_NAMES);
-  const { policy = 'none', form: _form, type: _type, recipe, ...parameters } = cache;
-  if (recipe !== undefined && !(recipe instanceof Recipe))
-    throw new ArgumentError('recipe', recipe, 'a Recipe, as Recipe.load returns it');
+  const { policy = 'none', form = 'input', type = 'e4m3', recipe: _recipe, ...parameters } = cache;
   requireOneOf('policy', policy, CACHE_POLICIES);
+  requireOneOf('cache form', form, ['input', 'rank']);
+  requireOneOf('cache type', type, ROW_SCALED_TYPES);
+  requireOneOf('keep', cache.keep ?? 'residual', KEPT);
   const own = parametersOf(policy);
-  for (const [name, value] of Object.entries(parameters) as [CacheParameter, unknown][]) {
+  for (const [name, value] of Object.entries(parameters) as [CacheParameter, unknown][])
     if (value !== undefined && !own.includes(name))
       throw new ArgumentError('policy', policy, `${policiesWith(name)}, since ${name} is given`);
-    const made = MADE[name];
-    if (value !== undefined && made && !(value instanceof made.as))
-      throw new ArgumentError(name, value, made.expected);
-  }
+  for (const name of MADE) if (cache[name] !== undefined) requireMade(name, cache[name]);
 }
 
 /** Throws an `ArgumentError`, for something that needs to know beforehand what every step does. */
@@ -92,84 +62,4 @@ export function requireUngated({ policy = 'none' }: AnyCacheOptions, what: strin
       policy,
       `one that decides before the first step, as ${what} needs: ${others}`,
     );
-}
-
-function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
-  const name = cache.policy ?? 'none';
-  requireOneOf('cache form', cache.form ?? 'input', ['input', 'rank']);
-  requireOneOf('cache type', cache.type ?? 'e4m3', ROW_SCALED_TYPES);
-  requireOneOf('keep', cache.keep ?? 'residual', KEPT);
-  switch (name) {
-    case 'learning-to-cache':
-      return new LearningToCache(needed(cache, 'table'), cache.theta);
-    case 'searched':
-      return new Searched(needed(cache, 'errors'), needed(cache, 'budget'));
-    case 'mixed':
-      return new Mixed(needed(cache, 'errors'), needed(cache, 'budget'));
-    case 'taylorseer':
-      return new TaylorSeer(cache);
-    case 'fitted':
-      return new Fitted({ ...cache, fits: needed(cache, 'fits') });
-    case 'pab':
-      return new Pab(cache);
-    case 'teacache':
-      return new TeaCache({ ...cache, threshold: needed(cache, 'threshold') });
-    case 'first-block':
-      return new FirstBlock({ ...cache, threshold: needed(cache, 'threshold') });
-    case 'fastcache':
-      return new FastCache({ ...cache, threshold: needed(cache, 'threshold') });
-    default:
-      return new Scheduled(name, cache);
-  }
-}
-
-/** The factors of a run, checked to belong to this model; none for a policy that takes none. */
-function factorsOf(checkpoint: DenoiserCheckpoint, cache: AnyCacheOptions): FactorSet | undefined {
-  const factors = cache.policy === 'calibrated' ? needed(cache, 'factors') : cache.factors;
-  if (!factors) return undefined;
-  factors.requireModel(checkpoint.hash, checkpoint.path);
-  for (const { name } of checkpoint.network.layers) factors.requireLayer(name);
-  return factors;
-}
-
-/** Errors of another model or of other factors would be believed without a sign. */
-function requireErrorsFit(
-  checkpoint: DenoiserCheckpoint,
-  { errors }: AnyCacheOptions,
-  factors: FactorSet | undefined,
-): void {
-  if (!errors) return;
-  errors.requireModel(checkpoint.hash, checkpoint.path);
-  if (factors) errors.requireFactors(factors);
-}
-
-/** Coefficients and recipes belong to the steps of a sampler. */
-function requireFits(checkpoint: DenoiserCheckpoint, options: ResolvedOptions): void {
-  const { fits, recipe } = options.cache;
-  if (!fits && !recipe) return;
-  const { name, timesteps } = samplerOf(options, checkpoint.network);
-  recipe?.requireRun(checkpoint.hash, checkpoint.path, name, timesteps.length);
-  if (!fits) return;
-  fits.requireModel(checkpoint.hash, checkpoint.path);
-  fits.requireTimesteps(name, timesteps);
-}
-
-/** What is missing when a policy lacks a parameter that it needs. */
-const NEEDED = {
-  factors: 'the factors of this model',
-  table: 'the table of a router',
-  fits: 'measured fits of this model',
-  errors: 'measured errors of this model',
-  budget: 'a budget',
-  threshold: 'the change below which steps or blocks are cached',
-} as const satisfies Partial<Record<CacheParameter, string>>;
-
-function needed<K extends keyof typeof NEEDED>(
-  cache: AnyCacheOptions,
-  parameter: K,
-): NonNullable<AnyCacheOptions[K]> {
-  const value = cache[parameter];
-  if (value === undefined)
-    throw new ArgumentError(parameter, value, `${NEEDED[parameter]}, for policy ${cache.policy}`);
-  return value as NonNullable<AnyCacheOptions[K]>;
 }

@@ -1,9 +1,11 @@
 /** The way from a model's latents to pictures: an autoencoder where there is one, nothing where the model works on pixels. */
+
+import { openVae, vaeOn } from '#platform/parts';
 import type { Device } from '../backend/backend.js';
-import { Autoencoder, type BatchShape, type DecodeOptions } from '../engine/autoencoder.js';
+import type { Autoencoder, BatchShape, DecodeOptions } from '../engine/autoencoder.js';
 import type { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { partFolder } from '../engine/modelFiles.js';
-import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
+import type { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import type { Geometry } from '../models/network.js';
 import { requireHints, scaleOf, type VaeHints } from '../models/vae/config.js';
@@ -101,7 +103,7 @@ export class PipelineDecoder implements Disposable {
 
   /** The autoencoder on a device, which is the same at every call. */
   on(device: Device): Autoencoder {
-    this.#autoencoder ??= new Autoencoder(this.checkpoint(), device);
+    this.#autoencoder ??= vaeOn(this.checkpoint(), device);
     return this.#autoencoder;
   }
 
@@ -115,7 +117,7 @@ export class PipelineDecoder implements Disposable {
   }
 
   #open(): VaeCheckpoint {
-    const checkpoint = new VaeCheckpoint(this.#path!, this.#factors);
+    const checkpoint = openVae(this.#path!, this.#factors);
     const { latentChannels } = checkpoint.config;
     if (latentChannels !== this.#channels) {
       checkpoint.dispose();

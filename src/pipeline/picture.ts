@@ -1,7 +1,7 @@
 /** A picture as people have it: bytes, width and height, to be saved or shown. */
-import { encode } from 'fast-png';
 import { ArgumentError, requireInteger } from '../errors.js';
 import { writeFileAtomic } from '../weights/atomicFile.js';
+import { encodePng } from './png.js';
 
 export class Picture {
   /** height x width x channels, row-major from the top, 0 to 255. */
@@ -27,7 +27,7 @@ export class Picture {
   /** As a PNG file. */
   toPng(): Uint8Array {
     const { width, height, channels, data } = this;
-    return encode({ width, height, channels, data });
+    return encodePng(width, height, channels, data);
   }
 
   /** Writes a PNG, whole or not at all. Rejects with an `IncacheError` that names the path. */

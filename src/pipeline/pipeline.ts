@@ -1,21 +1,23 @@
 /** The way in: a model on a device, from which images are sampled. */
+import { promptsOf, withParts } from '#platform/parts';
 import { basename } from '#platform/paths';
-import type { Device, DeviceOptions, DeviceWeights, WeightSource } from '../backend/backend.js';
+import type { Device, DeviceWeights, WeightSource } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES, openDevice } from '../backend/choose.js';
 import { atOnce, inTurns, type Pieces } from '../backend/eventLoop.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { BatchShape } from '../engine/autoencoder.js';
-import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import type { DenoisingSession } from '../engine/session.js';
 import type { SessionOptions, SessionPlan } from '../engine/sessionPlan.js';
 import { ArgumentError, IncacheError } from '../errors.js';
 import { latentSize, type Network } from '../models/network.js';
-import { type OptionNames, pickOptions, requireOptions } from '../optionNames.js';
+import { pickOptions, requireOptions } from '../optionNames.js';
 import { denoiseBatch } from './batch.js';
 import { requireParameters } from './cachePolicy.js';
-import { type LatentFactors, type PictureOptions, PipelineDecoder } from './decoder.js';
+import { type PictureOptions, PipelineDecoder } from './decoder.js';
 import { DeviceFactors } from './deviceFactors.js';
 import { takeSteps, withPictures } from './generate.js';
+import { LOAD_OPTION_NAMES, type LoadOptions } from './loadOptions.js';
 import {
   type AnySampleOptions,
   type ResolvedOptions,
@@ -33,14 +35,9 @@ import { sessionKey } from './sessionKey.js';
 import { type SessionCounts, SessionPool } from './sessionPool.js';
 import type { TextEmbeddings } from './text/embeddings.js';
 import type { TextEncoderKey } from './text/promptEncoder.js';
-import {
-  type NegativeText,
-  Prompts,
-  promptModel,
-  TEXT_ENCODER_OPTION_NAMES,
-  type TextEncoderOptions,
-} from './text/prompts.js';
+import type { NegativeText, Prompts } from './text/prompts.js';
 import { textConditions } from './text/textConditions.js';
+import type { TextEncoderOptions } from './text/textEncoderOptions.js';
 import {
   EMBED_OPTION_NAMES,
   type EmbedOptions,
@@ -48,30 +45,6 @@ import {
   resolveText,
   type TextOptions,
 } from './text/textOptions.js';
-
-export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFactors, TextEncoderOptions {
-  /** Name of the backend; default: the fastest one present. */
-  readonly backend?: string;
-  /** The autoencoder that makes pictures of latents: a file or folder. Default: the folder `vae` of the model, if it has one. */
-  readonly vae?: string;
-}
-
-const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
-  ...DEVICE_OPTION_NAMES,
-  ...TEXT_ENCODER_OPTION_NAMES,
-  backend: true,
-  vae: true,
-  scalingFactor: true,
-  shiftFactor: true,
-  heads: true,
-  frequencyShift: true,
-  sampleSize: true,
-  positionScale: true,
-  captionTokens: true,
-  kvSampling: true,
-  weightsKey: true,
-  variant: true,
-};
 
 /** Streams of the counter-based generator: the initial noise, then one per step. */
 const INITIAL_NOISE_STREAM = 0;
@@ -88,7 +61,8 @@ export class Pipeline implements AsyncDisposable {
     () => this.weights,
     (prefix) => this.#sessions.clear(prefix),
   );
-  readonly #prompts: Prompts;
+  readonly #textEncoder: TextEncoderOptions;
+  #prompts: Prompts | undefined;
   #disposed = false;
 
   private constructor(
@@ -103,7 +77,7 @@ export class Pipeline implements AsyncDisposable {
     this.device = device;
     this.weights = device.loadWeights(this.#weightSource());
     this.#sessions = new SessionPool(device, () => this.weights);
-    this.#prompts = new Prompts(promptModel(checkpoint), device, options);
+    this.#textEncoder = options;
   }
 
   /**
@@ -113,10 +87,10 @@ export class Pipeline implements AsyncDisposable {
    */
   static async load(path: string, options: LoadOptions = {}): Promise<Pipeline> {
     requireOptions('options', options, LOAD_OPTION_NAMES);
-    const checkpoint = new DenoiserCheckpoint(path, options);
+    const checkpoint = await withParts(() => new DenoiserCheckpoint(path, options));
     let decoder: PipelineDecoder | undefined;
     try {
-      decoder = new PipelineDecoder(checkpoint, options.vae, options);
+      decoder = await withParts(() => new PipelineDecoder(checkpoint, options.vae, options));
       const device = await openDevice(options.backend, pickOptions(options, DEVICE_OPTION_NAMES));
       return new Pipeline(checkpoint, decoder, device, options);
     } catch (error) {
@@ -147,7 +121,7 @@ export class Pipeline implements AsyncDisposable {
     const text = resolveText(options, this.network);
     if (!text)
       throw new ArgumentError('prompts', options.prompts, 'no value, because the model takes labels');
-    return this.#prompts.embed(text, true, notes, options.signal);
+    return (await withParts(() => this.#texts())).embed(text, true, notes, options.signal);
   }
 
   /**
@@ -155,14 +129,13 @@ export class Pipeline implements AsyncDisposable {
    * the run has embeddings, or no texts. Throws as opening them does.
    */
   textEncoderOf(options: TextOptions): TextEncoderKey | undefined {
-    this.#requireOpen();
-    return this.#prompts.encoderOf(options);
+    return this.#texts().encoderOf(options);
   }
 
   /** What guidance leads away from in a run of these texts; undefined where that needs a text encoder which is not there. */
   async negativeText(text: ResolvedText): Promise<NegativeText | undefined> {
     this.#requireOpen();
-    return this.#prompts.negative(text, []);
+    return (await withParts(() => this.#texts())).negative(text, []);
   }
 
   /** What images [first, first + count) of a run are conditioned on; what was done to prompts is added to `notes`. */
@@ -172,7 +145,8 @@ export class Pipeline implements AsyncDisposable {
   ): Promise<(first: number, count: number) => BatchConditions> {
     const { network } = this;
     if (!text) return (first, count) => labelConditions(network, labels.slice(first, first + count));
-    const embeddings = await this.#prompts.embed(text, isGuided(guidanceScale), notes, signal);
+    const prompts = await withParts(() => this.#texts());
+    const embeddings = await prompts.embed(text, isGuided(guidanceScale), notes, signal);
     return (first, count) => textConditions(network, embeddings, pixels, first, count);
   }
 
@@ -204,7 +178,7 @@ export class Pipeline implements AsyncDisposable {
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {
     this.#requireOpen();
     requireOptions('options', options, SAMPLE_OPTION_NAMES);
-    const resolved = this.resolve(options);
+    const resolved = await withParts(() => this.resolve(options));
     resolved.signal?.throwIfAborted();
     const sampler = samplerOf(resolved, this.network);
     // Whether they belong to this model is asked of its hash.
@@ -306,7 +280,7 @@ export class Pipeline implements AsyncDisposable {
     const { decoder } = this;
     if (!decoder.isPresent) return { ...(await this.generateLatents(options, onStep)), images: [] };
     this.#requireOpen();
-    if (decoder.hasAutoencoder) decoder.checkpoint();
+    if (decoder.hasAutoencoder) await withParts(() => decoder.checkpoint());
     const sampled = await this.generateLatents(options, onStep);
     const { signal } = options;
     return withPictures(
@@ -330,7 +304,7 @@ export class Pipeline implements AsyncDisposable {
    */
   async decode(latents: Float32Array, shape: BatchShape, options: PictureOptions = {}): Promise<Picture[]> {
     this.#requireOpen();
-    return this.decoder.decode(this.device, latents, shape, options);
+    return withParts(() => this.decoder.decode(this.device, latents, shape, options));
   }
 
   /**
@@ -359,7 +333,7 @@ export class Pipeline implements AsyncDisposable {
     this.#disposed = true;
     this.#sessions.dispose();
     this.weights.dispose();
-    this.#prompts.dispose();
+    this.#prompts?.dispose();
     this.decoder.dispose();
     this.checkpoint.dispose();
     await this.device.dispose();
@@ -377,15 +351,23 @@ export class Pipeline implements AsyncDisposable {
     return `Pipeline { ${basename(this.checkpoint.path)}, ${blocks.length} blocks of width ${width}, ${state} }`;
   }
 
+  #texts(): Prompts {
+    this.#requireOpen();
+    this.#prompts ??= promptsOf(this.checkpoint, this.device, this.#textEncoder);
+    return this.#prompts;
+  }
+
   #requireOpen(): void {
     if (this.#disposed) throw new IncacheError('this pipeline has been disposed');
   }
 
   /** A session for a batch of `images`; see `SessionPool`. */
   #lend(options: ResolvedOptions, images: number, conditions: number): Promise<DenoisingSession> {
-    requireParameters(options.cache);
-    const key = sessionKey(options, images, conditions, (factors) => this.#factors.prefixOf(factors));
-    return this.#sessions.lend(key, () => inTurns(this.#planningBatch(options, images, conditions)));
+    return withParts(() => {
+      requireParameters(options.cache);
+      const key = sessionKey(options, images, conditions, (factors) => this.#factors.prefixOf(factors));
+      return this.#sessions.lend(key, () => inTurns(this.#planningBatch(options, images, conditions)));
+    });
   }
 
   #planningBatch(

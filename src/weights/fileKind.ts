@@ -2,12 +2,16 @@
 import { FormatError } from '../errors.js';
 import { equalBytes, latin1 } from './binary.js';
 import { FileBytes } from './fileBytes.js';
-import { LEGACY_START } from './pytorch/torchLegacy.js';
 
 /** The kinds that hold tensors or tell where they are. */
 export type FileKind = 'safetensors' | 'torchZip' | 'torchLegacy' | 'index';
 
 const HEAD_BYTES = 512;
+
+/** How a PyTorch checkpoint of the older format begins: a pickle of the magic number 0x1950a86a20f9469cfc6c. */
+const LEGACY_START = Uint8Array.of(
+  ...[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
+);
 
 interface Signature {
   readonly is: string;

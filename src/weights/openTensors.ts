@@ -1,9 +1,8 @@
 /** Opening the weights of a model, whatever form they have. */
 import { isFolder } from '#platform/files';
+import { openTorchLegacy, openTorchZip } from '#platform/parts';
 import { ArgumentError } from '../errors.js';
 import { type FileKind, kindOfFile } from './fileKind.js';
-import { openTorchLegacy } from './pytorch/torchLegacy.js';
-import { openTorchZip } from './pytorch/torchZip.js';
 import { SafetensorsFile } from './safetensors.js';
 import { openSharded } from './shardedSource.js';
 import type { TensorSource } from './tensorSource.js';

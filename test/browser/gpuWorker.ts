@@ -1,6 +1,9 @@
-/** The gpu backend in a worker of a page: answers a form of products and a number of cases with what failed. */
+/**
+ * The gpu backend in a worker of a page: answers a form of products and a number of cases with what failed, of these, of long
+ * sums, of many runs and of a loss.
+ */
 import { describeAdapter, findAdapter } from '../../src/backend/gpu/adapter.js';
-import { openGpuDevice } from '../../src/backend/gpu/device.js';
+import { type GpuDevice, openGpuDevice } from '../../src/backend/gpu/device.js';
 import type { ProductForm } from '../../src/backend/gpu/lowering.js';
 import { referenceBackend } from '../../src/backend/reference/index.js';
 import { OP_NAMES } from '../../src/plan/schema.js';
@@ -9,7 +12,12 @@ import type { MessageScope } from '../../src/platform/types.js';
 import { CASES } from '../conformance/cases.js';
 import { compare } from '../conformance/compare.js';
 import { runCase } from '../conformance/run.js';
+import { assertClose } from '../support/compare.js';
+import { DEPTHS, deepProduct } from '../support/deepProduct.js';
 import { Random } from '../support/random.js';
+import { openTwoProducts } from '../support/twoProducts.js';
+
+const MANY_RUNS = 1000;
 
 export interface GpuRequest {
   readonly form: ProductForm;
@@ -33,6 +41,23 @@ scope.onmessage = async ({ data }) => {
   }
 };
 
+/** Runs that take memory, and a loss that is not told. */
+async function lives(device: GpuDevice): Promise<string[]> {
+  const failures: string[] = [];
+  const { executable } = await openTwoProducts(device);
+  await executable.run();
+  const before = device.memoryInUse;
+  for (let i = 0; i < MANY_RUNS; i++) await executable.run();
+  if (device.memoryInUse !== before)
+    failures.push(`${MANY_RUNS} runs took ${device.memoryInUse - before} bytes`);
+  device.device.destroy();
+  const loss = await (async () => {
+    for (;;) await executable.run();
+  })().catch((error: Error) => error.message);
+  if (!/^the gpu device was lost \(.*\); open it again$/.test(loss)) failures.push(loss);
+  return failures;
+}
+
 async function conform({ form, runs, ops = OP_NAMES }: GpuRequest): Promise<GpuResult> {
   const adapter = await findAdapter();
   if (typeof adapter === 'string') return { adapter, cases: 0, failures: [] };
@@ -48,6 +73,13 @@ async function conform({ form, runs, ops = OP_NAMES }: GpuRequest): Promise<GpuR
         failures.push(`${op}, seed ${seed}: ${(error as Error).message}`);
       }
     }
+  for (const depth of DEPTHS)
+    try {
+      assertClose(await deepProduct(device, depth), await deepProduct(oracle, depth), 2e-6, `${depth} terms`);
+    } catch (error) {
+      failures.push((error as Error).message);
+    }
+  failures.push(...(await lives(device)));
   await device.dispose();
   return { adapter: describeAdapter(adapter), cases: ops.length * runs, failures };
 }

@@ -24,6 +24,10 @@ function coloursOf(png: Uint8Array): number {
 const ROWS = `[...document.querySelectorAll('.row > .pictures')].map((row) => [...row.children].map((canvas) =>
   canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.join()).join(';'))`;
 
+/** In the page: the PSNR of each row but the first. */
+const DECIBELS =
+  "[...document.querySelectorAll('.figures')].slice(1).map((row) => parseFloat(row.lastChild.lastChild.textContent))";
+
 describe('the page', { skip: noChromium || noEsbuild }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'incache-page-'));
   let site: Site;
@@ -52,9 +56,7 @@ describe('the page', { skip: noChromium || noEsbuild }, () => {
     const rows = await page.evaluate<string[]>(ROWS);
     assert.equal(rows.length, 3);
     assert.equal(new Set(rows).size, 3);
-    const decibels = await page.evaluate<number[]>(
-      "[...document.querySelectorAll('.figures')].slice(1).map((row) => parseFloat(row.lastChild.lastChild.textContent))",
-    );
+    const decibels = await page.evaluate<number[]>(DECIBELS);
     assert.ok(decibels[1]! > decibels[0]!, `calibrated ${decibels[1]} dB, reuse ${decibels[0]} dB`);
   });
 
@@ -141,6 +143,38 @@ describe('the page', { skip: noChromium || noEsbuild }, () => {
     assert.equal((await page.evaluate<string[]>(ROWS)).length, 3);
     await page.evaluate("document.querySelector('#digits').click()");
     await page.until("document.querySelector('#model').textContent.startsWith('Digits')");
+  });
+
+  test('draws emoji from prompts, with the recipe of their model, and its link says so', async () => {
+    const settings = {
+      model: 'emoji',
+      prompts: 'a red apple, noto\npanda, twemoji',
+      second: 'reuse',
+      third: 'recipe',
+    };
+    const hash = new URLSearchParams({
+      ...settings,
+      steps: '20',
+      guidance: '3.5',
+      threads: '1',
+      map: 'false',
+    });
+    await page.evaluate(`(location.hash = '${hash}', location.reload())`);
+    await page.until("document.querySelectorAll('.figures')[2]?.childElementCount > 0");
+    await idle();
+    assert.equal(await text('#error'), '');
+    assert.match(await text('#model'), /^Emoji: .* prompts, with its autoencoder/);
+    const rows = await page.evaluate<string[]>(ROWS);
+    assert.equal(new Set(rows).size, 3);
+    const [reuse, recipe] = await page.evaluate<number[]>(DECIBELS);
+    assert.ok(recipe! > reuse!, `recipe ${recipe} dB, reuse ${reuse} dB`);
+    assert.ok(coloursOf(await page.screenshot()) > 100, 'the page is blank');
+    assert.ok((await page.evaluate<string>('location.hash')).includes('model=emoji'));
+    assert.equal(await page.evaluate("document.querySelector('[name=labels]').offsetParent"), null);
+    await page.evaluate("document.querySelector('#digits').click()");
+    await page.until("document.querySelector('#model').textContent.startsWith('Digits')");
+    await idle();
+    assert.equal(await page.evaluate("document.querySelector('[name=third]').value"), 'calibrated');
   });
 
   test('is quiet on the console and asks no other origin', () => {

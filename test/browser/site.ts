@@ -24,7 +24,7 @@ export class Site implements AsyncDisposable {
     readonly plain: WebServer,
   ) {}
 
-  /** Builds the engine, with the sources of `test/browser` that are named. */
+  /** Builds the engine, with the sources of `test/browser` that are named; `index.html` has the entry `incache`, `page.html` `incache/page`. */
   static async build(entries: readonly string[] = []): Promise<Site> {
     const folder = mkdtempSync(join(tmpdir(), 'incache-site-'));
     const source = (name: string) => new URL(`test/browser/${name}.ts`, root).pathname;
@@ -36,8 +36,16 @@ export class Site implements AsyncDisposable {
       alias: { 'node:assert/strict': source('assertShim') },
     });
     const page = '<!doctype html><link rel="icon" href="data:,"><title>test</title>';
-    const script = "<script type=module>import * as i from './incache.js'; window.incache = i;</script>";
-    writeFileSync(join(folder, 'index.html'), `${page}<input type=file id=file multiple>${script}`);
+    const script = (entry: string) =>
+      `<script type=module>import * as i from './${entry}.js'; window.incache = i;</script>`;
+    for (const [name, entry] of [
+      ['index', 'incache'],
+      ['page', 'page'],
+    ])
+      writeFileSync(
+        join(folder, `${name}.html`),
+        `${page}<input type=file id=file multiple>${script(entry!)}`,
+      );
     const folders = { '/incache/': folder, '/test/': folder };
     const [isolated, plain] = await Promise.all([
       startWebServer({ port: 0, isolated: true, folders }),

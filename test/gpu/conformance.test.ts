@@ -8,16 +8,15 @@ import type { Device } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
 import type { GpuDevice } from '../../src/backend/gpu/device.js';
 import type { ProductForm } from '../../src/backend/gpu/lowering.js';
-import { PlanBuilder } from '../../src/plan/builder.js';
 import { OP_NAMES } from '../../src/plan/schema.js';
 import type { OpName } from '../../src/plan/types.js';
 import { CASES } from '../conformance/cases.js';
 import { compare } from '../conformance/compare.js';
 import { runCase } from '../conformance/run.js';
 import { assertClose } from '../support/compare.js';
+import { DEPTHS, deepProduct } from '../support/deepProduct.js';
 import { noAdapter, openTestDevice } from '../support/gpuAdapter.js';
 import { Random } from '../support/random.js';
-import { runPlan } from '../support/runPlan.js';
 
 /** Operations that have kernels by hand. */
 const PRODUCTS: readonly OpName[] = [
@@ -30,20 +29,6 @@ const PRODUCTS: readonly OpName[] = [
 
 /** Cases of an operation by form. A software adapter takes seconds to compile a kernel with barriers. */
 const RUNS: Readonly<Record<ProductForm, number>> = { translated: 12, registers: 12, workgroup: 3 };
-
-/** Terms of a product: gpu.js would stop after 1000 of them. */
-const DEPTHS = [1152, 4608];
-
-async function deepProduct(device: Device, depth: number): Promise<Float32Array> {
-  const [rows, columns] = [3, 5];
-  const random = new Random(depth);
-  const b = new PlanBuilder('deep product');
-  const [x, weight] = [b.input('x', rows, depth), b.weight('weight', columns, depth)];
-  b.append({ op: 'linear', x, weight, epilogue: 'none', out: b.output('out', rows, columns) });
-  const values = random.normals(columns * depth, 1 / Math.sqrt(depth));
-  const inputs = { x: random.normals(rows * depth) };
-  return (await runPlan(device, b.build(), { read: () => values }, inputs)).get('out')!;
-}
 
 for (const form of ['translated', 'registers', 'workgroup'] as const)
   describe(`conformance of gpu, products: ${form}`, { skip: noAdapter }, () => {

@@ -3,37 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDevice } from '../../src/backend/choose.js';
 import { fastestForm } from '../../src/backend/gpu/choose.js';
-import type { GpuDevice } from '../../src/backend/gpu/device.js';
-import { PlanBuilder } from '../../src/plan/builder.js';
-import type { Plan } from '../../src/plan/types.js';
 import { noAdapter, openTestDevice } from '../support/gpuAdapter.js';
-
-const [ROWS, CHANNELS] = [5, 12];
-
-/** Two products with what lies between them, and a gathered row. */
-function plan(): Plan {
-  const b = new PlanBuilder('two products');
-  const x = b.input('x', ROWS, CHANNELS);
-  const index = b.input('index', ROWS, 1, 'i32');
-  const gathered = b.temporary(ROWS, CHANNELS);
-  b.append({ op: 'gatherRows', table: x, index, out: gathered });
-  const hidden = b.temporary(ROWS, CHANNELS);
-  const weight = b.weight('weight', CHANNELS, CHANNELS);
-  b.append({ op: 'linear', x: gathered, weight, epilogue: 'gelu', out: hidden });
-  b.append({ op: 'linear', x: hidden, weight, epilogue: 'none', out: b.output('out', ROWS, CHANNELS) });
-  return b.build();
-}
-
-async function open(device: GpuDevice) {
-  const weights = device.loadWeights({ read: () => new Float32Array(CHANNELS * CHANNELS).fill(0.1) });
-  const tensors = new Map([
-    ['x', device.allocate(ROWS, CHANNELS)],
-    ['index', device.allocate(ROWS, 1, 'i32')],
-    ['out', device.allocate(ROWS, CHANNELS)],
-  ]);
-  const executable = await device.compile(plan(), { weights, tensors });
-  return { weights, tensors, executable };
-}
+import { CHANNELS, openTwoProducts as open, ROWS } from '../support/twoProducts.js';
 
 describe('a gpu device', { skip: noAdapter }, () => {
   test('1,000 runs take no more memory', async () => {

@@ -1,10 +1,21 @@
 /** Grids of pictures. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { decode } from 'fast-png';
 import { grid, Picture } from '../../src/index.js';
 
 const black = (width: number, height: number, channels: 1 | 3 = 3) =>
   new Picture(width, height, channels, new Uint8Array(width * height * channels));
+
+test('a PNG holds the picture, grey or of colours', () => {
+  for (const channels of [1, 3] as const) {
+    const [width, height] = [7, 5];
+    const data = Uint8Array.from({ length: width * height * channels }, (_, i) => (37 * i) % 256);
+    const png = decode(new Picture(width, height, channels, data).toPng(), { checkCrc: true });
+    assert.deepEqual([png.width, png.height, png.channels, png.depth], [width, height, channels, 8]);
+    assert.deepEqual([...png.data], [...data]);
+  }
+});
 
 describe('a grid', () => {
   test('of one picture is that picture', () => {

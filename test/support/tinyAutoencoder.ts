@@ -1,8 +1,8 @@
 /** The decoder of an autoencoder of random weights: a latent of any size becomes a picture of twice the side. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseVaeConfig } from '../../src/models/vae/config.js';
 import { decoderPlan } from '../../src/models/vae/graph.js';
+import { parseVaeConfig } from '../../src/models/vae/readConfig.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
 import { Random } from './random.js';
 

@@ -67,3 +67,6 @@ export const SIZE_EMBEDDERS = ['csize_embedder', 'ar_embedder'] as const;
 
 /** Tokens of a caption that the two models were trained with. */
 export const CAPTION_TOKENS = { alpha: 120, sigma: 300 } as const;
+
+/** The null caption, captionTokens x captionChannels: the original's guidance takes it in place of an empty text. */
+export const NULL_CAPTION = 'y_embedder.y_embedding';

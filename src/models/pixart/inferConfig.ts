@@ -7,6 +7,7 @@ import {
   type Compression,
   KV_SAMPLINGS,
   type KvSampling,
+  NULL_CAPTION,
   type PixArtConfig,
   tensorShapes,
 } from './config.js';
@@ -33,9 +34,6 @@ const HEADS = 16;
 const POSITIONS = 64;
 /** Latents of 1024 pixels. */
 const SAMPLE_SIZE = 128;
-
-/** The null caption, captionTokens x captionChannels: the original's guidance takes it in place of an empty text. */
-export const NULL_CAPTION = 'y_embedder.y_embedding';
 
 /**
  * Sizes are those of the shapes; what no shape tells comes from `hints`, else from the metadata's `config` (JSON), else it is

@@ -4,36 +4,17 @@ import { CanonicalSource, type ComputedTensor } from '../../weights/canonicalSou
 import { readJsonObject } from '../../weights/jsonFile.js';
 import type { TensorSource } from '../../weights/tensorSource.js';
 import type { OpenedNetwork } from '../openedNetwork.js';
-import {
-  type Anchors,
-  findModel,
-  hasAnchor,
-  headersOf,
-  leftOut,
-  originsOf,
-  sameNames,
-} from '../tensorNames.js';
+import { findModel, headersOf, leftOut, originsOf, sameNames } from '../tensorNames.js';
 import { checkTensors } from '../tensorShapes.js';
 import { type ConfigFile, requireConfig, requireHeads } from '../transformer/diffusers.js';
 import { positionsOf, TRAINED_POSITIONS } from '../transformer/positions.js';
+import { ANCHORS, type PixArtLayout } from './anchors.js';
 import { filtersOf } from './compression.js';
-import { type PixArtConfig, tensorShapes } from './config.js';
+import { NULL_CAPTION, type PixArtConfig, tensorShapes } from './config.js';
 import { diffusersConfig, diffusersOrigins } from './diffusers.js';
-import { checkConfig, inferConfig, NULL_CAPTION, type PixArtHints } from './inferConfig.js';
+import { checkConfig, inferConfig, type PixArtHints } from './inferConfig.js';
 import { pixartNetwork } from './network.js';
 import { ONES } from './step.js';
-
-export type PixArtLayout = 'pixart' | 'diffusers';
-
-const ANCHORS: Anchors<PixArtLayout> = {
-  pixart: 't_block.1.weight',
-  diffusers: 'adaln_single.linear.weight',
-};
-
-/** Whether a PixArt is among tensors of these names. */
-export function hasPixArt(names: readonly string[]): boolean {
-  return hasAnchor(names, ANCHORS);
-}
 
 /**
  * @param files the model's `config.json` and the fields of its `model_index.json`

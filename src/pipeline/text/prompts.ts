@@ -4,32 +4,12 @@ import type { DenoiserCheckpoint } from '../../engine/checkpoint.js';
 import { partFolder } from '../../engine/modelFiles.js';
 import { ArgumentError, IncacheError } from '../../errors.js';
 import type { Network } from '../../models/network.js';
-import { CAPTION_TOKENS } from '../../models/pixart/config.js';
-import { NULL_CAPTION } from '../../models/pixart/inferConfig.js';
-import type { OptionNames } from '../../optionNames.js';
+import { CAPTION_TOKENS, NULL_CAPTION } from '../../models/pixart/config.js';
 import type { TextEmbedding } from './embeddings.js';
 import { PromptEncoder, type TextEncoderKey } from './promptEncoder.js';
 import type { RunEmbeddings } from './textConditions.js';
+import type { TextEncoderOptions } from './textEncoderOptions.js';
 import { type ResolvedText, type TextOptions, textCondition } from './textOptions.js';
-
-/** Options for models of prompts. */
-export interface TextEncoderOptions {
-  /** Its text encoder: a folder, a file or a whole pipeline. Default: the folder `text_encoder` of the model. */
-  readonly textEncoder?: string;
-  /** A folder with `spiece.model` or `tokenizer.json`, such a file, or a whole pipeline. Default: the folder `tokenizer` of the model. */
-  readonly tokenizer?: string;
-  /** Keep the encoder's weights on the device instead of reading them layer by layer for each run. Default false. */
-  readonly keepTextEncoder?: boolean;
-  /** A folder in which embeddings are kept from run to run, by prompt and encoder. Default: none. */
-  readonly embeddingsCache?: string;
-}
-
-export const TEXT_ENCODER_OPTION_NAMES: OptionNames<TextEncoderOptions> = {
-  textEncoder: true,
-  tokenizer: true,
-  keepTextEncoder: true,
-  embeddingsCache: true,
-};
 
 /** What guidance leads away from. */
 export interface NegativeText {
@@ -187,7 +167,7 @@ function likeOf({ embeddings }: NegativeText): (prompt: TextEmbedding, image: nu
  * A checkpoint. The original alpha leads away from what was learned for no caption, the original Sigma from the padded empty text,
  * both under the mask of the caption; diffusers leads both away from the empty text under its own mask.
  */
-export function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
+function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
   const { path, network, files, layout } = checkpoint;
   return {
     path,
@@ -204,4 +184,13 @@ export function promptModel(checkpoint: DenoiserCheckpoint): PromptModel {
       return { embeddings: [{ values, length: values.length / width, width }], asPrompt: true };
     },
   };
+}
+
+/** Those of a pipeline. */
+export function promptsOf(
+  checkpoint: DenoiserCheckpoint,
+  device: Device,
+  options: TextEncoderOptions,
+): Prompts {
+  return new Prompts(promptModel(checkpoint), device, options);
 }

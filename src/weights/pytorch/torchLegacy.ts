@@ -13,11 +13,6 @@ import type { StorageReader } from './storage.js';
 import { TorchFile } from './torchFile.js';
 import { type NamedStorages, unpickleTorch } from './torchPickle.js';
 
-/** How such a file begins: a pickle of the magic number 0x1950a86a20f9469cfc6c. */
-export const LEGACY_START = Uint8Array.of(
-  ...[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
-);
-
 const PROTOCOL = 1001;
 
 /** Opens the file; its pickles are read, and where each storage lies. */
