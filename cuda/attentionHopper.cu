@@ -51,7 +51,7 @@ int chooseAttentionRowTiles(int64_t queries, int64_t heads, int64_t width, int m
 bool launchAttentionHopper(const BoundOp &b, const LaunchContext &context) {
   constexpr int64_t kMost = int64_t{1} << 30;
   // Instructions of sm_90a exist on no other chip, not on later ones either.
-  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared || !context.chip.unproven || isBiased(b)) return false;
+  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared || !context.chip.unproven.attention || isBiased(b)) return false;
   const int64_t width = headWidthOf(b);
   if (width > kWidestHead || b.q.rows > kMost || b.k.rows > kMost) return false;
   const int rowTiles =

@@ -123,7 +123,7 @@ bool launchRanks(const BoundOp &b, const LaunchContext &context) {
 bool launchCalibratedLinearHopper(const BoundOp &b, const LaunchContext &context) {
   constexpr int64_t kMost = int64_t{1} << 30;
   // Instructions of sm_90a exist on no other chip, not on later ones either.
-  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared) return false;
+  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared || !context.chip.unproven.wide) return false;
   if (!suitsCalibratedHopper(b.x.rows, context.chip.multiprocessors) || b.factors.size() > kMostPairs) return false;
   if (b.x.rows > kMost || b.x.columns > kMost || b.out.columns > kMost) return false;
   return withRanks(largestRank(b), [&](auto ranks) { return launchRanks<decltype(ranks)::value>(b, context); });

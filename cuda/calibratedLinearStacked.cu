@@ -316,7 +316,7 @@ void launchPairs(const Arguments &a, const LaunchContext &context) {
 bool launchCalibratedLinearStacked(const BoundOp &b, const LaunchContext &context) {
   constexpr int64_t kMost = int64_t{1} << 30;
   // Instructions of sm_90a exist on no other chip, not on later ones either.
-  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared || !context.chip.unproven) return false;
+  if (context.chip.computeCapability != 90 || context.chip.sharedBytes < kHopperShared || !context.chip.unproven.stacked) return false;
   if (!Block::suits(b.x.rows, context.chip.multiprocessors)) return false;
   if (b.x.rows > kMost || b.x.columns > kMost || b.out.columns > kMost) return false;
   Arguments shared{};

@@ -16,8 +16,7 @@ struct StackedBlock {
   static bool suits(int64_t rows, int multiprocessors) { return rows > int64_t{kRows} * (multiprocessors / 4 - 1); }
 };
 
-// False, and nothing is launched, where this kernel does not take the operation: it wants sm_90 and that kernels may be taken that no GPU
-// has run yet, a few thousand rows, factors in Half of at most 512 ranks whose columns begin at multiples of 8, and x, C(x) and C(y) in
+// False, and nothing is launched, where this kernel does not take the operation: it wants sm_90 and Unproven::stacked, a few thousand rows, factors in Half of at most 512 ranks whose columns begin at multiples of 8, and x, C(x) and C(y) in
 // Half with rows at multiples of 16 bytes.
 bool launchCalibratedLinearStacked(const BoundOp &b, const LaunchContext &context);
 

@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(kThreads, 1) mlpMiddleHopper(const __grid_cons
 #ifdef INCACHE_HOPPER
   unsigned char *hidden = sharedMemory();
   const MiddleRing<Ranks> ring(hidden + mlpHiddenBytes(Ranks));
-  uint64_t *hiddenFull = ring.furtherBarrier();
+  uint64_t *hiddenFull = ring.furtherBarrier(0);
   if (threadIdx.x == 0) {
     initBarrier(hiddenFull, 1);
     ring.initialize(kReadingWarps);

@@ -12,12 +12,21 @@
 
 namespace incache::cuda {
 
+// Kernels of sm_90a whose values no GPU has compared yet, and whether each may be taken nevertheless.
+struct Unproven {
+  bool alternating = false;  // linear whose warpgroups take tiles in turn
+  bool wide = false;         // calibratedLinear in blocks of 128 rows
+  bool stacked = false;      // calibratedLinear in blocks of 64 rows
+  bool attention = false;
+};
+constexpr Unproven kAllUnproven{true, true, true, true};
+
 // What kernels may know of the device that they are launched on.
 struct Chip {
   int computeCapability;  // 80, 89, 90, ...
   int multiprocessors;
   int64_t sharedBytes;  // most dynamic shared memory of a block
-  bool unproven = false;  // whether kernels may be taken that no GPU has run yet
+  Unproven unproven = {};
 };
 
 struct LaunchContext {

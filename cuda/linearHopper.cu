@@ -65,13 +65,16 @@ __device__ __forceinline__ void multiplyStage(Sums<Form> &sums, const unsigned c
   commitProducts();
 }
 
-// By a warpgroup: its tiles, or its 64 rows of each tile.
+// By a warpgroup: its tiles, or its 64 rows of each tile. Where the two alternate, a main loop begins when the other one has issued its
+// products, hence waited for its stages: stages know their turn by its parity, so that nobody may wait for one two turns ahead.
 template <class Form>
 __device__ __forceinline__ void multiplyTiles(const HopperArguments &a, const Ring<Form> &ring, int warpgroup) {
   typename Ring<Form>::Place at;
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32 % 4;
   const int firstRow = Form::kAlternates ? 0 : warpgroup * 64;
   if (Form::kAlternates && warpgroup == 1) at.skip(a.steps);
+  // The other warpgroup's last phase; the first of both is warpgroup 0's.
+  uint32_t turn = phaseAfter(0, warpgroup - 1);
   const int first = static_cast<int>(blockIdx.x) + (Form::kAlternates ? warpgroup * static_cast<int>(gridDim.x) : 0);
 #pragma unroll 1
   for (int tile = first; tile < a.tiles.count(); tile += static_cast<int>(gridDim.x) * (Form::kAlternates ? 2 : 1)) {
@@ -82,6 +85,8 @@ __device__ __forceinline__ void multiplyTiles(const HopperArguments &a, const Ri
 #pragma unroll
       for (int i = 0; i < Wgmma<Form::kColumns>::kSums; i++) sums[half][i] = 0;
     typename Ring<Form>::Place before = at;
+    if (Form::kAlternates) waitFor(ring.furtherBarrier(warpgroup), turn);
+    turn = phaseAfter(turn, 1);
 #pragma unroll 1
     for (int step = 0; step < a.steps; step++, at.next()) {
       ring.waitUntilFull(at);
@@ -91,6 +96,7 @@ __device__ __forceinline__ void multiplyTiles(const HopperArguments &a, const Ri
       if (step > 0 && lane == 0) ring.release(before);
       before = at;
     }
+    if (Form::kAlternates && lane == 0) arrive(ring.furtherBarrier(1 - warpgroup));
     waitProducts<0>();
 #pragma unroll
     for (int half = 0; half < Form::kHalves; half++) pinAccumulator(sums[half]);
@@ -111,6 +117,8 @@ __global__ void __launch_bounds__(kHopperThreads, 1) linearHopper(const __grid_c
   if (threadIdx.x == 0) {
     prefetchMap(&a.x);
     prefetchMap(&a.weight);
+    if (Form::kAlternates)
+      for (int i = 0; i < 2; i++) initBarrier(ring.furtherBarrier(i), 4);
     ring.initialize(Form::kAlternates ? 4 : 8);
   }
   synchronizeBlock();
@@ -148,7 +156,7 @@ HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, const 
   HopperForm best{};
   int64_t least = 0;
   for (const HopperForm form : {HopperForm{256, false}, HopperForm{192, false}, HopperForm{128, true}, HopperForm{128, false}, HopperForm{64, false}}) {
-    if (form.alternates && !chip.unproven) continue;
+    if (form.alternates && !chip.unproven.alternating) continue;
     const int64_t tiles = divideUp(rows, kHopperRows) * divideUp(columns, form.columns);
     // Of the multiprocessor that has most of them.
     const int64_t turns = divideUp(tiles, chip.multiprocessors);

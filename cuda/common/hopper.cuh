@@ -35,17 +35,37 @@ __device__ __forceinline__ void arriveExpecting(uint64_t *barrier, uint32_t byte
   asm volatile("{ .reg .b64 state; mbarrier.arrive.expect_tx.shared::cta.b64 state, [%0], %1; }" ::"r"(sharedAddress(barrier)), "r"(bytes)
                : "memory");
 }
-// Until the phase of this parity has ended: the first has parity 0; waiting for parity 1 on a fresh barrier returns at once.
-__device__ __forceinline__ void waitFor(uint64_t *barrier, uint32_t parity) {
+// The phase of a barrier that comes so many after another; the first is 0. Only its parity is kept, which is what barriers know.
+__device__ __forceinline__ uint32_t phaseAfter(uint32_t phase, int phases) { return phase ^ static_cast<uint32_t>(phases & 1); }
+// How long a wait may take: an error of synchronisation ends the kernel, where it would otherwise hold the GPU until the process ends. For
+// tests 2 s; else a minute, longer than anything else should hold a kernel up, in 2^32 ns. Half of the timer takes half of the registers.
+#ifdef INCACHE_WATCHDOG
+#define INCACHE_TIMER "%%globaltimer_lo"
+constexpr uint32_t kPatience = 2'000'000'000;
+#else
+#define INCACHE_TIMER "%%globaltimer_hi"
+constexpr uint32_t kPatience = 14;
+#endif
+// Until a phase has ended; that before the first has ended from the beginning. It must be the one under way or the one before: barriers
+// compare parities.
+__device__ __forceinline__ void waitFor(uint64_t *barrier, uint32_t phase) {
   asm volatile(
-      "{\n.reg .pred done;\n"
-      "again: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@done bra over;\n"
+      "{\n.reg .pred ended, late;\n.reg .u32 since, now;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 ended, [%0], %1;\n"
+      "@ended bra over;\n"
+      "mov.u32 since, " INCACHE_TIMER ";\n"
+      "again: mbarrier.try_wait.parity.shared::cta.b64 ended, [%0], %1;\n"
+      "@ended bra over;\n"
+      "mov.u32 now, " INCACHE_TIMER ";\n"
+      "sub.u32 now, now, since;\n"
+      "setp.gt.u32 late, now, %2;\n"
+      "@late trap;\n"
       "bra again;\n"
       "over:\n}" ::"r"(sharedAddress(barrier)),
-      "r"(parity)
+      "r"(phase), "n"(kPatience)
       : "memory");
 }
+#undef INCACHE_TIMER
 
 // ---- The copy engine ----------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 // The primitives of common/hopper.cuh and common/wgmma.cuh, as the PTX manual defines them, and the part of the driver that
 // makes tensor maps.
 //
-// What runs asynchronously on hardware is as late as it may be here: a box arrives at some later change of threads, and its target
-// holds NaN until then; products read shared memory when they are waited for, and their sums hold NaN until then.
+// A box arrives at some later change of threads, and its target holds NaN until then. A wait that passes in another phase of its barrier
+// than the one asked for ends the process: hardware, which compares parities, would go on. So does a copy or a product that meets
+// ordinary writes which publishShared has not made known to it.
 #pragma once
 #include <array>
 #include <map>
@@ -69,15 +70,18 @@ namespace incache::cuda {
 
 namespace emulator {
 
-// What a barrier's 8 bytes hold.
+// What a barrier's 8 bytes hold. `ended`: phases, modulo kPhases.
 struct BarrierState {
-  uint64_t arrivals : 12, pending : 12, phase : 1, mark : 9;
-  int64_t bytes : 30;
+  uint64_t arrivals : 11, pending : 11, ended : 12, published : 1, mark : 7;
+  int64_t bytes : 22;
 };
 static_assert(sizeof(BarrierState) == 8, "a barrier has 8 bytes");
-constexpr uint64_t kBarrierMark = 0x155;
+constexpr uint64_t kBarrierMark = 0x55;
+constexpr uint32_t kPhases = 1 << 12;
+constexpr int64_t kMostBytes = (1 << 20) - 1;
 
 inline std::map<const void *, Waiting> barrierWaiting;
+inline std::vector<uint64_t *> unpublishedBarriers;
 
 inline BarrierState &barrierAt(uint64_t *barrier) {
   sharedAddress(barrier);
@@ -88,7 +92,7 @@ inline BarrierState &barrierAt(uint64_t *barrier) {
 inline void endPhaseWhenComplete(uint64_t *barrier) {
   BarrierState &state = barrierAt(barrier);
   if (state.pending > 0 || state.bytes != 0) return;
-  state.phase ^= 1;
+  state.ended++;
   state.pending = state.arrivals;
   Machine::get().wake(barrierWaiting[barrier]);
 }
@@ -102,18 +106,26 @@ inline void initBarrier(uint64_t *barrier, uint32_t arrivals) {
   state.arrivals = state.pending = arrivals;
   state.mark = emulator::kBarrierMark;
   std::memcpy(static_cast<void *>(barrier), &state, sizeof state);
+  emulator::unpublishedBarriers.push_back(barrier);
 }
-inline void publishBarriers() {}
+inline void publishBarriers() {
+  for (uint64_t *barrier : emulator::unpublishedBarriers) emulator::barrierAt(barrier).published = 1;
+  emulator::unpublishedBarriers.clear();
+}
 inline void arriveExpecting(uint64_t *barrier, uint32_t bytes) {
   emulator::BarrierState &state = emulator::barrierAt(barrier);
   if (state.pending == 0) emulator::fail("more arrivals at a barrier than it was initialised for");
   state.bytes += bytes;
+  if (state.bytes > emulator::kMostBytes) emulator::fail("a barrier waits for more bytes than it can count");
   state.pending--;
   emulator::endPhaseWhenComplete(barrier);
 }
 inline void arrive(uint64_t *barrier) { arriveExpecting(barrier, 0); }
-inline void waitFor(uint64_t *barrier, uint32_t parity) {
-  while (emulator::barrierAt(barrier).phase == (parity & 1)) emulator::Machine::get().waitOn(emulator::barrierWaiting[barrier]);
+inline uint32_t phaseAfter(uint32_t phase, int phases) { return phase + static_cast<uint32_t>(phases); }
+inline void waitFor(uint64_t *barrier, uint32_t phase) {
+  const auto &state = emulator::barrierAt(barrier);
+  while (state.ended % 2 == phase % 2) emulator::Machine::get().waitOn(emulator::barrierWaiting[barrier]);
+  if (state.ended != (phase + 1) % emulator::kPhases) emulator::fail("a wait has passed in another phase of its barrier than the one asked for");
 }
 
 // ---- The copy engine -----------------------------------------------------------------------------------------------------
@@ -131,6 +143,7 @@ inline unsigned char *sharedAt(uint32_t address) {
   if (offset < 0 || offset >= machine.sharedBytes()) fail("a copy or a product reaches beyond shared memory");
   return machine.shared() + offset;
 }
+inline unsigned char *publishedAt(uint32_t address) { return sharedAt(address) - Machine::get().shared() + Machine::get().published(); }
 using Coordinates = std::array<int64_t, 3>;
 inline uint32_t elementsOf(const CUtensorMap &map) { return map.box[0] * map.box[1] * map.box[2]; }
 inline bool isInside(const CUtensorMap &map, const Coordinates &at) {
@@ -145,7 +158,9 @@ inline void writeBox(uint32_t to, const CUtensorMap &map, const Coordinates &fir
     uint16_t value = poison ? 0xffff : 0;
     if (!poison && isInside(map, at))
       std::memcpy(&value, map.at + at[2] * static_cast<int64_t>(map.strides[1]) + at[1] * static_cast<int64_t>(map.strides[0]) + at[0] * 2, 2);
-    std::memcpy(sharedAt(swizzledAddress(to + place * 2, map.swizzle)), &value, 2);
+    const uint32_t address = swizzledAddress(to + place * 2, map.swizzle);
+    std::memcpy(sharedAt(address), &value, 2);
+    std::memcpy(publishedAt(address), &value, 2);
   }
 }
 inline void copyBoxOf(uint32_t dimensions, void *shared, const CUtensorMap *map, const Coordinates &first, uint64_t *barrier) {
@@ -155,7 +170,8 @@ inline void copyBoxOf(uint32_t dimensions, void *shared, const CUtensorMap *map,
   if (to % alignment) fail("a box does not lie at the multiple that its swizzle wants");
   // The PTX manual does not say so; a GPU ends such a copy with an illegal instruction.
   if (first[0] % 8) fail("a box begins at a column that is no multiple of 16 bytes");
-  barrierAt(barrier);
+  if (!barrierAt(barrier).published) fail("a copy is to arrive at a barrier that has not been published");
+  if (std::memcmp(sharedAt(to), publishedAt(to), elementsOf(*map) * 2)) fail("a box is copied over what was written and not published");
   writeBox(to, *map, first, true);
   Machine::get().later([=, box = *map] {
     writeBox(to, box, first, false);
@@ -173,202 +189,12 @@ inline void copyBox(void *shared, const CUtensorMap *map, int column, int row, u
 inline void copyHeadBox(void *shared, const CUtensorMap *map, int column, int head, int row, uint64_t *barrier) {
   emulator::copyBoxOf(3, shared, map, {column, head, row}, barrier);
 }
-inline void publishShared() {}
+// What any thread has written; hardware publishes the calling thread's own writes alone.
+inline void publishShared() {
+  emulator::Machine &machine = emulator::Machine::get();
+  std::memcpy(machine.published(), machine.shared(), static_cast<size_t>(machine.sharedBytes()));
+}
 
 }  // namespace incache::cuda
 
-namespace incache::cuda::INCACHE_STORAGE {
-
-// ---- Products of a warpgroup ---------------------------------------------------------------------------------------------
-
-namespace products {
-
-using namespace emulator;
-
-inline uint64_t encodeDescriptor(uint32_t bytes) { return (bytes & 0x3ffff) >> 4; }
-
-// What a descriptor says.
-struct Described {
-  uint32_t start, leading, stride, mode;
-
-  explicit Described(uint64_t descriptor) {
-    const auto field = [&](int bit) { return static_cast<uint32_t>(descriptor >> bit & 0x3fff) << 4; };
-    start = field(0), leading = field(16), stride = field(32), mode = static_cast<uint32_t>(descriptor >> 62);
-    if (descriptor >> 49 & 7) fail("descriptors with a base offset are not emulated");
-  }
-  float read(uint32_t address) const {
-    constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B,
-                                                CU_TENSOR_MAP_SWIZZLE_32B};
-    uint16_t bits;
-    std::memcpy(&bits, sharedAt(swizzledAddress(address, kSwizzles[mode])), 2);
-    return toFloat(Half{bits});
-  }
-};
-
-// Element (row, k) of a K-major operand: a core matrix is 8 rows of 16 bytes, or of 32, 64 or 128 with swizzle.
-inline float readThroughDescriptor(uint64_t descriptor, int row, int k) {
-  const Described operand(descriptor);
-  const auto [start, leading, stride, mode] = operand;
-  const uint32_t i = static_cast<uint32_t>(row), byte = static_cast<uint32_t>(k) * 2;
-  uint32_t address = start + i / 8 * stride;
-  if (mode == 0) {
-    address += byte / 16 * leading + i % 8 * 16 + byte % 16;
-  } else {
-    const uint32_t width = 256u >> mode;
-    if (start / width % 8) fail("a swizzled operand does not begin with its pattern");
-    address += i % 8 * width + byte;
-  }
-  return operand.read(address);
-}
-
-// Element (k, column) of an N-major operand with 128-byte swizzle: 8 rows of 64 columns, then 8 rows more a stride further; the next 64
-// columns a leading offset further.
-inline float readTransposed(uint64_t descriptor, int k, int column) {
-  const Described operand(descriptor);
-  if (operand.mode != 1) fail("N-major operands are emulated with 128-byte swizzle alone");
-  if (operand.start % 1024) fail("a swizzled operand does not begin with its pattern");
-  const uint32_t i = static_cast<uint32_t>(k), j = static_cast<uint32_t>(column);
-  return operand.read(operand.start + j / 64 * operand.leading + i / 8 * operand.stride + i % 8 * 128 + j % 64 * 2);
-}
-
-struct Product {
-  const void *instruction;
-  int columns;
-  float *sums;
-  bool fromRegisters;
-  uint32_t a[4];
-  uint64_t left, right;
-  bool transposed = false, replaces = false;
-
-  bool matches(const Product &other) const {
-    return instruction == other.instruction && (fromRegisters || left == other.left) && right == other.right;
-  }
-};
-
-// The products that a thread has issued and not waited for, in groups of which the last is still open; and the sums that they
-// work on, which the thread cannot see meanwhile.
-struct InFlight {
-  struct Sums {
-    std::vector<float> values;
-    int products = 0;
-  };
-  std::vector<std::vector<Product>> groups{1};
-  std::map<float *, Sums> sums;
-  bool fenced = false;
-
-  void issue(const Product &product) {
-    Sums &own = sums[product.sums];
-    if (own.products++ == 0) {
-      if (!fenced) fail("a product begins without beginProducts");
-      const int count = product.columns / 2;
-      own.values.assign(product.sums, product.sums + count);
-      std::memset(product.sums, 0xff, static_cast<size_t>(count) * sizeof(float));
-    }
-    groups.back().push_back(product);
-  }
-  void end(const Product &product) {
-    Sums &own = sums[product.sums];
-    if (--own.products > 0) return;
-    std::copy(own.values.begin(), own.values.end(), product.sums);
-    sums.erase(product.sums);
-  }
-};
-inline InFlight inFlight[1024];
-inline int threadNumber() {
-  const Fiber &fiber = Machine::get().current();
-  return fiber.warp * 32 + fiber.lane;
-}
-
-// The place-th product of the oldest group of a warpgroup whose first thread this is.
-inline void execute(InFlight *threads, size_t place) {
-  const Product &product = threads[0].groups.front()[place];
-  static float left[64][16], right[256][16];
-  for (int thread = 0; thread < 128; thread++) {
-    const std::vector<Product> &group = threads[thread].groups.front();
-    if (place >= group.size() || !group[place].matches(product)) fail("threads of a warpgroup have issued different products");
-    const int row = thread / 32 * 16 + thread % 32 / 4, t = thread % 4 * 2;
-    if (product.fromRegisters)
-      for (int i = 0; i < 4; i++) {
-        left[row + i % 2 * 8][t + i / 2 * 8] = lowOf(group[place].a[i]);
-        left[row + i % 2 * 8][t + i / 2 * 8 + 1] = highOf(group[place].a[i]);
-      }
-  }
-  for (int k = 0; k < 16; k++) {
-    if (!product.fromRegisters)
-      for (int row = 0; row < 64; row++) left[row][k] = readThroughDescriptor(product.left, row, k);
-    for (int column = 0; column < product.columns; column++)
-      right[column][k] = product.transposed ? readTransposed(product.right, k, column) : readThroughDescriptor(product.right, column, k);
-  }
-  for (int thread = 0; thread < 128; thread++) {
-    const Product &own = threads[thread].groups.front()[place];
-    std::vector<float> &sums = threads[thread].sums[own.sums].values;
-    for (int i = 0; i < product.columns / 2; i++) {
-      const int row = thread / 32 * 16 + thread % 32 / 4 + i % 4 / 2 * 8, column = i / 4 * 8 + thread % 4 * 2 + i % 2;
-      double sum = product.replaces ? 0.0 : sums[static_cast<size_t>(i)];
-      for (int k = 0; k < 16; k++) sum += static_cast<double>(left[row][k]) * right[column][k];
-      sums[static_cast<size_t>(i)] = static_cast<float>(sum);
-    }
-  }
-}
-
-// Until at most `pending` groups of a warpgroup are left.
-inline void executeGroups(InFlight *threads, size_t pending) {
-  while (threads[0].groups.size() - 1 > pending) {
-    const size_t products = threads[0].groups.front().size();
-    for (size_t place = 0; place < products; place++) execute(threads, place);
-    for (int thread = 0; thread < 128; thread++) {
-      auto &groups = threads[thread].groups;
-      if (groups.size() != threads[0].groups.size() + (thread > 0 ? 1 : 0) || groups.front().size() != products)
-        fail("threads of a warpgroup have committed different groups");
-      for (const Product &product : groups.front()) threads[thread].end(product);
-      groups.erase(groups.begin());
-    }
-  }
-}
-
-}  // namespace products
-
-inline uint64_t describeSwizzled128(const void *at) {
-  return products::encodeDescriptor(sharedAddress(at)) | products::encodeDescriptor(16) << 16 | products::encodeDescriptor(1024) << 32 |
-         uint64_t{1} << 62;
-}
-inline uint64_t describeTransposed128(const void *at, uint32_t panelBytes) {
-  return products::encodeDescriptor(sharedAddress(at)) | products::encodeDescriptor(panelBytes) << 16 |
-         products::encodeDescriptor(1024) << 32 | uint64_t{1} << 62;
-}
-inline void beginProducts() { products::inFlight[products::threadNumber()].fenced = true; }
-inline void commitProducts() { products::inFlight[products::threadNumber()].groups.emplace_back(); }
-template <int Pending>
-void waitProducts() {
-  static const char instruction = 0;
-  emulator::Machine &machine = emulator::Machine::get();
-  const int number = products::threadNumber(), first = number / 128 * 128;
-  products::inFlight[number].fenced = false;
-  machine.meet(machine.warpgroupMeeting(), 128, number - first, nullptr, &instruction,
-               [&](const void *const *) { products::executeGroups(products::inFlight + first, Pending); });
-}
-template <int N>
-void pinAccumulator(float (&)[N]) {}
-template <int N>
-void pinLeft(uint32_t (&)[N][4]) {}
-template <int Registers>
-void growRegisters() {}
-template <int Registers>
-void shrinkRegisters() {}
-
-template <int N>
-struct Wgmma {
-  static constexpr int kSums = N / 2;
-  static void shared(float (&c)[kSums], uint64_t a, uint64_t b) {
-    static const char instruction = 0;
-    products::inFlight[products::threadNumber()].issue({&instruction, N, c, false, {}, a, b});
-  }
-  template <int Adds = kAdds, int Transposed = kKMajor>
-  static void registers(float (&c)[kSums], const uint32_t (&a)[4], uint64_t b) {
-    static const char instruction = 0;
-    products::inFlight[products::threadNumber()].issue(
-        {&instruction, N, c, true, {a[0], a[1], a[2], a[3]}, 0, b, Transposed == kTransposed, Adds == kReplaces});
-  }
-};
-
-}  // namespace incache::cuda::INCACHE_STORAGE
+#include "wgmma.h"

@@ -85,6 +85,8 @@ class Machine {
 
   Fiber &current() { return *current_; }
   unsigned char *shared() { return shared_; }
+  // What the copy engine and products see in the place of each byte of shared memory.
+  unsigned char *published() { return shared_ + kSharedSpace; }
   int64_t sharedBytes() const { return sharedBytes_; }
   int lanesOf(int warp) const { return std::min<int>(32, threads_ - warp * 32); }
 
@@ -101,8 +103,8 @@ class Machine {
     ready_.push_back(current_);
     switchAway();
   }
-  // Runs `action` at some later change of threads, as the copy engine does.
-  void later(std::function<void()> action) { actions_.push_back(std::move(action)); }
+  // Runs `action` at some later change of threads, as the copy engine does: by a coin soon, or when no thread can go on without it.
+  void later(std::function<void()> action) { (random() % 2 == 0 ? actions_ : lateActions_).push_back(std::move(action)); }
 
   // `count` threads meet; the last to come calls act(arguments), those of all by their places, and all go on.
   template <class Act>
@@ -134,7 +136,7 @@ class Machine {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber *> ready_;
-  std::vector<std::function<void()>> actions_;
+  std::vector<std::function<void()>> actions_, lateActions_;
   Fiber *current_ = nullptr;
   std::jmp_buf scheduler_;
   ucontext_t creator_, created_;
@@ -147,7 +149,7 @@ class Machine {
 
   Machine() {
     if (const char *seed = std::getenv("INCACHE_EMULATED_SEED")) seed_ = static_cast<uint32_t>(std::atoi(seed)) * 2654435761u | 1;
-    void *space = mmap(nullptr, kSharedSpace, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *space = mmap(nullptr, 2 * kSharedSpace, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     shared_ = static_cast<unsigned char *>(space);
   }
 
@@ -181,6 +183,7 @@ class Machine {
     sharedBytes_ = sharedBytes;
     // NaN in every format, and a border whose change betrays a write past the end.
     std::memset(shared_, 0xff, static_cast<size_t>(sharedBytes) + kBorder);
+    std::memset(published(), 0xff, static_cast<size_t>(sharedBytes));
     for (size_t i = 0; i < threads; i++) {
       Fiber &fiber = *fibers_[i];
       const unsigned n = static_cast<unsigned>(i);
@@ -193,7 +196,8 @@ class Machine {
     }
     if (!_setjmp(scheduler_)) resumeNext();
     if (alive_ > 0) fail("a block cannot go on: threads wait for others that have ended or wait elsewhere");
-    while (!actions_.empty()) runAction(0);
+    for (auto *actions : {&actions_, &lateActions_})
+      while (!actions->empty()) runAny(*actions);
     for (int64_t i = 0; i < kBorder; i++)
       if (shared_[sharedBytes_ + i] != 0xff) fail("a write past the end of shared memory");
   }
@@ -206,7 +210,8 @@ class Machine {
   }
 
   [[noreturn]] void resumeNext() {
-    while (!actions_.empty() && (ready_.empty() || random() % 8 == 0)) runAction(random() % actions_.size());
+    while (!actions_.empty() && (ready_.empty() || random() % 8 == 0)) runAny(actions_);
+    while (!lateActions_.empty() && ready_.empty()) runAny(lateActions_);
     if (ready_.empty()) _longjmp(scheduler_, 1);
     const size_t place = random() % ready_.size();
     current_ = ready_[place];
@@ -216,9 +221,10 @@ class Machine {
     _longjmp(current_->context, 1);
   }
 
-  void runAction(size_t place) {
-    const std::function<void()> action = std::move(actions_[place]);
-    actions_.erase(actions_.begin() + static_cast<std::ptrdiff_t>(place));
+  void runAny(std::vector<std::function<void()>> &actions) {
+    const size_t place = random() % actions.size();
+    const std::function<void()> action = std::move(actions[place]);
+    actions.erase(actions.begin() + static_cast<std::ptrdiff_t>(place));
     action();
   }
 };

@@ -1,7 +1,8 @@
 // As much of the CUDA runtime as the plugin and the kernels' host code use, over the emulator's machine.
 //
 // What is enqueued on a stream runs when the stream is synchronised, not before: a result that is read without waiting is
-// not there yet. Device memory is host memory with an inaccessible page before and behind each allocation.
+// not there yet. Device memory is host memory with an inaccessible page before and behind each allocation, and is itself accessible only
+// while a stream runs: a test or the plugin that reads or writes it from the host ends as it would on a GPU.
 //   INCACHE_EMULATED_CAPABILITY  compute capability, as 80 (the default), 89 or 90
 //   INCACHE_EMULATED_MEMORY      bytes of device memory, 8 GiB if not given
 //   INCACHE_EMULATED_DEVICES     how many devices there are, 1 if not given
@@ -61,6 +62,8 @@ inline bool hasFault(const char *kind) {
   return text && std::strcmp(text, kind) == 0;
 }
 
+constexpr size_t kPage = 4096;
+
 struct Runtime {
   std::mutex mutex;
   struct Allocation {
@@ -69,6 +72,7 @@ struct Runtime {
   };
   std::map<void *, Allocation> allocations;
   size_t inUse = 0;
+  int running = 0;  // streams
   cudaError_t lastError = cudaSuccess;
 
   static Runtime &get() {
@@ -80,13 +84,33 @@ struct Runtime {
     if (error != cudaSuccess) lastError = error;
     return error;
   }
+
+  static void protect(const Allocation &a, int protection) {
+    mprotect(static_cast<char *>(a.space) + kPage, a.spaceBytes - 2 * kPage, protection);
+  }
+  void protectAll(int protection) const {
+    for (const auto &[at, allocation] : allocations) protect(allocation, protection);
+  }
+};
+
+// Has device memory accessible as long as it lives.
+struct Access {
+  Access() {
+    Runtime &runtime = Runtime::get();
+    std::lock_guard lock(runtime.mutex);
+    if (runtime.running++ == 0) runtime.protectAll(PROT_READ | PROT_WRITE);
+  }
+  ~Access() {
+    Runtime &runtime = Runtime::get();
+    std::lock_guard lock(runtime.mutex);
+    if (--runtime.running == 0) runtime.protectAll(PROT_NONE);
+  }
+  Access(const Access &) = delete;
 };
 
 inline void enqueue(Stream *stream, Action action) {
   (stream->capturing ? stream->captured : stream->pending).push_back(std::move(action));
 }
-
-constexpr size_t kPage = 4096;
 
 inline cudaError_t allocate(void **at, size_t bytes) {
   Runtime &runtime = Runtime::get();
@@ -101,6 +125,7 @@ inline cudaError_t allocate(void **at, size_t bytes) {
   std::memset(first, 0xff, whole);
   *at = first + (whole - padded);
   runtime.allocations[*at] = {space, whole + 2 * kPage, bytes};
+  if (runtime.running == 0) Runtime::protect(runtime.allocations[*at], PROT_NONE);
   runtime.inUse += bytes;
   return cudaSuccess;
 }
@@ -207,6 +232,8 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::vector<incache::cuda::emulator::Action> actions = std::move(stream->pending);
   stream->pending.clear();
   if (incache::cuda::emulator::hasFault("work")) return incache::cuda::emulator::Runtime::get().failed(cudaErrorLaunchFailure);
+  if (actions.empty()) return cudaSuccess;
+  const incache::cuda::emulator::Access access;
   for (const auto &action : actions) action();
   return cudaSuccess;
 }

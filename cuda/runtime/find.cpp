@@ -1,7 +1,9 @@
 #include "find.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
+#include <iterator>
+#include <sstream>
 
 #include "check.h"
 
@@ -34,6 +36,25 @@ int countDevices() {
   absent(messageOf("GPUs cannot be listed", error));
 }
 
+constexpr struct {
+  const char *name;
+  bool Unproven::*of;
+} kUnproven[] = {{"alternating", &Unproven::alternating}, {"wide", &Unproven::wide}, {"stacked", &Unproven::stacked}, {"attention", &Unproven::attention}};
+
+Unproven unprovenOf(const std::string &text) {
+  if (text == "1") return kAllUnproven;
+  Unproven admitted;
+  std::istringstream names(text);
+  for (std::string name; std::getline(names, name, ',');) {
+    const auto found = std::find_if(std::begin(kUnproven), std::end(kUnproven), [&](const auto &kernel) { return name == kernel.name; });
+    if (found == std::end(kUnproven))
+      throw Error(INCACHE_BAD_ARGUMENT,
+                  "INCACHE_CUDA_UNPROVEN names '" + name + "'; expected 1, or alternating, wide, stacked, attention with commas between");
+    admitted.*found->of = true;
+  }
+  return admitted;
+}
+
 }  // namespace
 
 cudaDeviceProp propertiesOf(int index) {
@@ -53,7 +74,7 @@ cudaDeviceProp propertiesOf(int index) {
 Chip chipOf(const cudaDeviceProp &properties) {
   const char *unproven = std::getenv("INCACHE_CUDA_UNPROVEN");
   return {properties.major * 10 + properties.minor, properties.multiProcessorCount, static_cast<int64_t>(properties.sharedMemPerBlockOptin),
-          unproven && std::strcmp(unproven, "1") == 0};
+          unprovenOf(unproven ? unproven : "")};
 }
 
 }  // namespace incache::cuda

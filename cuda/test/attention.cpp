@@ -179,31 +179,33 @@ class Trial {
   }
 
   // As the kernel takes it: tensor cores have Half alone.
-  double taken(const Matrix &m, int64_t row, int64_t column) const {
-    const double value = elementAt(m.at, row * m.stride + column, m.type);
+  double taken(const std::unique_ptr<Tensor> &m, int64_t row, int64_t column) const {
+    const double value = m->at(row, column);
     return case_.type == kHalf && case_.width <= 256 ? roundedHalf(value) : value;
   }
 
   std::vector<double> expected() const {
+    const auto &keys = case_.fused ? q_ : k_, &values = case_.fused ? q_ : v_;
+    const int64_t keysFrom = case_.fused ? columns_ : 0;
     std::vector<double> result(static_cast<size_t>(out_.rows() * columns_));
     for (int64_t row = 0; row < out_.rows(); row++)
       for (int64_t first = 0; first < columns_; first += case_.width) {
         const int64_t image = row / case_.queries, query = row % case_.queries, firstKey = image * case_.keys;
-        const int64_t keys = case_.causal ? std::min(lengthOf(image), query + 1) : lengthOf(image);
-        std::vector<double> scores(static_cast<size_t>(keys));
+        const int64_t count = case_.causal ? std::min(lengthOf(image), query + 1) : lengthOf(image);
+        std::vector<double> scores(static_cast<size_t>(count));
         double largest = -INFINITY, total = 0;
-        for (int64_t key = 0; key < keys; key++) {
+        for (int64_t key = 0; key < count; key++) {
           double &score = scores[static_cast<size_t>(key)];
-          for (int64_t j = first; j < first + case_.width; j++) score += taken(bound_.q, row, j) * taken(bound_.k, firstKey + key, j);
+          for (int64_t j = first; j < first + case_.width; j++) score += taken(q_, row, j) * taken(keys, firstKey + key, keysFrom + j);
           score *= op_.attentionScale;
           if (bias_) score += bias_->at(first / case_.width * case_.queries + query, key);
           if (keyBias_) score += keyBias_->at(image, key);
           largest = std::fmax(largest, score);
         }
         for (double &score : scores) total += score = std::exp(score - largest);
-        for (int64_t key = 0; key < keys; key++)
+        for (int64_t key = 0; key < count; key++)
           for (int64_t j = first; j < first + case_.width; j++)
-            result[static_cast<size_t>(row * columns_ + j)] += scores[static_cast<size_t>(key)] / total * taken(bound_.v, firstKey + key, j);
+            result[static_cast<size_t>(row * columns_ + j)] += scores[static_cast<size_t>(key)] / total * taken(values, firstKey + key, 2 * keysFrom + j);
       }
     return result;
   }

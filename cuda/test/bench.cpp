@@ -39,9 +39,10 @@ void testRows() {
 std::vector<double> outputOf(const Device &device, const Launch &l) {
   const Matrix &out = l.op.out;
   const size_t bytes = static_cast<size_t>(out.rows * out.stride * bytesOf(out.type));
-  Array<char> scratch(l.kernel->scratch(l.op, device.chip) + 1), copy(static_cast<int64_t>(bytes));
+  const Memory scratch(l.kernel->scratch(l.op, device.chip) + 1);
+  std::vector<char> copy(bytes);
   if (out.at != l.op.residual.at) cudaMemsetAsync(out.at, 0xff, bytes, device.stream);
-  l.kernel->launch(l.op, {device.chip, device.stream, scratch.data()});
+  l.kernel->launch(l.op, {device.chip, device.stream, static_cast<char *>(scratch.device())});
   cudaMemcpyAsync(copy.data(), out.at, bytes, cudaMemcpyDeviceToHost, device.stream);
   expect(cudaGetLastError() == cudaSuccess && cudaStreamSynchronize(device.stream) == cudaSuccess, "operation %d", static_cast<int>(l.op.op->kind));
   std::vector<double> values;

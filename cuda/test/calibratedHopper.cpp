@@ -19,11 +19,18 @@ void testBudget() {
   expect(suitsCalibratedHopper(16384, 132) && !suitsCalibratedHopper(4096, 132), "rows that suit");
 }
 
+void testChoice() {
+  LaunchContext proven = hopperContext(1);
+  proven.chip.unproven.wide = false;
+  expect(!isTaken(launchCalibratedLinearHopper, [](BoundOp &) {}, proven), "taken though no GPU has compared its values");
+}
+
 }  // namespace
 
 int main() {
   testBudget();
   requireHopper("calibratedHopper");
+  testChoice();
   checkRefusals(launchCalibratedLinearHopper, 256);
   checkShapes(launchCalibratedLinearHopper);
   checkRandomly(launchCalibratedLinearHopper, 4);

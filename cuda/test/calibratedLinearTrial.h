@@ -76,8 +76,7 @@ class Trial {
 
   void runOnce() {
     expect(launch_(bound_, hopperContext(case_.multiprocessors)), "%s: not taken", case_.name);
-    const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(hopperContext(1).stream);
-    expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", case_.name, cudaGetErrorString(error != cudaSuccess ? error : ended));
+    finishRun(case_.name);
   }
 
   // h is rounded to Half on its way: within the bounds.

@@ -73,8 +73,6 @@ void testBudget() {
     expect(hidden + ringBytes(whole, hidden) <= kHopperShared && hidden + ringBytes(middle, hidden) <= kHopperShared, "%d ranks", ranks);
     expect(hidden % 1024 == 0 && whole % 1024 == 0 && middle % 1024 == 0, "where the swizzle begins for %d ranks", ranks);
     expect(whole >= calibratedStageBytes(ranks) && whole >= middle, "a stage holds what passes through it");
-    // The ring's barriers, and one of the kernel's own.
-    expect((2 * middleStages + 1) * 8 <= kRingBarrierBytes, "barriers for %d ranks", ranks);
     // Boxes: all ranks of Wb, 64 rows of Wa, 128 of an activation.
     for (const int rows : {ranks, 64, 128}) expect(fitsTensorMap({nullptr, 4608, 1152, 1152, rows, kBoxColumns}), "a box of %d rows", rows);
   }

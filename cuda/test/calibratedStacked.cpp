@@ -26,8 +26,8 @@ void testBudget() {
 
 void testChoice() {
   LaunchContext proven = hopperContext(1);
-  proven.chip.unproven = false;
-  expect(!isTaken(launchCalibratedLinearStacked, [](BoundOp &) {}, proven), "taken though no GPU has run it");
+  proven.chip.unproven.stacked = false;
+  expect(!isTaken(launchCalibratedLinearStacked, [](BoundOp &) {}, proven), "taken though no GPU has compared its values");
 }
 
 void checkCase(const Case &c) { check(launchCalibratedLinearStacked, c); }

@@ -1,41 +1,14 @@
 // What the tests of kernels share: random numbers, poisoned memory, errors against float64.
-//
-// A test is one source for both: built by a C++ compiler it runs on the emulator, built by nvcc (-x cu) on a GPU. Whatever a
-// kernel touches is allocated here, in managed memory there.
 #pragma once
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
-#include <vector>
 
 #include "../../cpp/core/half.h"
+#include "../common/launch.cuh"
 #include "../common/values.cuh"
+#include "memory.h"
 
 namespace incache::cuda::test {
-
-// Where INCACHE_KEEP_GOING is set a test program goes on after a failure, to some number of them: on a machine that is borrowed, all
-// of what is wrong in one run.
-inline void countFailure() {
-  static int left = std::getenv("INCACHE_KEEP_GOING") ? 20 : 1;
-  if (--left == 0) std::exit(1);
-  static const int registered = std::atexit([] { std::_Exit(1); });
-  (void)registered;
-}
-
-// Fails the test program, with a sentence, when `fact` does not hold.
-__attribute__((format(printf, 2, 3))) inline void expect(bool fact, const char *format, ...) {
-  if (fact) return;
-  va_list arguments;
-  va_start(arguments, format);
-  std::fprintf(stderr, "failed: ");
-  std::vfprintf(stderr, format, arguments);
-  std::fprintf(stderr, "\n");
-  va_end(arguments);
-  countFailure();
-}
 
 // The same numbers at every run.
 class Random {
@@ -53,34 +26,6 @@ class Random {
   uint64_t state_;
 };
 
-// Memory that both sides can touch; on the emulator with an inaccessible page behind it.
-inline void *allocate(int64_t bytes) {
-  void *at = nullptr;
-#ifdef INCACHE_CUDA_EMULATED
-  const cudaError_t error = cudaMalloc(&at, static_cast<size_t>(bytes));
-#else
-  const cudaError_t error = cudaMallocManaged(&at, static_cast<size_t>(bytes));
-#endif
-  expect(error == cudaSuccess, "allocation of %lld bytes: %s", static_cast<long long>(bytes), cudaGetErrorString(error));
-  return at;
-}
-
-// Elements that both sides can touch.
-template <class T>
-class Array {
- public:
-  explicit Array(int64_t count) : at_(static_cast<T *>(allocate(count * static_cast<int64_t>(sizeof(T))))) {
-    std::memset(at_, 0xff, static_cast<size_t>(count) * sizeof(T));
-  }
-  ~Array() { cudaFree(at_); }
-  Array(const Array &) = delete;
-  T *data() const { return at_; }
-  T &operator[](int64_t place) const { return at_[place]; }
-
- private:
-  T *at_;
-};
-
 inline double elementAt(const void *at, int64_t place, incache_type type) {
   return is16Bit(type) ? widenHalf(static_cast<const uint16_t *>(at)[place], type) : static_cast<const float *>(at)[place];
 }
@@ -96,21 +41,17 @@ inline void setElement(void *at, int64_t place, incache_type type, float value) 
 class Tensor {
  public:
   Tensor(int64_t rows, int64_t columns, incache_type type, int64_t margin = 0, int64_t further = 0)
-      : rows_(rows), columns_(columns), margin_(margin), type_(type) {
-    stride_ = columns + 2 * margin + further;
-    buffer_ = allocate((rows + 2) * stride_ * bytesOf(type));
-    std::memset(buffer_, 0xff, static_cast<size_t>((rows + 2) * stride_ * bytesOf(type)));
+      : rows_(rows), columns_(columns), margin_(margin), stride_(columns + 2 * margin + further), type_(type),
+        buffer_((rows + 2) * stride_ * bytesOf(type)) {
   }
-  ~Tensor() { cudaFree(buffer_); }
-  Tensor(const Tensor &) = delete;
 
-  Matrix matrix() const { return {static_cast<char *>(buffer_) + (stride_ + margin_) * bytesOf(type_), stride_, rows_, columns_, type_}; }
+  Matrix matrix() const { return {static_cast<char *>(buffer_.device()) + origin(), stride_, rows_, columns_, type_}; }
   Matrix columnsFrom(int64_t first, int64_t count) const {
     const Matrix m = matrix();
     return {static_cast<char *>(m.at) + first * bytesOf(type_), stride_, rows_, count, type_};
   }
-  double at(int64_t row, int64_t column) const { return elementAt(matrix().at, row * stride_ + column, type_); }
-  void set(int64_t row, int64_t column, float value) { setElement(matrix().at, row * stride_ + column, type_, value); }
+  double at(int64_t row, int64_t column) const { return elementAt(host(), row * stride_ + column, type_); }
+  void set(int64_t row, int64_t column, float value) { setElement(host(), row * stride_ + column, type_, value); }
   Tensor &fill(Random &random, float scale = 1) {
     for (int64_t i = 0; i < rows_; i++)
       for (int64_t j = 0; j < columns_; j++) set(i, j, scale * random.value());
@@ -119,7 +60,7 @@ class Tensor {
   // Whether everything around the operand is as it was.
   bool bordersIntact() const {
     const int64_t size = bytesOf(type_);
-    const unsigned char *bytes = static_cast<const unsigned char *>(buffer_);
+    const unsigned char *bytes = static_cast<const unsigned char *>(buffer_.host());
     for (int64_t i = 0; i < (rows_ + 2) * stride_; i++) {
       const int64_t row = i / stride_ - 1, column = i % stride_ - margin_;
       if (row >= 0 && row < rows_ && column >= 0 && column < columns_) continue;
@@ -134,31 +75,32 @@ class Tensor {
  private:
   int64_t rows_, columns_, margin_, stride_;
   incache_type type_;
-  void *buffer_ = nullptr;
+  Memory buffer_;
+
+  // Of the first element, in bytes.
+  int64_t origin() const { return (stride_ + margin_) * bytesOf(type_); }
+  void *host() const { return static_cast<char *>(buffer_.host()) + origin(); }
 };
 
 // A weight of rows x depth, K-major and padded as kernels want it.
 class Weight {
  public:
-  Weight(int64_t rows, int64_t depth, bool half) : panels_{nullptr, rows, depth, half ? kHalfType : INCACHE_F32} {
-    const int64_t bytes = rows * weightStride(depth) * bytesOf(panels_.type);
-    buffer_ = allocate(bytes);
-    std::memset(buffer_, 0, static_cast<size_t>(bytes));
-    panels_.at = static_cast<const Word *>(buffer_);
+  Weight(int64_t rows, int64_t depth, bool half)
+      : panels_{nullptr, rows, depth, half ? kHalfType : INCACHE_F32}, buffer_(rows * weightStride(depth) * bytesOf(panels_.type)) {
+    std::memset(buffer_.host(), 0, static_cast<size_t>(rows * weightStride(depth) * bytesOf(panels_.type)));
+    panels_.at = static_cast<const Word *>(buffer_.device());
   }
-  ~Weight() { cudaFree(buffer_); }
-  Weight(const Weight &) = delete;
   const Panels &panels() const { return panels_; }
-  double at(int64_t row, int64_t k) const { return elementAt(buffer_, row * weightStride(panels_.depth) + k, panels_.type); }
+  double at(int64_t row, int64_t k) const { return elementAt(buffer_.host(), row * weightStride(panels_.depth) + k, panels_.type); }
   Weight &fill(Random &random, float scale = 1) {
     for (int64_t i = 0; i < panels_.rows; i++)
-      for (int64_t k = 0; k < panels_.depth; k++) setElement(buffer_, i * weightStride(panels_.depth) + k, panels_.type, scale * random.value());
+      for (int64_t k = 0; k < panels_.depth; k++) setElement(buffer_.host(), i * weightStride(panels_.depth) + k, panels_.type, scale * random.value());
     return *this;
   }
 
  private:
   Panels panels_;
-  void *buffer_ = nullptr;
+  Memory buffer_;
 };
 
 // Of a tensor from what was computed in float64 in its place, row by row; NaN when anything in it is NaN.
@@ -195,12 +137,12 @@ inline double epilogueExact(Epilogue epilogue, double y, double gate, double res
 inline bool takesGate(Epilogue epilogue) { return epilogue == Epilogue::gate || epilogue == Epilogue::gateResidual; }
 
 // The device, as if it had three multiprocessors: how many there are decides which kernels an operation is made of, and so few
-// have enough to do with small shapes. Kernels that no GPU has run yet are among them.
+// have enough to do with small shapes. Unproven kernels are among them.
 inline Chip presentChip() {
   cudaDeviceProp properties;
   const cudaError_t error = cudaGetDeviceProperties(&properties, 0);
   expect(error == cudaSuccess, "device 0: %s", cudaGetErrorString(error));
-  return {properties.major * 10 + properties.minor, 3, static_cast<int64_t>(properties.sharedMemPerBlockOptin), true};
+  return {properties.major * 10 + properties.minor, 3, static_cast<int64_t>(properties.sharedMemPerBlockOptin), kAllUnproven};
 }
 
 // Ends the test program as ctest wants it of a test that has to be left out, where there is another GPU than of sm_90.
@@ -212,36 +154,39 @@ inline void requireHopper(const char *name) {
   std::exit(77);
 }
 
-// For a kernel that is called by itself: an sm_90 of so many multiprocessors, with one stream for all calls.
-inline LaunchContext hopperContext(int multiprocessors) {
-  static cudaStream_t stream = nullptr;
-  if (!stream) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  return {{90, multiprocessors, 227 << 10, true}, stream, nullptr};
+// Of all launches that tests make themselves.
+inline cudaStream_t testStream() {
+  static const cudaStream_t stream = [] {
+    cudaStream_t made = nullptr;
+    cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking);
+    return made;
+  }();
+  return stream;
 }
 
-// After launches on that stream: waits for them, and fails with what was wrong.
+// For a kernel that is called by itself: an sm_90 of so many multiprocessors. What has been written goes to the device.
+inline LaunchContext hopperContext(int multiprocessors) {
+  Memory::toDevice(testStream());
+  return {{90, multiprocessors, 227 << 10, kAllUnproven}, testStream(), nullptr};
+}
+
+// After launches on that stream: waits for them and gets what they have written, or fails with what was wrong.
 inline void finishRun(const char *name) {
-  const cudaError_t error = cudaGetLastError(), ended = cudaStreamSynchronize(hopperContext(1).stream);
-  expect(error == cudaSuccess && ended == cudaSuccess, "%s: %s", name, cudaGetErrorString(error != cudaSuccess ? error : ended));
+  const cudaError_t launched = cudaGetLastError(), ended = Memory::toHost(testStream());
+  const cudaError_t error = launched != cudaSuccess ? launched : ended;
+#ifdef INCACHE_WATCHDOG
+  expect(error != cudaErrorLaunchFailure, "%s: %s, as of a kernel that has waited 2 s for a barrier", name, cudaGetErrorString(error));
+#endif
+  expect(error == cudaSuccess, "%s: %s", name, cudaGetErrorString(error));
 }
 
 // Runs an operation as the plugin would: scratch poisoned, launched, waited for.
 inline void runOn(const Chip &chip, const CudaKernel &kernel, const BoundOp &b) {
-  cudaStream_t stream;
-  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-  void *scratch = nullptr;
   const int64_t bytes = kernel.scratch(b, chip);
-  if (bytes > 0) {
-    scratch = allocate(bytes);
-    std::memset(scratch, 0xff, static_cast<size_t>(bytes));
-  }
-  kernel.launch(b, {chip, stream, static_cast<char *>(scratch)});
-  const cudaError_t error = cudaGetLastError();
-  expect(error == cudaSuccess, "launch: %s", cudaGetErrorString(error));
-  const cudaError_t ended = cudaStreamSynchronize(stream);
-  expect(ended == cudaSuccess, "run: %s", cudaGetErrorString(ended));
-  cudaStreamDestroy(stream);
-  cudaFree(scratch);
+  const Memory scratch(bytes + 1);
+  Memory::toDevice(testStream());
+  kernel.launch(b, {chip, testStream(), static_cast<char *>(scratch.device())});
+  finishRun("operation");
 }
 inline void run(const CudaKernel &kernel, const BoundOp &b) { runOn(presentChip(), kernel, b); }
 

@@ -1,7 +1,4 @@
 // The emulator itself: that correct kernels run, and that what is wrong with others is seen.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "check.h"
 
 using namespace incache::cuda;
@@ -19,20 +16,6 @@ template <class... Arguments>
 void runOn(int threads, void (*kernel)(Arguments...), Arguments... arguments) {
   launch(kernel, dim3(2), dim3(static_cast<unsigned>(threads)), 4096, context(), arguments...);
   cudaStreamSynchronize(context().stream);
-}
-
-// Whether `body` ends a process of its own.
-template <class Body>
-bool aborts(Body body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    std::freopen("/dev/null", "w", stderr);
-    body();
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status);
 }
 
 // c (16 x 8) = a (16 x 16) b^T (8 x 16), by way of every primitive of fragments.
@@ -99,6 +82,8 @@ __global__ void writesPastShared() {
   if (threadIdx.x == 0) sharedMemory()[4096 + 3] = 0;
 }
 
+__global__ void writesAt(char *memory, int place) { memory[place] = 1; }
+
 __global__ void readsUnaligned(const float *from) {
   copyAsync16(sharedMemory(), from + 1, true);
   waitCopies<0>();
@@ -152,11 +137,10 @@ void testFaults() {
   expect(aborts([] { runOn(64, threadEndsBeforeBarrier); }), "a thread missing at a barrier was not seen");
   expect(aborts([] { runOn(32, writesPastShared); }), "a write past shared memory was not seen");
   expect(aborts([] { runOn<const float *>(1, readsUnaligned, from); }), "an unaligned copy was not seen");
-  expect(aborts([] {
-    void *at = nullptr;
-    cudaMalloc(&at, 1000);
-    static_cast<volatile char *>(at)[1024] = 1;
-  }), "a write past device memory was not seen");
+  const Array<char> memory(1000);
+  expect(!aborts([&] { runOn<char *, int>(1, writesAt, memory.data(), 999); }), "device memory cannot be written");
+  expect(aborts([&] { runOn<char *, int>(1, writesAt, memory.data(), 1024); }), "a write past device memory was not seen");
+  expect(aborts([&] { *static_cast<volatile char *>(memory.data()) = 1; }), "a write to device memory from the host was not seen");
 }
 
 void testStreams() {

@@ -29,7 +29,7 @@ void testTiles() {
 bool isForm(const HopperForm &form, int columns, bool alternates) { return form.columns == columns && form.alternates == alternates; }
 
 void testChoice() {
-  constexpr Chip kChip{90, 132, 227 << 10, true}, kProven{90, 132, 227 << 10};
+  constexpr Chip kChip{90, 132, 227 << 10, kAllUnproven}, kProven{90, 132, 227 << 10};
   // 8,192 rows on 132 multiprocessors. A depth that is passed quickly: finishing is worth hiding.
   expect(isForm(chooseHopperForm(8192, 1152, 4608, kChip), 128, true), "4608 columns");
   expect(isForm(chooseHopperForm(8192, 1152, 3456, kChip), 128, true), "3456 columns");
@@ -184,6 +184,11 @@ int main() {
     testLinear(form, {64, 136, 260, 1, Epilogue::gelu, true});
     testLinear(form, {400, 101, 385, 3, Epilogue::none, false, true, kFloat});
     testLinear(form, {200, 64, 512, 5});
+    // Several tiles a block, of main loops as long as the ring and longer.
+    testLinear(form, {150, 448, 150, 1});
+    testLinear(form, {150, 1152, 150, 1, Epilogue::gelu, true});
   }
+  testLinear({128, true}, {150, 4608, 150, 1});
+  testLinear({192, false}, {100, 4608, 200, 1});
   std::puts("linearHopper: all passed");
 }

@@ -71,6 +71,20 @@ export function testFaults(place: Place): void {
       );
     });
 
+    test('kernels that have to be asked for', async () => {
+      for (const names of ['', '1', 'stacked', 'alternating,wide,stacked,attention']) {
+        enter(place, { INCACHE_CUDA_UNPROVEN: names });
+        await (await openDevice('cuda')).dispose();
+      }
+      for (const names of ['stacke', 'stacked, wide', '2']) {
+        enter(place, { INCACHE_CUDA_UNPROVEN: names });
+        await assert.rejects(
+          openDevice('cuda'),
+          /^\w+: .*INCACHE_CUDA_UNPROVEN names '(stacke| wide|2)'; expected 1, or alternating, wide, stacked, attention with/,
+        );
+      }
+    });
+
     test('several GPUs, each by its number', async () => {
       enter(place, { INCACHE_EMULATED_DEVICES: '2' });
       for (const device of [await openDevice('cuda:1'), await openDevice('cuda', { deviceIndex: 1 })]) {

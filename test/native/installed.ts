@@ -39,7 +39,9 @@ export function testInstalled(tree: string): void {
     before(() => run('cmake', ['--install', tree, '--prefix', prefix]));
 
     test('has a header, both libraries and what CMake and pkg-config look for', () => {
-      for (const file of ['include/incache.h', 'lib/libincache.a', 'lib/pkgconfig/incache.pc'])
+      for (const file of ['incache.h', 'incache/sampler.h'])
+        assert.ok(existsSync(path('prefix/include', file)), file);
+      for (const file of ['lib/libincache.a', 'lib/pkgconfig/incache.pc'])
         assert.ok(existsSync(join(prefix, file)), file);
       assert.ok(readdirSync(path('prefix/lib')).some((name) => /^libincache\.(so|dylib)$/.test(name)));
       assert.ok(existsSync(path('prefix/lib/cmake/incache/incache-config.cmake')));

@@ -58,6 +58,7 @@ describe('npm package', () => {
       'dist/headers/napi.h',
       'dist/headers/node_api.h',
       'cpp/include/incache.h',
+      'cpp/include/incache/sampler.h',
       'cpp/core/api.cpp',
       'cpp/cpu/isa.cpp',
       'cpp/cpu/linear.inc',

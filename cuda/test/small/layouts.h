@@ -65,16 +65,15 @@ inline void checkGather(const Form &f, int64_t columns) {
   const int64_t rows = 23, tableRows = 9;
   Tensor table(tableRows, columns, f.in, f.margin), out(rows, columns, f.out, f.margin);
   table.fill(random);
-  int32_t *index = static_cast<int32_t *>(allocate(rows * 2 * 4));
+  const Array<int32_t> index(rows * 2);
   const auto held = [&](int64_t i) { return std::max<int64_t>(0, std::min<int64_t>(index[2 * i], tableRows - 1)); };
   for (int64_t i = 0; i < rows; i++) index[2 * i] = static_cast<int32_t>(random.from(0, tableRows - 1));
   // Out of the table.
   index[2] = -1, index[4] = tableRows, index[6] = std::numeric_limits<int32_t>::max();
   Op op{};
   BoundOp b{};
-  b.op = &op, b.table = table.matrix(), b.index = {index, 2, rows, 1, kFloat}, b.out = out.matrix();
+  b.op = &op, b.table = table.matrix(), b.index = {index.data(), 2, rows, 1, kFloat}, b.out = out.matrix();
   check(kGatherRows, b, out, nameOf("gatherRows", f, rows, columns), boundOf(f.out, 0), [&](int64_t i, int64_t j) { return table.at(held(i), j); });
-  cudaFree(index);
 }
 
 }  // namespace incache::cuda::test
