@@ -1,17 +1,16 @@
 /** T5's and UMT5's encoders beside transformers': embeddings and what goes into every layer, on every backend. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { backends, openDevice } from '../../src/backend/choose.js';
 import { T5Checkpoint } from '../../src/engine/t5Checkpoint.js';
 import { T5TextEncoder } from '../../src/engine/t5TextEncoder.js';
-import { requireModelFolder } from '../../src/modelPackages.js';
 import { bucketOf, positionBias } from '../../src/models/t5/positionBias.js';
-import { SafetensorsFile } from '../../src/weights/safetensors.js';
-import { assertClose, relativeL2 } from '../support/compare.js';
+import type { SafetensorsFile } from '../../src/weights/safetensors.js';
+import { assertClose } from '../support/compare.js';
 import { goldenFiles, goldenFolder, openGolden } from '../support/golden.js';
+import { sequencesOf } from '../support/tokenSequences.js';
 
 const TOLERANCE = 1e-4;
 
@@ -80,43 +79,9 @@ for (const { folder, weights } of ENCODERS) {
     });
 }
 
-/** Narrower weights: relative L2 of the embeddings, measured 5.1e-3 and 1.6e-2. */
-const NARROW = [
-  { backend: 'native', weights: 'bf16', tolerance: 1e-2 },
-  { backend: 'wasm', weights: 'int8', tolerance: 3e-2 },
-] as const;
-
-for (const { backend, weights, tolerance } of NARROW) {
-  const { available = false, detail } = backends().find(({ name }) => name === backend) ?? {};
-  test(`a trained encoder in ${weights} on ${backend}`, { skip: !available && detail }, async () => {
-    const model = requireModelFolder('emoji');
-    using golden = SafetensorsFile.open(join(model, 'pipeline.golden.safetensors'));
-    using checkpoint = new T5Checkpoint(join(model, 'text_encoder'));
-    const device = await openDevice(backend, { weights });
-    const encoder = new T5TextEncoder(checkpoint, device);
-    const expected = golden.read('prompt_embeds');
-    const embeddings = await encoder.encode(sequencesOf(golden, '', 'mask'));
-    assertClose(embeddings, expected, tolerance, 'embeddings');
-    assert.ok(relativeL2(embeddings, expected) > 1e-3, 'the weights are narrow');
-    encoder.dispose();
-    await device.dispose();
-  });
-}
-
 /** A file has one run, or several whose tensors end in the number of tokens. */
 function suffixes(golden: SafetensorsFile): string[] {
   return golden.names
     .filter((name) => name.startsWith('input_ids'))
     .map((name) => name.slice('input_ids'.length));
-}
-
-function sequencesOf(golden: SafetensorsFile, suffix: string, maskName = 'attention_mask') {
-  const { shape } = golden.entry(`input_ids${suffix}`);
-  const [count, length] = [shape[0]!, shape[1]!];
-  const ids = Int32Array.from(golden.read(`input_ids${suffix}`));
-  const mask = golden.read(`${maskName}${suffix}`);
-  return Array.from({ length: count }, (_, i) => ({
-    ids: ids.slice(i * length, (i + 1) * length),
-    length: mask.subarray(i * length, (i + 1) * length).reduce((sum, one) => sum + one, 0),
-  }));
 }
