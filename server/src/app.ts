@@ -39,6 +39,7 @@ export async function buildApp(context: AppContext): Promise<FastifyInstance> {
   const arrival = limits.arrivalSeconds * 1000;
   const app = Fastify({
     bodyLimit: limits.bodyBytes,
+    trustProxy: [...options.trustProxy],
     requestTimeout: arrival,
     // There too: time for headers is then as short.
     http: { requestTimeout: arrival, connectionsCheckingInterval: Math.min(1000, arrival / 2) },

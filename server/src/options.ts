@@ -1,5 +1,6 @@
 /** What a server may be told, checked and with its defaults filled in. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { ArgumentError, type CacheOptions, IncacheError, type Recipe } from 'incache';
 
 /** What a request may ask for, and what the server holds at once. */
@@ -56,6 +57,11 @@ export interface ServerOptions {
   readonly tokens?: readonly string[];
   /** Origin whose pages may call the server, or * for all. Default: none. */
   readonly cors?: string;
+  /**
+   * Proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed: addresses, ranges as in 10.0.0.0/8, or loopback, linklocal,
+   * uniquelocal. Default: none.
+   */
+  readonly trustProxy?: readonly string[];
   /** Of requests that name neither a policy nor a recipe. */
   readonly cache?: CacheOptions;
   /** Recipes that requests may name. */
@@ -107,6 +113,7 @@ const NAMES: readonly string[] = [
   'name',
   'tokens',
   'cors',
+  'trustProxy',
   'cache',
   'recipes',
   'limits',
@@ -125,6 +132,7 @@ const KINDS: readonly (readonly [keyof ServerOptions, (value: unknown) => boolea
   ['name', isText, 'a name'],
   ['cors', isText, 'an origin, or * for all'],
   ['tokens', Array.isArray, 'a list of tokens'],
+  ['trustProxy', Array.isArray, 'a list of addresses'],
   ['cache', isObject, 'an object of options'],
   ['recipes', (value) => value instanceof Map, 'a Map of recipes by name'],
   ['limits', isObject, 'an object of limits'],
@@ -142,16 +150,17 @@ export function resolveServerOptions(options: ServerOptions, pixels: number): Re
     const value = options[name];
     if (value !== undefined && !isRight(value)) throw new ArgumentError(name, value, expected);
   }
-  const { host = '127.0.0.1', port = 8188, tokens = [], cors, graceSeconds = 30 } = options;
+  const { host = '127.0.0.1', port = 8188, tokens = [], cors, trustProxy = [], graceSeconds = 30 } = options;
   requireNumber('port', port, 0, 65535, true);
   requireNumber('graceSeconds', graceSeconds, 0, 86400);
   for (const token of tokens) requireToken(token);
+  for (const proxy of trustProxy) requireProxy(proxy);
   const { size = 8, window = 4 } = options.batching ?? {};
   requireNames('batching', options.batching ?? {}, ['size', 'window']);
   requireNumber('batching.size', size, 1, 1024, true);
   requireNumber('batching.window', window, 0, 1000);
   return {
-    ...{ host, port, tokens, cors, graceSeconds },
+    ...{ host, port, tokens, cors, trustProxy, graceSeconds },
     cache: options.cache ?? {},
     recipes: options.recipes ?? new Map(),
     limits: resolveLimits(options.limits ?? {}, pixels),
@@ -218,6 +227,22 @@ export function readTokens(path: string): string[] {
 function requireToken(token: unknown): void {
   if (typeof token === 'string' && /^[\x21-\x7e]{8,512}$/.test(token)) return;
   throw new ArgumentError('token', '...', 'at least 8 printable characters of ASCII without spaces');
+}
+
+/** What Fastify takes beside addresses and their ranges. */
+const RANGES: readonly unknown[] = ['loopback', 'linklocal', 'uniquelocal'];
+
+function requireProxy(proxy: unknown): void {
+  if (RANGES.includes(proxy)) return;
+  const [, address = '', bits = '1'] =
+    /^([^/]+)(?:\/(\d+))?$/.exec(typeof proxy === 'string' ? proxy : '') ?? [];
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)]!;
+  if (Number(bits) >= 1 && Number(bits) <= most) return;
+  throw new ArgumentError(
+    'trustProxy',
+    proxy,
+    `an address, a range as in 10.0.0.0/8, or one of ${RANGES.join(', ')}`,
+  );
 }
 
 function requireNames(argument: string, given: object, names: readonly string[]): void {

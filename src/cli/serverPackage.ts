@@ -27,6 +27,7 @@ export interface ServerPackage {
       readonly port: number;
       readonly name?: string;
       readonly tokens: readonly string[];
+      readonly trustProxy?: readonly string[];
       readonly cors?: string;
       readonly limits: Readonly<Record<string, number>>;
     },

@@ -1,13 +1,12 @@
 /** What a server answers to requests that are not as they should be, and what it says of itself. */
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { startServer } from '../../server/src/index.js';
 import { ArgumentError } from '../../src/errors.js';
 import { modelFolder } from '../../src/modelPackages.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { Recipe } from '../../src/pipeline/recipe.js';
-import { errorOf, openTiny, postImages, sharedServer } from './running.js';
+import { errorOf, openTiny, postImages, sharedServer, statusWithHost } from './running.js';
 
 describe('requests to a model of classes', () => {
   const server = sharedServer();
@@ -96,15 +95,7 @@ describe('requests to a model of classes', () => {
   });
 
   test('a name of another machine that leads here is refused', async () => {
-    const statusFor = (host: string) =>
-      new Promise<number | undefined>((resolve, reject) => {
-        request(`${server.address}/health`, { headers: { host } }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        })
-          .on('error', reject)
-          .end();
-      });
+    const statusFor = (host: string) => statusWithHost(`${server.address}/health`, host);
     for (const host of ['rebound.example', 'rebound.example:8188', '127.0.0.1.example', 'localhost.example'])
       assert.equal(await statusFor(host), 403, host);
     for (const host of ['localhost', 'localhost:8188', '127.0.0.1:1', '[::1]:8188'])
@@ -206,6 +197,9 @@ describe('options of a server', () => {
     await refused({ batching: { size: 1.5 } }, 'batching.size');
     await refused({ tokens: 'a-long-token' }, 'tokens');
     await refused({ host: 0 }, 'host');
+    await refused({ trustProxy: 'loopback' }, 'trustProxy');
+    for (const proxy of ['everybody', '10.0.0', '10.0.0.0/33', '10.0.0.0/0', '::1/129', '::1/', '', 1, true])
+      await refused({ trustProxy: ['loopback', '10.0.0.0/8', '::1', proxy] }, 'trustProxy');
     await refused({ recipes: {} }, 'recipes');
   });
 

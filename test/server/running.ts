@@ -1,4 +1,5 @@
 /** A server on a model of its own, and what tests ask of it. */
+import { request } from 'node:http';
 import { after, before } from 'node:test';
 import { type RunningServer, type ServerOptions, startServer } from '../../server/src/index.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
@@ -48,6 +49,22 @@ export function postImages(address: string, body: unknown, init: RequestInit = {
     headers: { 'content-type': 'application/json' },
     body: typeof body === 'string' ? body : JSON.stringify(body),
     ...init,
+  });
+}
+
+/** The status of a request whose `Host` is as it is given here, which `fetch` does not allow. */
+export function statusWithHost(
+  url: string,
+  host: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers: { ...headers, host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .on('error', reject)
+      .end();
   });
 }
 

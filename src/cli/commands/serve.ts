@@ -22,6 +22,7 @@ interface ServeFlags extends ModelFlags, OutputFlags, DrawingFlags {
   readonly token?: string;
   readonly tokens?: string;
   readonly cors?: string;
+  readonly trustProxy?: string[];
   readonly maxQueue?: number;
   readonly maxImages?: number;
   readonly maxPixels?: number;
@@ -47,6 +48,10 @@ export function register(program: Command): void {
     .addOption(new Option('--token <token>', 'bearer token that requests must have').env('INCACHE_TOKEN'))
     .option('--tokens <file>', 'bearer tokens, a line each: users are served in turn')
     .option('--cors <origin>', 'let the pages of this origin call the server, or * for all (default: none)')
+    .option(
+      '--trust-proxy <addresses...>',
+      'proxies that tell whose requests they forward, as in loopback or 10.0.0.0/8 (default: none)',
+    )
     .option(
       '--max-queue <n>',
       'images that wait, half of them of one user; then 429 (default: 256)',
@@ -77,11 +82,12 @@ async function runServe(flags: ServeFlags): Promise<void> {
   const options = drawingOptions(flags);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline({ keepTextEncoder: true, ...flags });
-  const { host, port, name, cors } = flags;
+  const { host, port, name, cors, trustProxy } = flags;
   const server = await startServer(pipeline, {
     ...{ ...options, host, port, tokens, limits: limitsOf(flags) },
     ...(name !== undefined && { name }),
     ...(cors !== undefined && { cors }),
+    ...(trustProxy && { trustProxy }),
   });
   process.stdout.write(
     flags.json ? `${JSON.stringify({ address: server.address })}\n` : `${server.address}\n`,
