@@ -23,8 +23,27 @@ after(() => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-export function start(args: readonly string[], folder: string): ChildProcess {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+/** @param environment beside that of this process */
+export function start(
+  args: readonly string[],
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  return startProgram(CLI, args, folder, environment);
+}
+
+/** The same of another program for Node.js. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcess {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   started.add(child);
   child.once('exit', () => started.delete(child));
   return child;

@@ -1,4 +1,4 @@
-/** The library as it is installed, and the example in C that is built with it and draws what the pipeline draws. */
+/** The library as it is installed, and the examples in C and C++ that are built with it and draw what the pipeline draws. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,13 +57,15 @@ export function testInstalled(tree: string): void {
       assert.equal(name, '-lincache');
     });
 
-    describe('with the example in C', () => {
-      const program = path('embed', 'embed');
+    describe('with the examples', () => {
+      const program = path('embed-c', 'embed');
+      const seeds = path('cpp-app', 'draw');
       const model = path('digits.incache');
       const factors = path('factors.safetensors');
 
       before(() => {
-        build(join(ROOT, 'examples/embed-c'), path('embed'), { CMAKE_PREFIX_PATH: prefix });
+        for (const example of ['embed-c', 'cpp-app'])
+          build(join(ROOT, 'examples', example), path(example), { CMAKE_PREFIX_PATH: prefix });
         const source = ['--images', EMBEDDED_CALIBRATION_IMAGES, '--count', '4', '--batch', '4'];
         run(process.execPath, [CLI, 'calibrate', '--rank', '16', ...source, '--out', factors]);
         const policy = ['--policy', 'calibrated', '--period', '2', '--factors', factors];
@@ -73,13 +75,25 @@ export function testInstalled(tree: string): void {
 
       test('draws what the pipeline draws for the seed', async () => {
         run(program, [model, path('drawn'), String(SEED)]);
-        const latents = await expected();
+        const latents = await expected(SEED);
         const bytes = readFileSync(path('drawn/latents.f32'));
         assertClose(new Float32Array(new Uint8Array(bytes).buffer), latents, 1e-4, 'latents');
-        for (let image = 0; image < IMAGES; image++) {
-          const pixels = latents.subarray(image * SIDE * SIDE, (image + 1) * SIDE * SIDE);
-          comparePicture(readFileSync(path(`drawn/000${image}.pgm`)), pixels);
-        }
+        comparePictures(latents, (image) => `drawn/000${image}.pgm`);
+      });
+
+      test('draws a batch for each seed, in C++', async () => {
+        run(seeds, [model, path('batches'), String(SEED), String(SEED + 1)]);
+        for (const seed of [SEED, SEED + 1])
+          comparePictures(await expected(seed), (image) => `batches/${seed}-${image}.pgm`);
+        assert.throws(() => run(seeds, [model, path('batches')]), /ended with 1:\nusage: draw/);
+        assert.throws(
+          () => run(seeds, [model, path('batches'), '1e3']),
+          /the seed is '1e3'; expected a whole/,
+        );
+        assert.throws(
+          () => run(seeds, [path('no.incache'), path('batches'), '1']),
+          /cannot open .*no\.incache/,
+        );
       });
 
       test('draws in colour what the pipeline makes of the latents of a model with an autoencoder', async () => {
@@ -135,14 +149,14 @@ export function testInstalled(tree: string): void {
         );
       });
 
-      async function expected(): Promise<Float32Array> {
+      async function expected(seed: number): Promise<Float32Array> {
         await using pipeline = await Pipeline.load(EMBEDDED_MODEL, { backend: backend() });
         const cache = { policy: 'calibrated', period: 2, factors: FactorSet.load(factors) } as const;
         const labels = Array.from({ length: IMAGES }, (_, i) => i);
         const { latents, shape } = await pipeline.generate({
           labels,
           steps: STEPS,
-          seed: SEED,
+          seed,
           batch: IMAGES,
           cache,
         });
@@ -158,6 +172,13 @@ export function testInstalled(tree: string): void {
         assert.equal(values.length, data.length);
         const off = values.findIndex((value, i) => Math.abs(value - data[i]!) > 1);
         assert.equal(off, -1, `${name}: byte ${off} is ${values[off]}; expected ${data[off]}`);
+      }
+
+      function comparePictures(latents: Float32Array, nameOf: (image: number) => string): void {
+        for (let image = 0; image < IMAGES; image++) {
+          const pixels = latents.subarray(image * SIDE * SIDE, (image + 1) * SIDE * SIDE);
+          comparePicture(readFileSync(path(nameOf(image))), pixels);
+        }
       }
 
       function comparePicture(file: Uint8Array, pixels: Float32Array): void {
