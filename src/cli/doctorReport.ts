@@ -1,4 +1,5 @@
 /** What `incache doctor` finds: what is here, what is missing, what to do. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { openDevice, probeBackends } from '../backend/choose.js';
 import { addonPlaces } from '../backend/native/addonFile.js';
@@ -13,6 +14,7 @@ import { COMPUTE } from '../models/layers/actions.js';
 import { packageFile } from '../packageFile.js';
 import { totalMemory, usableMemory, usableProcessors } from '../platform/node/machineLimits.js';
 import { VERSION } from '../version.js';
+import { BUILT_SERVER, SERVER_PACKAGE } from './serverPackage.js';
 
 /** What is installed only by those who want what it is for. */
 const OPTIONAL = {
@@ -23,7 +25,7 @@ const OPTIONAL = {
 };
 
 const MODELS = {
-  emoji: 'the model of demo',
+  emoji: 'the model of demo, and of demo --web beside digits',
   digits: 'the model of commands without --model, and of demo --web',
 } as const satisfies Record<PackagedModel, string>;
 
@@ -108,7 +110,12 @@ function optionalPackages(): Finding[] {
     present: isInstalled(name),
     detail,
   }));
-  return [...models, ...others];
+  const server = {
+    name: SERVER_PACKAGE,
+    present: existsSync(BUILT_SERVER) || isInstalled(SERVER_PACKAGE),
+    detail: 'serve and work',
+  };
+  return [...models, server, ...others];
 }
 
 function isInstalled(name: string): boolean {

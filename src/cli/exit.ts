@@ -44,13 +44,12 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** A signal that the first Ctrl-C aborts; the work stops at its next step, the second Ctrl-C kills. */
+/** A signal that the first Ctrl-C aborts; the work stops as soon as it can, the second Ctrl-C kills. */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () => {
     controller.abort();
-    if (process.stderr.isTTY)
-      process.stderr.write('\nincache: stops after this step; Ctrl-C again ends it at once\n');
+    if (process.stderr.isTTY) process.stderr.write('\nincache: stopping; Ctrl-C again kills it\n');
   });
   process.once('SIGTERM', () => controller.abort());
   return controller.signal;

@@ -9,6 +9,9 @@ import type { Recipe } from '../pipeline/recipe.js';
 
 export const SERVER_PACKAGE = '@incache/server';
 
+/** Where a checkout has it. */
+export const BUILT_SERVER = packageFile('dist/server/src/index.js');
+
 interface WorkerOptions {
   readonly cache: CacheOptions;
   readonly recipes: ReadonlyMap<string, Recipe>;
@@ -44,7 +47,7 @@ export interface ServerPackage {
  * there is neither.
  */
 export async function loadServerPackage(
-  built = packageFile('dist/server/src/index.js'),
+  built = BUILT_SERVER,
   name: string = SERVER_PACKAGE,
 ): Promise<ServerPackage> {
   try {

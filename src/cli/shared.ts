@@ -48,7 +48,8 @@ export function addCheckpointFlags(command: Command): Command {
     .option('--variant <name>', VARIANT);
 }
 
-export const MODEL = 'DiT checkpoint: a file of safetensors or PyTorch, or a folder of diffusers';
+export const MODEL =
+  'checkpoint of DiT or PixArt: a file of safetensors or PyTorch, or a folder of diffusers';
 export const WEIGHTS_KEY = 'the weights in a training checkpoint, as in model (default: averaged ones, ema)';
 export const VARIANT = 'files of this variant in a folder, as in fp16';
 

@@ -20,6 +20,9 @@ test('the report has every backend with its reason, and the exit code says wheth
   assert.equal(report.node, process.versions.node);
   assert.ok(report.memory.usable > 0 && report.memory.usable <= report.memory.total);
   assert.ok(report.trial);
+  const optional = Object.fromEntries(report.optional.map(({ name, present }) => [name, present]));
+  for (const name of ['@incache/emoji', '@incache/digits', '@incache/server'])
+    assert.equal(optional[name], true, name);
 });
 
 test('the text is short, and tells problems with their remedy', async () => {

@@ -40,7 +40,7 @@ export function register(program: Command): void {
     .option('-n, --count <n>', 'images', integer('count', 1, MOST_ITEMS), 32)
     .option(
       '-s, --seed <n>',
-      'seed of the noise (default: the one behind that of the factors)',
+      'seed of the noise (default: one more than that of the factors)',
       integer('seed', 0),
     );
   addModelFlags(addTextFlags(addSamplingFlags(command))).option(

@@ -44,7 +44,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'denoising steps (default: 20)', integer('steps', 2, MOST_STEPS))
     .option('--period <p>', 'compute every p-th step in full', integer('period', 1), 2)
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0)
-    .option('--web', 'serve a page that does the same with digits in a browser, on this machine')
+    .option('--web', 'serve a page on this machine that does the same in a browser, with digits or emoji')
     .option('--port <n>', 'of --web', integer('port', 0, 65535), 8765);
   addDeviceFlags(command).option('-o, --out <file>', 'PNG with a row for each policy', 'demo.png');
   addOutputFlags(command).action(runDemo);

@@ -52,7 +52,7 @@ export function register(program: Command): void {
   const command = program
     .command('info')
     .description(
-      'Print the backends that are present, or what a model is, costs and takes; also of an autoencoder, or a file made by calibrate, measure or export.',
+      'Print the backends that are present, or what a model is, costs and takes; also of an autoencoder, or a file made by calibrate, fit, measure, tune or export.',
     )
     .argument('[model]', `${MODEL}; also an autoencoder, or a file of incache`)
     .option('-m, --model <path>', 'the same as an option')

@@ -34,7 +34,7 @@ export function register(program: Command): void {
       'time:0.5 or macs:0.5, at most that share of a run without a cache; psnr:40, at least so many dB to its images',
       budgetOf,
     )
-    .option('--minutes <x>', 'for everything', decimal('minutes', 0), 10)
+    .option('--minutes <x>', 'minutes that everything may take', decimal('minutes', 0), 10)
     .option(
       '-n, --count <n>',
       'images that the last candidates sample at most; the time decides how many they are',
