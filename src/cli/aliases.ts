@@ -6,6 +6,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   '--num-inference-steps': '--steps',
   '--inference-steps': '--steps',
   '--num-steps': '--steps',
+  '--num-images': '--count',
   '--output': '--out',
 };
 
@@ -13,6 +14,9 @@ const ALIASES: Readonly<Record<string, string>> = {
 const HINTS: Readonly<Record<string, string>> = {
   '--device': 'choose where to compute with --backend',
   '--dtype': 'choose the type of the weights with --weights',
+  '--width': 'give both sides with --size, height first, as in 512x768',
+  '--height': 'give both sides with --size, height first, as in 512x768',
+  '--scheduler': 'choose a sampler with --sampler',
 };
 
 /** The complaint about an unknown option, with what to use instead where that is known. */
@@ -21,11 +25,12 @@ export function withHint(complaint: string): string {
   return Object.hasOwn(HINTS, option) ? `unknown option '${option}': ${HINTS[option]}` : complaint;
 }
 
-/** The arguments with our names of options, `--cfg-scale=4` among them. */
+/** The arguments with our names of options, `--cfg-scale=4` and `--guidance_scale` among them. */
 export function withOurNames(args: readonly string[]): string[] {
   return args.map((arg) => {
-    const [name, ...value] = arg.split('=');
-    const ours = Object.hasOwn(ALIASES, name!) ? ALIASES[name!]! : name!;
+    const [given, ...value] = arg.split('=');
+    const name = /^--[a-z]+(_[a-z]+)+$/.test(given!) ? given!.replaceAll('_', '-') : given!;
+    const ours = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name;
     return [ours, ...value].join('=');
   });
 }

@@ -6,7 +6,7 @@ import { LabelTable } from '../models/labelTable.js';
 import { classesOf, type Network } from '../models/network.js';
 import type { CanonicalSource } from '../weights/canonicalSource.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
-import { type OpenOptions, openTensors } from '../weights/openTensors.js';
+import type { OpenOptions } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import {
   readStored,
@@ -16,6 +16,7 @@ import {
 } from '../weights/tensorSource.js';
 import { locateModel, type ModelFiles } from './modelFiles.js';
 import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
+import { openModelTensors } from './openModelTensors.js';
 import { requireCheckpoint } from './ownFiles.js';
 
 export interface OpenModelOptions extends NetworkHints, OpenOptions {}
@@ -47,7 +48,7 @@ export class DenoiserCheckpoint implements WeightSource, Disposable {
     options: OpenModelOptions = {},
   ) {
     this.files = locateModel(path);
-    this.#source = openTensors(this.files.weights, options);
+    this.#source = openModelTensors(this.files.weights, options);
     try {
       requireCheckpoint(path, this.#source.metadata);
       const { network, layout, tensors, notes } = openNetwork(this.#source, this.files, options);

@@ -2,13 +2,14 @@
 
 import { hasNetwork } from '../models/families.js';
 import { namesOf } from '../models/vae/names.js';
-import { type OpenOptions, openTensors } from '../weights/openTensors.js';
+import type { OpenOptions } from '../weights/openTensors.js';
 import { locateModel, partFolder } from './modelFiles.js';
+import { openModelTensors } from './openModelTensors.js';
 
 /** Whether the tensors at `path` are those of an autoencoder, and no network's are among them. Reads headers. */
 export function isAutoencoder(path: string, options: OpenOptions = {}): boolean {
   if (locateModel(path).weights !== path) return false;
-  using source = openTensors(path, options);
+  using source = openModelTensors(path, options);
   return !hasNetwork(source.names) && namesOf(source.names) !== undefined;
 }
 

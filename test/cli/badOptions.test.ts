@@ -34,6 +34,26 @@ describe('commands', { concurrency: 2 }, () =>
       says: ["unknown option '--device'", 'choose where to compute with --backend'],
     },
     {
+      name: 'one side of a picture',
+      args: ['sample', '--width', '512'],
+      says: ["unknown option '--width'", 'both sides with --size'],
+    },
+    {
+      name: 'options as Python spells them',
+      args: sample('--num_inference_steps', '0'),
+      says: ['steps is 0; expected an integer'],
+    },
+    {
+      name: 'a name on a hub, not a path',
+      args: ['sample', '--model', 'facebook/DiT-XL-2-256'],
+      says: ['cannot read facebook/DiT-XL-2-256', 'incache downloads no models'],
+    },
+    {
+      name: 'the same of info',
+      args: ['info', 'facebook/DiT-XL-2-256'],
+      says: ['cannot read facebook/DiT-XL-2-256', 'incache downloads no models'],
+    },
+    {
       name: 'a prompt for a model of classes',
       args: sample('--prompt', 'a cat'),
       says: ['prompts is ["a cat"]; expected no value, because the model takes labels'],
