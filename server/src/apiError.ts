@@ -125,5 +125,6 @@ function fromFastify(error: unknown): ApiError | undefined {
     });
   }
   if (statusCode === undefined || statusCode >= 500) return undefined;
-  return new ApiError(statusCode, message);
+  const isOtherType = statusCode === 415;
+  return new ApiError(statusCode, isOtherType ? 'expected a header content-type: application/json' : message);
 }

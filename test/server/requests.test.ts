@@ -65,7 +65,9 @@ describe('requests to a model of classes', () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
     assert.equal(form.status, 415);
-    assert.equal((await errorOf(form)).type, 'invalid_request_error');
+    const { type, message } = await errorOf(form);
+    assert.equal(type, 'invalid_request_error');
+    assert.match(message, /content-type: application\/json/);
   });
 
   test('a prompt may be the name or number of a class, seeds are told', async () => {
