@@ -1,6 +1,7 @@
 /** Values and objects that cannot be used are refused with a sentence, never answered with garbage. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { turn } from '../../src/backend/eventLoop.js';
 import { openWasmDevice } from '../../src/backend/wasm/device.js';
 import { PlanBuilder } from '../../src/plan/builder.js';
 import { bind, blockPlan } from './block.js';
@@ -30,6 +31,8 @@ test('disposed things', async () => {
 test('disposing twice, and while a run is under way, is harmless', async () => {
   const device = await openWasmDevice({ threads: 2 });
   const bound = await bind(device, blockPlan());
+  // A slice that begins here, so that the first run begins at once.
+  await turn();
   const [running, waiting] = [bound.executable.run(), bound.executable.run()];
   const reading = bound.tensors.get('x')!.read();
   const disposing = device.dispose();
