@@ -47,8 +47,10 @@ export interface DoctorReport {
   readonly optional: readonly Finding[];
   /** The backend that a block of a DiT ran on, and in how many milliseconds. */
   readonly trial: { readonly backend: string; readonly milliseconds: number } | undefined;
-  /** What should be mended, with the remedy. */
+  /** What is installed and does not work, with the remedy. */
   readonly problems: readonly string[];
+  /** What would be faster or more complete, and how to get it. */
+  readonly suggestions: readonly string[];
 }
 
 export async function examine(): Promise<DoctorReport> {
@@ -57,7 +59,7 @@ export async function examine(): Promise<DoctorReport> {
     present: available,
     detail,
   }));
-  const problems = nativeProblems(found);
+  const { problems, suggestions } = aboutNative(found);
   const trial = await tryOut().catch((error: Error) => {
     problems.push(`a block of a network could not be run: ${error.message}`);
     return undefined;
@@ -74,15 +76,23 @@ export async function examine(): Promise<DoctorReport> {
     optional: optionalPackages(),
     trial,
     problems,
+    suggestions,
   };
 }
 
-/** Without the addon incache works, several times slower: a problem where there could be one and nobody has turned it off. */
-function nativeProblems(found: readonly Finding[]): string[] {
+/**
+ * Without the addon incache works, several times slower. An addon that is there and does not load is a problem. One that is
+ * missing is worth a suggestion, where the platform has one and nobody has turned it off.
+ */
+function aboutNative(found: readonly Finding[]) {
+  const about = { problems: [] as string[], suggestions: [] as string[] };
   const native = found.find(({ name }) => name === 'native');
-  const possible = addonPlaces().some(({ own, present }) => !own || present);
-  if (native?.present || !possible || process.env.INCACHE_NATIVE === 'off') return [];
-  return [`no native kernels, WebAssembly serves: ${native?.detail}`];
+  if (native?.present || process.env.INCACHE_NATIVE === 'off') return about;
+  const text = `no native kernels, so WebAssembly is used: ${native?.detail}`;
+  const places = addonPlaces();
+  if (places.some(({ present }) => present)) about.problems.push(text);
+  else if (places.some(({ own }) => !own)) about.suggestions.push(text);
+  return about;
 }
 
 async function tryOut() {
@@ -128,7 +138,7 @@ function isInstalled(name: string): boolean {
 }
 
 export function doctorText(report: DoctorReport): string {
-  const { version, node, platform, processors, memory, addon, trial, problems } = report;
+  const { version, node, platform, processors, memory, addon, trial, problems, suggestions } = report;
   const quota = processors.reason ? ` (${processors.reason})` : '';
   const lines = [
     `incache ${version}, Node.js ${node}, ${platform}`,
@@ -143,8 +153,9 @@ export function doctorText(report: DoctorReport): string {
     ...findingLines(report.optional),
     '',
     ...(trial ? [`Ran a block of DiT-S/2 on ${trial.backend} in ${Math.ceil(trial.milliseconds)} ms.`] : []),
-    ...problems.map((problem) => `To mend: ${problem}`),
-    ...(problems.length === 0 ? ['All is well.'] : []),
+    ...problems.map((problem) => `Problem: ${problem}`),
+    ...suggestions.map((suggestion) => `Suggestion: ${suggestion}`),
+    ...(problems.length === 0 ? ['Everything that is installed works.'] : []),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -83,7 +83,7 @@ describe('npm', () => {
     assert.equal(runProgram(folder, 'sample.mjs', SAMPLE).stdout, 'wasm 1,1,32,32\n');
     const doctor = run(process.execPath, [incacheIn(folder), 'doctor'], folder);
     assert.match(doctor.stdout, /(is not installed|there is no prebuilt addon).*npx incache build/);
-    assert.equal(doctor.status, WITHOUT_ADDON ? doctor.status : 1);
+    assert.equal(doctor.status, 0, 'slower, but nothing is broken');
   });
 
   test('addons that do not load are told with the remedy', { skip: WITHOUT_ADDON }, () => {
@@ -92,13 +92,13 @@ describe('npm', () => {
     const doctor = () => run(process.execPath, [incacheIn(folder), 'doctor'], folder);
     const addon = join(folder, 'node_modules', PLATFORM, 'incache.node');
     truncateSync(addon, 1000);
-    assert.match(doctor().stdout, /To mend: .*damaged.*install it again/);
+    assert.match(doctor().stdout, /Problem: .*damaged.*install it again/);
     writeFileSync(addon, 'not an addon at all');
-    assert.match(doctor().stdout, /To mend: .*damaged.*install it again/);
+    assert.match(doctor().stdout, /Problem: .*damaged.*install it again/);
     assert.equal(doctor().status, 1);
     assert.equal(runProgram(folder, 'sample.mjs', SAMPLE).stdout, 'wasm 1,1,32,32\n');
     const forbidden = run(process.execPath, ['--no-addons', incacheIn(installed), 'doctor'], installed);
-    assert.match(forbidden.stdout, /To mend: .*start it with --allow-addons/);
+    assert.match(forbidden.stdout, /Problem: .*start it with --allow-addons/);
   });
 
   test('CommonJS has it by import(), and by require() where Node.js has that', () => {

@@ -6,7 +6,7 @@ export function register(program: Command): void {
   const command = program
     .command('doctor')
     .description(
-      'Say what is here, what is missing and what to do about it. Exit code 1 if something should be mended.',
+      'Say what is installed, what is missing and what to do. Exit code 1 if something that is installed does not work.',
     );
   addOutputFlags(command).action(async ({ json }: OutputFlags) => {
     const report = await examine();
