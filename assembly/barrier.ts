@@ -6,10 +6,10 @@ import { ARRIVALS, PHASE, STOP, TILE } from './control';
 import { hasFailed } from './failure';
 import { now, wait } from './host';
 
-/** Looks at the phase before a thread goes to sleep: a few microseconds. */
+/** How often a thread looks at the phase before it goes to sleep: a few microseconds. */
 export const SPINS: i32 = 4000;
 
-/** The phase that this thread waits out. */
+/** The phase that this thread waits to see end. */
 let awaited: i32 = 0;
 
 /** Arrives as one of `threads`; the last of them opens the next operation. */
@@ -36,7 +36,7 @@ export function waitForOthers(): void {
   }
 }
 
-/** Waits until all have arrived, and no longer than to `deadline`: then it returns false. */
+/** Waits until all have arrived; returns false if that has not happened by `deadline`. */
 export function waitUntil(deadline: f64): bool {
   if (ASC_FEATURE_THREADS) {
     if (hasOpened()) return true;
@@ -47,7 +47,7 @@ export function waitUntil(deadline: f64): bool {
   return true;
 }
 
-/** Looks some times whether all have arrived. */
+/** Checks up to SPINS times whether all have arrived. */
 function hasOpened(): bool {
   for (let i = 0; i < SPINS; i++) if (atomic.load<i32>(PHASE) != awaited) return true;
   return false;

@@ -8,7 +8,7 @@ import { loadLanes, storeLanes } from './lanes';
 export class ChannelStatisticsArguments {
   x: usize;
   xStride: usize;
-  /** 0 when absent. */
+  /** 0 where absent. */
   previous: usize;
   previousStride: usize;
   out: usize;

@@ -1,21 +1,21 @@
 /**
  * The control block: the first cache lines of the memory, shared by the host and all threads. Words that
  * threads write while others read them have a cache line of their own. Every atomic operation is on a word of this
- * block, never on memory that came by growth: see `seeGrowth` in `host.ts`.
+ * block, never on memory that was added later: see `seeGrowth` in `host.ts`.
  *
- *     64  epoch      run number << 8 | threads taking part; bumped by the host to start a run
+ *     64  epoch      run number << 8 | threads taking part; increased by the host to start a run
  *    128  arrivals   threads that have reached the barrier
- *    192  phase      bumped by the last thread to arrive, by two; odd when the run ends there
+ *    192  phase      increased by two by the last thread to arrive; odd when the run ends there
  *    256  joined     workers that are waiting for runs
  *    320  program    address of the operation records
- *    324  operations how many there are
+ *    324  operations how many operations the program has
  *    328  scratch    address of the threads' scratch regions
  *    332  stride     bytes of one scratch region
  *    336  strip      rows of a micro-kernel, 4 to 6
  *    340  pages      size of the memory when the run was started, in pages of 64 KiB
  *    384  failure    0, or 1 + the operation that found a value it cannot use
- *    388  place      which row of the operand held it
- *    392  value      what it was
+ *    388  place      the row of the operand that held that value
+ *    392  value      the value
  *    396  stop       not 0: the run is to end with the operation that the threads are at
  *    448  tile       next tile of work of the operation that the threads are at
  *

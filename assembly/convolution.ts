@@ -1,11 +1,11 @@
 /**
  * out = residual + epilogue(convolution of x with weight + bias), as a product of pixels and filters. A tile of work is a block
- * of pixels by a block of columns. A block of the depth at a time, the pixels are packed straight from the image; then every
- * panel passes over them.
+ * of pixels by a block of columns. For each block of the depth the pixels are packed straight from the image, then multiplied by
+ * every panel.
  *
- *     depth     [kernel][kernel][channels of x]: that of the packed weight
+ *     depth     [kernel][kernel][channels of x], as in the packed weight
  *     scratch   [panels of the block][pixels of the block][8], the tiles
- *               [zeros   a block of the depth, what is read outside of the image]
+ *               [zeros   a block of the depth, read in place of pixels outside the image]
  *               [pixels of a strip: image, top, left, address]
  *               [strips of a block of the depth]
  */
@@ -15,7 +15,7 @@ import { multiplyStrips, PANEL } from './microkernel';
 import { packPointers } from './packPointers';
 import { GROUP, tileBytes } from './tiles';
 
-/** Bytes of a pixel of a strip, and of all of them. */
+/** Bytes of the record of one pixel of a strip, and of all records. */
 const PLACE_BYTES: usize = 16;
 const PLACES_BYTES: usize = 128;
 
@@ -38,7 +38,7 @@ export class ConvolutionArguments {
   outWidth: i32;
   kernel: i32;
   stride: i32;
-  /** Each pixel is read 1 << shift times down and across. */
+  /** The image is upsampled by 1 << shift in both directions. */
   shift: i32;
   padTop: i32;
   padLeft: i32;
@@ -69,7 +69,7 @@ export function convolution(a: ConvolutionArguments, tile: i32, scratch: usize):
   }
 }
 
-/** A block of the depth of every panel, each to its tile. */
+/** Multiplies the strips by one block of the depth of every panel; each panel has its own tile. */
 function multiplyPanels(
   a: ConvolutionArguments,
   strips: usize,
@@ -88,7 +88,7 @@ function multiplyPanels(
   }
 }
 
-/** Elements [k, k + some) of the depth of `rows` pixels of out from `row` on, as a strip. */
+/** Packs elements [k, k + some) of the depth as a strip, for `rows` pixels of out from `row` on. */
 function packPixels(
   a: ConvolutionArguments,
   row: i32,
@@ -123,7 +123,7 @@ function startPlaces(a: ConvolutionArguments, row: i32, rows: i32, places: usize
   }
 }
 
-/** The addresses of what the filter's place (down, across) sees from each pixel, or of zeros. */
+/** For each pixel of out: the address of the pixel that place (down, across) of the filter covers, or of zeros. */
 function pointAt(
   a: ConvolutionArguments,
   down: i32,

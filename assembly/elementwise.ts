@@ -1,6 +1,6 @@
-/** What the operations that go element by element share: their arguments and the rows of a tile of work. */
+/** What elementwise operations share: their arguments and the rows of a tile of work. */
 
-/** out = f(x), with the second operand `y` and its rows in `add`. */
+/** The arguments of out = f(x). Operations with more arguments extend this class. */
 @unmanaged
 export class ElementwiseArguments {
   x: usize;

@@ -7,7 +7,7 @@ export function enterOperation(index: i32): void {
   operation = index;
 }
 
-/** Reports that row `place` of an operand holds `value`, which cannot be used. The first report stays. */
+/** Reports that row `place` of an operand holds `value`, which cannot be used. Only the first report is kept. */
 export function fail(place: i32, value: i32): void {
   if (ASC_FEATURE_THREADS) {
     if (atomic.cmpxchg<i32>(FAILURE, 0, operation + 1) != 0) return;
@@ -19,7 +19,7 @@ export function fail(place: i32, value: i32): void {
   store<i32>(FAILURE_VALUE, value);
 }
 
-/** Whether an operation has failed. Asked by the last thread to reach the barrier: no other reports one then. */
+/** Whether an operation has failed. The last thread to reach the barrier asks, when no other can report anything. */
 export function hasFailed(): bool {
   return (ASC_FEATURE_THREADS ? atomic.load<i32>(FAILURE) : load<i32>(FAILURE)) != 0;
 }

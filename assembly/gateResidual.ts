@@ -1,4 +1,4 @@
-/** out = residual + gate * x; gate has one row an image. A tile of work is a block of rows. */
+/** out = residual + gate * x; gate has one row per image. A tile of work is a block of rows. */
 import { multiplyAdd } from './arithmetic';
 import { endRow } from './elementwise';
 import { loadLanes, storeLanes } from './lanes';

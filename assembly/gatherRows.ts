@@ -1,4 +1,4 @@
-/** out[i] = table[index[i]]. A tile of work is a row. An index that is no row of the table is reported. */
+/** out[i] = table[index[i]]. A tile of work is a row. An index outside the table is reported. */
 import { fail } from './failure';
 import { copyFloats } from './floats';
 

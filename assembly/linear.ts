@@ -46,7 +46,7 @@ export function linear(a: LinearArguments, tile: i32, scratch: usize): void {
   }
 }
 
-/** The panels from `column` on, each to its tile. */
+/** Multiplies the strips by the panels from `column` on; each panel has its own tile. */
 function multiplyGroup(
   a: LinearArguments,
   packed: usize,

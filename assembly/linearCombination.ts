@@ -1,7 +1,7 @@
 /**
  * out = sum of coefficient * x over the terms. A tile of work is a block of rows.
  *
- *     terms   [address of x][bytes of a row][coefficient], one behind the other
+ *     terms   [address of x][bytes of a row][coefficient], one after another
  */
 import { endRow } from './elementwise';
 import { loadLanes, storeLanes } from './lanes';
@@ -30,7 +30,7 @@ export function linearCombination(a: LinearCombinationArguments, tile: i32): voi
     for (let column = 0; column < a.columns; column += 4) combineLanes(a, row, column);
 }
 
-/** Every term is read before the result is written, which may take the place of any of them. */
+/** Reads every term before it writes the result, because `out` may be any of the terms. */
 function combineLanes(a: LinearCombinationArguments, row: i32, column: i32): void {
   const offset = (<usize>column) << 2;
   const lanes = a.columns - column;

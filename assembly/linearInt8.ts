@@ -1,10 +1,10 @@
 /**
- * `linear` with 8-bit weights, one scale an output channel, and activations rounded to 12 bits, one scale a
- * row, found while they are packed. Accumulation is exact; the tile is scaled back before the epilogue.
+ * `linear` with 8-bit weights (one scale per output channel) and activations rounded to 12 bits (one scale per row, found
+ * while they are packed). Accumulation is exact; the tile is scaled back before the epilogue.
  *
- *     scratch   [tiles][scales of the rows of the block, to a cache line][the block in strips, i16]
- *     weight    [panels][pairs][8][2] i8, zeros past the last column and an odd depth
- *     scales    f32, one a column, to a full panel
+ *     scratch   [tiles][scales of the block's rows, padded to a cache line][the block in strips, i16]
+ *     weight    [panels][pairs][8][2] i8, padded with zeros after the last column and after an odd depth
+ *     scales    f32, one per column, padded to a full panel
  */
 import { Epilogue, finishTiles } from './epilogue';
 import { PANEL, TILE_ROW } from './microkernel';
@@ -54,7 +54,7 @@ export function linearInt8(a: LinearInt8Arguments, tile: i32, scratch: usize): v
   }
 }
 
-/** All strips of the block against one panel. */
+/** Multiplies all strips of the block by one panel. */
 function multiplyPanel(
   a: LinearInt8Arguments,
   scales: usize,
@@ -69,7 +69,7 @@ function multiplyPanel(
   scaleTile(tile, rows, scales, a.scales + ((<usize>column) << 2));
 }
 
-/** Integers to floats, times the scales of their row and column. */
+/** Turns integers into floats and multiplies them by the scales of their row and column. */
 function scaleTile(tile: usize, rows: i32, rowScales: usize, columnScales: usize): void {
   const scale0 = v128.load(columnScales, 0),
     scale1 = v128.load(columnScales, 16);
@@ -107,7 +107,7 @@ function largestMagnitude(x: usize, depth: i32): f32 {
   return peak;
 }
 
-/** Rounds a row to integers, two a step of `step` bytes; an odd last one is paired with 0. */
+/** Rounds a row to integers and writes them in pairs, `step` bytes apart; an odd last one is paired with 0. */
 function quantizeRow(x: usize, depth: i32, factor: f32, target: usize, step: usize): void {
   const factors = f32x4.splat(factor);
   let k = depth;

@@ -1,11 +1,11 @@
 /**
- * The two products of a low-rank increment on a block of rows. What goes in and comes out are strips in scratch, so
- * that each product takes what the one before it made.
+ * The two products of a low-rank increment on a block of rows. Inputs and outputs are strips in scratch, so each product
+ * takes the output of the one before it as it is.
  */
 import { multiplyStrips, PANEL, TILE_ROW } from './microkernel';
 import { packRows } from './packing';
 
-/** Strips of h = x down^T, less C(h) unless its address is 0. `tile` is scratch for one panel's tile. */
+/** Computes h = x down^T as strips, minus C(h) unless its address is 0. `tile` is scratch for one panel's tile. */
 export function projectDown(
   strips: usize,
   rows: i32,
@@ -35,7 +35,7 @@ function subtractFrom(tile: usize, c: usize, cStride: usize, rows: i32, columns:
     }
 }
 
-/** The rows of a tile into strips of `depth` columns, from column `first` on. */
+/** Packs the rows of a tile into strips of `depth` columns, from column `first` on. */
 export function packTile(
   tile: usize,
   rows: i32,
@@ -52,7 +52,7 @@ export function packTile(
   }
 }
 
-/** strips x panels for `columns` columns, each panel to its tile of `bytes` bytes. */
+/** Multiplies strips by the panels of `columns` columns; each panel has its own tile of `bytes` bytes. */
 export function projectUp(
   strips: usize,
   rows: i32,

@@ -1,6 +1,6 @@
 /**
- * As `microkernel.ts`, for 12-bit activations and 8-bit weights, two k at a time through a dot product of
- * pairs; the sum is exact in 32 bits up to a depth of 8192.
+ * Like `microkernel.ts`, for 12-bit activations and 8-bit weights. A dot product of pairs takes two steps of the depth at a
+ * time; the sum is exact in 32 bits up to a depth of 8192.
  *
  *     strip   [pairs][rows][2]      i16
  *     panel   [pairs][8 columns][2] i8, widened while it is loaded
@@ -9,7 +9,7 @@
 
 import { TILE_ROW } from './microkernel';
 
-/** Rows of a strip: what the sixteen registers hold. */
+/** Rows of a strip: as many as sixteen registers can accumulate. */
 export const STRIP: i32 = 4;
 
 /**
@@ -44,7 +44,7 @@ function dotAdd(a: v128, b: v128, c: v128): v128 {
 
 /** A class, because TypeScript takes decorators on methods only. */
 class Inline {
-  /** `rows` is a constant at each call: what lies beyond it is removed at compile time. */
+  /** `rows` is a constant at each call, so code for rows that do not exist is removed at compile time. */
   @inline
   static multiplyRows(rows: i32, stripEnd: usize, panelEnd: usize, pairs: i32, tile: usize): void {
     let c00 = i32x4.splat(0),

@@ -1,4 +1,4 @@
-/** Packing of rows that lie anywhere, as the pixels under a filter do, side by side. */
+/** Packs rows that lie anywhere in memory, such as the pixels under a filter, side by side. */
 
 /**
  * target[k * rows + i] = row i, element k, for `rows` rows of `count` elements. The address of row i is at

@@ -1,9 +1,9 @@
 /**
- * Packing of operands into the strips and panels of the micro-kernels, always into scratch of the thread.
- * A difference x - c is taken on the way where a second operand is given.
+ * Packs operands into the strips and panels of the micro-kernels, always into the thread's scratch.
+ * With a second operand c, the difference x - c is packed.
  */
 
-/** Four floats of x, less those of c unless its address is 0. */
+/** Four floats of x, minus those of c unless its address is 0. */
 function load4(x: usize, c: usize): v128 {
   const v = v128.load(x);
   return c == 0 ? v : f32x4.sub(v, v128.load(c));
@@ -24,7 +24,7 @@ function advance(address: usize, bytes: usize): usize {
 }
 
 /**
- * Rows side by side: target[k * pitch + i] = x[i][k], less c[i][k]. Blocks of 4 x 4 are transposed in registers.
+ * Packs rows side by side: target[k * pitch + i] = x[i][k] - c[i][k]. Blocks of 4 x 4 are transposed in registers.
  */
 export function packRows(
   x: usize,
@@ -66,7 +66,7 @@ function packFourRows(
 
 /** A class, because TypeScript takes decorators on methods only. */
 class Inline {
-  /** Whether there is a c is a constant at each call: without one, what belongs to it is removed. */
+  /** Whether there is a c is a constant at each call, so the code for c is removed where there is none. */
   @inline
   static packFourRows(
     less: bool,
@@ -123,7 +123,7 @@ function packOneRow(x: usize, c: usize, depth: i32, target: usize, step: usize):
   }
 }
 
-/** Columns side by side: target[k * pitch + j] = x[k][j], less c[k][j], for `columns` columns of `depth` rows. */
+/** Packs columns side by side: target[k * pitch + j] = x[k][j] - c[k][j], for `columns` columns of `depth` rows. */
 export function packColumns(
   x: usize,
   xStride: usize,
@@ -146,7 +146,7 @@ export function packColumns(
   }
 }
 
-/** Packs `rows` rows into strips of up to `strip` rows, one after another: strip at row i starts at i * depth floats. */
+/** Packs `rows` rows into strips of up to `strip` rows, one after another: the strip at row i starts at i * depth floats. */
 export function packStrips(
   x: usize,
   xStride: usize,

@@ -1,7 +1,7 @@
 /** x: images x (channel, row, column) -> out: tokens x (channel, p, q). A tile of work is a row of an image's tokens. */
 import { copyFloats } from './floats';
 
-/** Geometry of the token grid; `image` and `tokens` are x and out here, and the other way round in `unpatchify`. */
+/** The geometry of the token grid. `image` and `tokens` are x and out here, and out and x in `unpatchify`. */
 @unmanaged
 export class PatchArguments {
   image: usize;

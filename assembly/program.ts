@@ -1,7 +1,7 @@
 /**
  * Runs a program: a list of operations, each cut into tiles of work that threads take from a counter, with
- * a barrier between one operation and the next. A tile is computed by one thread from start to end, so that
- * the result is the same bits whatever the number of threads.
+ * a barrier between one operation and the next. One thread computes a tile from start to end, so the number of threads
+ * changes no bit of the result.
  *
  *     operation   [code][tiles][address of the arguments], 16 bytes apart
  */
@@ -23,17 +23,17 @@ class Operation {
 
 /** What `run` and `resume` return. */
 export const DONE: i32 = 0;
-/** The host's time is over. Workers go on without it; it calls `resume` when it has looked after other things. */
+/** The host's time slice is over. Workers go on without it; it calls `resume` when it is ready to go on. */
 export const LATER: i32 = 1;
 
-/** Where this thread is in the program. */
+/** The operation that this thread is at. */
 let operationIndex: i32 = 0;
-/** Whether it waits at the barrier behind that operation. */
+/** Whether this thread waits at the barrier after that operation. */
 let hasArrived: bool = false;
 let threads: i32 = 1;
-/** When the host wants to have its thread back. */
+/** When the host wants its thread back. */
 let deadline: f64 = 0;
-/** Whether the host takes its next tile without a look at the clock: a busy event loop slows a run down, but never stops it. */
+/** Whether the host takes its next tile without looking at the clock, so that a busy event loop slows a run but never stops it. */
 let owesTile: bool = false;
 
 /** The host's part of a run, as thread 0 of `threadCount`. Returns DONE or LATER. */
@@ -50,7 +50,7 @@ export function resume(until: f64): i32 {
   return proceed(0);
 }
 
-/** The life of a worker: joins, then takes part in every run that counts it in. Never returns. */
+/** What a worker does all its life: it joins, then takes part in every run that includes it. Never returns. */
 export function work(): void {
   if (ASC_FEATURE_THREADS) {
     let seen = atomic.load<i32>(EPOCH);
@@ -66,7 +66,7 @@ export function work(): void {
   }
 }
 
-/** Waits until the epoch is another one: awake for some microseconds, then asleep. */
+/** Waits until the epoch changes: some microseconds awake, then asleep. */
 function nextEpoch(seen: i32): i32 {
   for (let i = 0; i < SPINS; i++) {
     const epoch = atomic.load<i32>(EPOCH);
@@ -86,7 +86,7 @@ function enter(index: i32): void {
   forgetPacked();
 }
 
-/** Runs operations from where this thread is. A worker returns when the run has ended. */
+/** Runs operations, beginning with the one that this thread is at. A worker returns when the run has ended. */
 function proceed(thread: i32): i32 {
   const isHost = thread == 0;
   const count = load<i32>(OPERATIONS);
@@ -105,7 +105,7 @@ function proceed(thread: i32): i32 {
   return DONE;
 }
 
-/** Tiles of an operation until none is left, or until the host's time is over and it has done one: then it returns false. */
+/** Computes tiles of an operation until none is left. Returns false if the host's time is over first and it owes no tile. */
 function takeTiles(isHost: bool, scratch: usize): bool {
   const operation = changetype<Operation>(load<usize>(PROGRAM) + <usize>operationIndex * OPERATION_BYTES);
   const code = operation.code;

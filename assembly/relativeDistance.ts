@@ -1,6 +1,6 @@
 /**
- * out = |x - previous| / |previous|, summed in float64. One tile of work: a single thread has all of the sum, so that it
- * is the same whatever the number of threads.
+ * out = |x - previous| / |previous|, summed in float64. There is one tile of work: a single thread computes the whole sum, so
+ * the number of threads does not change it.
  */
 import { loadLanes } from './lanes';
 
@@ -34,7 +34,7 @@ export function relativeDistance(a: RelativeDistanceArguments): void {
   store<f32>(a.out, <f32>ratio(total(distance, a.norm), total(size, a.norm)));
 }
 
-/** Absolute values or squares of four numbers, in two sums. */
+/** Absolute values or squares of four numbers, as two float64 sums. */
 function sizes(v: v128, norm: i32): v128 {
   const low = f64x2.promote_low_f32x4(v);
   const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));

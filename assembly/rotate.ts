@@ -13,7 +13,7 @@ export class RotateArguments extends ElementwiseArguments {
   heads: i32;
   /** Pairs of a head. */
   half: i32;
-  /** Whether pairs are neighbours; else their second columns are the second half of the head. */
+  /** Whether pairs are neighbouring columns; otherwise their second columns are the second half of the head. */
   isInterleaved: i32;
 }
 
@@ -34,7 +34,7 @@ export function rotate(a: RotateArguments, tile: i32): void {
   }
 }
 
-/** Four pairs at a time, parted into first and second columns and woven again. */
+/** Takes four pairs at a time: separates them into first and second columns, rotates, and interleaves them again. */
 function rotateNeighbours(x: usize, cos: usize, sin: usize, out: usize, half: i32): void {
   for (; half > 0; half -= 4) {
     const low = loadLanes(x, 2 * half);

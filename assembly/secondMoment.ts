@@ -1,6 +1,6 @@
 /**
- * out = d^T d with d = x - previous, summed over all rows: a product of depth M of the columns of d with
- * themselves. A tile of work is a block of rows of out.
+ * out = d^T d with d = x - previous, summed over all rows: the product of the columns of d with themselves, whose depth is
+ * the number of rows of d (M). A tile of work is a block of rows of out.
  *
  *     scratch   [tiles][a block of columns of d, in strips of [M][rows]][one panel of d, [M][8]]
  */
@@ -23,7 +23,7 @@ export class SecondMomentArguments {
   outStride: usize;
   rows: i32;
   columns: i32;
-  /** Rows of out of a tile of work. */
+  /** Rows of out in a tile of work. */
   rowBlock: i32;
 }
 

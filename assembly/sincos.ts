@@ -1,6 +1,6 @@
 /**
- * Sine and cosine in float64, after fdlibm's kernels, for arguments up to 2^20 quarter turns; no tables,
- * because a module without static data can be instantiated again on a memory that is in use.
+ * Sine and cosine in float64, after fdlibm's kernels, for arguments up to 2^20 quarter turns. There are no tables: a module
+ * without static data can be instantiated again on a memory that is in use.
  */
 
 /** A quarter turn in two parts: n * HIGH is exact for n below 2^20. */

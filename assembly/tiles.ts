@@ -1,7 +1,6 @@
 /**
- * The products of several panels side by side, before they are finished: what a block of rows has of a
- * group of columns. Finished one panel at a time, every line of memory of the output would be touched twice, and
- * every page of it sixteen times as often.
+ * Unfinished products of several panels side by side: a block of rows by a group of columns. If panels were finished one at
+ * a time, every cache line of the output would be touched twice, and every page sixteen times as often.
  *
  *     tiles   [panels][rows of the block][8]
  */
@@ -10,7 +9,7 @@ import { PANEL, TILE_ROW } from './microkernel';
 /** Columns that are finished together. */
 export const GROUP: i32 = 128;
 
-/** The same of a calibrated linear, whose blocks have fewer rows: it reads longer pieces of the cache. */
+/** The same for a calibrated linear, whose blocks have fewer rows, so that it reads longer pieces of the cache. */
 export const CALIBRATED_GROUP: i32 = 512;
 
 /** Bytes of one panel's tile. */
@@ -23,7 +22,7 @@ export function tilesBytes(rowBlock: i32, group: i32): usize {
   return tileBytes(rowBlock) * <usize>(group / PANEL);
 }
 
-/** Where four columns from `column`, a multiple of four, of a row lie. */
+/** Address of the four columns of a row that start at `column`, a multiple of four. */
 export function quadOf(tiles: usize, bytes: usize, row: i32, column: i32): usize {
   return tiles + <usize>(column >> 3) * bytes + <usize>row * TILE_ROW + ((<usize>(column & 4)) << 2);
 }

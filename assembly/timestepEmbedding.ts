@@ -7,7 +7,7 @@ export class TimestepEmbeddingArguments {
   xStride: usize;
   out: usize;
   outStride: usize;
-  /** f64, `half` of them, computed by the host. */
+  /** Address of `half` f64 numbers that the host computed. */
   frequencies: usize;
   half: i32;
 }

@@ -38,15 +38,15 @@ incache_type type(const Napi::CallbackInfo &info, size_t place) {
 
 int64_t bytesOf(incache_type type) { return type == INCACHE_E4M3 ? 1 : type == INCACHE_BF16 || type == INCACHE_F16 ? 2 : 4; }
 
-// The memory of a Float32Array or Int32Array, shared or not, as it is until the script runs again: it may then transfer the array,
-// or shrink a resizable one. One that was detached has no elements, and is refused by its size.
+// The memory of a Float32Array or Int32Array, shared or not. It is valid until the script runs again, which may transfer the array or
+// shrink a resizable one. A detached array has no elements and is refused by its size.
 struct Elements {
   void *data;
   incache_type type;
   uint64_t count;
 };
 
-// For work on another thread.
+// A copy for work on another thread.
 std::shared_ptr<char[]> copyOf(Napi::Env env, const Elements &elements) {
   const size_t bytes = elements.count * static_cast<uint64_t>(bytesOf(elements.type));
   std::shared_ptr<char[]> copy(new (std::nothrow) char[bytes]);
@@ -56,7 +56,7 @@ std::shared_ptr<char[]> copyOf(Napi::Env env, const Elements &elements) {
   return copy;
 }
 
-// The values of a script's array. Its length is asked once: a getter among them may change the array, and what it holds.
+// The values of a script's array. Its length is read once, because a getter among the values may change the array.
 std::vector<Napi::Value> values(const Napi::CallbackInfo &info, size_t place, uint64_t most) {
   const std::string what = "argument " + std::to_string(place);
   if (!info[place].IsArray()) raise(info.Env(), INCACHE_BAD_ARGUMENT, what + " is not an array");
@@ -73,7 +73,7 @@ Elements elementsOf(const Napi::Value &value, incache_type type) {
   const auto array = value.As<Napi::TypedArrayOf<T>>();
   return {const_cast<T *>(array.Data()), type, array.ElementLength()};
 }
-// Values of a weight: a Float32Array, or the bits of 16-bit numbers of the type that the argument behind it names.
+// The values of a weight: a Float32Array, or the bits of 16-bit numbers whose type is in the next argument.
 Elements weightElements(const Napi::CallbackInfo &info, size_t place) {
   const Napi::Value value = info[place];
   const incache_type kind = info.Length() > place + 1 ? type(info, place + 1) : INCACHE_F32;
@@ -165,7 +165,7 @@ Napi::Value createWeights(const Napi::CallbackInfo &info) {
 Napi::Value weightsBytes(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), static_cast<double>(incache_weights_bytes(handle<incache_weights>(info, 0).get())));
 }
-// What has been loaded or released by now.
+// Tells the collector what has been loaded or released by now.
 void countWeights(const Napi::CallbackInfo &info) {
   auto &held = heldIn<incache_weights>(info.Env(), info[0], "argument 0");
   setBytes(info.Env(), held, static_cast<int64_t>(incache_weights_bytes(held.handle.get())));
@@ -200,7 +200,7 @@ Napi::Value createExecutable(const Napi::CallbackInfo &info) {
   const auto device = handle<incache_device>(info, 0);
   const auto plan = handle<incache_plan>(info, 1);
   const auto weights = handle<incache_weights>(info, 2);
-  // A script's array may claim any length; the plan's is bounded.
+  // A script's array may claim any length; the number of the plan's buffers is bounded.
   const uint64_t most = incache_plan_buffers(plan.get());
   const std::vector<Napi::Value> names = values(info, 3, most), buffers = values(info, 4, most);
   if (names.size() != buffers.size())
@@ -230,7 +230,7 @@ void cancel(const Napi::CallbackInfo &info) { incache_cancellation_cancel(handle
 Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   const auto executable = handle<incache_executable>(info, 0);
   const auto cancellation = info[1].IsUndefined() ? nullptr : handle<incache_cancellation>(info, 1);
-  // What runs on a GPU is waited for here, not where the script reads a buffer.
+  // Waits for a GPU here, not where the script reads a buffer.
   const auto runToEnd = [=] {
     const incache_run_options options = {sizeof options, cancellation.get(), nullptr, nullptr};
     const incache_status status = incache_executable_run(executable.get(), &options);
@@ -239,8 +239,8 @@ Napi::Value runExecutable(const Napi::CallbackInfo &info) {
   return runAsync(info.Env(), runToEnd);
 }
 
-// Weights pass through arrays of the script and copies of them. The C library would keep some tens of megabytes of what has been
-// freed, for arrays as large as those: it takes arrays for small whose like it has once seen freed.
+// Weights pass through large arrays of the script and copies of them. After a large array is freed, the C library raises the size
+// below which it keeps freed memory, and would keep some tens of megabytes.
 void returnLargeArrays() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 1 << 20);

@@ -14,7 +14,8 @@ void set(napi_env env, napi_value object, const char *name, double number) {
 
 }  // namespace
 
-// Plain N-API, its failures passed over: it is also called in the teardown of an environment, where nothing may be made any more.
+// Uses plain N-API and ignores its failures, because it is also called while an environment is torn down, when nothing can be
+// created any more.
 napi_value Failure::error(napi_env env) const {
   napi_value message = nullptr, made = nullptr;
   if (napi_create_string_utf8(env, text.data(), text.size(), &message) != napi_ok || napi_create_error(env, nullptr, message, &made) != napi_ok)

@@ -1,8 +1,8 @@
-// Handles of the C interface as tagged externals of the script. Each holds a shared pointer, so that work in another
-// thread keeps what it uses, whatever the script disposes or collects meanwhile. Nothing is static: every environment
-// (worker) that loads the addon has its own.
+// Handles of the C interface as tagged externals of the script. Each holds a shared pointer, so that work on another
+// thread keeps what it uses, whatever the script disposes or collects meanwhile. Nothing is static, because every environment
+// (worker) that loads the addon has its own handles.
 #pragma once
-// std::bad_alloc and its like become errors of the script too, not the end of the process.
+// Exceptions such as std::bad_alloc become errors of the script too, instead of ending the process.
 #define NODE_ADDON_API_CPP_EXCEPTIONS_ALL
 #include <napi.h>
 
@@ -16,7 +16,7 @@ namespace incache_addon {
 template <class T>
 using Shared = std::shared_ptr<T>;
 
-// What an external points to: empty once disposed. `bytes` is what the collector was told of.
+// What an external points to; empty once disposed. `bytes` is what the collector was told.
 template <class T>
 struct Held {
   Shared<T> handle;
@@ -40,7 +40,7 @@ INCACHE_KIND(incache_executable, 5, incache_executable_destroy)
 INCACHE_KIND(incache_cancellation, 6, incache_cancellation_destroy)
 #undef INCACHE_KIND
 
-// How a call has failed. The texts of the library belong to its thread, so they are copied there.
+// How a call failed. The library's error texts belong to the thread of the call, so they are copied there.
 struct Failure {
   incache_status status = INCACHE_OK;
   std::string text;
@@ -52,7 +52,7 @@ struct Failure {
     incache_last_memory_error(&failure.memory);
     return failure;
   }
-  // An error of the script with the status, and with the numbers of memory where they are known. Null where the environment takes none.
+  // An error of the script with the status, and with the numbers of memory if they are known. Null if the environment takes no errors.
   napi_value error(napi_env env) const;
 };
 
@@ -63,7 +63,7 @@ inline void check(Napi::Env env, incache_status status) {
   if (status != INCACHE_OK) raise(env, Failure::last(status));
 }
 
-// Tells the collector how much memory outside of the script's heap lives as long as the handle.
+// Tells the collector how much memory outside the script's heap the handle keeps alive.
 template <class T>
 void setBytes(Napi::Env env, Held<T> &held, int64_t bytes) {
   if (bytes != held.bytes) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - held.bytes);
@@ -76,7 +76,7 @@ void release(Napi::Env env, Held<T> &held) {
   setBytes(env, held, 0);
 }
 
-// bytes: memory outside of the script's heap that lives as long as the handle.
+// bytes: memory outside the script's heap that the handle keeps alive.
 template <class T>
 Napi::Value wrap(Napi::Env env, T *handle, int64_t bytes = 0) {
   auto *held = new Held<T>{Shared<T>(handle, Kind<T>::destroy), 0};

@@ -1,6 +1,6 @@
 /*
- * What the static libstdc++ and libgcc of a current GCC take from glibc and what glibc 2.28, the oldest that Node.js itself runs
- * on, does not have. Only prebuilt addons contain it (INCACHE_PREBUILT).
+ * Functions that the static libstdc++ and libgcc of a current GCC need and that glibc 2.28, the oldest that Node.js runs on, lacks.
+ * Only prebuilt addons contain them (INCACHE_PREBUILT).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,15 +14,15 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* Since 2.32; 0 says that there may be other threads, so that reference counts stay atomic. */
+/* In glibc since 2.32; 0 means that there may be other threads, so reference counts stay atomic. */
 HIDDEN extern char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
-/* Since 2.33; the kernel's struct is that of C on 64-bit machines. */
+/* In glibc since 2.33; on 64-bit machines the kernel's struct is the same as C's. */
 HIDDEN int fstat64(int file, void *result);
 int fstat64(int file, void *result) { return (int)syscall(SYS_fstat, file, result); }
 
-/* Since 2.36. */
+/* In glibc since 2.36. */
 HIDDEN uint32_t arc4random(void);
 uint32_t arc4random(void) {
   uint32_t value;
@@ -54,7 +54,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *data) {
   return 1;
 }
 
-/* Since 2.35: where the tables for the unwinding of exceptions are of the object that `address` is in. */
+/* In glibc since 2.35: finds the exception-unwinding tables of the object that contains `address`. */
 HIDDEN int _dl_find_object(void *address, struct dl_find_object *result);
 int _dl_find_object(void *address, struct dl_find_object *result) {
   struct search search = {(uintptr_t)address, result};

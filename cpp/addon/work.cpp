@@ -13,12 +13,12 @@ struct Work {
 void execute(napi_env, void *data) {
   auto *work = static_cast<Work *>(data);
   work->failure = Failure::last(work->body());
-  // What it holds may be large, and the script's thread may be long in coming.
+  // Frees the body here: what it holds may be large, and the script's thread may take long to get to `complete`.
   work->body = nullptr;
 }
 
-// Plain N-API, its failures passed over: when an environment is torn down in the middle of a run, nothing may be
-// created or settled any more, and that must not throw. What the work held is released all the same.
+// Uses plain N-API and ignores its failures: when an environment is torn down in the middle of a run, nothing can be created or
+// settled any more, and that must not throw. What the work held is released all the same.
 void complete(napi_env env, napi_status, void *data) {
   auto *work = static_cast<Work *>(data);
   napi_delete_async_work(env, work->work);

@@ -82,7 +82,7 @@ void requirePlace(uint64_t place, uint64_t count, const char *what) {
     throw Error(INCACHE_BAD_ARGUMENT, "place is " + std::to_string(place) + "; expected one below " + std::to_string(count) + ", the number of " + what);
 }
 
-// The library uses signed sizes. A size beyond their range is refused there, as any other that is too large.
+// The library uses signed sizes. A size beyond their range is cut to one that the library then refuses as too large.
 int64_t side(uint64_t value) { return static_cast<int64_t>(std::min<uint64_t>(value, uint64_t{1} << 40)); }
 
 SampleSettings settingsOf(const Model &model, const incache_sample_options *options) {

@@ -8,13 +8,13 @@ namespace incache {
 
 using MemoryCounter = std::shared_ptr<std::atomic<uint64_t>>;
 
-// A kind of device has its own kind of block, which takes the memory and gives it back.
+// Each kind of device has its own kind of block, which allocates and frees the memory.
 class Block {
  public:
   virtual ~Block() { *counter_ -= static_cast<uint64_t>(bytes_); }
   Block(const Block &) = delete;
   Block &operator=(const Block &) = delete;
-  // An address on the device: the host may look there only where the device is the processor.
+  // An address on the device. The host may access it only where the device is the processor.
   char *at() const { return at_; }
   int64_t bytes() const { return bytes_; }
 
@@ -29,7 +29,7 @@ class Block {
   int64_t bytes_;
 };
 
-// More than any machine has, and far from where sums of sizes overflow.
+// More than any machine has, and small enough that sums of sizes do not overflow.
 constexpr int64_t kMostBytes = int64_t{1} << 46;
 
 }  // namespace incache

@@ -1,4 +1,4 @@
-// The plans of a model file on a device: with their weights from the file, and buffers that those of one name share.
+// The plans of a model file on a device, with their weights from the file. Plans share buffers of the same name.
 #pragma once
 #include "executable.h"
 #include "safetensors.h"
@@ -9,7 +9,7 @@ class BoundPlans {
  public:
   explicit BoundPlans(std::shared_ptr<Device> device) : device_(device), weights_(std::move(device)) {}
 
-  // Loads what the plan lacks, and gives it buffers.
+  // Loads the weights that the plan still lacks, and gives it buffers.
   std::unique_ptr<Executable> prepare(const Plan &plan, const Safetensors &file);
   Buffer &buffer(const char *name) { return buffers_.at(name); }
 

@@ -1,4 +1,4 @@
-// Bytes of a file or of memory, read where they are asked for.
+// Bytes of a file or of memory, read only when they are needed.
 #pragma once
 #include <cstdint>
 #include <cstdio>

@@ -16,7 +16,7 @@ namespace {
 
 std::string nameOfGpu(int index) { return "cuda:" + std::to_string(index); }
 
-// An open device of the plugin, and calls of it that fail with an Error. Blocks and programs keep it.
+// An open device of the plugin; a call that fails throws an Error. Blocks and programs keep the device open.
 class Gpu {
  public:
   const CudaPlugin &plugin = cudaPlugin();
@@ -33,15 +33,15 @@ class Gpu {
     const incache_status status = function(arguments..., &failure);
     if (status != INCACHE_OK) throw Error(status, name + ": " + failure.text);
   }
-  // The same of a function that may wait for the device, and has others wait meanwhile.
+  // The same for a function that may wait for the device, and makes other threads wait meanwhile.
   template <class Function, class... Arguments>
   void callWaiting(Function function, Arguments... arguments) const {
     const Waiting waiting(*this);
     call(function, arguments...);
   }
 
-  // Gives something back: now, or where another thread waits for the device, on that thread when it has waited. So the thread of a
-  // script, which disposes and collects, does not wait.
+  // Frees something: now, or, if another thread is waiting for the device, on that thread afterwards. So the script's thread, which
+  // disposes handles and collects garbage, does not wait.
   void giveBack(std::function<void()> back) const {
     std::lock_guard lock(mutex_);
     if (waiting_ > 0)
@@ -103,7 +103,7 @@ class CudaProgram : public Program {
       : gpu_(gpu), operations_(ops.size()), scratch_(scratch.atLeast(gpu->plugin.scratch(gpu->device, ops.data(), ops.size()), allocate)) {
     gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_->at()), &program_);
   }
-  // Runs that are under way keep what they need of a program, and the memory that they use goes after them.
+  // Runs in progress keep what they need of a program; the memory that they use is freed after them.
   ~CudaProgram() override {
     gpu_->giveBack([&plugin = gpu_->plugin, program = program_] { plugin.destroy(program); });
   }
@@ -176,7 +176,7 @@ class CudaEngine : public Engine {
     return block;
   }
 
-  // Rows as they are, each padded with zeros to the stride that the plugin's kernels want.
+  // Rows as they are, each padded with zeros to the stride that the plugin's kernels need.
   template <class T>
   std::shared_ptr<Block> packAs(const Source &weight, int64_t rows, int64_t depth, incache_type type) {
     const int64_t stride = gpu_->plugin.weightStride(depth), step = weight.stride * bytesOf(weight.type);

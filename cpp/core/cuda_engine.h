@@ -1,4 +1,4 @@
-// A GPU as a device, by way of the CUDA plugin.
+// A GPU as a device, through the CUDA plugin.
 #pragma once
 #include "../cpu/host.h"
 #include "engine.h"
@@ -7,7 +7,7 @@ namespace incache {
 
 struct DeviceFacts;
 
-// Both throw an Error (INCACHE_ABSENT) with the reason when there is no such GPU, or none that can be used.
+// Both throw an Error (INCACHE_ABSENT) with the reason if there is no such GPU or it cannot be used.
 // `host` prepares weights, and must outlive the engine.
 std::unique_ptr<Engine> cudaEngine(int index, Host &host);
 DeviceFacts describeGpu(int index);

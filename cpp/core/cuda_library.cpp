@@ -24,7 +24,7 @@ std::string pluginPath() { return {}; }
 
 #else
 
-// Beside the object that this code is part of.
+// A path in the folder of the shared library or program that contains this code.
 std::string defaultPath() {
   Dl_info info;
   static const char place = 0;

@@ -16,29 +16,29 @@ struct GpuFacts {
   uint64_t memory;
 };
 
-// Why a call failed: a sentence without the name of the device. Not INCACHE_OK alone fills it in.
+// Why a call failed: a sentence without the name of the device. Filled in unless the status is INCACHE_OK.
 struct GpuFailure {
   char text[1024];
-  // Bytes that the device could still give, when the status is INCACHE_OUT_OF_MEMORY.
+  // Bytes that the device has free, if the status is INCACHE_OUT_OF_MEMORY.
   uint64_t freeMemory;
 };
 
 struct CudaPlugin {
-  // Of the tree that it was built from; a plugin of another version or layout is not used, and nothing else of it looked at.
+  // The version of the sources that it was built from. If version or layout differ, no other field is read and the plugin is not used.
   const char *version;
   uint64_t layout;
 
   incache_status (*describe)(int index, GpuFacts *facts, GpuFailure *failure);
   incache_status (*open)(int index, GpuDevice **device, GpuFailure *failure);
-  // After all that belongs to it has been released.
+  // Called after everything that belongs to the device has been released.
   void (*close)(GpuDevice *device);
 
-  // Functions of one device may be called from any thread; they wait for each other. Enqueued work goes on meanwhile.
+  // Functions of one device may be called from any thread and wait for each other. Enqueued work continues meanwhile.
   incache_status (*allocate)(GpuDevice *device, int64_t bytes, bool zeros, void **at, GpuFailure *failure);
   void (*release)(GpuDevice *device, void *at);
-  // `from` may be changed when it returns; the copy may still be on its way.
+  // `from` may be changed as soon as this returns, even if the copy has not reached the device yet.
   incache_status (*upload)(GpuDevice *device, void *to, const void *from, int64_t bytes, GpuFailure *failure);
-  // Waits for all that was enqueued, and fails when it has failed.
+  // Waits for all enqueued work; fails if that has failed.
   incache_status (*wait)(GpuDevice *device, GpuFailure *failure);
   // Waits too.
   incache_status (*download)(GpuDevice *device, void *to, const void *from, int64_t bytes, GpuFailure *failure);
@@ -47,14 +47,14 @@ struct CudaPlugin {
   int64_t (*weightStride)(int64_t depth);
   // Bytes of scratch that the operations need, one after the other.
   int64_t (*scratch)(GpuDevice *device, const BoundOp *ops, size_t count);
-  // Makes a program of operations; they and the scratch are needed as long as it is.
+  // Makes a program of operations. The operations and the scratch must outlive it.
   incache_status (*record)(GpuDevice *device, const BoundOp *ops, size_t count, void *scratch, GpuProgram **program, GpuFailure *failure);
   // Enqueues all operations of a program.
   incache_status (*run)(GpuProgram *program, GpuFailure *failure);
   void (*destroy)(GpuProgram *program);
 };
 
-// Changes with the compiler's idea of what crosses.
+// Differs where the two compilers lay out the shared structures differently.
 constexpr uint64_t cudaPluginLayout() { return sizeof(CudaPlugin) << 48 | sizeof(BoundOp) << 32 | sizeof(Op) << 16 | (sizeof(GpuFailure) + sizeof(std::string)); }
 
 // The one symbol that a plugin exports.

@@ -1,4 +1,4 @@
-// Pictures of latents: by the decoder of a model file where it has one, else the latents themselves.
+// Turns latents into pictures, by the decoder of a model file where it has one; otherwise the latents are the picture.
 #pragma once
 #include "bound_plans.h"
 #include "model.h"
@@ -8,15 +8,15 @@ namespace incache {
 class Decoder {
  public:
   Decoder(std::shared_ptr<Device> device, std::shared_ptr<const Model> model);
-  // The picture of one image's latents: height x width x channels bytes. Throws an Error, and writes nothing then.
+  // The picture of one image's latents: height x width x channels bytes. If it throws an Error, nothing is written.
   void decode(const float *latents, uint8_t *picture, RunControl &control);
-  // Of a picture.
+  // Operations that one picture takes.
   uint64_t operations() const { return plan_ ? plan_->operations() : 1; }
 
  private:
   std::shared_ptr<const Model> model_;
   BoundPlans bound_;
-  // Null where latents are pictures.
+  // Null where the latents are the picture.
   std::unique_ptr<Executable> plan_;
   std::vector<float> latents_, planes_;
 };

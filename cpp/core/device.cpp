@@ -24,7 +24,7 @@ Pool poolFor(uint32_t asked) {
   return Pool(std::min<int64_t>(usableProcessors(), kMostThreads), Pool::Missing::accepted);
 }
 
-// The end of a list of types.
+// The end of a list of types in an error message.
 const char *orHalf(const Engine &engine) { return engine.has(INCACHE_F16) ? ", INCACHE_BF16 or INCACHE_F16" : " or INCACHE_BF16"; }
 
 incache_type requireWeights(incache_type weights, const Engine &engine) {
@@ -75,14 +75,14 @@ Buffer Buffer::create(const std::shared_ptr<Device> &device, int64_t rows, int64
   const int64_t bytes = rows * rowBytes(type, columns);
   const std::shared_ptr<Block> block = device->allocate(bytes, Engine::Contents::zeros);
   std::shared_ptr<Block> integers = type == INCACHE_I32 ? block : nullptr;
-  // Not of the device's memory, and so not counted with it.
+  // This is not the device's memory, so it is not counted there.
   if (integers && !device->engine->onHost()) integers = std::make_shared<CpuBlock>(std::make_shared<std::atomic<uint64_t>>(0), device->host.pages, bytes);
   return {device, block, integers, rows, columns, type};
 }
 
 void Buffer::requireElements(incache_type other, uint64_t elements) const {
   const bool converted = is16Bit(type) || type == INCACHE_E4M3;
-  // Rows of e4m3 have their scales among them.
+  // Rows of e4m3 contain their scales, so the host gives and takes them only as float32.
   const bool given = other == INCACHE_F32 ? converted || type == INCACHE_F32 : other == type && type != INCACHE_E4M3;
   if (!given)
     throw Error(INCACHE_BAD_ARGUMENT, "type is " + std::to_string(other) + "; expected " +
@@ -108,7 +108,7 @@ void Buffer::read(void *data, incache_type wanted, uint64_t elements) const {
   device->engine->download(*block, data, block->bytes());
 }
 
-// float32 of the host to what the device keeps: in place on the processor, by way of a copy on another.
+// Converts the host's float32 to the type of the buffer: in place on the processor, through a copy on another device.
 void Buffer::narrow(const float *from) {
   if (type == INCACHE_E4M3) return narrowRows(from);
   const bool inPlace = device->engine->onHost();

@@ -9,16 +9,16 @@
 
 namespace incache {
 
-// What there is to know of a device that is not open.
+// What can be known of a device without opening it.
 struct DeviceFacts {
   std::string description;
-  // All that it has; 0 for the processor, which shares its memory with everything else.
+  // All of the device's memory; 0 for the processor, which shares its memory with everything else.
   uint64_t memory;
 };
 
 struct Device {
-  // `name` is "cpu", "cuda" or "cuda:1"; null for the fastest that is present.
-  // Throws an Error for a name that is no device, a device that is not there and options that it does not have.
+  // `name` is "cpu", "cuda" or "cuda:1"; null means the fastest device present.
+  // Throws an Error for an unknown name, a device that is not present, or an option that the device does not have.
   Device(const char *name, const incache_device_options &options);
   static DeviceFacts describe(const char *name);
 
@@ -26,9 +26,9 @@ struct Device {
 
   Host host;
   const std::unique_ptr<Engine> engine;
-  // Of linears and factors.
+  // The type of the weights of linears and factors.
   const incache_type weights;
-  // Of temporaries.
+  // Holds temporaries.
   SharedBlock arena;
   // Held while a plan runs, weights are packed or a buffer is copied.
   std::mutex mutex;
@@ -37,7 +37,7 @@ struct Device {
 struct Buffer {
   std::shared_ptr<Device> device;
   std::shared_ptr<Block> block;
-  // Of integers: what the host has written, where the host can look at it. Operations never write integers.
+  // For a buffer of integers: a copy of what the host has written, which the host can read. Operations never write integers.
   std::shared_ptr<Block> integers;
   int64_t rows, columns;
   incache_type type;

@@ -13,21 +13,21 @@ namespace incache {
 class Program {
  public:
   virtual ~Program() = default;
-  // Runs them or has them run: `wait`, and the reading of a block, return when they have ended.
-  // Throws an Error (INCACHE_CANCELLED) when it has ended early.
+  // Runs the operations, or enqueues them; `wait` and reading a block return when they have ended.
+  // Throws an Error (INCACHE_CANCELLED) if it was ended early.
   virtual void run(RunControl &control) = 0;
-  // Throws an Error when one has failed.
+  // Throws an Error if an operation has failed.
   virtual void wait() {}
 };
 
-// Calls that run, copy or load are made one at a time (Device::mutex). Meanwhile others may make and destroy blocks and
-// programs.
+// Calls that run, copy or load are made one at a time (Device::mutex). Meanwhile other threads may make and destroy blocks
+// and programs.
 class Engine {
  public:
   virtual ~Engine() = default;
-  // What errors call it, as "cpu" or "cuda:0".
+  // The name in errors, such as "cpu" or "cuda:0".
   virtual const std::string &name() const = 0;
-  // As "avx512bf16" or "sm_90".
+  // Such as "avx512bf16" or "sm_90".
   virtual const char *instructionSet() const = 0;
   // Runs multiply-adds on registers alone and returns how many floating-point operations they were.
   virtual double peak(int64_t rounds, incache_type type) const = 0;
@@ -37,14 +37,14 @@ class Engine {
   virtual bool onHost() const = 0;
 
   enum class Contents { zeros, undefined };
-  // Throws an Error (INCACHE_OUT_OF_MEMORY) that tells what was asked for and what is in use.
+  // Throws an Error (INCACHE_OUT_OF_MEMORY) that says how much was requested and how much is in use.
   virtual std::shared_ptr<Block> allocate(int64_t bytes, Contents contents) = 0;
   virtual void upload(Block &to, const void *from, int64_t bytes) = 0;
   virtual void download(const Block &from, void *to, int64_t bytes) = 0;
 
-  // A weight of rows x depth in the form that products take it in (Panels), as `type`.
+  // A weight of rows x depth, packed for products (Panels), as `type`.
   virtual std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, incache_type type) = 0;
-  // As it is, in float32.
+  // A tensor without packing, in float32.
   virtual std::shared_ptr<Block> widen(const Source &weight, int64_t count) = 0;
 
   // The operations and their memory must outlive the program.

@@ -28,7 +28,7 @@ void Executable::requireTypes() const {
       throw Error(INCACHE_BAD_ARGUMENT, "buffer '" + buffer.name + "' is f16; " + device_->engine->name() + " has only f32, i32 and bf16");
 }
 
-// States are buffers that the device has made. Temporaries are allocated here.
+// Binds states, inputs and outputs to the buffers that the caller has made for them.
 void Executable::bindBuffers(const std::map<std::string, const Buffer *> &bindings) {
   std::map<const Buffer *, size_t> first;
   std::vector<size_t> owner(plan_.buffers.size());
@@ -66,7 +66,7 @@ void Executable::bindTemporaries() {
 Matrix Executable::matrix(const View &v) const {
   const PlanBuffer &buffer = plan_.buffers[static_cast<size_t>(v.buffer)];
   char *base = bases_[static_cast<size_t>(v.buffer)];
-  // Of e4m3, whole rows with their scales; the stride is that of the bytes.
+  // A buffer of e4m3 is read by whole rows with their scales; the stride is in bytes.
   if (buffer.type == INCACHE_E4M3) {
     const int64_t stride = rowBytes(buffer.type, buffer.columns);
     return {base + v.row * stride, stride, v.rows, v.columns, buffer.type};
@@ -81,7 +81,8 @@ const std::shared_ptr<Block> &Executable::keepWeight(const Weights &weights, con
   return kept_.emplace_back(block);
 }
 
-// Only weights that operations read unpacked, like any other buffer. Packed weights are looked up when they are bound.
+// Binds only the weights that operations read unpacked, like any other buffer. Packed weights are looked up when an operation is
+// bound.
 void Executable::bindPlainWeights(const Weights &weights) {
   for (const Op &op : plan_.ops)
     for (const Operand &operand : operandsOf(op)) {
@@ -98,7 +99,7 @@ Panels Executable::panels(const Weights &weights, const Op &op, const char *oper
   return {reinterpret_cast<const Word *>(block->at()), v.rows, v.columns, device_->weights};
 }
 
-// The 16-bit type of an operation's operands. A valid plan has at most one per operation; weights of another are refused.
+// The 16-bit type of an operation's operands. A valid plan has at most one per operation; weights of the other type are refused.
 incache_type Executable::storageOf(const Op &op) const {
   incache_type storage = INCACHE_F32;
   for (const Operand &operand : operandsOf(op)) {

@@ -8,17 +8,17 @@ namespace incache {
 
 class Executable {
  public:
-  // Throws an Error for a weight that is not loaded and for a buffer that is not bound or does not fit.
+  // Throws an Error for a weight that is not loaded, and for a buffer that is not bound or has the wrong size or type.
   Executable(std::shared_ptr<Device> device, const Plan &plan, const Weights &weights,
              const std::map<std::string, const Buffer *> &bindings);
   Executable(const Executable &) = delete;
-  // Where it ends early, what the plan writes is undefined.
+  // If it ends early, the contents of what the plan writes are undefined.
   void run(RunControl &control);
   uint64_t operations() const { return ops_.size(); }
   void wait();
 
  private:
-  // Integers of an operation that must lie in a range, where the host sees them.
+  // Integers of an operation, as the host wrote them, that must lie in a range.
   struct IndexCheck {
     const Op *op;
     const char *what;
@@ -33,10 +33,10 @@ class Executable {
   std::vector<BoundOp> ops_;
   std::vector<std::shared_ptr<Block>> kept_;
   std::vector<char *> bases_;
-  // Of buffers of integers: what the host has written to them.
+  // For each buffer of integers, what the host has written to it.
   std::vector<const int32_t *> integers_;
   std::vector<IndexCheck> checks_;
-  // After what it uses: it is destroyed first.
+  // Declared after what it uses, so that it is destroyed first.
   std::unique_ptr<Program> program_;
 
   void requireTypes() const;

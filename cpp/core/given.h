@@ -13,12 +13,13 @@ inline void requireGiven(const std::string &name, const void *value) {
   if (!value) throw Error(INCACHE_BAD_ARGUMENT, name + " is null");
 }
 
-// The smallest that a struct has been in this version of the interface: for one that grows, where its first fields ended.
+// The smallest size that a struct has had in this version of the interface. For a struct that has grown, where its first fields
+// ended.
 template <class T>
 constexpr size_t kLeastSize = sizeof(T);
 template <>
 inline constexpr size_t kLeastSize<incache_input_info> = offsetof(incache_input_info, most_groups);
-// Beyond it a size is memory that nobody has set.
+// A larger size can only be uninitialised memory.
 constexpr size_t kMostSize = 4096;
 
 inline void requireSize(size_t size, size_t least, size_t own, const std::string &name) {
@@ -26,7 +27,8 @@ inline void requireSize(size_t size, size_t least, size_t own, const std::string
     throw Error(INCACHE_BAD_ARGUMENT, name + ".size is " + std::to_string(size) + "; expected the struct's, " + std::to_string(own));
 }
 
-// A copy of what the caller has given. What its header lacks is zero; what this library does not know must be.
+// A copy of the caller's struct. Fields that the caller's header lacks are zero; bytes that this library does not know must be
+// zero.
 template <class T>
 T taken(const T *given, const std::string &name) {
   requireGiven(name, given);
@@ -40,7 +42,7 @@ T taken(const T *given, const std::string &name) {
   return own;
 }
 
-// The elements of an array lie as far apart as the size says that the first has.
+// The elements of an array are as far apart as the size in the first one says.
 template <class T>
 std::vector<T> taken(const T *first, uint64_t count, const std::string &name) {
   std::vector<T> all;
@@ -55,7 +57,7 @@ std::vector<T> taken(const T *first, uint64_t count, const std::string &name) {
   return all;
 }
 
-// Fills in what the caller's header has of a struct; what only that header has becomes zero.
+// Fills in the fields that the caller's header has; those that only that header has become zero.
 template <class T>
 void give(T *to, T value, const std::string &name) {
   requireGiven(name, to);

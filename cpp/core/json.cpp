@@ -96,7 +96,7 @@ class Reader {
     requireDistinct(value);
   }
 
-  // Sorted, not compared pair by pair: the header of a large model has thousands of names.
+  // Sorts the names instead of comparing all pairs: the header of a large model has thousands.
   void requireDistinct(const Json &value) const {
     std::vector<const std::string *> names;
     for (const auto &member : value.members) names.push_back(&member.first);
@@ -129,7 +129,7 @@ class Reader {
     while (digit()) at_++;
   }
 
-  // The extent of a number by the grammar of RFC 8259: from_chars takes more, such as inf, 007 and "1.".
+  // Finds the end of a number by the grammar of RFC 8259, because from_chars accepts more, such as inf, 007 and "1.".
   double number() {
     const char *const first = at_;
     if (peek() == '-') at_++;
@@ -168,7 +168,8 @@ class Reader {
     }
   }
 
-  // A character of two to four bytes, the first of which has been taken: neither longer than it must be, nor a surrogate, nor beyond Unicode.
+  // Reads a character of two to four bytes, the first of which has been taken. Refuses overlong forms, surrogates and code points
+  // beyond Unicode.
   void multibyte(std::string &text) {
     const unsigned lead = static_cast<unsigned char>(at_[-1]);
     const int more = lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 0;
@@ -209,12 +210,12 @@ class Reader {
 
   static bool isSurrogate(unsigned code) { return code >= 0xd800 && code < 0xe000; }
 
-  // Names are given to C, where a zero would end them.
+  // Refuses the zero character: names are given to C, where it would end them.
   unsigned character() {
     const unsigned code = hex();
     if (code == 0) fail("the character 0 in a string");
     if (!isSurrogate(code)) return code;
-    // A character beyond the basic plane is written as two escapes.
+    // A character outside the basic plane is written as two escapes.
     const bool paired = code < 0xdc00 && end_ - at_ >= 2 && at_[0] == '\\' && at_[1] == 'u';
     if (!paired) fail("half of a surrogate pair");
     at_ += 2;

@@ -27,7 +27,7 @@ struct Json {
   const Json *find(const std::string &name) const;
 };
 
-// Throws an Error (INCACHE_BAD_PLAN) that tells the byte at which the text stops being JSON.
+// Throws an Error (INCACHE_BAD_PLAN) that names the byte at which the text stops being JSON.
 Json parseJson(const char *text, size_t length);
 
 }  // namespace incache

@@ -13,7 +13,7 @@ constexpr int64_t kMostSteps = 1000;
 constexpr int64_t kMostImages = 1 << 16;
 constexpr int64_t kLargestSide = 1 << 14;
 constexpr int64_t kMostSide = 1 << 24;
-// Files of versions 1 and 2 have classes in place of inputs; those of 2 have a decoder, and those of 3 may have one.
+// Files of versions 1 and 2 have classes instead of inputs. Files of version 2 have a decoder; files of version 3 may have one.
 constexpr int64_t kDecoderVersion = 2, kVersion = 3;
 constexpr int64_t kMostInputs = 16;
 
@@ -51,7 +51,7 @@ int64_t within(const Json &json, const char *name, int64_t least, int64_t most, 
   return value;
 }
 
-// The buffers that the sampler reads and writes must be there, in the sizes that it takes them to have.
+// Requires a buffer that the sampler reads or writes to exist with this role, type and size.
 void require(const Plan &plan, const char *name, incache_role role, incache_type type, int64_t rows, int64_t columns) {
   for (const PlanBuffer &buffer : plan.buffers) {
     if (buffer.name != name) continue;
@@ -182,7 +182,8 @@ void Model::check() {
   checkTensors(decoder->plan);
 }
 
-// Every input of a plan is one that sampling fills: a group for each row of a step's table, of all steps', or for each sequence.
+// Checks that sampling fills every input of the plans: with a group for each row of a step's table, for each row of the tables of
+// all steps, or for each sequence.
 void Model::checkInputs() {
   if (static_cast<int64_t>(inputs.size()) > kMostInputs) fail("it has " + std::to_string(inputs.size()) + " inputs; expected at most 16");
   const auto own = [&](const Plan &plan, const std::string &name) {

@@ -8,8 +8,8 @@
 
 namespace incache {
 
-// One step of any sampler: x0 = x0.x x + x0.noise eps (held to +-clip where there is one), and the next x from x, x0, the x0 of the two steps before, eps and fresh noise
-// (src/diffusion/sampler.ts).
+// One step of any sampler (src/diffusion/sampler.ts): x0 = x0.x x + x0.noise eps, clamped to [-clip, clip] where `clip` is given. The
+// next x is a combination of x, x0, the x0 of the two steps before, eps and fresh noise.
 struct SamplerStep {
   size_t plan;
   double timestep;
@@ -20,25 +20,25 @@ struct SamplerStep {
   std::optional<std::pair<double, double>> logDeviation;
 };
 
-// All 0 where there is no picture.
+// The size of a picture; all 0 if there is none.
 struct PictureSize {
   int64_t channels, height, width;
   int64_t bytes() const { return channels * height * width; }
 };
 
-// What a program gives for a batch; plans read it from their inputs of this name.
+// A value that a program gives for a batch. Plans read it from their input of this name.
 struct ModelInput {
   std::string name;
   incache_type type;
-  // Of one image's group.
+  // The size of one image's group.
   int64_t rows = 1, columns = 1;
-  // Of integers.
+  // The range of integers.
   int64_t least = 0, most = 0;
-  // Where the group for unconditional sequences comes from: the program, `unconditional` in all its elements, the file's tensor
-  // `unconditionalTensor()`, or the conditional sequence of the same image.
+  // Where the group for unconditional sequences comes from: the program, the number `unconditional` for every element, the file's
+  // tensor `unconditionalTensor()`, or the conditional sequence of the same image.
   enum class Unconditional { given, number, tensor, conditional } from = Unconditional::given;
   double unconditional = 0;
-  // Of every group, where they were decided at the export.
+  // The values of every group, if the export fixed them.
   std::vector<double> values;
   // Rows of the plans' buffers.
   int64_t bufferRows = 0;
@@ -46,7 +46,7 @@ struct ModelInput {
   std::string unconditionalTensor() const { return "inputs." + name + ".unconditional"; }
 };
 
-// Of one image: z = latents / scalingFactor + shiftFactor goes in, the planes of a picture come out.
+// Decodes one image: takes z = latents / scalingFactor + shiftFactor and gives the planes of a picture.
 struct ModelDecoder {
   double scalingFactor, shiftFactor;
   PictureSize picture;
@@ -54,7 +54,7 @@ struct ModelDecoder {
 };
 
 struct Model {
-  // Throws an Error for a damaged file and for plans that do not fit what the file says of them.
+  // Throws an Error for a damaged file, and for plans that do not match the file's description.
   explicit Model(std::unique_ptr<Bytes> bytes);
 
   Safetensors file;
@@ -62,7 +62,7 @@ struct Model {
   int64_t images, channels, height, width;
   bool learnSigma, guided;
   double guidanceScale;
-  // What the normal noise that sampling starts from is multiplied by.
+  // The factor of the normal noise that sampling starts from.
   double initialScale = 1;
   int64_t guidanceChannels, labelRows, chunkSteps;
   std::vector<SamplerStep> steps;
@@ -75,17 +75,17 @@ struct Model {
 
   int64_t sequences() const { return guided ? 2 * images : images; }
   int64_t pixels() const { return height * width; }
-  // Elements of one image's latents, and of what the network gives for one sequence.
+  // Elements of one image's latents, and of the network's prediction for one sequence.
   int64_t latents() const { return channels * pixels(); }
   int64_t prediction() const { return latents() * (learnSigma ? 2 : 1); }
-  // Groups that a program must give of an input, and the most that it may: one an image, and one for unconditional sequences
-  // after them.
+  // How many groups of an input a program must give, and how many it may give: one per image, then one for unconditional
+  // sequences.
   int64_t groups(const ModelInput &input) const { return images + (input.from == ModelInput::Unconditional::given ? mostGroups() - images : 0); }
   int64_t mostGroups() const { return images + (guided ? 1 : 0); }
   double macs() const;
-  // The latents themselves are a picture where they have its channels and nothing decodes them.
+  // Without a decoder, latents of 1 or 3 channels are themselves the picture.
   PictureSize picture() const;
-  // Of the pictures of a batch.
+  // Multiply-adds that the pictures of a batch take.
   double pictureMacs() const { return decoder ? planMacs(decoder->plan) * static_cast<double>(images) : 0; }
 
  private:

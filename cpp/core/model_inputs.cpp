@@ -17,7 +17,7 @@ uint32_t wordOf(T value) {
   return word;
 }
 
-// Throws an Error that names the first value that is not good.
+// Throws an Error that names the first value for which `good` is false.
 template <class T, class Good>
 void requireValues(const std::string &name, const T *values, uint64_t count, const std::string &expected, Good isGood) {
   const T *const bad = std::find_if_not(values, values + count, isGood);
@@ -51,7 +51,7 @@ uint32_t wordOf(const ModelInput &input, double value) {
   return input.type == INCACHE_I32 ? wordOf(static_cast<int32_t>(value)) : wordOf(static_cast<float>(value));
 }
 
-// The file's group of unconditional sequences, where none is given and it is not the images' own.
+// Appends the file's group for unconditional sequences, if the program gives none and they do not use the images' groups.
 void addUnconditional(const Model &model, const ModelInput &input, std::vector<uint32_t> &values) {
   const size_t group = static_cast<size_t>(input.group());
   if (values.size() == group * static_cast<size_t>(model.mostGroups())) return;
@@ -69,7 +69,7 @@ std::vector<uint32_t> ownValues(const Model &model, const ModelInput &input) {
   return values;
 }
 
-// What guidance leads away from is of one piece, as a text and its length are: all of it is given or none.
+// The inputs of unconditional sequences belong together, such as a text and its length: a program gives all of them or none.
 void requireAlike(const Model &model, const InputValues &values) {
   const ModelInput *first = nullptr;
   bool isFirstGiven = false;
@@ -116,11 +116,11 @@ InputValues takeInputs(const Model &model, const std::vector<incache_input> &giv
 
 void writeInput(const Model &model, const ModelInput &input, const std::vector<uint32_t> &values, Buffer &buffer) {
   const int64_t group = input.group(), groups = buffer.rows / input.rows;
-  // Sequences have the unconditional group once an image, the table of modulations once a step.
+  // The unconditional group is repeated for every image in the sequences, and appears once per step in the table of modulations.
   const int64_t period = groups == model.sequences() ? groups : model.labelRows;
   std::vector<uint32_t> all;
   all.reserve(static_cast<size_t>(groups * group));
-  // Without a group of their own unconditional sequences have those of the images.
+  // Unconditional sequences without a group of their own use those of the images.
   const bool isOwn = static_cast<int64_t>(values.size()) > model.images * group;
   for (int64_t place = 0; place < groups; place++) {
     const int64_t row = place % period;

@@ -1,12 +1,12 @@
-// What a program gives a model for a batch, besides the seed: labels, or the embeddings of a text.
+// The inputs that a program gives a model for a batch, besides the seed: labels, or the embeddings of a text.
 #pragma once
 #include "device.h"
 #include "model.h"
 
 namespace incache {
 
-// Of every input in the order of the model's, its groups: elements of 32 bits, the unconditional group included where there is one
-// and it is not the images' own.
+// The groups of every input, in the order of the model's inputs, as 32-bit elements. The unconditional group is included if
+// unconditional sequences do not use the images' groups.
 using InputValues = std::vector<std::vector<uint32_t>>;
 
 // Throws an Error that names the input.

@@ -19,7 +19,7 @@ Words philox(Words c, uint32_t k0, uint32_t k1) {
   return c;
 }
 
-// Box and Muller, in float64.
+// The Box-Muller transform, in float64.
 std::array<float, 2> boxMuller(uint32_t a, uint32_t b) {
   // In (0, 1], so that the logarithm is finite.
   const double radius = std::sqrt(-2.0 * std::log((static_cast<double>(a) + 1.0) / 4294967296.0));

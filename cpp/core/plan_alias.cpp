@@ -8,7 +8,7 @@
 namespace incache {
 namespace {
 
-// Whether a batch of `view` has one of the rows from `first` to before `end`.
+// Whether a batch of `view` contains any of the rows [first, end).
 bool hasRows(const View &view, int64_t first, int64_t end) {
   if (first >= view.row + view.extent() || end <= view.row) return false;
   if (view.batches == 1) return true;

@@ -1,5 +1,5 @@
-// Views of several batches of rows (src/plan/batches.ts): devices know plain rectangles only, so that an operation with such views is
-// cut into parts of which every view is one.
+// Views of several batches of rows (src/plan/batches.ts). Devices know only plain rectangles, so an operation with such views is
+// cut into parts whose views are plain rectangles.
 #pragma once
 #include <functional>
 #include <optional>
@@ -8,20 +8,20 @@
 
 namespace incache {
 
-// Batches of a view, and parts that an operation is cut into, at most.
+// The most batches that a view may have, and the most parts that an operation is cut into.
 constexpr int64_t kMostBatches = 1024;
 
 // The batches as views of one.
 std::vector<View> eachBatch(const View &view);
 
-// Independent pieces of an operation, those of a part, and how many parts there are.
+// The independent pieces of an operation, the pieces of one part, and the number of parts.
 struct Cut {
   int64_t pieces, size, count;
 };
-// None where no view has batches. What is wrong with one that has is told to `misfit`.
+// None if no view has batches. Calls `misfit` with what is wrong with views that have.
 std::optional<Cut> cutOf(const Op &op, const std::function<void(const std::string &)> &misfit);
 
-// The operation in parts without batches, in the order of its rows; itself where it has none.
+// The parts of the operation, in the order of its rows; the operation itself if no view has batches.
 std::vector<Op> splitBatches(const Op &op);
 
 }  // namespace incache

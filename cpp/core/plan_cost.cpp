@@ -4,7 +4,7 @@
 namespace incache {
 namespace {
 
-// Of a valid plan every view fits.
+// Every view of a valid plan fits, so there is nothing to report.
 Shapes shapesOf(const Op &op) {
   return Shapes(op, [](const std::string &) {});
 }

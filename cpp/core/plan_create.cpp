@@ -1,4 +1,5 @@
-// A plan from the structures of the C interface. They become the file form, so that both are read and refused by the same code.
+// Makes a plan from the structures of the C interface. They are turned into the file form first, so that the same code reads and
+// refuses both.
 #include "plan_create.h"
 
 #include <charconv>
@@ -45,7 +46,7 @@ void add(Json &object, const std::string &name, Json value, const std::string &w
   object.members.emplace_back(name, std::move(value));
 }
 
-// Adds a field by its name, or by that of a list with a place in it and a field there, as "factors[0].down". most: of items.
+// Adds a field by its name. "factors[0].down" is field `down` of item 0 of list `factors`; a list has at most `most` items.
 void addField(Json &op, const std::string &name, Json value, const std::string &what, uint64_t most) {
   const size_t open = name.find('['), close = name.find("].");
   if (open == std::string::npos) return add(op, name, std::move(value), what);

@@ -13,7 +13,7 @@ struct Life {
 
 int64_t aligned(const PlanBuffer &buffer) { return (buffer.rows * buffer.columns * bytesOf(buffer.type) + 63) / 64 * 64; }
 
-// In the order in which operations first touch them.
+// The lives of temporaries, in the order in which operations first use them.
 std::vector<Life> livesOf(const Plan &plan) {
   std::vector<Life> lives;
   std::vector<size_t> places(plan.buffers.size(), SIZE_MAX);
@@ -33,7 +33,7 @@ std::vector<Life> livesOf(const Plan &plan) {
 struct Span {
   int64_t first, end;
 };
-// Disjoint and ascending.
+// Spans are disjoint and in ascending order.
 using Spans = std::vector<Span>;
 
 void add(Spans &spans, Span span) {
@@ -60,7 +60,7 @@ class Occupancy {
     nodes_.resize(2 * leaves_);
   }
 
-  // The lowest offset at which so many bytes are free during the life.
+  // The lowest offset at which the temporary's bytes are free during its whole life.
   int64_t lowest(const Life &life) const {
     Spans taken;
     visit(life, [&](size_t node, bool inside) {
@@ -85,7 +85,8 @@ class Occupancy {
   }
 
  private:
-  // Stands for a range of operations: what is taken during all of it by those listed here, during some of it by those here or below.
+  // A range of operations. `whole` has what lives recorded at this node take during all of it; `some` has what lives recorded here or
+  // below take during any part of it.
   struct Node {
     Spans whole, some;
   };

@@ -30,7 +30,7 @@ std::optional<View> Region::missing(const View &view) const {
   return std::nullopt;
 }
 
-// The place of the band that begins at `row`, which is cut off from the one above where there is none.
+// The index of the band that begins at `row`. If none begins there, the band that contains the row is cut in two.
 size_t Region::cut(int64_t row) {
   const auto next = std::find_if(bands_.begin(), bands_.end(), [&](const Band &band) { return band.row >= row; });
   const size_t place = static_cast<size_t>(next - bands_.begin());

@@ -1,4 +1,4 @@
-// Which part of a buffer has been written (src/plan/region.ts): bands of rows, each with the columns that it has.
+// The part of a buffer that has been written (src/plan/region.ts): bands of rows, each with its written columns.
 #pragma once
 #include <optional>
 
@@ -9,7 +9,7 @@ namespace incache {
 class Region {
  public:
   void add(const View &view);
-  // The first rectangle of `view`, from the top, that is not in the region; none when the region has it all.
+  // The topmost rectangle of `view` that is not in the region; none if the region contains the whole view.
   std::optional<View> missing(const View &view) const;
 
  private:
@@ -17,7 +17,7 @@ class Region {
     int64_t first, end;
     bool operator==(const Span &other) const { return first == other.first && end == other.end; }
   };
-  // Rows from `row` to the next band.
+  // The rows from `row` up to the next band.
   struct Band {
     int64_t row;
     std::vector<Span> spans;

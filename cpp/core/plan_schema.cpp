@@ -67,7 +67,7 @@ Field list(const char *name, size_t (*size)(const Op &), void (*resize)(Op &, si
   return field;
 }
 
-// Between a choice and its place among those of an operation; -1 for one that another operation has.
+// Convert between a choice and its index among the choices of an operation; -1 for a choice that only another operation has.
 template <class E>
 int64_t placeOf(E value, std::initializer_list<E> choices) {
   const E *const found = std::find(choices.begin(), choices.end(), value);
@@ -139,7 +139,7 @@ const char *nameOf(OpKind kind) { return schemaOf(kind).name; }
 
 std::vector<Operand> operandsOf(const Op &op) {
   std::vector<Operand> operands;
-  // Accessors are those by which operations are made too; nothing is changed through them here.
+  // The accessors give mutable references, because operations are built with them too. Nothing is changed here.
   collect(schemaOf(op.kind).fields, const_cast<Op &>(op), 0, "", operands);
   return operands;
 }
@@ -200,7 +200,7 @@ void Shapes::side(const std::string &name, const char *unit, int size, int divid
     misfit_(what + ", which does not divide the " + numberText(all) + " " + (unit == std::string("rows") ? "rows of tokens" : unit));
 }
 
-// Finds the one symbol of a product that stands for nothing yet.
+// Finds the value of the one symbol of a product that has none yet.
 void Shapes::solve(int expression, double wanted, const Misfit &indivisible) {
   const Node &node = kNodes[expression];
   if (node.kind == 's') values_[static_cast<size_t>(node.left)] = wanted;

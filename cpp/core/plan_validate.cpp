@@ -1,5 +1,5 @@
 // Checks a plan, whoever made it (src/plan/validate.ts): shapes, types, roles, aliasing, and that nothing is
-// read before it is written. After it the kernels need check nothing but the values of indices.
+// read before it is written. After that, only the values of indices remain to be checked.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -13,7 +13,7 @@
 namespace incache {
 namespace {
 
-// Elements of one buffer: 2^38 bytes are beyond any device that this runs on.
+// The most elements of one buffer; 2^38 bytes are more than any device has.
 constexpr int64_t kMostElements = int64_t{1} << 36;
 constexpr int64_t kMost = 1 << 30;
 
@@ -72,7 +72,7 @@ class OpCheck {
     throw Error(INCACHE_BAD_PLAN, "not a valid plan: " + where_ + ": " + problem);
   }
 
-  // For the accessors of the schema, by which operations are made too; nothing is changed through it.
+  // The accessors of the schema take a mutable operation, because operations are built with them too. Nothing is changed here.
   Op &op() const { return const_cast<Op &>(op_); }
   const PlanBuffer &at(const View &view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
   const Field &field(int place) const { return schema_.fields[static_cast<size_t>(place)]; }
@@ -112,7 +112,7 @@ class OpCheck {
     fail(name + " is " + std::to_string(value) + "; expected " + joined(numbers, ", ", " or "));
   }
 
-  // Operands that belong to a value of an attribute, those of which one is given, and counts that divide others.
+  // Checks operands that depend on an attribute, groups of operands of which exactly one is given, and counts that divide others.
   void given() const {
     size_t count = 0;
     std::vector<std::string> names;
@@ -205,7 +205,7 @@ class OpCheck {
     if ((buffer.type == INCACHE_I32) != integers || (rowScaled && !rows))
       fail(operand.name + " is " + nameOf(buffer.type) + " ('" + buffer.name + "'); expected " +
            (integers ? "i32" : rows ? "f32, bf16, f16, e4m3" : "f32, bf16, f16"));
-    // A row of e4m3 has one scale, which is found at its beginning.
+    // A row of e4m3 has one scale, at its beginning, so only whole rows can be used.
     if (rowScaled && operand.view.columns != buffer.columns)
       fail(operand.name + " takes " + std::to_string(operand.view.columns) + " of the " + std::to_string(buffer.columns) + " columns of '" +
            buffer.name + "', which is e4m3");

@@ -1,4 +1,4 @@
-// How a call that computes is ended early, and tells how far it has come.
+// Lets a call that computes be ended early and report its progress.
 #pragma once
 #include <atomic>
 
@@ -16,17 +16,17 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
-// Of one call.
+// Cancellation and progress of one call.
 class RunControl {
  public:
   using Progress = int (*)(void *user, uint64_t done, uint64_t total);
 
   RunControl() = default;
-  // Both may be null.
+  // `cancellation` and `progress` may be null.
   RunControl(const Cancellation *cancellation, Progress progress, void *user)
       : cancellation_(cancellation), progress_(progress), user_(user) {}
 
-  // From any thread of the call.
+  // May be called from any thread of the call.
   bool cancelled() const { return cancellation_ && cancellation_->cancelled(); }
   // Both throw an Error (INCACHE_CANCELLED).
   void requireNotCancelled() const {
@@ -37,7 +37,7 @@ class RunControl {
     done_ += operations;
     if (progress_ && progress_(user_, done_, total_) != 0) throw Error(INCACHE_CANCELLED, "the run was cancelled by its progress");
   }
-  // So many operations more will end in this call.
+  // Announces this many more operations in this call.
   void expect(uint64_t operations) { total_ += operations; }
 
  private:

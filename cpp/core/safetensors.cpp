@@ -6,7 +6,7 @@
 namespace incache {
 namespace {
 
-// The limit of the format's own library.
+// The same limit as in the format's own library.
 constexpr uint64_t kMostHeader = 100'000'000;
 
 [[noreturn]] void fail(const std::string &problem) { throw Error(INCACHE_BAD_PLAN, "not a model file: " + problem); }
@@ -19,7 +19,7 @@ incache_type typeNamed(const std::string &name, const std::string &tensor) {
 }
 
 uint64_t offset(const Json &value, const std::string &tensor) {
-  // Exact in a double.
+  // Up to 9e15 whole numbers are exact in a double.
   if (value.kind != Json::Kind::number || value.number < 0 || value.number > 9e15 || value.number != static_cast<double>(static_cast<uint64_t>(value.number)))
     fail("tensor '" + tensor + "' has an offset or size that is not a whole number");
   return static_cast<uint64_t>(value.number);

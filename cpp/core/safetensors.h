@@ -18,9 +18,9 @@ struct StoredTensor {
 
 class Safetensors {
  public:
-  // Throws an Error (INCACHE_BAD_PLAN) for a header that is damaged or points outside of the file.
+  // Throws an Error (INCACHE_BAD_PLAN) for a header that is damaged or points outside the file.
   explicit Safetensors(std::unique_ptr<Bytes> bytes);
-  // Throw an Error (INCACHE_BAD_PLAN) for what the file does not have.
+  // These throw an Error (INCACHE_BAD_PLAN) for what the file does not have.
   const std::string &metadata(const std::string &name) const;
   const StoredTensor &tensor(const std::string &name) const;
   std::vector<char> read(const StoredTensor &tensor) const;

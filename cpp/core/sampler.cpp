@@ -9,7 +9,7 @@
 namespace incache {
 namespace {
 
-// Stream of the initial noise; step i draws from stream 1 + i.
+// The Philox stream of the initial noise; step i uses stream 1 + i.
 constexpr uint32_t kInitialNoise = 0;
 
 }  // namespace
@@ -26,7 +26,7 @@ Sampler::Sampler(std::shared_ptr<Device> device, std::shared_ptr<const Model> mo
 void Sampler::requireSettings(const SampleSettings &settings) const {
   if (settings.seed >= uint64_t{1} << 53)
     throw Error(INCACHE_BAD_ARGUMENT, "seed is " + std::to_string(settings.seed) + "; expected one below 2^53");
-  // A place beyond 2^32 would wrap round to the noise of the first images.
+  // An image number beyond 2^32 would wrap around to the noise of the first images.
   const uint64_t lastFirst = (uint64_t{1} << 32) - static_cast<uint64_t>(model_->images);
   if (settings.firstImage > lastFirst)
     throw Error(INCACHE_BAD_ARGUMENT, "first_image is " + std::to_string(settings.firstImage) + "; expected at most " + std::to_string(lastFirst) +
@@ -79,7 +79,7 @@ void Sampler::condition(size_t firstStep, RunControl &control) {
   conditioning_->run(control);
 }
 
-// The network on conditional rows, then on unconditional ones under guidance.
+// Runs the network on the conditional rows, then, with guidance, on the unconditional ones.
 void Sampler::evaluate(size_t step, RunControl &control) {
   const int64_t place = static_cast<int64_t>(step) % model_->chunkSteps;
   std::vector<int32_t> rows;

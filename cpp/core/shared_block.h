@@ -1,4 +1,4 @@
-// Memory that lasts no longer than a run: temporaries of plans, and scratch.
+// Memory whose contents last no longer than a run: temporaries of plans, and scratch.
 #pragma once
 #include <mutex>
 
@@ -6,10 +6,10 @@
 
 namespace incache {
 
-// Runs of a device never overlap, so its programs use one block in turn. It goes when the last of them does.
+// Runs of a device never overlap, so its programs take turns with one block. It is freed with the last of them.
 class SharedBlock {
  public:
-  // A block of at least so many bytes: the one that is there, or from now on a larger one, which `allocate` makes.
+  // A block of at least this many bytes: the current one, or a larger one that `allocate` makes and that takes its place.
   template <class Allocate>
   std::shared_ptr<Block> atLeast(int64_t bytes, const Allocate &allocate) {
     std::lock_guard lock(mutex_);

@@ -87,7 +87,7 @@ std::shared_ptr<Block> Weights::make(const PlanBuffer &buffer, const WeightForm 
   return device_->engine->pack({byTap.data(), tensor.type, v.columns}, v.rows, v.columns, device_->weights);
 }
 
-// Rows of [channels][taps] as rows of [taps][channels], of the same type.
+// Reorders rows of [channels][taps] to rows of [taps][channels], keeping the type.
 std::vector<char> Weights::tapsFirst(const Source &source, int64_t rows, int64_t columns, int64_t taps) const {
   const int64_t bytes = bytesOf(source.type), channels = columns / taps;
   std::vector<char> result(static_cast<size_t>(rows * columns * bytes));
@@ -127,7 +127,7 @@ void Weights::requireFinite(const PlanBuffer &buffer, const Tensor &tensor) cons
 
 void Weights::release(const std::string &prefix) {
   std::lock_guard lock(mutex_);
-  // Names with one prefix follow each other.
+  // Names with the same prefix are next to each other.
   for (auto at = forms_.lower_bound(prefix); at != forms_.end() && at->first.compare(0, prefix.size(), prefix) == 0; at = forms_.erase(at))
     for (const auto &[form, block] : at->second) bytes_ -= static_cast<uint64_t>(block->bytes());
 }

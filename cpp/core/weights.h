@@ -1,4 +1,4 @@
-// Weights on a device, in the forms that plans need them in.
+// Weights on a device, in the forms that plans need.
 #pragma once
 #include <map>
 #include <mutex>
@@ -12,15 +12,16 @@ namespace incache {
 // A form of a weight: a rectangle of it packed for products, or all of it as it is.
 struct WeightForm {
   bool packed;
-  // Places of a filter: a row of a convolution's weight is [channels][taps], and is packed as [taps][channels]. 1 for all others.
+  // The pixels that a filter covers: a row of a convolution's weight is [channels][taps], and is packed as [taps][channels]. 1 for
+  // other weights.
   int64_t taps;
   View view;
-  // Of the whole tensor: in another plan a tensor of the same name may have another shape.
+  // The shape of the whole tensor: in another plan, a tensor of the same name may have another shape.
   int64_t rows, columns;
   std::string key() const;
 };
 
-// The form that an operand of this name takes, of a tensor of the buffer's shape.
+// The form in which an operand of this name reads a tensor of the buffer's shape.
 WeightForm formOf(const Op &op, const std::string &operand, const View &view, const PlanBuffer &buffer);
 
 struct Tensor {
@@ -34,9 +35,9 @@ class Weights {
   explicit Weights(std::shared_ptr<Device> device) : device_(std::move(device)) {}
 
   const std::shared_ptr<Device> &device() const { return device_; }
-  // Of all forms together.
+  // The bytes of all forms together.
   uint64_t bytes() const { return bytes_.load(); }
-  // The place of the first buffer from `from` on that has a form to be loaded; the number of buffers if none has.
+  // The index of the first buffer, from `from` on, that has a form to be loaded; the number of buffers if there is none.
   size_t missing(const Plan &plan, size_t from) const;
   void load(const Plan &plan, size_t place, const Tensor &tensor);
   void release(const std::string &prefix);

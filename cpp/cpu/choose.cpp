@@ -1,4 +1,4 @@
-// Which instruction sets this build has kernels for, and the choice among them.
+// The instruction sets that this build has kernels for, and the choice among them.
 #include <cstdlib>
 #include <string>
 
@@ -27,7 +27,7 @@ namespace {
 // From the best to the least; the portable one is SSE2 on x86-64 and NEON on 64-bit ARM.
 constexpr const char *kNames[] = {"amx", "avx512bf16", "avx512", "avx2", "portable"};
 
-// How many of the names to skip because the environment asks for a lesser instruction set.
+// How many names to skip because INCACHE_ISA asks for a lesser instruction set.
 int limitAsked() {
   const char *asked = std::getenv("INCACHE_ISA");
   if (!asked || !*asked) return 0;
@@ -40,8 +40,8 @@ int limitAsked() {
 }
 
 #ifdef INCACHE_X86
-// Whether the processor multiplies tiles of bfloat16 (AMX), and the system lets this process: Linux does when it is asked, and
-// then saves the tile registers of its threads (Documentation/arch/x86/xstate.rst).
+// Whether the processor multiplies tiles of bfloat16 (AMX) and the system allows it. Linux allows it on request and then saves
+// the tile registers of the process's threads (Documentation/arch/x86/xstate.rst).
 bool mayUseTiles() {
 #ifdef __linux__
   unsigned a = 0, b = 0, c = 0, d = 0;

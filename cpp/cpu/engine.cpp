@@ -21,7 +21,7 @@ class CpuProgram : public Program {
       const Kernel &kernel = host_.kernels.kernels[static_cast<int>(b.op->kind)];
       const int64_t tasks = kernel.tasks(b, threads);
       host_.pool.run(tasks, [&](int64_t task, int64_t thread) {
-        // One operation can take many seconds, so every task looks.
+        // One operation can take many seconds, so every task checks.
         if (!control.cancelled()) kernel.run(b, task, tasks, threads, scratch_->at() + thread * scratchBytes_);
       });
       control.ended(1);
@@ -31,7 +31,7 @@ class CpuProgram : public Program {
  private:
   Host &host_;
   const std::vector<BoundOp> &ops_;
-  // Of one thread; large enough for every operation.
+  // Scratch of one thread; large enough for every operation.
   int64_t scratchBytes_;
   std::shared_ptr<Block> scratch_;
 

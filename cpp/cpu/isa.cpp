@@ -1,6 +1,6 @@
-// All kernels for one instruction set: this file is compiled once for each, with INCACHE_ISA_NAME its
-// namespace, INCACHE_LANES floats a vector and INCACHE_STRIP rows of the micro-kernel. What it includes must
-// have internal linkage or live in that namespace: the linker would otherwise keep one copy for all processors.
+// All kernels for one instruction set. This file is compiled once for each set: INCACHE_ISA_NAME is its namespace,
+// INCACHE_LANES the floats of a vector and INCACHE_STRIP the rows of the micro-kernel. Whatever it includes must have internal
+// linkage or live in that namespace; otherwise the linker keeps one copy for all processors.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,6 +1,6 @@
-// The table of kernels of one instruction set. Each operation is cut into tasks that touch no common output;
-// a task is computed by one thread from start to end, and the order of every sum is fixed by the shapes alone, so
-// the bits do not depend on the number of threads.
+// The table of kernels of one instruction set. Each operation is cut into tasks, no two of which write the same output. One
+// thread computes a task from start to end, and shapes alone fix the order of every sum, so the bits do not depend on the
+// number of threads.
 #pragma once
 #include "../core/bound.h"
 
@@ -13,7 +13,7 @@ struct Kernel {
   void (*run)(const BoundOp &, int64_t task, int64_t tasks, int64_t threads, char *scratch);
 };
 
-// What a tensor given by the caller holds.
+// The elements of a tensor that the caller gives.
 struct Source {
   const void *at;
   incache_type type;
@@ -35,7 +35,8 @@ struct KernelSet {
   Kernel kernels[kOpKinds];
 };
 
-// The best set that this processor runs for weights of that type, or the lesser one that INCACHE_ISA asks for. All pack weights alike.
+// The best instruction set that this processor runs for weights of that type, or the lesser one that INCACHE_ISA asks for.
+// All sets pack weights in the same way.
 const KernelSet &chooseKernels(incache_type weights);
 
 }  // namespace incache

@@ -23,7 +23,8 @@ namespace incache {
 namespace {
 
 constexpr int64_t kCacheLine = 64, kHugePage = 2 << 20;
-// Blocks of these sizes share pages, which are reserved so many bytes at a time. Pages that are never written take no memory.
+// Blocks of kLeastShared to kMostShared bytes share pages, which are reserved kSharedBytes at a time. Pages that are never
+// written take no memory.
 #ifdef INCACHE_SANITIZES_ADDRESSES
 // A sanitizer notices a write beyond a block only if no other block of ours follows it.
 constexpr int64_t kLeastShared = kMostBytes, kMostShared = 0, kSharedBytes = 0;
@@ -39,7 +40,7 @@ int64_t roundUp(int64_t value, int64_t step) { return (value + step - 1) / step 
 
 void wantHugePages([[maybe_unused]] void *at, [[maybe_unused]] int64_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  // A kernel that has none goes on with small ones.
+  // A system without huge pages goes on with small ones.
   madvise(at, static_cast<size_t>(bytes), MADV_HUGEPAGE);
 #endif
 }
@@ -57,7 +58,7 @@ void giveBack([[maybe_unused]] char *at, [[maybe_unused]] int64_t bytes) {
 
 class SharedPages {
  public:
-  // calloc leaves large blocks untouched until they are used: asking for too much fails here, not later. Null `at()` then.
+  // calloc does not touch large blocks. A request for too much fails here, not when the block is used; `at()` is then null.
   SharedPages(int64_t bytes, int64_t alignment) : all_(bytes > kMostBytes ? nullptr : std::calloc(static_cast<size_t>(bytes + alignment), 1)) {
     if (!all_) return;
     at_ = reinterpret_cast<char *>(roundUp(reinterpret_cast<intptr_t>(all_), alignment));
@@ -108,7 +109,7 @@ CpuBlock::Place CpuBlock::take(const MemoryCounter &counter, PageSource &source,
 }
 
 CpuBlock::~CpuBlock() {
-  // Others live on in these pages.
+  // Other blocks still use these pages.
   if (pages_.use_count() > 1) giveBack(at(), bytes());
 }
 

@@ -23,7 +23,7 @@ class PageSource {
 
 class CpuBlock : public Block {
  public:
-  // Throws an Error (INCACHE_OUT_OF_MEMORY) that tells what was asked for and what is in use.
+  // Throws an Error (INCACHE_OUT_OF_MEMORY) that says how much was requested and how much is in use.
   CpuBlock(MemoryCounter counter, PageSource &pages, int64_t bytes);
   ~CpuBlock() override;
 

@@ -6,7 +6,7 @@ namespace incache {
 
 int currentProcessor() { return sched_getcpu(); }
 
-// What fails (there is no other processor, or a sandbox forbids it) leaves the choice to the scheduler.
+// If it fails (there is no other processor, or a sandbox forbids it), the scheduler chooses.
 void Placement::keepOff(std::thread &thread, int processor) {
   if (!isKept_ && pthread_getaffinity_np(thread.native_handle(), sizeof allowed_, &allowed_) != 0) return;
   cpu_set_t others = allowed_;

@@ -1,4 +1,4 @@
-// Keeps an idle thread off the processor of the one that calls it.
+// Keeps an idle thread off the processor of the thread that wakes it.
 #pragma once
 #include <thread>
 
@@ -8,16 +8,16 @@
 
 namespace incache {
 
-// The number of the processor that the calling thread runs on, or -1 if the system does not tell.
+// The number of the processor that the calling thread runs on, or -1 if the system does not say.
 int currentProcessor();
 
-// Of one thread; where systems have no affinity it does nothing.
+// The placement of one thread. Does nothing on systems without thread affinity.
 class Placement {
  public:
-  // For the thread that is about to call `thread`, which sleeps or waits: it goes on at any processor that it may use but
-  // this one, if there is another.
+  // Called by the thread that is about to wake `thread`: `thread` will then run on any processor that it may use except this
+  // one, if there is another.
   void keepOff(std::thread &thread, int processor);
-  // For the thread itself, once it goes on: gives back what keepOff took away.
+  // Called by the thread itself once it runs: gives back the processor that keepOff took away.
   void release();
 
  private:

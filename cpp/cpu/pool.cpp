@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kTasksMask = 0xffffffffu;
 constexpr int kJobShift = 32;
 
-// The next operation follows within microseconds, too soon to yield the processor.
+// Spins without yielding, because the next operation follows within microseconds.
 template <class Condition>
 bool spinFor(Condition met) {
   for (int i = 0; i < 2000; i++) {
@@ -24,7 +24,7 @@ bool spinFor(Condition met) {
   return met();
 }
 
-// The next run follows as soon as Node.js starts it, too soon to sleep. Other threads may need the processor, so this one yields.
+// Spins and yields: the next run may follow too soon to sleep, but other threads may need the processor meanwhile.
 template <class Condition>
 bool yieldFor(Condition met) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
@@ -47,7 +47,7 @@ Pool::Pool(int64_t threads, Missing missing) : workers_(static_cast<size_t>(thre
       throw Error(INCACHE_BAD_ARGUMENT, "cannot start " + std::to_string(threads) + " threads: the system gives " + std::to_string(given) +
                                             " at most (" + error.code().message() + "); with 1 it has to start none");
     }
-    // From the end, so that those that run stay where they are.
+    // Removes workers from the end, so that those that run stay where they are.
     workers_.resize(static_cast<size_t>(given - 1));
   }
 }
@@ -78,7 +78,7 @@ void Pool::runJob(Job job, int64_t tasks) {
   }
   wake_.notify_all();
   takeTasks(0);
-  // The others are in the middle of their last tasks: too short to sleep for.
+  // The others are in the middle of their last tasks, which are too short to sleep for.
   while (!spinFor([this] { return unfinished_.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
 }
 

@@ -13,10 +13,10 @@ namespace incache {
 
 class Pool {
  public:
-  // What happens when the system does not give all threads: an Error that tells how many it gives, or a pool of fewer.
+  // What to do if the system does not start all threads: throw an Error that says how many it started, or go on with fewer.
   enum class Missing { refused, accepted };
 
-  // `threads` counts the calling thread.
+  // `threads` includes the calling thread.
   explicit Pool(int64_t threads, Missing missing = Missing::refused);
   ~Pool();
   int64_t threads() const { return static_cast<int64_t>(workers_.size()) + 1; }
@@ -38,11 +38,11 @@ class Pool {
   struct Worker {
     std::thread thread;
     bool isIdle = false;
-    // Was found on the caller's processor once, when it was called. Some schedulers put both there though another one is
-    // idle (in virtual machines, to leave virtual processors asleep), and balance the load only after some milliseconds:
-    // longer than most operations.
+    // Whether this thread was ever woken on the caller's processor. Some schedulers put both there although another one is
+    // idle (in virtual machines, to leave virtual processors asleep), and balance the load only after some milliseconds, which
+    // is longer than most operations.
     bool crowds = false;
-    // The caller's while the thread is idle, otherwise the thread's own.
+    // Used by the caller while this thread is idle, otherwise by this thread.
     Placement placement;
   };
 
@@ -50,12 +50,12 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable wake_;
   Job job_{};
-  // The number of the job in the upper half, tasks that nobody has taken yet in the lower. A task is taken by counting
-  // that down; a thread that comes late finds another number or nothing left, and never looks at a job that has ended.
+  // The number of the job in the upper half, the tasks that nobody has taken yet in the lower. A thread takes a task by
+  // counting that down. A thread that comes late finds another number or no task, and never touches a job that has ended.
   std::atomic<uint64_t> ticket_{0};
   std::atomic<int64_t> unfinished_{0};
   std::atomic<bool> stop_{false};
-  // At the last job.
+  // Where the caller ran when it started the last job.
   int callersProcessor_ = -1;
 
   void runJob(Job job, int64_t tasks);

@@ -21,7 +21,7 @@ std::vector<std::string> split(const std::string &text, char separator) {
   return parts;
 }
 
-// The numbers at the start of a file; none where it says max, says nothing or is not there.
+// The numbers at the start of a file; none if it says `max`, is empty or does not exist.
 std::vector<double> numbersIn(const std::string &path) {
   std::ifstream file(path);
   std::vector<double> numbers;
@@ -44,7 +44,7 @@ double quotaOfVersion1(const std::string &folder) {
   return quotient(numbersIn(folder + "/cpu.cfs_quota_us"), numbersIn(folder + "/cpu.cfs_period_us"));
 }
 
-// Paths of the process's groups by controller; that of version 2 has no name.
+// The paths of the process's groups by controller. The controller of version 2 has an empty name.
 std::map<std::string, std::string> groupPaths(const std::string &root) {
   std::map<std::string, std::string> paths;
   std::ifstream file(root + "/proc/self/cgroup");
@@ -58,7 +58,7 @@ std::map<std::string, std::string> groupPaths(const std::string &root) {
   return paths;
 }
 
-// In a container the path may begin above what is mounted: what both have in common is left out.
+// The parts of `path` below `mounted`. In a container the path may begin above the mount point, so the common part is left out.
 std::vector<std::string> partsBelow(const std::string &path, const std::string &mounted) {
   std::vector<std::string> parts = split(path, '/'), above = split(mounted, '/');
   const auto isEmpty = [](const std::string &part) { return part.empty(); };

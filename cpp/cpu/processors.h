@@ -5,8 +5,8 @@
 
 namespace incache {
 
-// The smaller of the processors that the process may run on and the quota of its control groups (Linux, versions 1 and 2; those of
-// parents count too), rounded up; at least 1. The files of the system are looked for below `root`.
+// The number of processors that the process may run on, or the quota of its control groups and their parents (Linux, versions 1
+// and 2), rounded up, whichever is smaller; at least 1. System files are read below `root`.
 int64_t usableProcessors(const std::string &root = "");
 
 // The quota alone, in processors; infinity where there is none.

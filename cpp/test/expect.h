@@ -7,18 +7,18 @@
 
 #include "incache.h"
 
-/** Counts a failure, and tells what and what the last error was, when it does not hold. From any thread. */
+/** If `holds` is 0, counts a failure and prints `what` and the last error. May be called from any thread. */
 void expect(int holds, const char *what);
 void expect_ok(incache_status got, const char *what);
-/** Expects the status, and a sentence that has `part` in it. */
+/** Expects the status `wanted`, and a sentence that contains `part`. */
 void expect_refused(incache_status got, incache_status wanted, const char *part);
 /** A value that no handle has: a failed call must not have touched it. */
 extern char untouched_place;
 #define UNTOUCHED ((void *)&untouched_place)
-/** EXIT_FAILURE when an expectation did not hold. */
+/** EXIT_FAILURE if an expectation did not hold. */
 int outcome(void);
 
-/** A device of so many threads, of float32 or bfloat16 weights; ends the test when there is none. */
+/** Opens the cpu device with this many threads and float32 or bfloat16 weights; ends the test if that fails. */
 incache_device *open_device(uint32_t threads, incache_type weights);
 
 /** One of 257 numbers from -1 to 1, that float32, float16 and bfloat16 all hold exactly. */

@@ -14,11 +14,11 @@ typedef struct operation {
   uint64_t attribute_count;
 } operation;
 
-/** Adds the whole of a buffer; what is returned can be changed. */
+/** Adds a whole buffer as an operand. The caller may change what is returned. */
 incache_operand *operand(operation *o, const char *name, uint64_t buffer, uint64_t rows, uint64_t columns);
 void set_number(operation *o, const char *name, double value);
 void set_text(operation *o, const char *name, const char *value);
-/** It points into the operation, which must stay. */
+/** What is returned points into the operation, which must outlive it. */
 incache_op as_op(const operation *o);
 
 #endif

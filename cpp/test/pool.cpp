@@ -1,4 +1,4 @@
-// Threads of the pool take every task once, however often they park in between, and may go wherever they could before.
+// The pool's threads take every task once, however often they park in between, and keep their processor affinity.
 #include "../cpu/pool.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ using namespace incache;
 
 namespace {
 
-// Longer than threads wait for the next job before they park.
+// Waits longer than threads look for the next job before they park.
 void pauseToPark() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
 
 void takesEveryTaskOnce(int64_t threads) {
@@ -49,7 +49,7 @@ void takesNoTimeWhenIdle() {
 }
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-// In an address space that holds the stacks of some threads only.
+// Limits the address space, so that it holds the stacks of only some threads.
 void takesFewerWhereThereAreNoMore() {
   constexpr int64_t kWanted = 2000;
   const rlimit little{rlim_t{4} << 30, RLIM_INFINITY};
@@ -92,7 +92,7 @@ cpu_set_t only(int processor) {
   return set;
 }
 
-// The first processor of a set from `from` on.
+// The first processor of a set whose number is at least `from`.
 int nextIn(const cpu_set_t &set, int from) {
   while (!CPU_ISSET(from, &set)) from++;
   return from;
@@ -144,7 +144,7 @@ void onEveryThread(Pool &pool, const Work &work) {
   });
 }
 
-// Called on the processor of the caller, the only one there is at first, threads are then kept off it.
+// Threads are first woken on the caller's processor, the only one at that time, and are then kept off it.
 void givesProcessorsBack(const cpu_set_t &all, int processor) {
   allow(only(processor));
   Pool pool(3);

@@ -1,4 +1,4 @@
-// Prints the quota of processors that a system has whose files are below the folder given: test/native/processors.test.ts compares it with
+// Prints the processor quota of a system whose files are below the given folder. test/native/processors.test.ts compares it with
 // what TypeScript reads.
 #include "../cpu/processors.h"
 

@@ -1,4 +1,4 @@
-/* The tensors of a test: buffers, numbers of a tensor's own, and NaN where an output is to be written. */
+/* The tensors of a test: buffers, distinct numbers for each tensor, and NaN where an output is to be written. */
 #ifndef INCACHE_TEST_TENSORS_H
 #define INCACHE_TEST_TENSORS_H
 
@@ -11,7 +11,7 @@
 void load_weight(incache_weights *weights, const incache_plan *plan, uint64_t place, incache_type type);
 /** Writes number(first), number(first + 1), ... to a buffer of float32. */
 void fill(incache_buffer *buffer, uint64_t elements, uint64_t first);
-/** Fills a buffer of float32 with NaN, which no sum gets rid of. */
+/** Fills a buffer of float32 with NaN, which survives every sum. */
 void poison(incache_buffer *buffer, uint64_t elements);
 
 #endif
