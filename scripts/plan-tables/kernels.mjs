@@ -90,8 +90,16 @@ function assemblySwitch(names) {
 
 /** The kernel's class of arguments, the file that has it, and how many parameters the kernel takes. */
 function kernelOf(name) {
-  const source = readFileSync(new URL(`assembly/${name}.ts`, root), 'utf8');
-  const [, type, others] = new RegExp(`export function ${name}\\(a: (\\w+)([^)]*)\\): void`).exec(source);
+  const file = new URL(`assembly/${name}.ts`, root);
+  const source = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const found = new RegExp(`export function ${name}\\(a: (\\w+)([^)]*)\\): void`).exec(source);
+  if (!found) {
+    console.error(
+      `assembly/${name}.ts is missing, or does not have \`export function ${name}(a: ..., tile: i32): void\``,
+    );
+    process.exit(1);
+  }
+  const [, type, others] = found;
   const imported = new RegExp(`import \\{[^}]*\\b${type}\\b[^}]*\\} from '\\./(\\w+)'`).exec(source);
   return { name, type, from: imported?.[1] ?? name, takes: others.split(':').length };
 }

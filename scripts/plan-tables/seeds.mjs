@@ -12,6 +12,11 @@ export async function writeMissingSeeds(names) {
   const { CASES } = await load('test/conformance/cases.js');
   const { Random } = await load('test/support/random.js');
   const { serializePlan } = await load('src/plan/file.js');
-  for (const name of missing)
+  for (const name of missing) {
+    if (!CASES[name]) {
+      console.error(`no file of test/conformance/cases exports a case maker \`${name}\``);
+      process.exit(1);
+    }
     writeFileSync(new URL(`one-${name}-1`, folder), serializePlan(CASES[name](new Random(1)).plan));
+  }
 }
