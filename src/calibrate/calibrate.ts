@@ -17,7 +17,12 @@ import {
   scaledFactors,
   whitenedFactors,
 } from './factors.js';
-import { type LoadedModel, measureStatistics, type Statistics } from './measureStatistics.js';
+import {
+  type LoadedModel,
+  type MeasureOptions,
+  measureStatistics,
+  type Statistics,
+} from './measureStatistics.js';
 import type { LayerStatistics } from './probe.js';
 import type { CalibrationSource } from './sources.js';
 import { type SpreadLayer, spreadRanks } from './spreadRanks.js';
@@ -110,13 +115,17 @@ async function statisticsOf(model: LoadedModel, options: CalibrateOptions): Prom
   const total = calibrationWork(model.checkpoint.network, source);
   return measureStatistics(model, {
     source,
-    increments: method !== 'ca',
-    secondMoments: method === 'whitened',
+    ...measuredFor(method),
     signal,
     store,
     onBatch: (done) => onProgress?.(done, total),
     ...(onEvaluation && { onEvaluation }),
   });
+}
+
+/** What a method must know of the channels. */
+export function measuredFor(method: FactorMethod): Pick<MeasureOptions, 'increments' | 'secondMoments'> {
+  return { increments: method !== 'ca', secondMoments: method === 'whitened' };
 }
 
 async function factorLayers(

@@ -102,6 +102,15 @@ export class Probe implements Disposable {
     return state;
   }
 
+  /** Forgets all sums. */
+  clear(): void {
+    for (const { input, output, moments } of this.#sites) {
+      input.clear();
+      output.clear();
+      for (const sum of moments.values()) sum.fill(0);
+    }
+  }
+
   /** Goes on from the sums of another probe of the same model and options. */
   restore(saved: (name: string) => Float64Array): void {
     for (const { group, input, output, moments } of this.#sites) {

@@ -55,6 +55,13 @@ export class SensitivityAccumulator {
     [this.#batches, this.#images] = counts as unknown as [number, number];
   }
 
+  /** Forgets what was added. */
+  clear(): void {
+    this.#sum.fill(0);
+    this.#magnitudes.fill(0);
+    [this.#batches, this.#images] = [0, 0];
+  }
+
   /** The mean over images and tokens of a channel's |value|, before anything is done with it. @throws as `finish`. */
   magnitudes(parts = 1): Float64Array[] {
     this.#requireMeasured();

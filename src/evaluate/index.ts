@@ -16,7 +16,13 @@ export type { OnnxRuntime } from './features/onnxRuntime.js';
 
 // Runs that judge a policy.
 export { type EvaluateOptions, type EvaluationReport, evaluateModel } from './runs/evaluateModel.js';
-export { evaluateShard, mergeShards, type Shard, type ShardRange } from './runs/shards.js';
+export {
+  type CalibrateShardOptions,
+  calibrateShard,
+  MergedCalibration,
+} from './runs/calibrationShards.js';
+export { evaluateShard, mergeShards } from './runs/shards.js';
+export type { Shard, ShardRange } from './runs/shardFolders.js';
 export {
   Evaluation,
   type EvaluationBatch,

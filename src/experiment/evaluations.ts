@@ -15,10 +15,14 @@ export function evaluationMeasurements(
   context: ExperimentContext,
   configurations: readonly Configuration[],
 ): Measurement[] {
-  const preparation = new Preparation(context);
-  const all = [uncached(context.sampling), ...configurations];
+  const whole = uncached(context.sampling);
+  const all = [whole, ...configurations];
+  const preparation = new Preparation(context, all);
   return context.seeds.flatMap((seed) =>
-    all.map((configuration) => evaluationMeasurement(context, preparation, configuration, seed)),
+    all.map((configuration) => ({
+      ...evaluationMeasurement(context, preparation, configuration, seed),
+      ...(configuration !== whole && { after: nameOf(whole, seed) }),
+    })),
   );
 }
 
@@ -29,9 +33,8 @@ function evaluationMeasurement(
   seed: number,
 ): Measurement {
   const steps = configuration.steps ?? context.sampling.steps;
-  const name = `${configuration.name} seed ${seed}`;
   return {
-    name,
+    name: nameOf(configuration, seed),
     table: EVALUATIONS,
     key: { ...configuration, seed },
     work: context.images * steps + preparation.work(configuration),
@@ -41,6 +44,10 @@ function evaluationMeasurement(
         return [rowOf(configuration, seed, steps, report)];
       }),
   };
+}
+
+function nameOf({ name }: Configuration, seed: number): string {
+  return `${name} seed ${seed}`;
 }
 
 async function evaluate(
@@ -66,7 +73,7 @@ async function evaluate(
     ...(judge && { extractor: judge.extractor }),
     ...(judge?.reference && { reference: judge.reference }),
     ...(judge?.reference?.rows && { precisionRecall: true }),
-    folder: join(folder, 'runs', fileName(`${configuration.name} seed ${seed}`)),
+    folder: join(folder, 'runs', fileName(nameOf(configuration, seed))),
     ...(signal && { signal }),
     onStep: () => advance(isGated(cache.policy) ? 1 : batch),
   });

@@ -65,6 +65,10 @@ export interface Measurement {
   readonly table: string;
   /** What decides its numbers, beside what is the same for the whole experiment. */
   readonly key: RunKey;
+  /** The name of another one, which must be taken in the same folder before it. */
+  readonly after?: string;
+  /** Whether it is of times, which mean nothing beside those of another machine. */
+  readonly isTimed?: boolean;
   /** Share in the whole experiment, in evaluations of the network for one image. */
   readonly work: number;
   /** Goes on where it was killed, or starts anew. */

@@ -20,9 +20,12 @@ const LAYER_IMAGES = 8;
 export class FactorStore {
   readonly #context: ExperimentContext;
   readonly #fits: FitStore;
+  readonly #choices: readonly FactorChoice[];
 
-  constructor(context: ExperimentContext) {
+  /** @param choices all of the experiment */
+  constructor(context: ExperimentContext, choices: readonly FactorChoice[]) {
     this.#context = context;
+    this.#choices = choices;
     this.#fits = new FitStore(context);
   }
 
@@ -44,7 +47,7 @@ export class FactorStore {
     advance: Advance,
     action: (factors: FactorSet) => Promise<T>,
   ): Promise<T> {
-    const factors = this.#stored(choice, seed) ?? (await this.#make(choice, seed, advance));
+    const factors = this.#stored(choice, seed) ?? (await this.#makeLargest(choice, seed, advance));
     try {
       return await action(factors);
     } finally {
@@ -64,6 +67,16 @@ export class FactorStore {
     if (ranks.length === 0) return undefined;
     const rank = Math.min(...ranks);
     const factors = FactorSet.load(this.#path(choice, rank, seed));
+    return rank === choice.rank ? factors : factors.truncated(choice.rank);
+  }
+
+  /** Of a rank that others of the experiment are cut from too, so that factors are the same whichever of them is measured first. */
+  async #makeLargest(choice: FactorChoice, seed: number, advance: Advance): Promise<FactorSet> {
+    if (choice.spread) return this.#make(choice, seed, advance);
+    const name = nameOf(choice, seed);
+    const alike = this.#choices.filter((other) => !other.spread && nameOf(other, seed) === name);
+    const rank = Math.max(choice.rank, ...alike.map((other) => other.rank));
+    const factors = await this.#make({ ...choice, rank }, seed, advance);
     return rank === choice.rank ? factors : factors.truncated(choice.rank);
   }
 

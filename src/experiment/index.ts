@@ -7,3 +7,4 @@ export {
   type ExperimentOptions,
   runExperiment,
 } from './runExperiment.js';
+export { experimentShard, mergeExperiment } from './shards.js';

@@ -13,8 +13,10 @@ export class Preparation {
   readonly #fits: FitStore;
   readonly #given: Pick<ExperimentContext, 'factors' | 'recipe'>;
 
-  constructor(context: ExperimentContext) {
-    this.#factors = new FactorStore(context);
+  /** @param configurations all of the experiment, whichever of them are prepared here */
+  constructor(context: ExperimentContext, configurations: readonly Configuration[]) {
+    const choices = configurations.flatMap(({ factors }) => factors ?? []);
+    this.#factors = new FactorStore(context, choices);
     this.#errors = new ErrorStore(context);
     this.#fits = new FitStore(context);
     this.#given = context;

@@ -13,7 +13,7 @@ import { type TextOptions, textCondition } from '../pipeline/text/textOptions.js
 import { VERSION } from '../version.js';
 import { defaultCalibration } from './calibrationData.js';
 import { calibrationSize } from './calibrationSize.js';
-import { loadSvgRenderer } from './chart/renderSvg.js';
+import { loadSvgRenderer, type SvgRenderer } from './chart/renderSvg.js';
 import type {
   Experiment,
   ExperimentContext,
@@ -42,6 +42,9 @@ export const EXPERIMENTS = {
 export type ExperimentName = keyof typeof EXPERIMENTS;
 
 export const EXPERIMENT_NAMES = Object.keys(EXPERIMENTS) as ExperimentName[];
+
+/** In the folder of the results. */
+export const WORK = 'work';
 
 export interface ExperimentOptions {
   /** Folder of the results; its `work` keeps the measurements. */
@@ -84,25 +87,56 @@ export async function runExperiment(
   name: string,
   options: ExperimentOptions,
 ): Promise<Tables> {
+  const run = await prepareExperiment(pipeline, name, options);
+  const renderSvg = await loadSvgRenderer();
+  using store = await MeasurementStore.open(run.context.folder, run.key);
+  const tables = await takeMeasurements(run.measurements, store, options);
+  await writeResults(run, tables, options, renderSvg);
+  return tables;
+}
+
+/** An experiment that is about to be done. */
+export interface PreparedExperiment {
+  readonly name: string;
+  readonly experiment: Experiment;
+  readonly context: ExperimentContext;
+  /** What decides the numbers of every measurement. */
+  readonly key: RunKey;
+  readonly measurements: readonly Measurement[];
+}
+
+/** @param folder where its state is kept. Throws as `runExperiment`, and makes no folder: a refusal leaves none. */
+export async function prepareExperiment(
+  pipeline: Pipeline,
+  name: string,
+  options: ExperimentOptions,
+  folder = join(options.out, WORK),
+): Promise<PreparedExperiment> {
   requireOneOf('experiment', name, EXPERIMENT_NAMES);
-  const context = contextOf(pipeline, options);
+  const context = contextOf(pipeline, options, folder);
   await requireRunnable(context);
   const experiment: Experiment = EXPERIMENTS[name];
-  const renderSvg = await loadSvgRenderer();
-  // Before the folder is made: a refusal leaves none.
   const measurements = experiment.measurements(context);
-  using store = await MeasurementStore.open(context.folder, experimentKey(name, context, options));
-  const tables = await takeMeasurements(measurements, store, options);
+  return { name, experiment, context, measurements, key: experimentKey(name, context, options) };
+}
+
+/** Writes the page, the chart and the tables of an experiment whose measurements are all taken. */
+export async function writeResults(
+  { name, experiment, context }: PreparedExperiment,
+  tables: Tables,
+  options: ExperimentOptions,
+  renderSvg: SvgRenderer,
+): Promise<void> {
+  const { checkpoint } = context.pipeline;
   const report = experiment.report(tables, context);
   const provenance = {
     experiment: name,
     command: options.command ?? `runExperiment(pipeline, '${name}', ...)`,
     incache: VERSION,
-    model: `${basename(pipeline.checkpoint.path)} (${pipeline.checkpoint.hash.slice(0, 12)})`,
+    model: `${basename(checkpoint.path)} (${checkpoint.hash.slice(0, 12)})`,
     settings: settingsOf(experiment, context, options),
   };
   writeFiles(options.out, provenance, tables, report, await renderSvg(report.chart));
-  return tables;
 }
 
 /** A run is what it must be; factors and a recipe of the caller are of this model and of such runs. */
@@ -116,10 +150,11 @@ async function requireRunnable(context: ExperimentContext): Promise<void> {
   recipe?.requireRun(hash, checkpoint.path, sampler, steps);
 }
 
-async function takeMeasurements(
+/** Those that the store has are not taken again. */
+export async function takeMeasurements(
   measurements: readonly Measurement[],
   store: MeasurementStore,
-  { signal, onProgress }: ExperimentOptions,
+  { signal, onProgress }: Pick<ExperimentOptions, 'signal' | 'onProgress'>,
 ): Promise<Tables> {
   const stored = measurements.map((measurement) => store.load(measurement));
   const progress = new ProgressEstimate(
@@ -140,7 +175,7 @@ async function takeMeasurements(
   return tables;
 }
 
-function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentContext {
+function contextOf(pipeline: Pipeline, options: ExperimentOptions, folder: string): ExperimentContext {
   const {
     images = 100,
     seeds = 1,
@@ -164,7 +199,7 @@ function contextOf(pipeline: Pipeline, options: ExperimentOptions): ExperimentCo
     sampling: samplingOf(pipeline, options),
     text: options.text ?? {},
     times,
-    folder: join(options.out, 'work'),
+    folder,
     ...(only && { only }),
     ...(calibrationImages && { calibrationImages }),
     ...(judge && { judge }),

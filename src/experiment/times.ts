@@ -15,8 +15,8 @@ export function timeMeasurements(
   context: ExperimentContext,
   configurations: readonly Configuration[],
 ): Measurement[] {
-  const preparation = new Preparation(context);
   const all = [uncached(context.sampling), ...configurations];
+  const preparation = new Preparation(context, all);
   const work = (configuration: Configuration) =>
     batchOf(context) * (configuration.steps ?? context.sampling.steps);
   // Rounds of something else, as on another machine, are not continued: these have a name of their own.
@@ -26,6 +26,7 @@ export function timeMeasurements(
     return {
       name: `times ${hash} round ${round}`,
       table: TIMES,
+      isTimed: true,
       key: { ...key, round },
       work: all.reduce((sum, configuration) => sum + work(configuration), 0),
       async measure(advance) {

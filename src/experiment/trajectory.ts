@@ -29,11 +29,10 @@ export const trajectory: Experiment = {
   about: 'relative L2 to the uncached run by step and by layer',
 
   measurements(context) {
-    const preparation = new Preparation(context);
+    const all = configurations(context);
+    const preparation = new Preparation(context, all);
     return context.seeds.flatMap((seed) =>
-      configurations(context).map((configuration) =>
-        errorMeasurement(context, preparation, configuration, seed),
-      ),
+      all.map((configuration) => errorMeasurement(context, preparation, configuration, seed)),
     );
   },
 

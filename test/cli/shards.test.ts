@@ -1,11 +1,54 @@
-/** `incache evaluate --shard` and `incache evaluate merge`: the line of JSON of one machine. */
+/** `--shard` and `merge` of `incache evaluate`, `calibrate` and `experiment`: the line of JSON, the factors and the files of one machine. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
 import { shardOf } from '../../src/cli/shardFlag.js';
+import { writeTinyModel } from '../support/tinyModel.js';
 import { testRefusals } from './refused.js';
 import { incache, Workplace } from './run.js';
 
 const RUN = ['evaluate', '--images', '20', '--steps', '1', '--batch', '8', '--json'];
+
+const inputs = new Workplace();
+after(() => inputs[Symbol.dispose]());
+const onTiny = ['--model', writeTinyModel(inputs.path('tiny.safetensors')), '--steps', '3'];
+const CALIBRATE = ['calibrate', ...onTiny, '--count', '4', '--batch', '1', '--rank', '2'];
+const EXPERIMENT = ['experiment', 'trajectory', ...onTiny, '--images', '2', '--only', 'reuse'];
+
+async function outputOf(place: Workplace, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await incache(args, place.folder);
+  assert.deepEqual([code, stderr], [0, '']);
+  return stdout;
+}
+
+describe('calibrate and experiment in shards', () => {
+  test('calibrate', async () => {
+    using place = new Workplace();
+    const shard = (...args: string[]) => outputOf(place, [...CALIBRATE, '--resume', 'run', ...args]);
+    const says = 'shard 1 of 2: batches 2 to 3 are in run; incache calibrate merge makes the factors\n';
+    assert.equal(await shard('--shard', '1/2'), says);
+    await shard('--shard', '0/2');
+    await shard('merge', '--out', 'merged');
+    await outputOf(place, [...CALIBRATE, '--out', 'whole']);
+    assert.deepEqual(readFileSync(place.path('merged')), readFileSync(place.path('whole')));
+  });
+
+  test('experiment', async () => {
+    using place = new Workplace();
+    const shard = (...args: string[]) => outputOf(place, [...EXPERIMENT, '--out', 'out', ...args]);
+    const next = 'incache experiment trajectory merge reports all';
+    assert.equal(await shard('--shard', '0/2'), `shard 0 of 2: measurements 0 to 0 are in out; ${next}\n`);
+    assert.deepEqual(JSON.parse(await shard('--shard', '1/2', '--json')), {
+      ...{ shard: { index: 1, of: 2 }, first: 1, count: 1 },
+    });
+    assert.equal(await shard('merge'), 'out/README.md\n');
+    await outputOf(place, [...EXPERIMENT, '--out', 'whole']);
+    assert.equal(
+      readFileSync(place.path('out/errors.csv'), 'utf8'),
+      readFileSync(place.path('whole/errors.csv'), 'utf8'),
+    );
+  });
+});
 
 describe('evaluate in shards', () => {
   test('merged, they report what one machine does', async () => {
@@ -54,6 +97,22 @@ describe('shards that cannot be', { concurrency: 2 }, () =>
     { name: 'a merge without a folder', args: [...RUN, 'merge'], says: ['resume is missing'] },
     { name: 'another word', args: [...RUN, 'marge'], says: ["an argument is 'marge'; expected merge"] },
     { name: 'an empty folder', args: [...RUN, 'merge', '--resume', 'none'], says: ['none holds no shards'] },
+    {
+      name: 'of factors that nothing is measured for',
+      args: [...CALIBRATE, '--resume', 'run', '--shard', '0/2', '--method', 'svd'],
+      says: ["method is 'svd'; expected one that measures something"],
+    },
+    {
+      name: 'of a calibration without a folder',
+      args: [...CALIBRATE, '--shard', '0/2'],
+      says: ['resume is missing; expected a folder that all shards share'],
+    },
+    { name: 'of an experiment, none', args: [...EXPERIMENT, 'merge'], says: ['work holds no shards'] },
+    {
+      name: 'of times',
+      args: ['experiment', 'policies', ...onTiny, '--shard', '0/2'],
+      says: ['times is true; expected false (--no-times'],
+    },
     {
       name: 'a merge of one shard',
       args: [...RUN, 'merge', '--resume', 'run', '--shard', '0/2'],

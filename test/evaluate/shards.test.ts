@@ -10,7 +10,8 @@ import {
   type EvaluationReport,
   evaluateModel,
 } from '../../src/evaluate/runs/evaluateModel.js';
-import { evaluateShard, mergeShards, shardRange } from '../../src/evaluate/runs/shards.js';
+import { shardRange } from '../../src/evaluate/runs/shardFolders.js';
+import { evaluateShard, mergeShards } from '../../src/evaluate/runs/shards.js';
 import { sharedPipeline } from '../pipeline/tinyPipeline.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/random.js';
@@ -85,7 +86,7 @@ describe('shards', () => {
     await assert.rejects(killed, { name: 'AbortError' });
     await assert.rejects(mergeShards(pipeline(), sharded), /shard-0-of-2 has \d+ of its 32 images/);
     await evaluateShard(pipeline(), sharded, { index: 0, of: 2 });
-    await assert.rejects(mergeShards(pipeline(), sharded), /has no shard-1-of-2: it is not evaluated yet/);
+    await assert.rejects(mergeShards(pipeline(), sharded), /has no shard-1-of-2: that part is not done yet/);
     await evaluateShard(pipeline(), sharded, { index: 1, of: 2 });
     const { extractor: _, ...plain } = sharded;
     await assert.rejects(mergeShards(pipeline(), plain), /features is "quarters", not "none"/);

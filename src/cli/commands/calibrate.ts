@@ -7,8 +7,9 @@ import { calibrate } from '../../calibrate/calibrate.js';
 import type { CalibrationSource } from '../../calibrate/sources.js';
 import type { SamplerName } from '../../diffusion/sampler.js';
 import { ArgumentError, requireOneOf } from '../../errors.js';
-import { layersWork, measureLayers } from '../../evaluate/runs/measureLayers.js';
-import { SavedRun, withKept } from '../../evaluate/runs/savedRun.js';
+import { calibrateShard, MergedCalibration } from '../../evaluate/runs/calibrationShards.js';
+import { layersWork, type MeasureLayersOptions, measureLayers } from '../../evaluate/runs/measureLayers.js';
+import { type RunKey, SavedRun, withKept } from '../../evaluate/runs/savedRun.js';
 import { subjectsKey } from '../../evaluate/runs/subjects.js';
 import { MOST_TERMS } from '../../models/layers/actions.js';
 import type { Network } from '../../models/network.js';
@@ -25,6 +26,13 @@ import { durationText, type Progress, startProgress } from '../progress.js';
 import { rankText } from '../rankText.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
 import {
+  addShardFlags,
+  printShard,
+  resumedShardChoice,
+  type ShardChoice,
+  type ShardFlags,
+} from '../shardFlag.js';
+import {
   addModelFlags,
   addOutputFlags,
   addVaeFlags,
@@ -35,7 +43,7 @@ import {
 import { table } from '../table.js';
 import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface CalibrateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
+interface CalibrateFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags, ShardFlags {
   readonly method: string;
   readonly rank: number;
   readonly layerRank?: Record<string, number>;
@@ -125,18 +133,19 @@ export function register(program: Command): void {
     )
     .option('--resume <folder>', 'keep what is measured in a folder, and go on with it where there is some')
     .option('-o, --out <file>', 'factors file', 'factors.safetensors');
+  addShardFlags(command, {
+    verb: 'measure',
+    folder: '--resume',
+    merged: 'make the factors of what all shards in --resume have measured',
+  });
   addOutputFlags(addVaeFlags(addModelFlags(command))).action(runCalibrate);
 }
 
-async function runCalibrate(flags: CalibrateFlags): Promise<void> {
+async function runCalibrate(merge: string | undefined, flags: CalibrateFlags): Promise<void> {
+  const choice = resumedShardChoice(merge, flags);
   const { method } = flags;
   requireOneOf('method', method, FACTOR_METHODS);
-  requireOneOf('type', flags.type, FILE_TYPES);
-  requireFilePath('out', flags.out);
-  if (flags.resume !== undefined) {
-    requireFolderPath('resume', flags.resume);
-    requireUnused('resume', flags.resume);
-  }
+  requireFlags(flags, choice);
   const signal = interruptSignal();
   await using pipeline = await loadPipeline(flags);
   const ranks = flags.layerRank ?? {};
@@ -144,16 +153,32 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const fits = flags.fits === undefined ? undefined : StepGrams.load(flags.fits);
   const shown = method === 'svd' ? undefined : await calibrationData(flags, fits, pipeline, signal);
   const source = shown?.source;
-  using store = await storeOf(flags, pipeline, shown, signal);
+  const key = flags.resume === undefined ? undefined : await keyOf(flags, pipeline, shown, signal);
   const phases = new Phases(flags, pipeline.network, source);
-  const started = performance.now();
+  const layers = { ...layerOptions(flags, fits, signal), onLayer: phases.onLayerError };
   try {
+    if (choice.shard) {
+      const shared = { folder: flags.resume!, key: key!, method, source: source! };
+      const watched = { ...shared, signal, onEvaluation: phases.onEvaluation };
+      const range = await calibrateShard(
+        pipeline,
+        { ...watched, ...(flags.spread && { layerErrors: layers }) },
+        choice.shard,
+      );
+      phases.stop();
+      return printShard({ json: flags.json, folder: flags.resume! }, choice.shard, range, {
+        items: 'batches',
+        next: 'incache calibrate merge makes the factors',
+      });
+    }
+    using store = key && (await openStore(choice, flags.resume!, key, pipeline, source));
+    const started = performance.now();
     const factors = await calibrate(pipeline, {
       method,
       rank: flags.spread
         ? {
             spread: flags.rank,
-            errors: await layerErrors(flags, fits, pipeline, signal, phases.onLayerError, store),
+            errors: await measureLayers(pipeline, { ...layers, ...(store && { store }) }),
           }
         : (layer) => ranks[layer] ?? flags.rank,
       ...(source && { source }),
@@ -182,10 +207,22 @@ async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         ),
       );
   } catch (error) {
-    throw store ? withKept(error, 'what was measured before is') : error;
+    throw key ? withKept(error, 'what was measured before is') : error;
   } finally {
     phases.stop();
   }
+}
+
+/** Fails before the work, not after it. */
+function requireFlags({ method, type, out, resume }: CalibrateFlags, { shard, isMerge }: ShardChoice): void {
+  requireOneOf('type', type, FILE_TYPES);
+  requireFilePath('out', out);
+  if (resume === undefined) return;
+  requireFolderPath('resume', resume);
+  // The lock of a shard is in a folder of its own.
+  if (!shard && !isMerge) requireUnused('resume', resume);
+  else if (method === 'svd')
+    throw new ArgumentError('method', method, 'one that measures something to be divided into shards');
 }
 
 /** A bar for each part of the work, since the units of one take another time than those of the next. */
@@ -243,17 +280,29 @@ export function longWork(seconds: number, done: number, total: number): string |
 }
 
 /** Where `--resume` keeps the calibration. */
-async function storeOf(
+function openStore(
+  { isMerge }: ShardChoice,
+  folder: string,
+  key: RunKey,
+  pipeline: Pipeline,
+  source: CalibrationSource | undefined,
+): Promise<SavedRun | MergedCalibration> {
+  return isMerge
+    ? MergedCalibration.open(pipeline, { folder, key }, source!.batches)
+    : SavedRun.open(folder, key);
+}
+
+/** What makes two calibrations the same. */
+async function keyOf(
   flags: CalibrateFlags,
   pipeline: Pipeline,
   shown: CalibrationData | undefined,
   signal: AbortSignal,
-): Promise<SavedRun | undefined> {
-  const { resume, method, rank, layerRank, spread, ridge, fits } = flags;
+): Promise<RunKey> {
+  const { method, rank, layerRank, spread, ridge, fits } = flags;
   const { seed, period, order, terms, computed } = flags;
-  if (resume === undefined) return undefined;
   const { checkpoint, device, network } = pipeline;
-  return SavedRun.open(resume, {
+  return {
     incache: VERSION,
     model: await checkpoint.loadHash(signal),
     backend: device.backend,
@@ -268,19 +317,17 @@ async function storeOf(
       data: shown.hash(),
     }),
     fits: fits && createHash('sha256').update(readFileSync(fits)).digest('hex'),
-  });
+  };
 }
 
-function layerErrors(
+/** How the errors of layers are measured, by which ranks are spread. */
+function layerOptions(
   flags: CalibrateFlags,
   fits: StepGrams | undefined,
-  pipeline: Pipeline,
   signal: AbortSignal,
-  onLayer: () => void,
-  store: SavedRun | undefined,
-): Promise<Map<string, number>> {
+): MeasureLayersOptions {
   const { seed, period, order, terms, computed } = flags;
-  return measureLayers(pipeline, {
+  return {
     ...(fits && { sampler: fits.info.sampler as SamplerName }),
     ...samplingOptions(flags),
     ...textOptions(flags),
@@ -291,9 +338,7 @@ function layerErrors(
     ...(terms !== undefined && { terms }),
     ...(computed !== undefined && { computed }),
     signal,
-    onLayer,
-    ...(store && { store }),
-  });
+  };
 }
 
 function addLayerRank(text: string, ranks: Record<string, number> = {}): Record<string, number> {

@@ -13,13 +13,8 @@ import {
   type EvaluationReport,
   evaluateModel,
 } from '../../evaluate/runs/evaluateModel.js';
-import {
-  evaluateShard,
-  mergeShards,
-  type Shard,
-  type ShardRange,
-  shardRange,
-} from '../../evaluate/runs/shards.js';
+import { shardRange } from '../../evaluate/runs/shardFolders.js';
+import { evaluateShard, mergeShards } from '../../evaluate/runs/shards.js';
 import type { Label } from '../../models/labelTable.js';
 import { requireUnused } from '../../weights/folderLock.js';
 import { addCacheFlags, type CacheFlags, cacheOptions } from '../cacheFlags.js';
@@ -37,7 +32,7 @@ import { integer, labelList, MOST_ITEMS } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions, stepsOf } from '../samplingFlags.js';
-import { shardOf } from '../shardFlag.js';
+import { addShardFlags, printShard, resumedShardChoice, type ShardFlags } from '../shardFlag.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -56,7 +51,8 @@ interface EvaluateFlags
     TextFlags,
     ClipFlags,
     CacheFlags,
-    FeatureFlags {
+    FeatureFlags,
+    ShardFlags {
   readonly images: number;
   readonly labels?: Label[];
   readonly seed: number;
@@ -68,17 +64,12 @@ interface EvaluateFlags
   readonly npz?: string;
   readonly statistics?: string;
   readonly resume?: string;
-  readonly shard?: string;
 }
 
 export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description('Sample many images with a cache policy; measure how good they are and what they cost.')
-    .argument(
-      '[merge]',
-      'the word merge: report what all shards in --resume have measured, and sample nothing',
-    )
     .option('-n, --images <n>', 'images to sample', integer('images', 1, MOST_ITEMS), 1000)
     .option(
       '-l, --labels <list>',
@@ -103,16 +94,17 @@ export function register(program: Command): void {
     .option('--splits <n>', 'splits of the inception score', integer('splits', 1), DEFAULT_SPLITS)
     .option('--npz <file>', "write the images for ADM's evaluator: arr_0, uint8, channels last")
     .option('--statistics <file>', 'write mu and sigma of the images, .npz')
-    .option('--resume <folder>', 'keep the run in a folder, and go on with it where there is one')
-    .option(
-      '--shard <i/n>',
-      'evaluate part i of n, from 0, into --resume, which all parts share; with n alone the part that Slurm or Kubernetes has numbered',
-    );
+    .option('--resume <folder>', 'keep the run in a folder, and go on with it where there is one');
+  addShardFlags(command, {
+    verb: 'evaluate',
+    folder: '--resume',
+    merged: 'report what all shards in --resume have measured, and sample nothing',
+  });
   addOutputFlags(command).action(runEvaluate);
 }
 
 async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Promise<void> {
-  const { shard, isMerge } = shardsOf(merge, flags);
+  const { shard, isMerge } = resumedShardChoice(merge, flags);
   const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
   checkPaths(flags, shard !== undefined || isMerge);
   const signal = interruptSignal();
@@ -144,7 +136,10 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
       if (shard) {
         const range = await evaluateShard(pipeline, watched, shard);
         progress.stop();
-        return printShard(flags, shard, range);
+        return printShard({ json: flags.json, folder: flags.resume! }, shard, range, {
+          items: 'images',
+          next: 'incache evaluate merge reports all',
+        });
       }
       const report = await evaluateModel(pipeline, watched);
       progress.stop();
@@ -156,30 +151,6 @@ async function runEvaluate(merge: string | undefined, flags: EvaluateFlags): Pro
     await extractor?.dispose();
     await clip?.dispose();
   }
-}
-
-/** What is done of a run that is cut into shards. */
-function shardsOf(
-  merge: string | undefined,
-  { shard, resume }: EvaluateFlags,
-): { shard?: Shard; isMerge: boolean } {
-  if (merge !== undefined && merge !== 'merge')
-    throw new ArgumentError('an argument', merge, 'merge, or only options');
-  const isMerge = merge !== undefined;
-  if (isMerge && shard !== undefined)
-    throw new ArgumentError('shard', shard, 'no value, because merge takes all shards');
-  if ((isMerge || shard !== undefined) && resume === undefined)
-    throw new ArgumentError('resume', resume, 'a folder that all shards share');
-  return shard === undefined ? { isMerge } : { shard: shardOf(shard), isMerge };
-}
-
-function printShard({ json, resume }: EvaluateFlags, shard: Shard, { first, count }: ShardRange): void {
-  if (json) process.stdout.write(`${JSON.stringify({ shard, first, count })}\n`);
-  else if (count === 0) process.stdout.write(`shard ${shard.index} of ${shard.of} has no images\n`);
-  else
-    process.stdout.write(
-      `shard ${shard.index} of ${shard.of}: images ${first} to ${first + count - 1} are in ${resume}; incache evaluate merge reports all\n`,
-    );
 }
 
 /** Fails before the work, not after it. */

@@ -14,7 +14,9 @@ import {
   EXPERIMENTS,
   type ExperimentOptions,
   runExperiment,
+  WORK,
 } from '../../experiment/runExperiment.js';
+import { experimentShard, mergeExperiment } from '../../experiment/shards.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { Recipe } from '../../pipeline/recipe.js';
 import { requireUnused } from '../../weights/folderLock.js';
@@ -26,6 +28,7 @@ import { integer, MOST_ITEMS } from '../parse.js';
 import { type EstimatedProgress, startEstimatedProgress } from '../progress.js';
 import { openReference } from '../referenceFile.js';
 import { addSamplingFlags, type SamplingFlags, samplingOptions } from '../samplingFlags.js';
+import { addShardFlags, printShard, type ShardFlags, shardChoice } from '../shardFlag.js';
 import {
   addModelFlags,
   addOutputFlags,
@@ -36,7 +39,13 @@ import {
 } from '../shared.js';
 import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
-interface ExperimentFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags, FeatureFlags {
+interface ExperimentFlags
+  extends ModelFlags,
+    OutputFlags,
+    SamplingFlags,
+    TextFlags,
+    FeatureFlags,
+    ShardFlags {
   readonly out?: string;
   readonly images: number;
   readonly seeds: number;
@@ -75,6 +84,11 @@ export function register(program: Command): void {
     .option('--factors <file>', 'made by incache calibrate: policies measures calibrated with them too')
     .option('--recipe <file>', 'made by incache tune: policies measures it too')
     .option('--no-times', 'policies: quality and MACs alone, as on a machine that is busy');
+  addShardFlags(command, {
+    verb: 'take',
+    folder: '--out',
+    merged: 'report what all shards in --out have measured, and measure nothing',
+  });
   addOutputFlags(command).addHelpText('after', `\nExperiments:\n${listing()}`).action(run);
 }
 
@@ -83,11 +97,13 @@ function listing(): string {
   return EXPERIMENT_NAMES.map((name) => `  ${name.padEnd(width)}  ${EXPERIMENTS[name].about}`).join('\n');
 }
 
-async function run(name: string, flags: ExperimentFlags): Promise<void> {
+async function run(name: string, merge: string | undefined, flags: ExperimentFlags): Promise<void> {
   requireOneOf('experiment', name, EXPERIMENT_NAMES);
+  const { shard, isMerge } = shardChoice(merge, flags);
   const out = flags.out ?? name;
   requireFolderPath('out', out);
-  requireUnused('out', join(out, 'work'));
+  // The lock of a shard is in a folder of its own.
+  if (!shard) requireUnused('out', join(out, WORK));
   const sampling = samplingOptions(flags);
   const factors = flags.factors === undefined ? undefined : FactorSet.load(flags.factors);
   const recipe = flags.recipe === undefined ? undefined : Recipe.load(flags.recipe);
@@ -118,10 +134,19 @@ async function run(name: string, flags: ExperimentFlags): Promise<void> {
       times: flags.times,
       ...(extractor && { judge: { extractor, ...(reference && { reference }) } }),
     };
-    const tables = await runExperiment(pipeline, name, {
+    const watched: ExperimentOptions = {
       ...options,
       onProgress: ({ share, secondsLeft, name }) => bar.set(share, secondsLeft, name),
-    });
+    };
+    if (shard) {
+      const range = await experimentShard(pipeline, name, watched, shard);
+      bar.stop();
+      return printShard({ json: flags.json, folder: out }, shard, range, {
+        items: 'measurements',
+        next: `incache experiment ${name} merge reports all`,
+      });
+    }
+    const tables = await (isMerge ? mergeExperiment : runExperiment)(pipeline, name, watched);
     bar.stop();
     const report = {
       out,

@@ -21,6 +21,8 @@ export interface MeasureLayersOptions extends MeasuredSampling {
   readonly computed?: number;
   /** Keeps the error of every layer; where there are some already, goes on with them. */
   readonly store?: CalibrationStore;
+  /** Those that are measured. Default: all. */
+  readonly layers?: readonly string[];
   /** Called after every layer, and after the run without a cache. */
   readonly onLayer?: () => void;
 }
@@ -28,7 +30,7 @@ export interface MeasureLayersOptions extends MeasuredSampling {
 const DEFAULT_IMAGES = 8;
 
 /** In the store. */
-const ERRORS = 'errors';
+export const ERRORS = 'errors';
 
 /** Times that `measureLayers` calls `onLayer`: runs of all steps. */
 export function layersWork({ layers }: Network): number {
@@ -54,26 +56,32 @@ export async function measureLayers(
     computed,
     onLayer,
     store,
+    layers,
     ...sampling
   } = options;
   requireInteger('images', images, 1);
   requireInteger('period', period, 2);
   const run = { ...sampling, ...subjectsOf(pipeline.network, sampling, images), batch: images };
-  const { latents } = await pipeline.generateLatents({ ...run, cache: { policy: 'none' } });
-  onLayer?.();
   await pipeline.checkpoint.loadHash(options.signal);
   const factors = zeroFactors(pipeline);
   const chosen = fits && computed !== undefined ? scheduleOfGrams(fits, 'calibrate', computed) : undefined;
   const isComputed = (step: number) => chosen?.includes(step) ?? step % period === 0;
+  const measured = layers ?? [...factors.layers.keys()];
   const errors = new Map<string, number>();
   store?.load((read) => {
-    for (const layer of factors.layers.keys()) {
+    for (const layer of measured) {
       const [error] = read(layer) ?? [];
       if (error !== undefined) errors.set(layer, error);
     }
   }, ERRORS);
+  // Where there is something to compare with it.
+  const isNeeded = measured.some((layer) => !errors.has(layer));
+  const uncached = isNeeded
+    ? (await pipeline.generateLatents({ ...run, cache: { policy: 'none' } })).latents
+    : new Float32Array(0);
+  onLayer?.();
   try {
-    for (const layer of factors.layers.keys()) {
+    for (const layer of measured) {
       if (errors.has(layer)) {
         onLayer?.();
         continue;
@@ -88,7 +96,7 @@ export async function measureLayers(
           ...(fits ? { fits, ...(terms !== undefined && { terms }) } : { order }),
         },
       });
-      errors.set(layer, relativeL2(cached.latents, latents));
+      errors.set(layer, relativeL2(cached.latents, uncached));
       store?.save(new Map([...errors].map(([name, error]) => [name, Float64Array.of(error)])), ERRORS);
       onLayer?.();
     }

@@ -2,15 +2,14 @@
  * One evaluation by many machines, without any that they talk to: each samples some of the batches and keeps a row of every image,
  * and whoever merges them takes in the rows in the order of the images. So the figures are those of one machine, bit for bit.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { ArgumentError, IncacheError, requireInteger, requireObject } from '../../errors.js';
+import { ArgumentError, IncacheError } from '../../errors.js';
 import { requireOptions } from '../../optionNames.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import {
   EVALUATE_OPTION_NAMES,
   type EvaluateOptions,
   type EvaluationReport,
+  type PreparedEvaluation,
   prepareEvaluation,
   reportOf,
 } from './evaluateModel.js';
@@ -18,26 +17,16 @@ import { costsOf, evaluateRun, namedCosts, type RowOutput } from './evaluateRun.
 import { ImageRows } from './imageRow.js';
 import { RowFile } from './rowFile.js';
 import { featureBytes } from './runOutputs.js';
-import { type RunKey, SavedRun } from './savedRun.js';
-
-/** Part `index`, from 0, of `of` parts. */
-export interface Shard {
-  readonly index: number;
-  readonly of: number;
-}
-
-/** Images first to first + count - 1. */
-export interface ShardRange {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Whole batches, since what a batch costs depends on all of it. */
-export function shardRange({ index, of }: Shard, images: number, batch: number): ShardRange {
-  const batches = Math.ceil(images / batch);
-  const start = (part: number) => Math.min(images, Math.floor((part * batches) / of) * batch);
-  return { first: start(index), count: start(index + 1) - start(index) };
-}
+import type { RunKey } from './savedRun.js';
+import {
+  countShards,
+  openMeasured,
+  openShard,
+  requireShard,
+  type Shard,
+  type ShardRange,
+  shardRange,
+} from './shardFolders.js';
 
 /** Files that a run on one machine writes while it samples. */
 const NOT_OF_SHARDS = ['samples', 'npz'] as const;
@@ -55,18 +44,14 @@ export async function evaluateShard(
   shard: Shard,
 ): Promise<ShardRange> {
   const folder = requireShardOptions(options);
-  requireObject('shard', shard, 'an index and how many shards there are');
-  requireInteger('shard.of', shard.of, 1, 100_000);
-  requireInteger('shard.index', shard.index, 0, shard.of - 1);
+  requireShard(shard);
   const { images, extractor } = options;
   const { first, count } = shardRange(shard, images, Math.min(options.batch ?? 16, images));
   const run = await prepareEvaluation(pipeline, options, Math.max(1, count));
-  const place = join(folder, nameOf(shard));
-  mkdirSync(folder, { recursive: true });
-  using saved = await SavedRun.open(place, keyOf(run.key, run.batch, shard));
+  using saved = await openShard(folder, keyOf(run), shard);
   const rows = new ImageRows(extractor);
   const output: RowOutput = {
-    path: join(place, ROWS),
+    path: saved.path(ROWS),
     rowBytes: rows.rowBytes,
     rows: (batch, measured) => rows.encode(measured, costsOf(batch)),
   };
@@ -98,7 +83,7 @@ export async function mergeShards(pipeline: Pipeline, options: EvaluateOptions):
     const { first, count } = shardRange(shard, images, run.batch);
     if (first !== run.evaluation.done)
       throw new IncacheError(`${folder} has shards of another number of images`);
-    for await (const batch of rowsOf(folder, shard, count, options, keyOf(run.key, run.batch, shard))) {
+    for await (const batch of rowsOf(folder, shard, count, options, keyOf(run))) {
       const measured = batch.map(({ image }) => image);
       run.evaluation.takeMeasured(measured);
       for (const { costs } of batch) for (const [i, value] of costs.entries()) totals[i]! += value;
@@ -118,20 +103,17 @@ async function* rowsOf(
   key: RunKey,
 ) {
   if (count === 0) return;
-  const place = join(folder, nameOf(shard));
-  if (!existsSync(place))
-    throw new IncacheError(`${folder} has no ${nameOf(shard)}: it is not evaluated yet`);
-  using saved = await SavedRun.open(place, key);
+  using saved = await openMeasured(folder, key, shard);
   let done = 0;
   saved.load((array) => {
     done = array('done')?.[0] ?? 0;
   });
   if (done !== count)
     throw new IncacheError(
-      `${place} has ${done} of its ${count} images; evaluate the shard to its end first`,
+      `${saved.folder} has ${done} of its ${count} images; evaluate the shard to its end first`,
     );
   const rows = new ImageRows(extractor);
-  using file = new RowFile(join(place, ROWS), rows.rowBytes, count);
+  using file = new RowFile(saved.path(ROWS), rows.rowBytes, count);
   for (let first = 0; first < count; first += CHUNK)
     yield rows.decode(file.read(first, Math.min(CHUNK, count - first)));
 }
@@ -146,24 +128,7 @@ function requireShardOptions(options: EvaluateOptions): string {
   return options.folder;
 }
 
-function nameOf({ index, of }: Shard): string {
-  return `shard-${index}-of-${of}`;
-}
-
 /** Batches begin at the same images in all shards. */
-function keyOf(key: RunKey, batch: number, { index, of }: Shard): RunKey {
-  return { ...key, batch, shard: `${index} of ${of}` };
-}
-
-/** How many shards the run in a folder was cut into. */
-function countShards(folder: string): number {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  const counts = new Set(names.flatMap((name) => /^shard-\d+-of-(\d+)$/.exec(name)?.[1] ?? []));
-  if (counts.size !== 1)
-    throw new IncacheError(
-      counts.size === 0
-        ? `${folder} holds no shards`
-        : `${folder} holds shards of runs in ${[...counts].join(' and in ')} parts; expected those of one`,
-    );
-  return Number([...counts][0]);
+function keyOf({ key, batch }: PreparedEvaluation): RunKey {
+  return { ...key, batch };
 }
