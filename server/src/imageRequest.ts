@@ -115,11 +115,14 @@ function requireRecipe(recipe: Recipe | undefined, { steps }: { readonly steps: 
     throw wrongField('steps', `steps ${steps}`, `${recipe.info.steps}, for which the recipe was made`);
 }
 
-function sizeOf({ size = 'auto' }: ImageRequest, { options }: Served): { width?: number; height?: number } {
+function sizeOf({ size = 'auto' }: ImageRequest, served: Served): { width?: number; height?: number } {
   if (size === 'auto') return {};
   const [width = 0, height = 0] = size.split('x').map(Number);
-  const { pixels } = options.limits;
-  if (width * height > pixels) throw wrongField('size', `size ${size}`, `at most ${pixels} pixels`);
+  const { pixels } = served.options.limits;
+  if (width * height > pixels) {
+    const own = sizeText(served, served.pipeline.network.latents);
+    throw wrongField('size', `size ${size}`, `at most ${pixels} pixels; auto is ${own}`);
+  }
   return { width, height };
 }
 

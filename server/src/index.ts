@@ -43,8 +43,7 @@ const SWEEP = 50;
 export async function startServer(pipeline: Pipeline, given: ServerOptions = {}): Promise<RunningServer> {
   const { decoder, checkpoint } = pipeline;
   if (!decoder.isPresent) decoder.checkpoint();
-  const { height, width } = pipeline.network.latents;
-  const options = resolveServerOptions(given, height * width * decoder.pixelsPerLatent ** 2);
+  const options = resolveServerOptions(given, pipeline);
   const name = given.name ?? nameOf(checkpoint.path);
   await checkRecipes(pipeline, options);
   const { drawer, metricsText, metrics, close } = await openDrawer(pipeline, options, name);

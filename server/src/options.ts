@@ -1,7 +1,7 @@
 /** What a server may be told, checked and with its defaults filled in. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { ArgumentError, type CacheOptions, IncacheError, type Recipe } from 'incache';
+import { ArgumentError, type CacheOptions, IncacheError, type Pipeline, type Recipe } from 'incache';
 
 /** What a request may ask for, and what the server holds at once. */
 export interface ServerLimits {
@@ -11,7 +11,7 @@ export interface ServerLimits {
   readonly queuePerUser?: number;
   /** Images of a request. Default 10. */
   readonly images?: number;
-  /** Pixels of an image. Default 1048576, or as the model was trained for where that is more. */
+  /** Pixels of an image. Default: as many as the model was trained for, in any shape. */
   readonly pixels?: number;
   /** Denoising steps. Default 100. */
   readonly steps?: number;
@@ -98,14 +98,13 @@ export interface ResolvedQueueOptions extends Required<Omit<QueueOptions, 'resul
 const DEFAULT_LIMITS = {
   queue: 256,
   images: 10,
-  pixels: 2 ** 20,
   steps: 100,
   guidance: 50,
   bodyBytes: 2 ** 16,
   seconds: 300,
   arrivalSeconds: 15,
   deliverySeconds: 60,
-} as const satisfies ServerLimits;
+} as const satisfies Omit<ServerLimits, 'pixels' | 'queuePerUser'>;
 
 const NAMES: readonly string[] = [
   'host',
@@ -141,8 +140,11 @@ const KINDS: readonly (readonly [keyof ServerOptions, (value: unknown) => boolea
   ['onError', (value) => typeof value === 'function', 'a function'],
 ];
 
-/** @param pixels of the model's own pictures. Throws an `ArgumentError` that names the option which is not what it must be. */
-export function resolveServerOptions(options: ServerOptions, pixels: number): ResolvedServerOptions {
+/** Throws an `ArgumentError` that names the option which is not what it must be. */
+export function resolveServerOptions(
+  options: ServerOptions,
+  { network, decoder }: Pipeline,
+): ResolvedServerOptions {
   if (typeof options !== 'object' || options === null)
     throw new ArgumentError('options', options, 'an object of options');
   requireNames('options', options, NAMES);
@@ -163,7 +165,10 @@ export function resolveServerOptions(options: ServerOptions, pixels: number): Re
     ...{ host, port, tokens, cors, trustProxy, graceSeconds },
     cache: options.cache ?? {},
     recipes: options.recipes ?? new Map(),
-    limits: resolveLimits(options.limits ?? {}, pixels),
+    limits: resolveLimits(
+      options.limits ?? {},
+      network.latents.height * network.latents.width * decoder.pixelsPerLatent ** 2,
+    ),
     batching: { size: 2 ** Math.floor(Math.log2(size)), window },
     queue: options.queue && resolveQueue(options.queue),
     onError: options.onError ?? (() => {}),
@@ -183,15 +188,16 @@ function resolveQueue(given: QueueOptions): ResolvedQueueOptions {
   return { url, results, keepSeconds, staleSeconds };
 }
 
+/** @param pixels of the model's own pictures */
 function resolveLimits(given: ServerLimits, pixels: number): ResolvedLimits {
   const { queue = DEFAULT_LIMITS.queue } = given;
   const limits = {
     ...DEFAULT_LIMITS,
-    pixels: Math.max(DEFAULT_LIMITS.pixels, pixels),
+    pixels,
     queuePerUser: Math.ceil(queue / 2),
     ...given,
   };
-  requireNames('limits', given, [...Object.keys(DEFAULT_LIMITS), 'queuePerUser']);
+  requireNames('limits', given, [...Object.keys(DEFAULT_LIMITS), 'pixels', 'queuePerUser']);
   for (const [name, value] of Object.entries(limits)) {
     const isWhole = !name.toLowerCase().endsWith('seconds') && name !== 'guidance';
     requireNumber(

@@ -19,8 +19,9 @@ describe('requests to a model of classes', () => {
     [{ prompt: 'macaw' }, 'label', /'macaw'/],
     [{ label: 1, colour: 'red' }, 'colour', /unknown field 'colour'/],
     [{ label: 1, ['x'.repeat(1000)]: 1 }, `${'x'.repeat(57)}...`, /unknown field 'x{57}\.\.\.'/],
-    [{ label: 1, size: '10000x10000' }, 'size', /at most 1048576 pixels/],
-    [{ label: 1, size: '9x9' }, 'size', /multiple of 2 pixels/],
+    [{ label: 1, size: '10000x10000' }, 'size', /at most 64 pixels; auto is 8x8/],
+    [{ label: 1, size: '9x8' }, 'size', /at most 64 pixels/],
+    [{ label: 1, size: '7x7' }, 'size', /multiple of 2 pixels/],
     [{ label: 1, size: '8' }, 'size', /size must match pattern/],
     [{ label: 1, steps: 1e9 }, 'steps', /steps must be <= 100/],
     [{ label: 1, steps: '5' }, 'steps', /steps must be integer/],
@@ -142,9 +143,9 @@ describe('requests to a model of prompts', () => {
 
   test('a negative prompt, another size and a prompt that is cut are drawn', async () => {
     const long = 'a red apple and '.repeat(100);
-    const response = await server.draw({ prompt: long, negative_prompt: 'green', size: '128x64', steps: 1 });
+    const response = await server.draw({ prompt: long, negative_prompt: 'green', size: '64x32', steps: 1 });
     const { size } = (await response.json()) as { size: string };
-    assert.deepEqual([response.status, size], [200, '128x64']);
+    assert.deepEqual([response.status, size], [200, '64x32']);
   });
 });
 

@@ -44,7 +44,7 @@ class Closing extends Error {}
  */
 export async function startWorker(pipeline: Pipeline, given: WorkerOptions): Promise<RunningWorker> {
   if (!pipeline.decoder.isPresent) pipeline.decoder.checkpoint();
-  const options = resolveServerOptions(given, 0);
+  const options = resolveServerOptions(given, pipeline);
   if (!options.queue) throw new ArgumentError('queue', options.queue, 'an object with a url');
   await checkRecipes(pipeline, options);
   await warmUp(pipeline);

@@ -58,7 +58,11 @@ export function register(program: Command): void {
       integer('max-queue', 1),
     )
     .option('--max-images <n>', 'images of a request (default: 10)', integer('max-images', 1))
-    .option('--max-pixels <n>', 'pixels of an image (default: 1048576)', integer('max-pixels', 1))
+    .option(
+      '--max-pixels <n>',
+      'pixels of an image (default: as many as the model was trained for)',
+      integer('max-pixels', 1),
+    )
     .option('--max-steps <n>', 'denoising steps (default: 100)', integer('max-steps', 1, 1000))
     .option(
       '--max-seconds <s>',
