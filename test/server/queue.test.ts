@@ -105,6 +105,47 @@ describe('a server with a queue', { skip: NO_REDIS }, () => {
     await images(await postImages(server.address, body({ seed: 7 })));
   });
 
+  test('users take turns, one image each, at whichever server they ask', async () => {
+    await using pipeline = await openTiny();
+    await using second = await openTiny();
+    const cache = { policy: 'reuse', period: 4 } as const;
+    const tokens = ['token-of-one', 'token-of-two'];
+    const common = { queue: queue(), cache, onError };
+    const servers = [
+      await startServer(pipeline, { ...common, port: 0, tokens }),
+      await startServer(second, { ...common, port: 0, tokens: [...tokens].reverse() }),
+    ];
+    const its = await startWorker(pipeline, { ...common, batching: { size: 1 } });
+    const held = holdBack(pipeline);
+    const { generate } = pipeline;
+    const order: number[] = [];
+    pipeline.generate = (options, onStep) => {
+      order.push(options.perImage![0]!.seed!);
+      return generate.call(pipeline, options, onStep);
+    };
+    const ask = (server: number, token: number, seed: number, n: number) =>
+      postImages(servers[server]!.address, body({ seed, n }), {
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${tokens[token]}` },
+      });
+    const waiting = async () =>
+      ((await (await fetch(`${servers[0]!.address}/health`)).json()) as { waiting: number }).waiting;
+    try {
+      const answers = [ask(0, 0, 100, 4)];
+      await eventually(async () => held.batches.length === 1 && (await waiting()) === 3, 'one is drawn');
+      answers.push(ask(1, 1, 200, 3));
+      await eventually(async () => (await waiting()) === 6, 'the other user waits');
+      answers.push(ask(1, 0, 300, 1));
+      await eventually(async () => (await waiting()) === 7, 'the first user asks for more');
+      held.letGo();
+      for (const answer of answers) await images(await answer);
+      assert.deepEqual(order, [100, 100, 200, 100, 200, 100, 200, 300]);
+    } finally {
+      held.release();
+      for (const each of servers) await each.close();
+      await its.close();
+    }
+  });
+
   test('images whose client has left are dropped', async () => {
     const held = holdBack(drawing);
     try {

@@ -14,3 +14,8 @@ export function askedKey(job: string): string {
 export function pictureKey(job: string): string {
   return `${PREFIX}:picture:${job}`;
 }
+
+/** The last place in the queue of each user. */
+export function turnsKey(fingerprint: string): string {
+  return `${PREFIX}:turns:${fingerprint}`;
+}

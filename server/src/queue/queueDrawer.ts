@@ -6,9 +6,10 @@ import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing } from '../drawing.
 import type { ResolvedLimits, ResolvedQueueOptions } from '../options.js';
 import { closeWith, connect, PREFIX, SERVERS, withoutConnections } from './connection.js';
 import { errorOf, type ImageJob, isAbandoned, type JobStep, jobOf } from './job.js';
-import { askedKey, queueName } from './keys.js';
+import { askedKey, queueName, turnsKey } from './keys.js';
 import { Living } from './living.js';
 import { type Results, resultsOf } from './results.js';
+import { Turns } from './turns.js';
 
 export interface QueueDrawerOptions {
   readonly queue: ResolvedQueueOptions;
@@ -30,6 +31,8 @@ interface Waiter {
 /** A job that this server waits for, by itself or beside others. */
 interface Pending {
   readonly job: ImageJob;
+  /** Who asked for it first. */
+  readonly user: string;
   readonly waiters: Set<Waiter>;
 }
 
@@ -48,6 +51,7 @@ export class QueueDrawer implements Drawer {
   readonly #events: QueueEvents;
   readonly #results: Results;
   readonly #servers: Living;
+  readonly #turns: Turns;
   readonly #pending = new Map<string, Pending>();
   readonly #timer: NodeJS.Timeout;
   #isLooking = false;
@@ -65,6 +69,7 @@ export class QueueDrawer implements Drawer {
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
       streams: { events: { maxLen: EVENTS } },
     });
+    this.#turns = new Turns(this.client, this.#queue.toKey('prioritized'), turnsKey(fingerprint));
     this.#events = new QueueEvents(queueName(fingerprint), { ...common, blockingTimeout: BLOCKING });
     this.#queue.on('error', told);
     this.#events.on('error', told);
@@ -79,10 +84,15 @@ export class QueueDrawer implements Drawer {
   }
 
   async counts(): Promise<DrawerCounts> {
-    const [{ waiting = 0, active = 0 }, workers] = await this.#ask(() =>
-      Promise.all([this.#queue.getJobCounts('waiting', 'active'), this.#queue.getWorkersCount()]),
+    const [counts, workers] = await this.#ask(() =>
+      Promise.all([
+        this.#queue.getJobCounts('waiting', 'prioritized', 'active'),
+        this.#queue.getWorkersCount(),
+      ]),
     );
-    return { waiting, drawing: active, workers };
+    // Those that are taken from a dead worker wait before all others.
+    const { waiting = 0, prioritized = 0, active = 0 } = counts;
+    return { waiting: waiting + prioritized, drawing: active, workers };
   }
 
   async accept(drawing: Drawing): Promise<AcceptedDrawing> {
@@ -94,7 +104,7 @@ export class QueueDrawer implements Drawer {
     // Until it is returned nobody listens.
     pngs.catch(() => {});
     try {
-      await this.#ask(() => this.#add(jobs));
+      await this.#ask(() => this.#add(jobs, drawing.user));
     } catch (error) {
       this.#leave(drawing, error);
       throw error;
@@ -137,17 +147,25 @@ export class QueueDrawer implements Drawer {
   }
 
   /** What is drawn already is given out; a job that there is already, of whichever server, stays as it is. */
-  async #add(jobs: readonly ImageJob[]): Promise<void> {
+  async #add(jobs: readonly ImageJob[], user: string): Promise<void> {
     await this.#renew(jobs.map(({ id }) => id));
     const found = await Promise.all(jobs.map(({ id }) => this.#deliver(id)));
     const others = jobs.filter((_, i) => !found[i]);
     if (others.length === 0) return;
-    await this.#queue.addBulk(others.map(({ id, data }) => ({ name: 'image', data, opts: { jobId: id } })));
+    const priorities = await this.#turns.next(user, others.length);
+    await this.#queue.addBulk(
+      others.map(({ id, data }, i) => ({
+        name: 'image',
+        data,
+        opts: { jobId: id, priority: priorities[i]! },
+      })),
+    );
   }
 
   #wait(job: ImageJob, drawing: Drawing, place: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const pending = this.#pending.get(job.id) ?? { job, waiters: new Set() };
+      const { user } = drawing;
+      const pending = this.#pending.get(job.id) ?? { job, user, waiters: new Set() };
       this.#pending.set(job.id, pending);
       pending.waiters.add({ drawing, place, resolve, reject });
       const { signal } = drawing;
@@ -195,7 +213,7 @@ export class QueueDrawer implements Drawer {
     const pending = this.#pending.get(id);
     if (!pending) return;
     // It was dropped a moment before it was asked for again.
-    if (isAbandoned(reason)) return this.#add([pending.job]);
+    if (isAbandoned(reason)) return this.#add([pending.job], pending.user);
     const error = errorOf(reason);
     for (const { drawing, reject } of this.#take(id)) {
       reject(error);
@@ -222,7 +240,7 @@ export class QueueDrawer implements Drawer {
       const exist = await this.#renew(ids);
       for (const [i, id] of ids.entries()) {
         const pending = this.#pending.get(id);
-        if (pending && !exist[i] && !(await this.#deliver(id))) await this.#add([pending.job]);
+        if (pending && !exist[i] && !(await this.#deliver(id))) await this.#add([pending.job], pending.user);
       }
     } finally {
       this.#isLooking = false;
