@@ -25,7 +25,7 @@ endif()
 # The tests of kernels: each file of cuda/test is a program. The package has none.
 file(GLOB CUDA_TESTS CONFIGURE_DEPENDS ${CUDA_FOLDER}/test/*.cpp)
 # These have no tensor in a 16-bit type: once is enough.
-set(CUDA_UNTYPED_TESTS emulator swizzle)
+set(CUDA_UNTYPED_TESTS emulator samplerStep swizzle waits)
 
 if(BUILD_CUDA_PLUGIN)
   set(NVCC_FLAGS -std=c++17 -O3 -DNDEBUG -I${CMAKE_CURRENT_SOURCE_DIR}/cpp/include "-DINCACHE_VERSION=\"${PROJECT_VERSION}\""

@@ -57,10 +57,7 @@ incache_status upload(GpuDevice *device, void *to, const void *from, int64_t byt
   return guarded(failure, [&] { device->upload(to, from, bytes); });
 }
 incache_status wait(GpuDevice *device, GpuFailure *failure) {
-  return guarded(failure, [&] {
-    const auto entered = device->enter();
-    device->wait();
-  });
+  return guarded(failure, [&] { device->wait(); });
 }
 incache_status download(GpuDevice *device, void *to, const void *from, int64_t bytes, GpuFailure *failure) {
   return guarded(failure, [&] { device->download(to, from, bytes); });

@@ -1,8 +1,6 @@
 #include "cuda_engine.h"
 
 #include <algorithm>
-#include <functional>
-#include <mutex>
 #include <vector>
 
 #include "cuda_library.h"
@@ -33,44 +31,6 @@ class Gpu {
     const incache_status status = function(arguments..., &failure);
     if (status != INCACHE_OK) throw Error(status, name + ": " + failure.text);
   }
-  // The same for a function that may wait for the device, and makes other threads wait meanwhile.
-  template <class Function, class... Arguments>
-  void callWaiting(Function function, Arguments... arguments) const {
-    const Waiting waiting(*this);
-    call(function, arguments...);
-  }
-
-  // Frees something: now, or, if another thread is waiting for the device, on that thread afterwards. So the script's thread, which
-  // disposes handles and collects garbage, does not wait.
-  void giveBack(std::function<void()> back) const {
-    std::lock_guard lock(mutex_);
-    if (waiting_ > 0)
-      given_.push_back(std::move(back));
-    else
-      back();
-  }
-
- private:
-  struct Waiting {
-    const Gpu &gpu;
-    explicit Waiting(const Gpu &waited) : gpu(waited) {
-      std::lock_guard lock(gpu.mutex_);
-      gpu.waiting_++;
-    }
-    ~Waiting() {
-      std::vector<std::function<void()>> given;
-      {
-        std::lock_guard lock(gpu.mutex_);
-        if (--gpu.waiting_ == 0) given.swap(gpu.given_);
-      }
-      for (const auto &back : given) back();
-    }
-    Waiting(const Waiting &) = delete;
-  };
-
-  mutable std::mutex mutex_;
-  mutable int waiting_ = 0;
-  mutable std::vector<std::function<void()>> given_;
 };
 using SharedGpu = std::shared_ptr<const Gpu>;
 
@@ -78,9 +38,7 @@ class GpuBlock : public Block {
  public:
   GpuBlock(SharedGpu gpu, const MemoryCounter &counter, int64_t bytes, bool zeros)
       : Block(counter, take(*gpu, counter, bytes, zeros), bytes), gpu_(std::move(gpu)) {}
-  ~GpuBlock() override {
-    gpu_->giveBack([&plugin = gpu_->plugin, device = gpu_->device, memory = at()] { plugin.release(device, memory); });
-  }
+  ~GpuBlock() override { gpu_->plugin.release(gpu_->device, at()); }
 
  private:
   SharedGpu gpu_;
@@ -104,15 +62,13 @@ class CudaProgram : public Program {
     gpu_->call(gpu_->plugin.record, gpu_->device, ops.data(), ops.size(), static_cast<void *>(scratch_->at()), &program_);
   }
   // Runs in progress keep what they need of a program; the memory that they use is freed after them.
-  ~CudaProgram() override {
-    gpu_->giveBack([&plugin = gpu_->plugin, program = program_] { plugin.destroy(program); });
-  }
+  ~CudaProgram() override { gpu_->plugin.destroy(program_); }
   void run(RunControl &control) override {
     control.requireNotCancelled();
     gpu_->call(gpu_->plugin.run, program_);
     control.ended(operations_);
   }
-  void wait() override { gpu_->callWaiting(gpu_->plugin.wait, gpu_->device); }
+  void wait() override { gpu_->call(gpu_->plugin.wait, gpu_->device); }
 
  private:
   SharedGpu gpu_;
@@ -141,10 +97,10 @@ class CudaEngine : public Engine {
     return std::make_shared<GpuBlock>(gpu_, counter_, bytes, contents == Contents::zeros);
   }
   void upload(Block &to, const void *from, int64_t bytes) override {
-    gpu_->callWaiting(gpu_->plugin.upload, gpu_->device, static_cast<void *>(to.at()), from, bytes);
+    gpu_->call(gpu_->plugin.upload, gpu_->device, static_cast<void *>(to.at()), from, bytes);
   }
   void download(const Block &from, void *to, int64_t bytes) override {
-    gpu_->callWaiting(gpu_->plugin.download, gpu_->device, to, static_cast<const void *>(from.at()), bytes);
+    gpu_->call(gpu_->plugin.download, gpu_->device, to, static_cast<const void *>(from.at()), bytes);
   }
 
   std::shared_ptr<Block> pack(const Source &weight, int64_t rows, int64_t depth, incache_type type) override {

@@ -33,7 +33,8 @@ struct CudaPlugin {
   // Called after everything that belongs to the device has been released.
   void (*close)(GpuDevice *device);
 
-  // Functions of one device may be called from any thread and wait for each other. Enqueued work continues meanwhile.
+  // Functions of one device may be called from any thread. They wait for each other while one enqueues, not while one waits for the
+  // device. Enqueued work continues meanwhile.
   incache_status (*allocate)(GpuDevice *device, int64_t bytes, bool zeros, void **at, GpuFailure *failure);
   void (*release)(GpuDevice *device, void *at);
   // `from` may be changed as soon as this returns, even if the copy has not reached the device yet.

@@ -30,6 +30,7 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
 enum { cudaStreamNonBlocking = 1 };
+enum { cudaEventDisableTiming = 2 };
 
 struct cudaDeviceProp {
   char name[256];
@@ -45,11 +46,14 @@ struct Graph {
   std::vector<Action> actions;
 };
 struct Stream {
+  // Of what lies in it; and of whoever does its work.
+  std::mutex mutex, working;
   bool capturing = false;
   std::vector<Action> captured, pending;
 };
 struct Event {
   std::chrono::steady_clock::time_point time;
+  Stream *stream = nullptr;
 };
 
 inline int64_t settingOf(const char *name, int64_t otherwise) {
@@ -73,7 +77,7 @@ struct Runtime {
   std::map<void *, Allocation> allocations;
   size_t inUse = 0;
   int running = 0;  // streams
-  cudaError_t lastError = cudaSuccess;
+  static inline thread_local cudaError_t lastError = cudaSuccess;
 
   static Runtime &get() {
     static Runtime runtime;
@@ -109,6 +113,7 @@ struct Access {
 };
 
 inline void enqueue(Stream *stream, Action action) {
+  std::lock_guard lock(stream->mutex);
   (stream->capturing ? stream->captured : stream->pending).push_back(std::move(action));
 }
 
@@ -229,12 +234,20 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  const std::vector<incache::cuda::emulator::Action> actions = std::move(stream->pending);
-  stream->pending.clear();
+  std::lock_guard working(stream->working);
+  std::vector<incache::cuda::emulator::Action> actions;
+  {
+    std::lock_guard lock(stream->mutex);
+    actions.swap(stream->pending);
+  }
   if (incache::cuda::emulator::hasFault("work")) return incache::cuda::emulator::Runtime::get().failed(cudaErrorLaunchFailure);
   if (actions.empty()) return cudaSuccess;
   const incache::cuda::emulator::Access access;
   for (const auto &action : actions) action();
+  return cudaSuccess;
+}
+inline cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*function)(void *), void *argument) {
+  incache::cuda::emulator::enqueue(stream, [=] { function(argument); });
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -269,15 +282,18 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   return cudaSuccess;
 }
 
-inline cudaError_t cudaEventCreate(cudaEvent_t *event) {
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
   *event = new incache::cuda::emulator::Event;
   return cudaSuccess;
 }
+inline cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlags(event, 0); }
 inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->stream = stream;
   incache::cuda::emulator::enqueue(stream, [event] { event->time = std::chrono::steady_clock::now(); });
   return cudaSuccess;
 }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+// With all else that lies in the stream by then.
+inline cudaError_t cudaEventSynchronize(cudaEvent_t event) { return event->stream ? cudaStreamSynchronize(event->stream) : cudaSuccess; }
 inline cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end) {
   *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
   return cudaSuccess;

@@ -17,16 +17,20 @@ constexpr int64_t kStagingBytes = 8 << 20;
 GpuDevice::GpuDevice(int index) : index_(index), chip_(cuda::chipOf(cuda::propertiesOf(index))) {
   cuda::check("it cannot be opened", cudaSetDevice(index));
   cuda::check("its stream cannot be made", cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-  const cudaError_t error = cudaMallocHost(reinterpret_cast<void **>(&staging_), kStagingBytes);
-  if (error == cudaSuccess) return;
+  const cudaError_t noEvent = cudaEventCreateWithFlags(&enqueued_, cudaEventDisableTiming);
+  const cudaError_t noMemory = noEvent == cudaSuccess ? cudaMallocHost(reinterpret_cast<void **>(&staging_), kStagingBytes) : cudaSuccess;
+  if (noEvent == cudaSuccess && noMemory == cudaSuccess) return;
+  if (enqueued_) cudaEventDestroy(enqueued_);
   cudaStreamDestroy(stream_);
-  cuda::check("page-locked memory cannot be had", error);
+  cuda::check("its event cannot be made", noEvent);
+  cuda::check("page-locked memory cannot be had", noMemory);
 }
 
 GpuDevice::~GpuDevice() {
   const auto entered = enterAnyway();
   cudaStreamSynchronize(stream_);
   cudaFreeHost(staging_);
+  cudaEventDestroy(enqueued_);
   cudaStreamDestroy(stream_);
   cudaGetLastError();
 }
@@ -48,20 +52,29 @@ void GpuDevice::require(const char *doing, cudaError_t error) {
 }
 
 void GpuDevice::wait() {
-  require("its work has failed", cudaStreamSynchronize(stream_));
-  staged_ = 0;
+  auto entered = enter();
+  waitOutside(entered);
+}
+
+void GpuDevice::waitOutside(std::unique_lock<std::mutex> &entered) {
+  const char *failed = "its work has failed";
+  require(failed, cudaEventRecord(enqueued_, stream_));
+  entered.unlock();
+  const cudaError_t error = cudaEventSynchronize(enqueued_);
+  entered.lock();
+  require(failed, error);
 }
 
 void *GpuDevice::allocate(int64_t bytes, bool zeros) {
-  const auto entered = enter();
+  auto entered = enter();
   void *at = nullptr;
   // A plan without temporaries has an arena of no bytes.
   const size_t size = static_cast<size_t>(std::max<int64_t>(bytes, 1));
   cudaError_t error = cudaMallocAsync(&at, size, stream_);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    // What was given back has gone once the work before it has ended.
-    wait();
+    // What was given back has gone once the work before it has ended, unless another thread takes it first.
+    waitOutside(entered);
     error = cudaMallocAsync(&at, size, stream_);
   }
   if (error == cudaErrorMemoryAllocation) {
@@ -83,11 +96,15 @@ void GpuDevice::release(void *at) {
 }
 
 void GpuDevice::upload(void *to, const void *from, int64_t bytes) {
-  const auto entered = enter();
+  const std::lock_guard copying(copying_);
   for (int64_t first = 0; first < bytes;) {
-    if (staged_ == kStagingBytes) wait();
+    if (staged_ == kStagingBytes) {
+      wait();
+      staged_ = 0;
+    }
     const int64_t some = std::min(bytes - first, kStagingBytes - staged_);
     std::memcpy(staging_ + staged_, static_cast<const char *>(from) + first, static_cast<size_t>(some));
+    const auto entered = enter();
     require("a copy to it has failed",
             cudaMemcpyAsync(static_cast<char *>(to) + first, staging_ + staged_, static_cast<size_t>(some), cudaMemcpyHostToDevice, stream_));
     staged_ += some;
@@ -96,13 +113,16 @@ void GpuDevice::upload(void *to, const void *from, int64_t bytes) {
 }
 
 void GpuDevice::download(void *to, const void *from, int64_t bytes) {
-  const auto entered = enter();
-  wait();
+  const std::lock_guard copying(copying_);
   for (int64_t first = 0; first < bytes; first += kStagingBytes) {
     const int64_t some = std::min(bytes - first, kStagingBytes);
+    auto entered = enter();
+    // After uploads that still need the staging memory, in the order of the stream.
     require("a copy from it has failed",
             cudaMemcpyAsync(staging_, static_cast<const char *>(from) + first, static_cast<size_t>(some), cudaMemcpyDeviceToHost, stream_));
-    wait();
+    waitOutside(entered);
+    staged_ = 0;
+    entered.unlock();
     std::memcpy(static_cast<char *>(to) + first, staging_, static_cast<size_t>(some));
   }
 }

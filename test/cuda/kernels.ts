@@ -12,7 +12,7 @@ import { AMPERE, buildForEmulator, FOLDER } from './places.js';
  */
 const CAPABILITIES: Readonly<Record<HalfType, readonly string[]>> = { bf16: ['89', '90'], f16: ['90'] };
 /** Without a tensor in a 16-bit type, and built once. */
-const UNTYPED = ['emulator', 'swizzle'];
+const UNTYPED = ['emulator', 'samplerStep', 'swizzle', 'waits'];
 
 export function testKernels(): void {
   describe('kernels on the emulator', { skip: AMPERE.skip }, () => {

@@ -32,7 +32,7 @@ function siluPlan(): Plan {
   return b.build();
 }
 
-test('disposes and compiles without waiting for a run', { skip: AMPERE.skip }, async () => {
+test('allocates, disposes and compiles without waiting for a run', { skip: AMPERE.skip }, async () => {
   enter(AMPERE, { INCACHE_CUDA_LIBRARY: buildPlugin() });
   const device = await openDevice('cuda');
   const weights = device.loadWeights({ read: () => assert.fail('there are no weights') });
@@ -47,10 +47,12 @@ test('disposes and compiles without waiting for a run', { skip: AMPERE.skip }, a
   const compiling = device.compile(siluPlan(), { weights, tensors });
   second.dispose();
   other.dispose();
+  const late = device.allocate(2, 4);
   // Had any of these waited, the run would not be told to end, and would fail.
   writeFileSync(ends, '');
   await running;
   (await compiling).dispose();
+  assert.deepEqual([...(await late.read())], Array(8).fill(0));
   await device.dispose();
   assert.equal(device.memoryInUse, 0);
 });
