@@ -12,14 +12,16 @@
 
 namespace incache::cuda {
 
-// Kernels of sm_90a whose values no GPU has compared yet, and whether each may be taken nevertheless.
+// Kernels whose values no GPU has compared yet, and whether each may be taken nevertheless.
 struct Unproven {
   bool alternating = false;  // linear whose warpgroups take tiles in turn
   bool wide = false;         // calibratedLinear in blocks of 128 rows
   bool stacked = false;      // calibratedLinear in blocks of 64 rows
   bool attention = false;
+  bool narrow = false;       // linear in tiles of 64 rows or 96 columns
+  bool convolution = false;  // on tensor cores, on every chip
 };
-constexpr Unproven kAllUnproven{true, true, true, true};
+constexpr Unproven kAllUnproven{true, true, true, true, true, true};
 
 // What kernels may know of the device that they are launched on.
 struct Chip {

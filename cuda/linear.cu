@@ -6,35 +6,16 @@
 namespace incache::cuda::INCACHE_STORAGE {
 namespace {
 
-// Whether x can be copied to shared memory as it is, in pieces of 16 bytes.
-bool copiesWhole(const Matrix &x) {
-  return x.type == kHalfType && x.stride % kPieceElements == 0 && x.columns % kPieceElements == 0 &&
-         reinterpret_cast<uintptr_t>(x.at) % kPieceBytes == 0;
-}
-
 template <class Shape>
 void launchTiles(const BoundOp &b, const LaunchContext &context) {
-  const TileGrid grid = gridOf(b.x.rows, b.weight.rows, Shape::kRows, Shape::kColumns);
-  const LinearArguments arguments{operandOf(b.x),
-                                  allowsFours(b.x),
-                                  reinterpret_cast<const Half *>(b.weight.at),
-                                  weightStride(b.weight.depth),
-                                  b.x.rows,
-                                  b.weight.rows,
-                                  b.weight.depth,
-                                  grid,
-                                  tileEpilogueOf(b)};
-  launch(copiesWhole(b.x) ? multiplyTile<Shape, false> : multiplyTile<Shape, true>, dim3(static_cast<unsigned>(grid.count())),
+  const LinearArguments arguments{operandOf(b.x), allowsFours(b.x), tileProductOf<Shape>(b, b.x.rows)};
+  launch(copiesWhole(b.x) ? multiplyTile<Shape, false> : multiplyTile<Shape, true>, dim3(static_cast<unsigned>(arguments.product.grid.count())),
          dim3(Shape::kThreads), Shape::kSharedBytes, context, arguments);
 }
 
 void launchOnTensorCores(const BoundOp &b, const LaunchContext &context) {
-  switch (chooseTile(b.x.rows, b.weight.rows, context.chip.multiprocessors)) {
-    case 0: return launchTiles<Tile128x128>(b, context);
-    case 1: return launchTiles<Tile128x64>(b, context);
-    case 2: return launchTiles<Tile64x64>(b, context);
-    default: return launchTiles<Tile16x64>(b, context);
-  }
+  withTileShape(chooseTile(b.x.rows, b.weight.rows, context.chip.multiprocessors),
+                [&](auto shape) { launchTiles<decltype(shape)>(b, context); });
 }
 
 void launchExactly(const BoundOp &b, const LaunchContext &context) {

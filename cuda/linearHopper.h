@@ -6,10 +6,9 @@
 
 namespace incache::cuda::INCACHE_STORAGE {
 
-// A tile: 128 rows. The depth passes by 64 at a time, through a ring of stages.
-constexpr int kHopperRows = 128, kHopperDepth = 64, kHopperThreads = 384;
-constexpr int kHopperLeftBytes = kHopperRows * kHopperDepth * 2;
-constexpr int hopperStageBytes(int columns) { return kHopperLeftBytes + columns * kHopperDepth * 2; }
+// The depth passes by 64 at a time, through a ring of stages.
+constexpr int kHopperDepth = 64, kHopperThreads = 384;
+constexpr int hopperStageBytes(int rows, int columns) { return (rows + columns) * kHopperDepth * 2; }
 
 // Places of tiles. Blocks take them in this order, as many at a time as there are multiprocessors: eight rows of tiles are
 // walked column by column, so that the tiles under way make a compact rectangle and share what they read through the L2 cache.
@@ -29,11 +28,14 @@ struct HopperTiles {
 };
 
 struct HopperForm {
-  int columns;      // of a tile: 64, 128, 192 or 256; 128 where they alternate
+  // Of a tile: 128 rows of 64, 96, 128, 192 or 256 columns, or 64 rows of 64 or 96; 128 of 128 where they alternate.
+  int rows, columns;
   bool alternates;  // the two warpgroups take tiles in turn, so that one finishes while the other multiplies
 };
 // As many steps of the depth take as long as finishing a tile.
 constexpr int kFinishingSteps = 8;
+// How long a step of the depth takes, in columns: what the products of a column of 128 rows take.
+int64_t hopperStepTime(int64_t rows, int64_t columns);
 HopperForm chooseHopperForm(int64_t rows, int64_t depth, int64_t columns, const Chip &chip);
 
 // False, and nothing is launched, where this kernel does not take the operation: it wants sm_90, a Half weight, and x in

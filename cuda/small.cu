@@ -13,5 +13,4 @@
 #include "small/secondMoment.cu"
 #include "small/linearCombination.cu"
 #include "small/relativeDistance.cu"
-#include "small/convolution.cu"
 #include "small/norm.cu"

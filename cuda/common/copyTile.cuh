@@ -5,6 +5,12 @@
 
 namespace incache::cuda::INCACHE_STORAGE {
 
+// Whether rows of x can be copied to shared memory as they are, in pieces of 16 bytes.
+inline bool copiesWhole(const Matrix &x) {
+  return x.type == kHalfType && x.stride % kPieceElements == 0 && x.columns % kPieceElements == 0 &&
+         reinterpret_cast<uintptr_t>(x.at) % kPieceBytes == 0;
+}
+
 // The pieces of a tile that one thread moves: piece `piece` of rows `row`, `row` + kRowsApart, ...
 template <class Tile, int Rows, int Threads>
 struct TileShare {

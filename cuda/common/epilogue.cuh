@@ -25,7 +25,7 @@ __device__ __forceinline__ void finish(const EpilogueArguments &e, int64_t row, 
   }
   withActivation(e.kind, [&](auto f) { sum = f(sum); });
   if (e.gate.at) sum *= e.gate.read(row / e.perImage, column);
-  if (e.kind == Epilogue::gateResidual) sum += e.residual.read(row, column);
+  if (e.residual.at) sum += e.residual.read(row, column);
   e.out.write(row, column, sum);
 }
 

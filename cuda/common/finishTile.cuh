@@ -27,7 +27,7 @@ __device__ __forceinline__ void eachOfFour(Four &values, F f) {
 
 // What of an element comes from memory that nobody has just read: worth loading early.
 __device__ __forceinline__ Four loadAhead(const EpilogueArguments &e, int64_t row, int64_t column) {
-  if (e.kind == Epilogue::gateResidual) return readFour(e.residual, row, column);
+  if (e.residual.at) return readFour(e.residual, row, column);
   return {};
 }
 
@@ -45,6 +45,8 @@ __device__ __forceinline__ void finishFour(const EpilogueArguments &e, int64_t r
     const Four gate = readFour(e.gate, row / e.perImage, column);
 #pragma unroll
     for (int i = 0; i < 4; i++) sums.at[i] = residual.at[i] + gate.at[i] * sums.at[i];
+  } else if (e.residual.at) {
+    addFour(sums, residual);
   }
   writeFour(e.out, row, column, sums);
 }

@@ -67,4 +67,15 @@ inline int chooseTile(int64_t rows, int64_t columns, int multiprocessors) {
   return best;
 }
 
+// act(shape), of the shape at a place of kTileSizes.
+template <class Act>
+void withTileShape(int place, Act act) {
+  switch (place) {
+    case 0: return act(Tile128x128{});
+    case 1: return act(Tile128x64{});
+    case 2: return act(Tile64x64{});
+    default: return act(Tile16x64{});
+  }
+}
+
 }  // namespace incache::cuda

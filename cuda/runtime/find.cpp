@@ -39,7 +39,14 @@ int countDevices() {
 constexpr struct {
   const char *name;
   bool Unproven::*of;
-} kUnproven[] = {{"alternating", &Unproven::alternating}, {"wide", &Unproven::wide}, {"stacked", &Unproven::stacked}, {"attention", &Unproven::attention}};
+} kUnproven[] = {{"alternating", &Unproven::alternating}, {"wide", &Unproven::wide},     {"stacked", &Unproven::stacked},
+                 {"attention", &Unproven::attention},     {"narrow", &Unproven::narrow}, {"convolution", &Unproven::convolution}};
+
+std::string namesOfUnproven() {
+  std::string names;
+  for (const auto &kernel : kUnproven) names += (names.empty() ? "" : ", ") + std::string(kernel.name);
+  return names;
+}
 
 Unproven unprovenOf(const std::string &text) {
   if (text == "1") return kAllUnproven;
@@ -48,8 +55,7 @@ Unproven unprovenOf(const std::string &text) {
   for (std::string name; std::getline(names, name, ',');) {
     const auto found = std::find_if(std::begin(kUnproven), std::end(kUnproven), [&](const auto &kernel) { return name == kernel.name; });
     if (found == std::end(kUnproven))
-      throw Error(INCACHE_BAD_ARGUMENT,
-                  "INCACHE_CUDA_UNPROVEN names '" + name + "'; expected 1, or alternating, wide, stacked, attention with commas between");
+      throw Error(INCACHE_BAD_ARGUMENT, "INCACHE_CUDA_UNPROVEN names '" + name + "'; expected 1, or " + namesOfUnproven() + " with commas between");
     admitted.*found->of = true;
   }
   return admitted;

@@ -11,6 +11,9 @@ namespace {
 
 constexpr incache_type kHalf = kHalfType, kFloat = INCACHE_F32;
 
+constexpr HopperForm kForms[] = {{128, 64, false}, {128, 128, false}, {128, 192, false}, {128, 256, false},
+                                 {128, 128, true}, {128, 96, false},  {64, 64, false},   {64, 96, false}};
+
 // ---- Tiles and stages ------------------------------------------------------------------------------------------------------
 
 void testTiles() {
@@ -26,35 +29,48 @@ void testTiles() {
   expect(ninth.row == 0 && ninth.column == 1, "tiles go down eight rows, then to the next column");
 }
 
-bool isForm(const HopperForm &form, int columns, bool alternates) { return form.columns == columns && form.alternates == alternates; }
+bool isForm(const HopperForm &form, int rows, int columns, bool alternates = false) {
+  return form.rows == rows && form.columns == columns && form.alternates == alternates;
+}
 
 void testChoice() {
   constexpr Chip kChip{90, 132, 227 << 10, kAllUnproven}, kProven{90, 132, 227 << 10};
   // 8,192 rows on 132 multiprocessors. A depth that is passed quickly: finishing is worth hiding.
-  expect(isForm(chooseHopperForm(8192, 1152, 4608, kChip), 128, true), "4608 columns");
-  expect(isForm(chooseHopperForm(8192, 1152, 3456, kChip), 128, true), "3456 columns");
-  expect(isForm(chooseHopperForm(8192, 1152, 3456, kProven), 256, false), "3456 columns without alternating");
+  expect(isForm(chooseHopperForm(8192, 1152, 4608, kChip), 128, 128, true), "4608 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 3456, kChip), 128, 128, true), "3456 columns");
+  expect(isForm(chooseHopperForm(8192, 1152, 3456, kProven), 128, 256), "3456 columns without alternating");
   // A long one: few turns whose last is full.
-  expect(isForm(chooseHopperForm(8192, 4608, 1152, kChip), 192, false), "a depth of 4608");
-  // Where all tiles fit at once, the narrowest are done first.
-  expect(isForm(chooseHopperForm(16, 1152, 6912, kChip), 64, false), "a few rows");
-  expect(isForm(chooseHopperForm(1 << 20, 8192, 4096, kChip), 256, false), "many rows, a great depth");
+  expect(isForm(chooseHopperForm(8192, 4608, 1152, kChip), 128, 192), "a depth of 4608");
+  // Where all tiles fit at once, the smallest are done first.
+  expect(isForm(chooseHopperForm(16, 1152, 6912, kChip), 64, 64), "a few rows");
+  expect(isForm(chooseHopperForm(16, 1152, 6912, kProven), 128, 64), "a few rows, by kernels that a GPU has compared");
+  expect(isForm(chooseHopperForm(1 << 20, 8192, 4096, kChip), 128, 256), "many rows, a great depth");
+  // One to four images, where larger tiles leave multiprocessors idle.
+  expect(isForm(chooseHopperForm(256, 4608, 1152, kChip), 64, 64), "fc2 of 256 rows");
+  expect(isForm(chooseHopperForm(512, 4608, 1152, kChip), 64, 96), "fc2 of 512 rows");
+  expect(isForm(chooseHopperForm(1024, 1152, 1152, kChip), 128, 96), "proj of 1,024 rows");
+  expect(isForm(chooseHopperForm(512, 4608, 1152, kProven), 128, 64), "fc2 of 512 rows, by kernels that a GPU has compared");
   for (int64_t rows = 1; rows < 5000; rows += 97)
     for (int64_t columns = 1; columns < 5000; columns += 89) {
-      const auto [width, alternates] = chooseHopperForm(rows, rows + columns, columns, kChip);
-      expect(width == 128 || (!alternates && (width == 64 || width == 192 || width == 256)), "a width of %d", width);
+      const HopperForm form = chooseHopperForm(rows, rows + columns, columns, kChip), proven = chooseHopperForm(rows, rows + columns, columns, kProven);
+      const auto isOne = [](const HopperForm &f) {
+        return std::any_of(std::begin(kForms), std::end(kForms), [&](const HopperForm &of) { return isForm(of, f.rows, f.columns, f.alternates); });
+      };
+      expect(isOne(form), "tiles of %d x %d", form.rows, form.columns);
+      expect(isOne(proven) && proven.rows == 128 && proven.columns != 96 && !proven.alternates, "tiles of %d x %d", proven.rows, proven.columns);
     }
 }
 
 void testRing() {
-  const int widths[] = {64, 128, 192, 256}, stages[] = {8, 7, 5, 4};
-  for (int i = 0; i < 4; i++) {
-    const int bytes = hopperStageBytes(widths[i]);
-    expect(ringStages(bytes) == stages[i], "%d stages for %d columns", ringStages(bytes), widths[i]);
-    expect(ringBytes(bytes) <= 227 << 10, "%d columns: too much shared memory", widths[i]);
-    expect(2 * 8 * ringStages(bytes) <= kRingBarrierBytes, "%d columns: too many barriers", widths[i]);
+  const int stages[] = {8, 7, 5, 4, 7, 8, 8, 8};
+  for (int i = 0; i < 8; i++) {
+    const auto [rows, columns, alternates] = kForms[i];
+    const int bytes = hopperStageBytes(rows, columns);
+    expect(ringStages(bytes) == stages[i], "%d stages for %d columns", ringStages(bytes), columns);
+    expect(ringBytes(bytes) <= 227 << 10, "%d columns: too much shared memory", columns);
+    expect(2 * 8 * ringStages(bytes) <= kRingBarrierBytes, "%d columns: too many barriers", columns);
     // Both boxes of every stage are at multiples of 1,024 bytes, where the swizzle begins.
-    expect(bytes % 1024 == 0 && kHopperLeftBytes % 1024 == 0, "%d columns: stages are not aligned", widths[i]);
+    expect(bytes % 1024 == 0 && hopperStageBytes(rows, 0) % 1024 == 0, "%d columns: stages are not aligned", columns);
   }
 }
 
@@ -68,12 +84,11 @@ struct Case {
   incache_type out = kHalf;
 };
 
-constexpr HopperForm kForms[] = {{64, false}, {128, false}, {192, false}, {256, false}, {128, true}};
-
 void testLinear(const HopperForm &form, const Case &c) {
   char name[100];
-  std::snprintf(name, sizeof name, "linear %d x %d x %d, epilogue %d, %s tiles of %d columns", static_cast<int>(c.rows), static_cast<int>(c.depth),
-                static_cast<int>(c.columns), static_cast<int>(c.epilogue), form.alternates ? "alternating" : "shared", form.columns);
+  std::snprintf(name, sizeof name, "linear %d x %d x %d, epilogue %d, %s tiles of %d x %d", static_cast<int>(c.rows), static_cast<int>(c.depth),
+                static_cast<int>(c.columns), static_cast<int>(c.epilogue), form.alternates ? "alternating" : "shared", form.rows,
+                form.columns);
   Random random(17);
   const int64_t images = c.epilogue == Epilogue::gate ? c.rows : c.rows % 3 == 0 ? 3 : 1, margin = c.fours ? 4 : 3, width = c.fours ? roundUp(c.columns, 4) : c.columns;
   const int64_t pad = roundUp(c.depth, 8);
@@ -188,7 +203,7 @@ int main() {
     testLinear(form, {150, 448, 150, 1});
     testLinear(form, {150, 1152, 150, 1, Epilogue::gelu, true});
   }
-  testLinear({128, true}, {150, 4608, 150, 1});
-  testLinear({192, false}, {100, 4608, 200, 1});
+  testLinear({128, 128, true}, {150, 4608, 150, 1});
+  testLinear({128, 192, false}, {100, 4608, 200, 1});
   std::puts("linearHopper: all passed");
 }

@@ -9,12 +9,9 @@ using namespace incache::cuda::test;
 namespace {
 
 void checkConvolutionsAndNorms(const Form &f) {
-  for (const bool residual : {false, true}) {
-    checkConvolution(f, 4, 7, 3, 1, 1, residual);
-    checkConvolution(f, 3, 70, 3, 2, 1, residual);
-    checkConvolution(f, 24, 65, 3, 1, 2, residual);
-    checkConvolution(f, 6, 5, 1, 1, 1, residual);
-  }
+  constexpr Filter kFilters[] = {{4, 7, 3, 1, 1}, {3, 70, 3, 2, 1}, {24, 65, 3, 1, 2}, {6, 5, 1, 1, 1}};
+  for (const Filter &filter : kFilters)
+    for (const bool residual : {false, true}) checkConvolution(f, {2, 7, 5}, filter, residual);
   constexpr Together kTogether[] = {{6, 1, 1, 70}, {6, 1, 3, 24}, {90, 45, 4, 5}, {200, 100, 1, 33}};
   for (const Together &t : kTogether)
     for (const bool rms : {false, true})
@@ -41,6 +38,11 @@ int main() {
     checkConvolutionsAndNorms(f);
     std::printf("small operations, %s: passed\n", f.name);
   }
+  checkTiledConvolution(0, {2, 15, 10}, {16, 128, 3, 1, 1});
+  checkTiledConvolution(1, {2, 7, 5}, {24, 65, 3, 1, 1});
+  checkTiledConvolution(2, {1, 4, 4}, {40, 70, 3, 1, 2});
+  checkTiledConvolution(3, {2, 6, 2}, {8, 40, 3, 2, 1});
+  checkTiledConvolution(3, {1, 5, 3}, {72, 33, 1, 1, 1});
   // A mean far from 0, where squares less the square of the mean would lose the variance.
   checkLayerNorm(kForms[0], 2, 3, 1152, 100);
   checkLayerNorm(kForms[0], 2, 3, 2500, 100);

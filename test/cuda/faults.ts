@@ -72,7 +72,7 @@ export function testFaults(place: Place): void {
     });
 
     test('kernels that have to be asked for', async () => {
-      for (const names of ['', '1', 'stacked', 'alternating,wide,stacked,attention']) {
+      for (const names of ['', '1', 'stacked', 'alternating,wide,stacked,attention,narrow,convolution']) {
         enter(place, { INCACHE_CUDA_UNPROVEN: names });
         await (await openDevice('cuda')).dispose();
       }
@@ -80,7 +80,7 @@ export function testFaults(place: Place): void {
         enter(place, { INCACHE_CUDA_UNPROVEN: names });
         await assert.rejects(
           openDevice('cuda'),
-          /^\w+: .*INCACHE_CUDA_UNPROVEN names '(stacke| wide|2)'; expected 1, or alternating, wide, stacked, attention with/,
+          /^\w+: .*INCACHE_CUDA_UNPROVEN names '(stacke| wide|2)'; expected 1, or alternating, wide, stacked, attention, narrow, convolution with/,
         );
       }
     });
