@@ -97,6 +97,13 @@ __device__ __forceinline__ float reciprocal(float x) {
   return y;
 }
 
+// ---- Operations that the compiler does not join, and memory that blocks share --------------------------------------------
+
+__device__ __forceinline__ double multiplied(double a, double b) { return __dmul_rn(a, b); }
+__device__ __forceinline__ double added(double a, double b) { return __dadd_rn(a, b); }
+// The lesser of both, whichever thread comes first.
+__device__ __forceinline__ void keepLeast(int *global, int value) { atomicMin(global, value); }
+
 // ---- sm_80: asynchronous copies, fragments, products ---------------------------------------------------------------
 
 // 16 bytes from global to shared memory, both at multiples of 16; zeros when not `valid` (`global` is then not read).

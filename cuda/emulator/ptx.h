@@ -85,6 +85,16 @@ inline int unknown(int value) { return value; }
 inline float powerOfTwo(float x) { return std::exp2(x); }
 inline float reciprocal(float x) { return 1.0f / x; }
 
+inline double multiplied(double a, double b) {
+  volatile double product = a * b;
+  return product;
+}
+inline double added(double a, double b) {
+  volatile double sum = a + b;
+  return sum;
+}
+inline void keepLeast(int *global, int value) { *global = std::min(*global, value); }
+
 // ---- Asynchronous copies, fragments, products ---------------------------------------------------------------------------
 
 // The bytes arrive when they are waited for, not before: until then the target holds NaN.
