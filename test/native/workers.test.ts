@@ -28,7 +28,7 @@ describe('native in workers and at ends', { skip: SKIP }, () => {
   });
 
   test('two workers and the main thread at once give the same bits', async () => {
-    const workerData: SamplingTask = { path, options: WORK, forever: false };
+    const workerData: SamplingTask = { path, options: WORK };
     const latentsOfWorker = async () => {
       const worker = new Worker(new URL('samplingWorker.js', import.meta.url), { workerData });
       const exited = once(worker, 'exit');

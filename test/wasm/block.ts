@@ -134,8 +134,13 @@ export async function bind(device: Device, plan: Plan): Promise<Bound> {
     await executable.run();
     const outputs = plan.buffers.filter(({ role }) => role === 'output');
     const values = await Promise.all(outputs.map(({ name }) => tensors.get(name)!.read()));
-    const all = values.flatMap((output) => [...output]);
-    return new Uint32Array(Float32Array.from(all).buffer);
+    const all = new Float32Array(values.reduce((sum, { length }) => sum + length, 0));
+    let end = 0;
+    for (const output of values) {
+      all.set(output, end);
+      end += output.length;
+    }
+    return new Uint32Array(all.buffer);
   };
   return { executable, weights, tensors, run };
 }
