@@ -31,11 +31,14 @@ function cleanOnce(caption: string): string {
 /** More hyphens and underscores than this stand for spaces: `this-is-my-cute-cat`. */
 const MOST_HYPHENS = 3;
 
-/** A pattern and what replaces each match of it. */
-type Rule = readonly [RegExp, string];
+/** A pattern, compiled at its first use, and what replaces each match of it. */
+interface Rule {
+  pattern(): RegExp;
+  readonly by: string;
+}
 
 function apply(rules: readonly Rule[], text: string): string {
-  return rules.reduce((result, [pattern, by]) => result.replace(pattern, by), text);
+  return rules.reduce((result, { pattern, by }) => result.replace(pattern(), by), text);
 }
 
 /** Python's classes, which know all of Unicode: \w, \d, \s, \b and $. */
@@ -57,11 +60,14 @@ function python(pattern: string): RegExp {
 }
 
 function rule(pattern: string, by = ''): Rule {
-  return [python(pattern), by];
+  let compiled: RegExp | undefined;
+  return { by, pattern: () => (compiled ??= python(pattern)) };
 }
 
+const MARGINS: readonly Rule[] = [rule('^\\s+|\\s+$')];
+
 function strip(text: string): string {
-  return text.replace(python('^\\s+|\\s+$'), '');
+  return apply(MARGINS, text);
 }
 
 const DOMAIN = '[a-zA-Z0-9.\\-]+[.](?:com|co|ru|net|org|edu|gov|it)[\\p{L}\\p{N}_\\/\\-]*\\b\\/?(?!@)';
