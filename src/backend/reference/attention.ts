@@ -1,4 +1,4 @@
-import { get, set } from './matrix.js';
+import { dot, get, set } from './matrix.js';
 import type { Operands } from './operands.js';
 
 export function attention(m: Operands<'attention'>): void {
@@ -19,10 +19,11 @@ function attend(m: Operands<'attention'>, image: number, head: number, query: nu
   const first = head * width;
   const weights = new Float64Array(keys);
   let largest = Number.NEGATIVE_INFINITY;
+  const { q, k, v } = m;
+  const queryAt = q.offset + row * q.stride + first;
   for (let key = 0; key < keys; key++) {
-    let dot = 0;
-    for (let d = first; d < first + width; d++) dot += get(m.q, row, d) * get(m.k, firstKey + key, d);
-    weights[key] = m.scale * dot;
+    const keyAt = k.offset + (firstKey + key) * k.stride + first;
+    weights[key] = m.scale * dot(q.data, queryAt, k.data, keyAt, width);
     if (m.bias) weights[key]! += get(m.bias, head * m.queryLength + query, key);
     if (m.keyBias) weights[key]! += get(m.keyBias, image, key);
     largest = Math.max(largest, weights[key]!);
@@ -32,9 +33,10 @@ function attend(m: Operands<'attention'>, image: number, head: number, query: nu
     weights[key] = Math.exp(weights[key]! - largest);
     total += weights[key]!;
   }
-  for (let d = first; d < first + width; d++) {
-    let sum = 0;
-    for (let key = 0; key < keys; key++) sum += weights[key]! * get(m.v, firstKey + key, d);
-    set(m.out, row, d, sum / total);
+  const sums = new Float64Array(width);
+  for (let key = 0; key < keys; key++) {
+    const valueAt = v.offset + (firstKey + key) * v.stride + first;
+    for (let d = 0; d < width; d++) sums[d]! += weights[key]! * v.data[valueAt + d]!;
   }
+  for (let d = 0; d < width; d++) set(m.out, row, first + d, sums[d]! / total);
 }

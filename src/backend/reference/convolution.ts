@@ -18,21 +18,18 @@ export function convolution(m: Operands<'convolution'>): void {
 }
 
 /** Filter `j` at (top, left) of an image, in pixels of the upsampled one. */
-function filtered(
-  { x, weight, ...g }: Operands<'convolution'>,
-  image: number,
-  top: number,
-  left: number,
-  j: number,
-): number {
+function filtered(m: Operands<'convolution'>, image: number, top: number, left: number, j: number): number {
+  const { x, weight, kernel, upsample, height, width } = m;
+  const taps = kernel * kernel;
+  const filter = weight.offset + j * weight.stride;
   let sum = 0;
-  for (let tap = 0; tap < g.kernel * g.kernel; tap++) {
-    const row = Math.floor((top + Math.floor(tap / g.kernel)) / g.upsample);
-    const column = Math.floor((left + (tap % g.kernel)) / g.upsample);
-    if (row < 0 || row >= g.height || column < 0 || column >= g.width) continue;
-    const pixel = (image * g.height + row) * g.width + column;
+  for (let tap = 0; tap < taps; tap++) {
+    const row = Math.floor((top + Math.floor(tap / kernel)) / upsample);
+    const column = Math.floor((left + (tap % kernel)) / upsample);
+    if (row < 0 || row >= height || column < 0 || column >= width) continue;
+    const pixel = x.offset + ((image * height + row) * width + column) * x.stride;
     for (let channel = 0; channel < x.columns; channel++)
-      sum += get(x, pixel, channel) * get(weight, j, channel * g.kernel * g.kernel + tap);
+      sum += x.data[pixel + channel]! * weight.data[filter + channel * taps + tap]!;
   }
   return sum;
 }
