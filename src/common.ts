@@ -1,7 +1,8 @@
 /** What the main entry has in Node.js and in browsers alike: models, runs and what a run takes. */
 
 // Models, and images from them.
-export { DenoiserCheckpoint, type OpenModelOptions } from './engine/checkpoint.js';
+export { DenoiserCheckpoint } from './engine/checkpoint.js';
+export type { OpenModelOptions } from './engine/openModelOptions.js';
 export { type Label, LabelTable } from './models/labelTable.js';
 export { type DecodeLatentsOptions, decodeLatents } from './pipeline/decodeLatents.js';
 export { DecodeError } from './pipeline/generate.js';

@@ -1,12 +1,11 @@
 /** The checkpoint of a denoiser, of any family: its configuration, and its tensors read when they are asked for. */
 import type { WeightSource } from '../backend/backend.js';
 import { FormatError } from '../errors.js';
-import { type NetworkHints, openNetwork } from '../models/families.js';
+import { openNetwork } from '../models/families.js';
 import { LabelTable } from '../models/labelTable.js';
 import { classesOf, type Network } from '../models/network.js';
 import type { CanonicalSource } from '../weights/canonicalSource.js';
 import { hashTensors, hashTensorsAsync } from '../weights/hash.js';
-import type { OpenOptions } from '../weights/openTensors.js';
 import type { TensorToWrite } from '../weights/safetensors.js';
 import {
   readStored,
@@ -16,10 +15,9 @@ import {
 } from '../weights/tensorSource.js';
 import { locateModel, type ModelFiles } from './modelFiles.js';
 import { type ModelSettings, settingsBeside, settingsWithin } from './modelSettings.js';
+import type { OpenModelOptions } from './openModelOptions.js';
 import { openModelTensors } from './openModelTensors.js';
 import { requireCheckpoint } from './ownFiles.js';
-
-export interface OpenModelOptions extends NetworkHints, OpenOptions {}
 
 export class DenoiserCheckpoint implements WeightSource, Disposable {
   readonly network: Network;

@@ -1,9 +1,10 @@
 /** A model of any form as one safetensors file. */
 import { statSync } from 'node:fs';
-import { DenoiserCheckpoint, type OpenModelOptions } from '../engine/checkpoint.js';
+import { DenoiserCheckpoint } from '../engine/checkpoint.js';
 import { settingsFiles } from '../engine/modelFiles.js';
 import { isAutoencoder, locateAutoencoder } from '../engine/modelKind.js';
 import { settingsMetadata } from '../engine/modelSettings.js';
+import { OPEN_MODEL_OPTION_NAMES, type OpenModelOptions } from '../engine/openModelOptions.js';
 import { VaeCheckpoint } from '../engine/vaeCheckpoint.js';
 import { ArgumentError, requireOneOf } from '../errors.js';
 import { vaeConfigFields } from '../models/vae/readConfig.js';
@@ -31,14 +32,7 @@ export interface ConvertOptions extends OpenModelOptions, LatentFactors {
 }
 
 const OPTION_NAMES: OptionNames<ConvertOptions> = {
-  heads: true,
-  frequencyShift: true,
-  sampleSize: true,
-  positionScale: true,
-  captionTokens: true,
-  kvSampling: true,
-  weightsKey: true,
-  variant: true,
+  ...OPEN_MODEL_OPTION_NAMES,
   scalingFactor: true,
   shiftFactor: true,
   vae: true,

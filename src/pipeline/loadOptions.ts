@@ -1,7 +1,7 @@
 /** What may be said when a model is opened. */
 import type { DeviceOptions } from '../backend/backend.js';
 import { DEVICE_OPTION_NAMES } from '../backend/choose.js';
-import type { OpenModelOptions } from '../engine/checkpoint.js';
+import { OPEN_MODEL_OPTION_NAMES, type OpenModelOptions } from '../engine/openModelOptions.js';
 import type { OptionNames } from '../optionNames.js';
 import type { LatentFactors } from './decoder.js';
 import { TEXT_ENCODER_OPTION_NAMES, type TextEncoderOptions } from './text/textEncoderOptions.js';
@@ -15,17 +15,10 @@ export interface LoadOptions extends DeviceOptions, OpenModelOptions, LatentFact
 
 export const LOAD_OPTION_NAMES: OptionNames<LoadOptions> = {
   ...DEVICE_OPTION_NAMES,
+  ...OPEN_MODEL_OPTION_NAMES,
   ...TEXT_ENCODER_OPTION_NAMES,
   backend: true,
   vae: true,
   scalingFactor: true,
   shiftFactor: true,
-  heads: true,
-  frequencyShift: true,
-  sampleSize: true,
-  positionScale: true,
-  captionTokens: true,
-  kvSampling: true,
-  weightsKey: true,
-  variant: true,
 };
