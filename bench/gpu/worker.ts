@@ -4,7 +4,7 @@
  */
 import { describeAdapter, findAdapter } from '../../src/backend/gpu/adapter.js';
 import { openGpuDevice } from '../../src/backend/gpu/device.js';
-import type { ProductForm } from '../../src/backend/gpu/lowering.js';
+import type { ProductForm } from '../../src/backend/gpu/forms.js';
 import type { GPUAdapter } from '../../src/backend/gpu/webgpu.js';
 import { interleave, type Times } from '../../src/bench/measure.js';
 import { relativeL2 } from '../../src/evaluate/metrics/relativeL2.js';
@@ -106,7 +106,7 @@ function productOf({ m, k, n, x, weight }: Operands): Float32Array {
 
 /** A plan of one linear on a device of ours. */
 async function ours(form: ProductForm, { m, k, n, x, weight }: Operands): Promise<Product> {
-  const device = await openGpuDevice((await findAdapter()) as GPUAdapter, form);
+  const device = await openGpuDevice((await findAdapter()) as GPUAdapter, { products: form, fused: [] });
   const b = new PlanBuilder('product');
   const [input, matrix] = [b.input('x', m, k), b.weight('weight', n, k)];
   b.append({ op: 'linear', x: input, weight: matrix, epilogue: 'none', out: b.output('out', m, n) });

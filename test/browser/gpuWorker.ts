@@ -1,28 +1,30 @@
 /**
- * The gpu backend in a worker of a page: answers a form of products and a number of cases with what failed, of these, of long
+ * The gpu backend in a worker of a page: answers forms of kernels and a number of cases with what failed, of these, of long
  * sums, of many runs and of a loss.
  */
+import type { Device } from '../../src/backend/backend.js';
 import { describeAdapter, findAdapter } from '../../src/backend/gpu/adapter.js';
 import { type GpuDevice, openGpuDevice } from '../../src/backend/gpu/device.js';
-import type { ProductForm } from '../../src/backend/gpu/lowering.js';
+import type { KernelForms } from '../../src/backend/gpu/forms.js';
 import { referenceBackend } from '../../src/backend/reference/index.js';
 import { OP_NAMES } from '../../src/plan/schema.js';
 import type { OpName } from '../../src/plan/types.js';
 import type { MessageScope } from '../../src/platform/types.js';
-import { CASES } from '../conformance/cases.js';
+import { CASES, type ConformanceCase } from '../conformance/cases.js';
 import { compare } from '../conformance/compare.js';
 import { runCase } from '../conformance/run.js';
 import { assertClose } from '../support/compare.js';
 import { DEPTHS, deepProduct } from '../support/deepProduct.js';
+import { highRankCases } from '../support/highRanks.js';
 import { Random } from '../support/random.js';
 import { openTwoProducts } from '../support/twoProducts.js';
 
 const MANY_RUNS = 1000;
 
 export interface GpuRequest {
-  readonly form: ProductForm;
+  readonly forms: KernelForms;
   readonly runs: number;
-  /** Default: all. */
+  /** Default: all, and then what else there is to know of a device. */
   readonly ops?: readonly OpName[];
 }
 
@@ -41,6 +43,17 @@ scope.onmessage = async ({ data }) => {
   }
 };
 
+async function deepProducts(device: GpuDevice, oracle: Device): Promise<string[]> {
+  const failures: string[] = [];
+  for (const depth of DEPTHS)
+    try {
+      assertClose(await deepProduct(device, depth), await deepProduct(oracle, depth), 2e-6, `${depth} terms`);
+    } catch (error) {
+      failures.push((error as Error).message);
+    }
+  return failures;
+}
+
 /** Runs that take memory, and a loss that is not told. */
 async function lives(device: GpuDevice): Promise<string[]> {
   const failures: string[] = [];
@@ -58,28 +71,27 @@ async function lives(device: GpuDevice): Promise<string[]> {
   return failures;
 }
 
-async function conform({ form, runs, ops = OP_NAMES }: GpuRequest): Promise<GpuResult> {
+async function conform({ forms, runs, ops: some }: GpuRequest): Promise<GpuResult> {
   const adapter = await findAdapter();
   if (typeof adapter === 'string') return { adapter, cases: 0, failures: [] };
-  const device = await openGpuDevice(adapter, form);
+  const ops = some ?? OP_NAMES;
+  const device = await openGpuDevice(adapter, forms);
   const oracle = await referenceBackend.open();
   const failures: string[] = [];
+  const check = async (testCase: ConformanceCase, what: string) => {
+    try {
+      compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));
+    } catch (error) {
+      failures.push(`${what}: ${(error as Error).message}`);
+    }
+  };
   for (const op of ops)
     for (let seed = 1; seed <= runs; seed++) {
       const testCase = CASES[op](new Random(seed));
-      try {
-        compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));
-      } catch (error) {
-        failures.push(`${op}, seed ${seed}: ${(error as Error).message}`);
-      }
+      await check(testCase, `${op}, seed ${seed}`);
     }
-  for (const depth of DEPTHS)
-    try {
-      assertClose(await deepProduct(device, depth), await deepProduct(oracle, depth), 2e-6, `${depth} terms`);
-    } catch (error) {
-      failures.push((error as Error).message);
-    }
-  failures.push(...(await lives(device)));
+  for (const testCase of forms.fused.length > 0 ? highRankCases() : []) await check(testCase, 'high ranks');
+  if (!some) failures.push(...(await deepProducts(device, oracle)), ...(await lives(device)));
   await device.dispose();
   return { adapter: describeAdapter(adapter), cases: ops.length * runs, failures };
 }

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { openDevice } from '../../src/backend/choose.js';
-import { fastestForm } from '../../src/backend/gpu/choose.js';
+import { fastestForms } from '../../src/backend/gpu/choose.js';
+import { FUSIBLE } from '../../src/backend/gpu/forms.js';
 import { noAdapter, openTestDevice } from '../support/gpuAdapter.js';
 import { CHANNELS, openTwoProducts as open, ROWS } from '../support/twoProducts.js';
 
 describe('a gpu device', { skip: noAdapter }, () => {
   test('1,000 runs take no more memory', async () => {
-    const device = await openTestDevice('registers');
+    const device = await openTestDevice();
     const { weights, tensors, executable } = await open(device);
     await tensors.get('x')!.write(new Float32Array(ROWS * CHANNELS).fill(1));
     const before = device.memoryInUse;
@@ -25,7 +26,7 @@ describe('a gpu device', { skip: noAdapter }, () => {
   });
 
   test('an index beyond its table is refused before the run', async () => {
-    const device = await openTestDevice('registers');
+    const device = await openTestDevice();
     const { tensors, executable } = await open(device);
     for (const bad of [ROWS, -1]) {
       await tensors.get('index')!.write(Int32Array.of(0, 1, bad, 0, 0));
@@ -40,7 +41,7 @@ describe('a gpu device', { skip: noAdapter }, () => {
   });
 
   test('a device that is lost says so, and nothing waits for it', async () => {
-    const device = await openTestDevice('registers');
+    const device = await openTestDevice();
     const { tensors, executable } = await open(device);
     await executable.run();
     device.device.destroy();
@@ -54,20 +55,27 @@ describe('a gpu device', { skip: noAdapter }, () => {
   });
 
   test('types that it does not have are refused', async () => {
-    const device = await openTestDevice('registers');
+    const device = await openTestDevice();
     assert.throws(() => device.allocate(2, 2, 'bf16'), /^ArgumentError: type is 'bf16'; expected .*f32/);
     await assert.rejects(() => openDevice('gpu', { weights: 'int8' }), /weights is 'int8'; expected .*f32/);
     await device.dispose();
   });
 
-  test('the form of products is the fastest of those that were measured', async () => {
-    const device = await openTestDevice('registers');
-    assert.match(await fastestForm(device, 16), /^(registers|workgroup)$/);
+  test('the forms of kernels are the fastest of those that were measured', async () => {
+    const device = await openTestDevice();
+    const before = device.memoryInUse;
+    const { products, fused } = await fastestForms(device, 16);
+    assert.match(products, /^(registers|workgroup)$/);
+    assert.deepEqual(
+      fused,
+      FUSIBLE.filter((op) => fused.includes(op)),
+    );
+    assert.equal(device.memoryInUse, before);
     await device.dispose();
   });
 
   test('a software adapter is called one', async () => {
-    const device = await openTestDevice('registers');
+    const device = await openTestDevice();
     const { probeBackends } = await import('../../src/backend/choose.js');
     const { detail } = (await probeBackends()).find(({ name }) => name === 'gpu')!;
     assert.equal(device.arithmetic, `f32 registers, ${detail}`);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { findAdapter } from '../../src/backend/gpu/adapter.js';
 import { type GpuDevice, openGpuDevice } from '../../src/backend/gpu/device.js';
-import type { ProductForm } from '../../src/backend/gpu/lowering.js';
+import type { KernelForms } from '../../src/backend/gpu/forms.js';
 import type { GPUAdapter } from '../../src/backend/gpu/webgpu.js';
 
 /** Debian's Chromium brings SwiftShader, a Vulkan driver on the processor. */
@@ -17,6 +17,8 @@ const found = await findAdapter();
 export const noAdapter: string | false = typeof found === 'string' ? found : false;
 
 /** Each device needs a new adapter. */
-export async function openTestDevice(form: ProductForm): Promise<GpuDevice> {
-  return openGpuDevice((await findAdapter()) as GPUAdapter, form);
+export async function openTestDevice(
+  forms: KernelForms = { products: 'registers', fused: [] },
+): Promise<GpuDevice> {
+  return openGpuDevice((await findAdapter()) as GPUAdapter, forms);
 }

@@ -13,9 +13,10 @@ import { RunQueue } from '../runQueue.js';
 import { validateWidePlan } from '../widePlan.js';
 import { describeAdapter } from './adapter.js';
 import { GpuExecutable } from './executable.js';
+import { describeForms, type KernelForms } from './forms.js';
 import type { GpuHost } from './host.js';
 import type { Slot } from './kernel.js';
-import { CONSTANTS, type ProductForm } from './lowering.js';
+import { CONSTANTS } from './lowering.js';
 import { GpuMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
 import { SharedBuffers } from './sharedBuffers.js';
@@ -24,10 +25,10 @@ import type { GPUAdapter, GPUDevice } from './webgpu.js';
 import { GpuWeights } from './weights.js';
 
 /** Opens a device on an adapter. WebGPU's own limits on buffers are lower than those of adapters. */
-export async function openGpuDevice(adapter: GPUAdapter, form: ProductForm): Promise<GpuDevice> {
+export async function openGpuDevice(adapter: GPUAdapter, forms: KernelForms): Promise<GpuDevice> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
-  return new GpuDevice(await adapter.requestDevice({ requiredLimits }), adapter, form);
+  return new GpuDevice(await adapter.requestDevice({ requiredLimits }), adapter, forms);
 }
 
 export class GpuDevice implements Device, GpuHost {
@@ -51,7 +52,7 @@ export class GpuDevice implements Device, GpuHost {
     readonly device: GPUDevice,
     adapter: GPUAdapter,
     /** The kernels of plans that are compiled from now on. */
-    public form: ProductForm,
+    public forms: KernelForms,
   ) {
     this.#adapter = describeAdapter(adapter);
     this.memory = new GpuMemory(device, adapter.limits, (error) => this.#fail(error));
@@ -70,7 +71,7 @@ export class GpuDevice implements Device, GpuHost {
   }
 
   get arithmetic(): string {
-    return `f32 ${this.form}, ${this.#adapter}`;
+    return `f32 ${describeForms(this.forms)}, ${this.#adapter}`;
   }
 
   get memoryInUse(): number {

@@ -92,7 +92,7 @@ export class GpuExecutable implements Executable {
   async #build(): Promise<void> {
     const temporaries = temporarySlots(this.#plan);
     const slots = this.#plan.buffers.map((_, id) => this.#tensors[id]?.slot ?? temporaries.of[id]);
-    const at = new Lowering(this.#host.form, this.#plan.buffers, slots, this.#host.constants);
+    const at = new Lowering(this.#host.forms, this.#plan.buffers, slots, this.#host.constants);
     for (const { op } of this.#parts) lower(op, at);
     this.#loaded = await this.#weights.load(at.weights);
     this.#host.requireOpen();

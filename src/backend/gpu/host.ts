@@ -1,7 +1,7 @@
 /** What tensors, weights and executables need of their device. */
 import type { RunQueue } from '../runQueue.js';
+import type { KernelForms } from './forms.js';
 import type { Slot } from './kernel.js';
-import type { ProductForm } from './lowering.js';
 import type { GpuMemory } from './memory.js';
 import type { Pipelines } from './pipelines.js';
 import type { SharedBuffers } from './sharedBuffers.js';
@@ -14,7 +14,7 @@ export interface GpuHost {
   readonly pipelines: Pipelines;
   readonly runs: RunQueue;
   readonly constants: Slot;
-  readonly form: ProductForm;
+  readonly forms: KernelForms;
   /** Throws when the device has been disposed, has been lost or has failed. */
   requireOpen(): void;
   /** Does what waits for the device; what it failed of, also of what it was asked before, is the error. */

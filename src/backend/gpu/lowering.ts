@@ -1,11 +1,9 @@
 /** What an operation is lowered with: matrices in the place of views, scratch, and a list of dispatches. */
 import type { PlanBuffer, View } from '../../plan/types.js';
+import type { KernelForms } from './forms.js';
 import type { Dispatch, Matrix, Slot } from './kernel.js';
 import { type NumbersOf, type OperandsOf, type TranslatedName, translated } from './translatedKernels.js';
 import { type WeightForm, WeightForms } from './weightForms.js';
-
-/** Which kernels multiply matrices: those of gpu.js, or one of those in `wgsl`. */
-export type ProductForm = 'translated' | 'registers' | 'workgroup';
 
 /** Numbers that constants consist of; the buffer of constants holds them in this order. */
 export const CONSTANTS = [0, 1, Number.POSITIVE_INFINITY] as const;
@@ -19,7 +17,7 @@ export class Lowering {
   readonly tables: { readonly slot: Slot; readonly values: Float32Array }[] = [];
 
   constructor(
-    readonly form: ProductForm,
+    readonly forms: KernelForms,
     readonly buffers: readonly PlanBuffer[],
     readonly slots: readonly (Slot | undefined)[],
     readonly constants: Slot,

@@ -3,6 +3,7 @@ import type { View } from '../../plan/types.js';
 import { type EpilogueMatrices, runEpilogue } from './epilogues.js';
 import type { Matrix } from './kernel.js';
 import type { Lowering } from './lowering.js';
+import type { HiddenInputs } from './wgsl/hidden.js';
 import { productDispatch } from './wgsl/product.js';
 
 export interface Product extends EpilogueMatrices {
@@ -19,8 +20,19 @@ export interface Product extends EpilogueMatrices {
 export const SCRATCH = { product: 0, hidden: 1, wide: 2, second: 3 } as const;
 
 export function product(p: Product, at: Lowering): void {
-  if (at.form === 'translated') translatedProduct(p, at);
-  else at.add(productDispatch(p, at.form, at));
+  const form = at.forms.products;
+  if (form === 'translated') translatedProduct(p, at);
+  else at.add(productDispatch(p, form, at));
+}
+
+/** h = Wb (x - C(x)), or Wb x - Wb C(x). */
+export function hiddenProduct(
+  { x, cachedInput, cachedHidden, down }: HiddenInputs,
+  out: Matrix,
+  at: Lowering,
+): void {
+  const base = cachedHidden;
+  product({ x, minus: cachedInput, weight: down, base, share: -1, epilogue: 'none', out }, at);
 }
 
 /** By the kernels of gpu.js, which have one output: the sum, and from it what is written. */

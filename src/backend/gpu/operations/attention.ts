@@ -4,7 +4,7 @@ import { attentionDispatch, MOST_WIDTH } from '../wgsl/attention.js';
 
 export function attention(op: AttentionOp, at: Lowering): void {
   const isNarrow = op.q.columns / op.heads <= MOST_WIDTH;
-  if (at.form !== 'translated' && isNarrow) at.add(attentionDispatch(op, at.form, at));
+  if (at.forms.products !== 'translated' && isNarrow) at.add(attentionDispatch(op, at.forms.products, at));
   else translatedAttention(op, at);
 }
 

@@ -5,7 +5,7 @@ import type { Lowering } from '../lowering.js';
 import { convolutionDispatch } from '../wgsl/convolution.js';
 
 export function convolution(op: ConvolutionOp, at: Lowering): void {
-  if (at.form !== 'translated') return at.add(convolutionDispatch(op, at));
+  if (at.forms.products !== 'translated') return at.add(convolutionDispatch(op, at));
   const { height: down, width: across } = convolvedSize(op);
   const { height, width, kernel, stride, upsample, padTop, padLeft } = op;
   const operands = { x: at.matrix(op.x), weight: at.matrix(op.weight), bias: at.optional(op.bias) };

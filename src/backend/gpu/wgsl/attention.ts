@@ -1,7 +1,8 @@
 /** Attention in WGSL: a thread a query, an online softmax over tiles of keys. */
 import type { AttentionOp } from '../../../plan/types.js';
+import type { ProductForm } from '../forms.js';
 import type { Dispatch, Kernel } from '../kernel.js';
-import type { Lowering, ProductForm } from '../lowering.js';
+import type { Lowering } from '../lowering.js';
 import { four, takesVectors } from './vectors.js';
 
 type Form = Exclude<ProductForm, 'translated'>;

@@ -4,8 +4,8 @@ import type { ConvolutionOp } from '../../../plan/types.js';
 import { type Dispatch, groupsFor } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import { ENDING, endingOf } from './epilogue.js';
+import { BUILTINS, EACH, FINISH_BIASED, SUMS } from './registerTile.js';
 
-const EACH = 4;
 const SIDE = 8;
 const PIXELS = [0, 1, 2, 3] as const;
 
@@ -14,7 +14,6 @@ export function convolutionDispatch(op: ConvolutionOp, at: Lowering): Dispatch {
   const out = at.matrix(op.out);
   const end = endingOf(
     {
-      bias: op.bias && at.matrix(op.bias),
       epilogue: op.epilogue === 'silu' ? 'silu' : 'none',
       residual: op.residual && at.matrix(op.residual),
       out,
@@ -26,14 +25,19 @@ export function convolutionDispatch(op: ConvolutionOp, at: Lowering): Dispatch {
   return {
     kernel: {
       name: 'convolution',
-      matrices: ['x', ...ENDING.matrices],
+      matrices: ['x', 'bias', ...ENDING.matrices],
       vectors: ['weight'],
       integers: ['channels', 'down', 'across', ...Object.keys(geometry), ...ENDING.integers],
       floats: ENDING.floats,
       text: `${ENDING.text}\n${TEXT}`,
     },
     out,
-    operands: { x: at.matrix(op.x), weight: at.transposed(op.weight, op.kernel ** 2), ...end.operands },
+    operands: {
+      x: at.matrix(op.x),
+      weight: at.transposed(op.weight, op.kernel ** 2),
+      bias: at.optional(op.bias),
+      ...end.operands,
+    },
     numbers: { channels: op.x.columns, down, across, ...geometry, ...end.numbers },
     groups: groupsFor(out, SIDE * EACH, SIDE * EACH),
   };
@@ -56,15 +60,13 @@ fn input(row: i32, channel: i32) -> f32 {
 }
 @compute @workgroup_size(${SIDE}, ${SIDE}, 1)
 fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
+${BUILTINS}
 ) {
   let row = i32((group.z * groups.y + group.y) * ${SIDE}u + local.y) * ${EACH};
   let column = i32(group.x * ${SIDE}u + local.x) * ${EACH};
   if (row >= params.out_rows || column >= params.out_columns) { return; }
   let last = params.out_rows - 1;
-  var sums: array<vec4<f32>, ${EACH}>;
+  var sums: ${SUMS};
   var at = params.weight_offset + column / 4;
   for (var y = 0; y < params.kernel; y++) {
     for (var x = 0; x < params.kernel; x++) {
@@ -76,10 +78,5 @@ ${PIXELS.map((i) => `        sums[${i}] += input(p${i}, c) * w;`).join('\n')}
       }
     }
   }
-  for (var i = 0; i < ${EACH}; i++) {
-    if (row + i >= params.out_rows) { break; }
-    for (var j = 0; j < ${EACH}; j++) {
-      if (column + j < params.out_columns) { finish(row + i, column + j, sums[i][j]); }
-    }
-  }
+  ${FINISH_BIASED}
 }`;

@@ -7,15 +7,15 @@ import type { Dispatch, Matrix } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import type { Product } from '../products.js';
 
-type Ending = Pick<Product, 'bias' | 'base' | 'share' | 'epilogue' | 'gate' | 'residual' | 'out'>;
+type Ending = Pick<Product, 'base' | 'share' | 'epilogue' | 'gate' | 'residual' | 'out'>;
 
 export const ENDING = {
-  matrices: ['bias', 'base', 'gate', 'residual'],
+  matrices: ['base', 'gate', 'residual'],
   integers: ['rowsPerGate', 'activationKind', 'isIncrement'],
   floats: ['share'],
   text: `fn finish(row: i32, column: i32, sum: f32) {
   let base = get_base(row, column);
-  var y = activation(sum + get_bias(0, column) + params.share * base, params.activationKind);
+  var y = activation(sum + params.share * base, params.activationKind);
   if (params.isIncrement == 1) { y -= activation(base, params.activationKind); }
   put(row, column, get_residual(row, column) + get_gate(row / params.rowsPerGate, column) * y);
 }`,
@@ -24,7 +24,6 @@ export const ENDING = {
 /** The operands and numbers of `finish`. */
 export function endingOf(p: Ending, at: Lowering): Pick<Dispatch, 'operands' | 'numbers'> {
   const operands: Record<(typeof ENDING.matrices)[number], Matrix> = {
-    bias: p.bias ?? at.constant(0),
     base: p.base ?? at.constant(0),
     gate: p.gate ?? at.constant(1),
     residual: p.residual ?? at.constant(0),

@@ -1,15 +1,12 @@
-/**
- * Products in WGSL: every thread computes 4 x 4 elements, a vec4 of the weight serves four rows, and four columns of
- * x a row.
- */
+/** Products in WGSL, in two forms. */
+
+import type { ProductForm } from '../forms.js';
 import { type Dispatch, groupsFor } from '../kernel.js';
-import type { Lowering, ProductForm } from '../lowering.js';
+import type { Lowering } from '../lowering.js';
 import type { Product } from '../products.js';
 import { ENDING, endingOf } from './epilogue.js';
-import { four, takesVectors } from './vectors.js';
-
-/** Rows and columns that a thread computes. */
-const EACH = 4;
+import { BUILTINS, EACH, FINISH_BIASED, inputText, multiplyText, SUMS } from './registerTile.js';
+import { takesVectors } from './vectors.js';
 
 type Form = Exclude<ProductForm, 'translated'>;
 
@@ -23,7 +20,7 @@ export function productDispatch(p: Product, form: Form, at: Lowering): Dispatch 
   return {
     kernel: {
       name: `product ${form} of ${names}${asVectors ? ' in fours' : ''}`,
-      matrices: [...(asVectors ? [] : names), ...ENDING.matrices],
+      matrices: [...(asVectors ? [] : names), 'bias', ...ENDING.matrices],
       vectors: [...(asVectors ? names : []), 'weight'],
       integers: ['depth', ...ENDING.integers],
       floats: ENDING.floats,
@@ -32,66 +29,30 @@ export function productDispatch(p: Product, form: Form, at: Lowering): Dispatch 
       ),
     },
     out: p.out,
-    operands: { ...inputs, weight: at.transposed(p.weight), ...end.operands },
+    operands: {
+      ...inputs,
+      weight: at.transposed(p.weight),
+      bias: p.bias ?? at.constant(0),
+      ...end.operands,
+    },
     numbers: { depth, ...end.numbers },
     groups: groupsFor(p.out, side * EACH, side * EACH),
   };
 }
 
-/** `input4(row, k)`: columns k to k + 3 of a row of x - minus; `input(row, k)`: one of them, where x has no fours. */
-function inputText(names: readonly string[], asVectors: boolean): string {
-  const difference = (term: (name: string) => string) => names.map(term).join(' - ');
-  const one = (name: string) => `get_${name}(row, k)`;
-  const gathered = [0, 1, 2, 3].map((i) => `input(row, k + ${i})`).join(', ');
-  return asVectors
-    ? `fn input4(row: i32, k: i32) -> vec4<f32> { return ${difference((name) => four(name, 'row', 'k'))}; }
-fn input(row: i32, k: i32) -> f32 { return input4(row, k)[k % 4]; }`
-    : `fn input(row: i32, k: i32) -> f32 { return ${difference(one)}; }
-fn input4(row: i32, k: i32) -> vec4<f32> { return vec4<f32>(${gathered}); }`;
-}
-
-const FOUR = [0, 1, 2, 3] as const;
-
-/** Writes the sums of a thread, a vec4 for each of its rows. */
-const WRITE = `  for (var i = 0; i < ${EACH}; i++) {
-    if (row + i >= params.out_rows) { break; }
-    for (var j = 0; j < ${EACH}; j++) {
-      if (column + j < params.out_columns) { finish(row + i, column + j, sums[i][j]); }
-    }
-  }`;
-
-const BUILTINS = `  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,`;
-
 /** Operands go from memory to registers. */
-const REGISTERS = `@compute @workgroup_size(8, 8, 1)
+const REGISTERS = `${multiplyText('weight', 'input')}
+@compute @workgroup_size(8, 8, 1)
 fn main(
 ${BUILTINS}
 ) {
   let row = i32((group.z * groups.y + group.y) * 8u + local.y) * ${EACH};
   let column = i32(group.x * 8u + local.x) * ${EACH};
   if (row >= params.out_rows || column >= params.out_columns) { return; }
-  let last = params.out_rows - 1;
-  let rows = vec4<i32>(row, min(row + 1, last), min(row + 2, last), min(row + 3, last));
-  var sums: array<vec4<f32>, ${EACH}>;
-  var at = params.weight_offset + column / 4;
-  let whole = params.depth / 4 * 4;
-  for (var k = 0; k < whole; k += 4) {
-    let w0 = weight[at];
-    let w1 = weight[at + params.weight_stride];
-    let w2 = weight[at + 2 * params.weight_stride];
-    let w3 = weight[at + 3 * params.weight_stride];
-    at += 4 * params.weight_stride;
-${FOUR.map((i) => `    let x${i} = input4(rows[${i}], k);`).join('\n')}
-${FOUR.map((i) => `    sums[${i}] += ${FOUR.map((k) => `x${i}[${k}] * w${k}`).join(' + ')};`).join('\n')}
-  }
-  for (var k = whole; k < params.depth; k++) {
-    let w = weight[at];
-    at += params.weight_stride;
-${FOUR.map((i) => `    sums[${i}] += input(rows[${i}], k) * w;`).join('\n')}
-  }
-${WRITE}
+  let rows = min(row + vec4<i32>(0, 1, 2, 3), vec4<i32>(params.out_rows - 1));
+  var sums: ${SUMS};
+  multiply_weight(&sums, rows, column, 0, params.depth);
+  ${FINISH_BIASED}
 }`;
 
 const DEEP = 16;
@@ -114,7 +75,7 @@ ${BUILTINS}
   let xTerm = i32(index) % 4 * 4;
   let wTerm = i32(index) / 16;
   let wColumn = i32(index) % 16;
-  var sums: array<vec4<f32>, ${EACH}>;
+  var sums: ${SUMS};
   for (var first = 0; first < params.depth; first += ${DEEP}) {
     var x = vec4<f32>();
     let k = first + xTerm;
@@ -133,9 +94,9 @@ ${BUILTINS}
     for (var t = 0; t < ${DEEP}; t++) {
       let w4 = ws[t * 16 + i32(local.x)];
       let at = t * ${TILE} + i32(local.y) * ${EACH};
-${FOUR.map((i) => `      sums[${i}] += xs[at + ${i}] * w4;`).join('\n')}
+      for (var i = 0; i < ${EACH}; i++) { sums[i] += xs[at + i] * w4; }
     }
     workgroupBarrier();
   }
-${WRITE}
+  ${FINISH_BIASED}
 }`;

@@ -1,0 +1,68 @@
+/** What products in WGSL have in common: a thread computes 4 x 4 elements. */
+import { four } from './vectors.js';
+
+/** Rows and columns that a thread computes. */
+export const EACH = 4;
+const FOUR = [0, 1, 2, 3] as const;
+
+export const BUILTINS = `  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,`;
+
+/**
+ * The type of a thread's sums: four columns for each of its rows. Those of a loop are set to `${SUMS}()`: without that
+ * they kept what the round before had left, on SwiftShader.
+ */
+export const SUMS = `array<vec4<f32>, ${EACH}>`;
+
+/**
+ * `multiply_<weight>(&sums, rows, column, first, end)` adds the products of four rows of an input with columns `column`
+ * to `column` + 3 of a transposed weight, terms `first` (a multiple of 4) to `end` - 1. Operands go from where they are
+ * to registers: a vec4 of the weight for four rows, and four columns of a row of the input, which has functions `<input>4`
+ * and `<input>`, as those of `inputText`.
+ */
+export function multiplyText(weight: string, input: string): string {
+  return `fn multiply_${weight}(sums: ptr<function, ${SUMS}>, rows: vec4<i32>, column: i32, first: i32, end: i32) {
+  var at = params.${weight}_offset + first * params.${weight}_stride + column / 4;
+  let whole = end / 4 * 4;
+  for (var k = first; k < whole; k += 4) {
+${FOUR.map((i) => `    let w${i} = ${weight}[at + ${i} * params.${weight}_stride];`).join('\n')}
+    at += 4 * params.${weight}_stride;
+${FOUR.map((i) => `    let x${i} = ${input}4(rows[${i}], k);`).join('\n')}
+${FOUR.map((i) => `    (*sums)[${i}] += ${FOUR.map((k) => `x${i}[${k}] * w${k}`).join(' + ')};`).join('\n')}
+  }
+  for (var k = whole; k < end; k++) {
+    let w = ${weight}[at];
+    at += params.${weight}_stride;
+${FOUR.map((i) => `    (*sums)[${i}] += ${input}(rows[${i}], k) * w;`).join('\n')}
+  }
+}`;
+}
+
+/**
+ * `input4(row, k)`: columns k to k + 3 of a row of x, or of x - minus, in fours where the operands have them;
+ * `input(row, k)`: one of them.
+ */
+export function inputText(names: readonly string[], asVectors: boolean): string {
+  const difference = (term: (name: string) => string) => names.map(term).join(' - ');
+  const one = (name: string) => `get_${name}(row, k)`;
+  const gathered = FOUR.map((i) => `input(row, k + ${i})`).join(', ');
+  return asVectors
+    ? `fn input4(row: i32, k: i32) -> vec4<f32> { return ${difference((name) => four(name, 'row', 'k'))}; }
+fn input(row: i32, k: i32) -> f32 { return input4(row, k)[k % 4]; }`
+    : `fn input(row: i32, k: i32) -> f32 { return ${difference(one)}; }
+fn input4(row: i32, k: i32) -> vec4<f32> { return vec4<f32>(${gathered}); }`;
+}
+
+/** Does something with each of a thread's sums that is within the output; its first is at (`row`, `column`). */
+export function eachSum(act: string): string {
+  return `for (var i = 0; i < ${EACH}; i++) {
+    if (row + i >= params.out_rows) { break; }
+    for (var j = 0; j < ${EACH}; j++) {
+      if (column + j < params.out_columns) { ${act}; }
+    }
+  }`;
+}
+
+/** The end of a product with a bias. */
+export const FINISH_BIASED = eachSum('finish(row + i, column + j, sums[i][j] + get_bias(0, column + j))');
