@@ -1,10 +1,10 @@
 /**
  * out = epilogue(C(y) + up (down (x - C(x)))), or with C(h) = down C(x) given: up (down x - C(h)).
- * A tile of work is a block of rows by one factor pair; nothing between x and out leaves scratch.
+ * A tile of work is a block of rows by one factor pair; no intermediate result leaves scratch.
  *
- *     scratch   [tiles][x - C(x) in strips][h in strips: what the second product takes as it is]
+ *     scratch   [tiles][x - C(x) in strips][h in strips, as the second product takes it]
  *
- * C(y) is added as a bias would be, when tiles are finished: where h is 0, out is C(y) to the bit.
+ * C(y) is added like a bias when tiles are finished, so where h is 0, out equals C(y) bit for bit.
  */
 import { STRIP } from './control';
 import { Epilogue, finishTiles } from './epilogue';
@@ -15,12 +15,12 @@ import { CALIBRATED_GROUP, tileBytes } from './tiles';
 
 @unmanaged
 export class FactorPair {
-  /** Packed as the weights of `linear`: rank columns of depth, and `columns` columns of rank. */
+  /** Packed like the weights of `linear`: `down` has `rank` columns of depth `depth`, `up` has `columns` columns of depth `rank`. */
   down: usize;
   up: usize;
   rank: i32;
   columns: i32;
-  /** Where its columns start in out, and its ranks in the cached hidden. */
+  /** The pair's first column in out, and its first rank in the cached hidden layer. */
   firstColumn: i32;
   firstRank: i32;
 }

@@ -1,6 +1,6 @@
 /**
- * What happens to finished tiles of a product: bias or cached output, store of the value so far, activation or gated
- * residual, and the write to `out`, which may be the view that `residual` is.
+ * Finishes the tiles of a product: adds bias or cached output, stores the value so far, applies an activation or a gated
+ * residual, and writes to `out`, which may be the same view as `residual`.
  */
 import { activateRow } from './activations';
 import { multiplyAdd } from './arithmetic';
@@ -8,7 +8,7 @@ import { loadLanes, storeLanes } from './lanes';
 import { PANEL, TILE_ROW } from './microkernel';
 import { quadOf } from './tiles';
 
-/** Kinds besides those of `activations.ts`. */
+/** Kinds in addition to those of `activations.ts`. */
 const GATE_RESIDUAL: i32 = 3;
 const RESIDUAL: i32 = 4;
 const GATE: i32 = 5;
@@ -18,7 +18,7 @@ const GATE: i32 = 5;
 export class Epilogue {
   kind: i32;
   bias: usize;
-  /** Added like a bias, but a row for each row: the cached output of a calibrated linear. */
+  /** The cached output of a calibrated linear: added like a bias, but each row of the output has its own. */
   base: usize;
   baseStride: usize;
   store: usize;
@@ -46,14 +46,14 @@ export function finishTiles(
   for (let i = 0; i < rows; i++) finishRow(e, quadOf(tiles, bytes, i, 0), bytes, row + i, column, columns);
 }
 
-/** A row across the tiles, so that every line of memory is touched once. */
+/** Finishes a row across all tiles, so that every cache line is touched once. */
 function finishRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   writeRow(e, tile, bytes, row, column, columns);
   const out = e.out + <usize>row * e.outStride + ((<usize>column) << 2);
   activateRow(e.kind, out, out, columns);
 }
 
-/** All of the epilogue but an activation. */
+/** Everything but the activation. */
 function writeRow(e: Epilogue, tile: usize, bytes: usize, row: i32, column: i32, columns: i32): void {
   const gated = e.kind == GATE_RESIDUAL;
   const added = e.kind == RESIDUAL;

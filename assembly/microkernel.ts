@@ -1,31 +1,31 @@
 /**
- * The product of a strip of A and a panel of B, on which every matrix product here rests.
+ * The product of a strip of A and a panel of B. Every matrix product is made of it.
  *
  *     strip   [depth][rows]   rows of A, 1 to 6, side by side
  *     panel   [depth][8]      columns of B
  *     tile    [rows][8]       the result
  *
- * Every element is the sum over k in order, whatever the rows of the strip, so the choice of strip changes
+ * Every element is the sum over k in order, however many rows a strip has, so the choice of strip changes
  * no bit. The loop is not unrolled: V8 would hoist the loads and spill the accumulators.
  */
 import { multiplyAdd } from './arithmetic';
 
 /** Columns of a panel. */
 export const PANEL: i32 = 8;
-/** Most rows a strip can have. */
+/** The most rows that a strip can have. */
 export const STRIP_MAX: i32 = 6;
 /** Bytes of one row of a tile. */
 export const TILE_ROW: usize = 32;
 
-/** Depth that is multiplied at a time: this much of a panel stays in the first cache while strips pass. */
+/** Depth that is multiplied at a time. This much of a panel stays in the first-level cache while it is multiplied by strips. */
 const DEPTH_BLOCK: i32 = 1152;
 
 /**
- * tiles = strips x panel, or += with `resume`, for `rows` rows in strips of up to `strip`, one after another:
+ * tiles = strips x panel, or += with `resume`, for `rows` rows in strips of up to `strip` rows, one after another:
  * the strip at row i starts at i * depth floats, and row i of the tiles at i * 8.
  *
- * Everything is inlined into this one function, and addresses are computed in it: V8 then knows them to be
- * 32 bits wide, where it extends a parameter anew at each load. A tenth of the time of a product.
+ * Everything is inlined into this one function, which computes all addresses itself. V8 then knows that they are 32 bits
+ * wide; it would extend a parameter again at each load, a tenth of the time of a product.
  */
 export function multiplyStrips(
   strips: usize,
@@ -73,7 +73,7 @@ class Inline {
     }
   }
 
-  /** `rows` is a constant at each call: what lies beyond it is removed at compile time. */
+  /** `rows` is a constant at each call, so code for rows that do not exist is removed at compile time. */
   @inline
   static multiplyRows(
     rows: i32,
