@@ -2,7 +2,7 @@
 import { ArgumentError, type Picture, type Pipeline } from 'incache';
 import { ApiError } from './apiError.js';
 import { drawBatch, type Row } from './drawBatch.js';
-import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing } from './drawing.js';
+import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing, Drawn } from './drawing.js';
 import { FairQueue } from './fairQueue.js';
 import type { BatchingOptions, ResolvedLimits } from './options.js';
 import type { PngEncoder } from './pngEncoder.js';
@@ -28,7 +28,7 @@ interface WaitingRow extends Row {
   readonly user: string;
   readonly key: string;
   readonly since: number;
-  readonly resolve: (png: Uint8Array) => void;
+  readonly resolve: (drawn: Drawn) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -56,21 +56,21 @@ export class Batcher implements Drawer {
   }
 
   async accept(drawing: Drawing): Promise<AcceptedDrawing> {
-    return { pngs: this.draw(drawing) };
+    return { drawn: this.draw(drawing) };
   }
 
-  /** As `accept`, at once: throws, or promises the PNGs. */
-  draw(given: Drawing): Promise<Uint8Array[]> {
+  /** As `accept`, at once: throws, or promises the pictures. */
+  draw(given: Drawing): Promise<Drawn[]> {
     given.signal.throwIfAborted();
     this.#requireRoom(given);
     // Once it has ended, however it did, nothing is drawn for it or told to it any more.
     const end = new AbortController();
     const drawing = { ...given, signal: AbortSignal.any([given.signal, end.signal]) };
-    const pngs = drawing.images.map((_, place) => this.#wait(drawing, place));
+    const drawn = drawing.images.map((_, place) => this.#wait(drawing, place));
     drawing.signal.addEventListener('abort', () => this.#leave(drawing));
     this.#start();
     // Where one has failed the others are for nobody.
-    return Promise.all(pngs).finally(() => end.abort());
+    return Promise.all(drawn).finally(() => end.abort());
   }
 
   #requireRoom({ user, images }: Drawing): void {
@@ -85,8 +85,8 @@ export class Batcher implements Drawer {
     });
   }
 
-  #wait(drawing: Drawing, place: number): Promise<Uint8Array> {
-    const png = new Promise<Uint8Array>((resolve, reject) =>
+  #wait(drawing: Drawing, place: number): Promise<Drawn> {
+    const drawn = new Promise<Drawn>((resolve, reject) =>
       this.#queue.add({
         ...{ drawing, place, resolve, reject },
         user: drawing.user,
@@ -95,8 +95,8 @@ export class Batcher implements Drawer {
       }),
     );
     // `draw` waits for all, and throws what the first one rejects with.
-    png.catch(() => {});
-    return png;
+    drawn.catch(() => {});
+    return drawn;
   }
 
   /** Takes out what still waits; the batch that is drawn goes on while somebody waits for an image of it. */
@@ -152,10 +152,10 @@ export class Batcher implements Drawer {
     const { signal, onImage } = drawing;
     try {
       signal.throwIfAborted();
-      const png = await this.#options.encoder.encode(picture);
+      const drawn = { png: await this.#options.encoder.encode(picture) };
       signal.throwIfAborted();
-      onImage?.(place, png);
-      resolve(png);
+      onImage?.(place, drawn);
+      resolve(drawn);
     } catch (error) {
       reject(error);
     }

@@ -18,6 +18,13 @@ export interface Preview {
   readonly png: Uint8Array;
 }
 
+/** A picture that is done. */
+export interface Drawn {
+  readonly png: Uint8Array;
+  /** Where clients may fetch it, where the server need not keep it for them. */
+  readonly url?: string;
+}
+
 export interface DrawnImage extends Required<ImageOptions> {
   /** Of a model of prompts. */
   readonly prompt?: string;
@@ -40,7 +47,7 @@ export interface Drawing {
   readonly previews: number;
   /** Both are called until the signal is aborted or an image has failed. */
   readonly onStep?: (image: number, step: ImageStep) => void;
-  readonly onImage?: (image: number, png: Uint8Array) => void;
+  readonly onImage?: (image: number, drawn: Drawn) => void;
 }
 
 /** Draws what requests ask for. */
@@ -55,7 +62,7 @@ export interface Drawer {
 
 export interface AcceptedDrawing {
   /** Rejects with the reason of the drawing's signal when that is aborted, and else with the error of the first image that failed. */
-  readonly pngs: Promise<Uint8Array[]>;
+  readonly drawn: Promise<Drawn[]>;
 }
 
 export interface DrawerCounts {

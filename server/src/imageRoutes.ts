@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ApiError } from './apiError.js';
 import { Call } from './call.js';
-import type { Drawer } from './drawing.js';
+import type { Drawer, Drawn } from './drawing.js';
 import { type Asked, type ImageRequest, readRequest, type Served } from './imageRequest.js';
 import type { ResolvedLimits } from './options.js';
 import { PictureStore } from './pictureStore.js';
@@ -28,9 +28,9 @@ export function addImageRoutes(app: FastifyInstance, context: ImageContext): voi
 
   const dataOf =
     (request: FastifyRequest<{ Body: ImageRequest }>) =>
-    (png: Uint8Array): ImageData => {
+    ({ png, url }: Drawn): ImageData => {
       if (request.body.response_format !== 'url') return { b64_json: Buffer.from(png).toString('base64') };
-      return { url: `${request.protocol}://${request.host}${FILES}/${store.add(png)}.png` };
+      return { url: url ?? `${request.protocol}://${request.host}${FILES}/${store.add(png)}.png` };
     };
 
   app.post<{ Body: ImageRequest }>(
@@ -69,8 +69,8 @@ export function addImageRoutes(app: FastifyInstance, context: ImageContext): voi
           deliverySeconds: limits.deliverySeconds,
         });
       try {
-        const { pngs } = await drawer.accept({ ...asked, user, signal: call.signal });
-        return answer(asked, (await pngs).map(dataOf(request)));
+        const { drawn } = await drawer.accept({ ...asked, user, signal: call.signal });
+        return answer(asked, (await drawn).map(dataOf(request)));
       } finally {
         finish();
       }

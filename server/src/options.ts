@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { ArgumentError, type CacheOptions, IncacheError, type Pipeline, type Recipe } from 'incache';
+import { isS3, s3Settings } from './queue/s3Results.js';
 
 /** What a request may ask for, and what the server holds at once. */
 export interface ServerLimits {
@@ -38,7 +39,10 @@ export interface BatchingOptions {
 export interface QueueOptions {
   /** As in redis://host:6379. */
   readonly url: string;
-  /** A folder that all share, for pictures; default: they are in Redis. */
+  /**
+   * A folder that all share, for pictures, or a bucket as in s3://bucket/prefix, with keys and endpoint from the environment as the tools
+   * of Amazon take them. Default: they are in Redis.
+   */
   readonly results?: string;
   /** Seconds for which a picture is kept. Default 3600. */
   readonly keepSeconds?: number;
@@ -182,7 +186,9 @@ function resolveQueue(given: QueueOptions): ResolvedQueueOptions {
   if (typeof url !== 'string' || !/^rediss?:\/\/\S+$/.test(url) || !URL.canParse(url))
     throw new ArgumentError('queue.url', '...', 'an address as in redis://host:6379');
   if (results !== undefined && !isText(results))
-    throw new ArgumentError('queue.results', results, 'a folder');
+    throw new ArgumentError('queue.results', results, 'a folder or a bucket');
+  // What is missing is said now, and not when the first picture is kept.
+  if (results !== undefined && isS3(results)) s3Settings(results);
   requireNumber('queue.keepSeconds', keepSeconds, 1, 2 ** 31, true);
   requireNumber('queue.staleSeconds', staleSeconds, 0.1, 3600);
   return { url, results, keepSeconds, staleSeconds };

@@ -2,7 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import { toApiError } from './apiError.js';
 import { type Call, limitDelivery } from './call.js';
-import type { Drawer } from './drawing.js';
+import type { Drawer, Drawn } from './drawing.js';
 import { EventStream } from './eventStream.js';
 import type { Asked } from './imageRequest.js';
 import { type ImageData, seconds } from './imageRoutes.js';
@@ -19,7 +19,7 @@ export interface StreamOptions {
   readonly call: Call;
   readonly drawer: Drawer;
   readonly reply: FastifyReply;
-  readonly dataOf: (png: Uint8Array) => ImageData;
+  readonly dataOf: (drawn: Drawn) => ImageData;
   readonly deliverySeconds: number;
   /** Called when nothing more is drawn for the request. */
   readonly finish: () => void;
@@ -38,7 +38,7 @@ export async function streamImages(options: StreamOptions): Promise<FastifyReply
     output_format: 'png',
   });
   try {
-    const { pngs } = await drawer.accept({
+    const { drawn } = await drawer.accept({
       ...asked,
       ...{ user, signal: call.signal },
       onStep: (index, { index: step, steps, preview }) => {
@@ -48,9 +48,9 @@ export async function streamImages(options: StreamOptions): Promise<FastifyReply
         const b64_json = Buffer.from(preview.png).toString('base64');
         events.send(PREVIEW, { b64_json, partial_image_index: preview.number, index, ...common() });
       },
-      onImage: (index, png) => events.send(COMPLETED, { ...dataOf(png), index, seed, ...common() }),
+      onImage: (index, image) => events.send(COMPLETED, { ...dataOf(image), index, seed, ...common() }),
     });
-    pngs
+    drawn
       .catch((error: unknown) => {
         if (!reply.raw.destroyed) events.send('error', toApiError(error).body);
       })

@@ -34,7 +34,10 @@ export function addDrawingFlags(command: Command, queueText: string): Command {
       decimal('grace', 0, 86400),
     )
     .addOption(new Option('--queue <url>', queueText).env('INCACHE_QUEUE'))
-    .option('--results <folder>', 'with a queue: a folder that all share, for pictures (default: in Redis)')
+    .option(
+      '--results <place>',
+      'with a queue: a folder that all share, or s3://bucket/prefix, for pictures (default: in Redis)',
+    )
     .option(
       '--keep-pictures <s>',
       'with a queue: seconds for which pictures are kept (default: 3600)',

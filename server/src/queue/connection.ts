@@ -5,6 +5,8 @@ import { Redis } from 'ioredis';
 /** Milliseconds between two attempts to connect again. */
 const RETRY = 500;
 const FAREWELL = 200;
+/** What ioredis says of commands that a connection which was closed still had. */
+const CLOSED = 'Connection is closed.';
 /** Before the names of all keys. */
 export const PREFIX = 'incache';
 /** What servers serve, by their fingerprints. */
@@ -29,7 +31,8 @@ export function connect(url: string, onError: (error: unknown) => void): Redis {
 /** What goes wrong beside connections, of which `connect` tells. */
 export function withoutConnections(onError: (error: unknown) => void): (error: unknown) => void {
   return (error) => {
-    if (!(error instanceof Error && 'syscall' in error)) onError(error);
+    const isOne = error instanceof Error && ('syscall' in error || error.message === CLOSED);
+    if (!isOne) onError(error);
   };
 }
 

@@ -2,7 +2,7 @@
 import { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ApiError } from '../apiError.js';
-import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing } from '../drawing.js';
+import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing, Drawn } from '../drawing.js';
 import type { ResolvedLimits, ResolvedQueueOptions } from '../options.js';
 import { closeWith, connect, PREFIX, SERVERS, withoutConnections } from './connection.js';
 import { errorOf, type ImageJob, isAbandoned, type JobStep, jobOf } from './job.js';
@@ -24,7 +24,7 @@ export interface QueueDrawerOptions {
 interface Waiter {
   readonly drawing: Drawing;
   readonly place: number;
-  readonly resolve: (png: Uint8Array) => void;
+  readonly resolve: (drawn: Drawn) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -100,16 +100,16 @@ export class QueueDrawer implements Drawer {
     this.#requireRoom(drawing);
     const jobs = drawing.images.map((image) => jobOf(drawing, image, this.#options.fingerprint));
     // Before they are in the queue, or their events could be missed.
-    const pngs = Promise.all(jobs.map((job, place) => this.#wait(job, drawing, place)));
+    const drawn = Promise.all(jobs.map((job, place) => this.#wait(job, drawing, place)));
     // Until it is returned nobody listens.
-    pngs.catch(() => {});
+    drawn.catch(() => {});
     try {
       await this.#ask(() => this.#add(jobs, drawing.user));
     } catch (error) {
       this.#leave(drawing, error);
       throw error;
     }
-    return { pngs };
+    return { drawn };
   }
 
   /** Whoever still waits has been told already. */
@@ -162,7 +162,7 @@ export class QueueDrawer implements Drawer {
     );
   }
 
-  #wait(job: ImageJob, drawing: Drawing, place: number): Promise<Uint8Array> {
+  #wait(job: ImageJob, drawing: Drawing, place: number): Promise<Drawn> {
     return new Promise((resolve, reject) => {
       const { user } = drawing;
       const pending = this.#pending.get(job.id) ?? { job, user, waiters: new Set() };
@@ -195,9 +195,11 @@ export class QueueDrawer implements Drawer {
   async #deliver(id: string): Promise<boolean> {
     const png = await this.#results.get(id);
     if (!png) return false;
+    const url = await this.#results.url?.(id);
+    const drawn = { png, ...(url !== undefined && { url }) };
     for (const { drawing, place, resolve } of this.#take(id)) {
-      drawing.onImage?.(place, png);
-      resolve(png);
+      drawing.onImage?.(place, drawn);
+      resolve(drawn);
     }
     return true;
   }
@@ -240,7 +242,9 @@ export class QueueDrawer implements Drawer {
       const exist = await this.#renew(ids);
       for (const [i, id] of ids.entries()) {
         const pending = this.#pending.get(id);
-        if (pending && !exist[i] && !(await this.#deliver(id))) await this.#add([pending.job], pending.user);
+        if (!pending || exist[i] || (await this.#deliver(id))) continue;
+        // Unless those who asked have left meanwhile.
+        if (this.#pending.get(id) === pending) await this.#add([pending.job], pending.user);
       }
     } finally {
       this.#isLooking = false;

@@ -1,15 +1,18 @@
-/** Where workers put pictures for servers to find: in Redis, or in a folder that all machines share. */
+/** Where workers put pictures for servers to find: in Redis, in a folder that all machines share, or in a bucket. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { pictureKey } from './keys.js';
+import { isS3, S3Results, s3Settings } from './s3Results.js';
 
 /** Pictures by the ids of their jobs, which are hexadecimal. They are gone some time after they were put. */
 export interface Results {
-  readonly kind: 'redis' | 'folder';
+  readonly kind: 'redis' | 'folder' | 's3';
   put(id: string, png: Uint8Array): Promise<void>;
   get(id: string): Promise<Uint8Array | undefined>;
+  /** Where clients may fetch a picture for as long as it is kept, where that is not the server's to give. */
+  url?(id: string): Promise<string>;
 }
 
 export class RedisResults implements Results {
@@ -85,7 +88,7 @@ export function resultsOf(
   { results, keepSeconds }: { readonly results?: string | undefined; readonly keepSeconds: number },
   client: Redis,
 ): Results {
-  return results === undefined
-    ? new RedisResults(client, keepSeconds)
-    : new FolderResults(results, keepSeconds);
+  if (results === undefined) return new RedisResults(client, keepSeconds);
+  if (isS3(results)) return new S3Results(s3Settings(results), keepSeconds);
+  return new FolderResults(results, keepSeconds);
 }

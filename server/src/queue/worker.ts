@@ -143,7 +143,7 @@ class QueueWorker implements RunningWorker {
   async #pngOf(job: Job<JobData, string>, signal: AbortSignal): Promise<Uint8Array> {
     if ((await this.#client.exists(askedKey(job.id!))) === 0) throw new Abandoned();
     const { image, options, choice, key, previews, isWatched } = job.data;
-    const pngs = await this.#batcher.draw({
+    const [drawn] = await this.#batcher.draw({
       ...{ user: '', images: [image], choice, key, previews, signal },
       options: { ...options, cache: cacheOptions(choice, this.#options) },
       ...(isWatched && {
@@ -158,7 +158,7 @@ class QueueWorker implements RunningWorker {
         },
       }),
     });
-    return pngs[0]!;
+    return drawn!.png;
   }
 
   /** Drops what nobody asks for any more. */
