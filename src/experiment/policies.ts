@@ -178,7 +178,7 @@ function timeTable(
 ): Section {
   return {
     title: 'Time',
-    text: `On ${machineOf(context)}. Medians of ${new Set(rows.map(({ round }) => round)).size} rounds, in each of which every configuration sampled one batch; set-up apart.`,
+    text: `On ${machineOf(context)}. Medians of ${new Set(rows.map(({ round }) => round)).size} rounds, in each of which every configuration sampled one batch twice; the second time is taken, set-up apart.`,
     header: ['configuration', 'ms an image', 'uncached = 1'],
     rows: groupBy(rows, ['configuration']).map((group) => {
       const name = String(common(group, 'configuration'));

@@ -39,8 +39,8 @@ describe('tuning', () => {
 
   test('gives a recipe that does what was measured, and goes on where it was', async () => {
     const resumed = { ...options({ kind: 'macs', most: 0.6 }), folder: join(folder, 'tuning') };
-    const { recipe, chosen, trials, untried } = await tune(pipeline, resumed);
-    assert.deepEqual(untried, []);
+    const { recipe, chosen, meetsBudget, trials, untried } = await tune(pipeline, resumed);
+    assert.deepEqual([untried, meetsBudget], [[], true]);
     assert.ok(chosen.macs <= 0.6);
     for (const trial of trials) if (trial.macs <= 0.6) assert.ok(chosen.psnr >= trial.psnr, trial.name);
     assert.ok(trials.some(({ onFront }) => onFront) && trials.some(({ onFront }) => !onFront));
@@ -70,6 +70,10 @@ describe('tuning', () => {
       },
     );
     assert.equal(names.length, trials.length);
+    const most = 0.1;
+    const missed = await tune(pipeline, { ...resumed, budget: { kind: 'macs', most }, nearest: true });
+    assert.equal(missed.meetsBudget, false);
+    assert.equal(missed.chosen.macs, Math.min(...trials.map(({ macs }) => macs)));
     await assert.rejects(tune(pipeline, { ...resumed, seed: 4 }), {
       name: 'ArgumentError',
       message: /resume is '.*tuning'; expected the folder of this run; in it seed is 3, not 4$/,
@@ -94,6 +98,9 @@ describe('tuning', () => {
       [{ kind: 'beauty', most: 1 }, /of time, macs or psnr/],
     ] as const)
       await assert.rejects(tune(pipeline, options(budget as never)), { name: 'ArgumentError', message });
+    await assert.rejects(tune(pipeline, { ...options({ kind: 'macs', most: 1 }), nearest: 1 as never }), {
+      message: /nearest is 1; expected true or false/,
+    });
   });
 
   test('a recipe is for its model, and a file that is damaged or newer is refused in a sentence', async () => {

@@ -14,6 +14,7 @@ import { addTextFlags, type TextFlags, textOptions } from '../textFlags.js';
 
 interface TuneFlags extends ModelFlags, OutputFlags, SamplingFlags, TextFlags {
   readonly budget: TuneBudget;
+  readonly nearest?: boolean;
   readonly count: number;
   readonly minutes: number;
   readonly seed: number;
@@ -34,6 +35,7 @@ export function register(program: Command): void {
       'time:0.5 or macs:0.5, at most that share of a run without a cache; psnr:40, at least so many dB to its images',
       budgetOf,
     )
+    .option('--nearest', 'where no policy meets the budget, write the recipe that comes nearest to it')
     .option('--minutes <x>', 'minutes that everything may take', decimal('minutes', 0), 10)
     .option(
       '-n, --count <n>',
@@ -54,7 +56,7 @@ export function register(program: Command): void {
 
 async function runTune(model: string | undefined, given: TuneFlags): Promise<void> {
   const flags = model === undefined ? given : { ...given, model };
-  const { budget, count, minutes, seed, batch, resume, out, json } = flags;
+  const { budget, nearest = false, count, minutes, seed, batch, resume, out, json } = flags;
   requireFilePath('out', out);
   if (resume !== undefined) requireFolderPath('resume', resume);
   const sampling = { ...samplingOptions(flags), ...textOptions(flags) };
@@ -66,6 +68,7 @@ async function runTune(model: string | undefined, given: TuneFlags): Promise<voi
     const result = await tune(pipeline, {
       ...sampling,
       budget,
+      nearest,
       images: count,
       seconds: 60 * minutes,
       seed,
@@ -80,9 +83,11 @@ async function runTune(model: string | undefined, given: TuneFlags): Promise<voi
     });
     result.recipe.save(out);
     progress.stop();
-    const { chosen, trials, untried } = result;
+    const { chosen, meetsBudget, trials, untried } = result;
+    if (!meetsBudget) note('no policy meets the budget; this is the nearest to it');
     const seconds = (performance.now() - started) / 1000;
-    if (json) process.stdout.write(`${JSON.stringify({ out, seconds, chosen, trials, untried })}\n`);
+    if (json)
+      process.stdout.write(`${JSON.stringify({ out, seconds, chosen, meetsBudget, trials, untried })}\n`);
     else process.stdout.write(textOf(out, seconds, result));
   } finally {
     progress.stop();

@@ -21,6 +21,8 @@ export type TuneBudget =
 export interface TuneOptions
   extends Omit<SampleOptions, 'labels' | 'noise' | 'cache' | 'firstImage' | 'perImage'> {
   readonly budget: TuneBudget;
+  /** Where no candidate meets the budget, take the one that comes nearest to it. Default false. */
+  readonly nearest?: boolean;
   /** That the last candidates sample at most, labels or prompts in turn; the time decides how many they are. Default 64. */
   readonly images?: number;
   /** For everything; what is begun in time ends in it, but for one image of one candidate. Default 600. */
@@ -34,6 +36,8 @@ export interface TuneOptions
 export interface TuneResult {
   readonly recipe: Recipe;
   readonly chosen: Trial;
+  /** Whether it meets the budget, and is not only the nearest to it. */
+  readonly meetsBudget: boolean;
   /** All that were tried; where they are on the front, no other has as much quality for less. */
   readonly trials: readonly (Trial & { readonly onFront: boolean })[];
   /** Candidates that the time did not suffice for. */
@@ -56,6 +60,7 @@ const {
 const TUNE_OPTION_NAMES: OptionNames<TuneOptions> = {
   ...SAMPLING,
   budget: true,
+  nearest: true,
   images: true,
   seconds: true,
   folder: true,
@@ -74,19 +79,20 @@ const [MOST_FITTED, LEAST_FITTED, FITTED_COST] = [8, 2, 1.5];
  * Successive halving (Jamieson and Talwalkar, arXiv 1502.07943): all candidates sample a few images, as many as the time allows;
  * the better half of them as many more, and so on. The last ones are timed in turn with a run without a cache, and the one that
  * meets the budget best is returned as a recipe. Coefficients and factors are made from images of other seeds. Throws an
- * `ArgumentError` where no candidate meets the budget, with the nearest to it.
+ * `ArgumentError` where no candidate meets the budget, with the nearest to it, unless that is asked for.
  */
 export async function tune(pipeline: Pipeline, options: TuneOptions): Promise<TuneResult> {
   requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, TUNE_OPTION_NAMES);
-  const { budget, images = 64, seconds = 600, folder, onTrial, seed = 0, ...rest } = options;
+  const { budget, nearest = false, images = 64, seconds = 600, folder, onTrial, seed = 0, ...rest } = options;
   requireBudget(budget);
+  if (typeof nearest !== 'boolean') throw new ArgumentError('nearest', nearest, 'true or false');
   requireInteger('images', images, 1);
   requireNumber('seconds', seconds, 0);
   const sampling = { ...rest, seed };
   using clock = new TuneClock(seconds, sampling.signal);
   const bench = new TuneBench(pipeline, sampling, await openStore(pipeline, sampling, folder));
-  return new Tuning(pipeline, sampling, bench, clock, budget, onTrial).run(images, seconds);
+  return new Tuning(pipeline, sampling, bench, clock, budget, onTrial).run(images, seconds, nearest);
 }
 
 class Tuning {
@@ -108,7 +114,7 @@ class Tuning {
     this.#candidates = tuneCandidates(pipeline.network, steps);
   }
 
-  async run(most: number, seconds: number): Promise<TuneResult> {
+  async run(most: number, seconds: number, takesNearest: boolean): Promise<TuneResult> {
     const { bench, budget, clock } = this;
     await bench.extendWhole(1);
     await this.#fit(seconds);
@@ -128,11 +134,13 @@ class Tuning {
     await this.#time(finalists, batch);
     const trials = this.#trials();
     const timed = trials.filter(({ name }) => finalists.some((candidate) => candidate.name === name));
-    const chosen = bestFirst(timed, budget)[0] ?? bestFirst(trials, budget)[0];
-    if (!chosen) throw unmet(budget, trials);
+    const best = bestFirst(timed, budget)[0] ?? bestFirst(trials, budget)[0];
+    if (!best && !takesNearest) throw unmet(budget, trials);
+    const chosen = best ?? nearestFirst(timed, budget)[0]!;
     return {
       recipe: await this.#recipeOf(chosen, batch),
       chosen,
+      meetsBudget: best !== undefined,
       trials: trials.map((trial) => ({ ...trial, onFront: isOnFront(trial, trials, budget) })),
       untried: this.#candidates.flatMap(({ name }) => (bench.records.has(name) ? [] : [name])),
     };
@@ -194,14 +202,20 @@ class Tuning {
     return Math.max(1, Math.min(sampling.batch ?? DEFAULT_BATCH, most, ...drawn));
   }
 
-  /** As often as there is time for, once in any case. */
+  /**
+   * As often as there is time for, once in any case. In the first round the system gives the caches their pages, which can take
+   * as long as a run; it counts only where there is no other.
+   */
   async #time(finalists: readonly Candidate[], images: number): Promise<void> {
     const { bench, clock, sampling } = this;
-    for (let round = 0; round < ROUNDS; round++) {
+    const rounds: number[][] = [];
+    let seconds = 0;
+    do {
       const started = clock.elapsed;
-      await bench.time(finalists, images, sampling.signal);
-      if (!clock.hasAtAll(clock.elapsed - started)) return;
-    }
+      rounds.push(await bench.time(finalists, images, sampling.signal));
+      seconds = clock.elapsed - started;
+    } while (rounds.length <= ROUNDS && clock.hasAtAll(seconds));
+    bench.keepRatios(finalists, rounds.length > 1 ? rounds.slice(1) : rounds);
   }
 
   #standing(candidates: readonly Candidate[], count: number): Candidate[] {

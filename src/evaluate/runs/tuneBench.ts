@@ -100,16 +100,24 @@ export class TuneBench {
     });
   }
 
-  /** Times candidates in turn with a run without a cache, so that all meet the same machine; of images that are measured already. */
-  async time(candidates: readonly Candidate[], images: number, signal?: AbortSignal): Promise<void> {
+  /**
+   * The times of candidates over that of a run without a cache, all in turn, so that they meet the same machine; of images that
+   * are measured already.
+   */
+  async time(candidates: readonly Candidate[], images: number, signal?: AbortSignal): Promise<number[]> {
     const caches: (CacheOptions | undefined)[] = [undefined];
     for (const candidate of candidates) caches.push(await this.#cacheOf(candidate, signal));
     const times: number[] = [];
     for (const cache of caches)
       times.push((await this.#sample(0, images, cache, signal)).report.milliseconds);
+    return candidates.map((_, i) => times[i + 1]! / times[0]!);
+  }
+
+  /** `rounds`: what `time` gave. */
+  keepRatios(candidates: readonly Candidate[], rounds: readonly (readonly number[])[]): void {
     for (const [i, { name }] of candidates.entries()) {
       const record = this.records.get(name)!;
-      this.#keep(name, { ...record, ratios: [...record.ratios, times[i + 1]! / times[0]!] });
+      this.#keep(name, { ...record, ratios: [...record.ratios, ...rounds.map((ratios) => ratios[i]!)] });
     }
   }
 
@@ -161,12 +169,12 @@ export class TuneBench {
   ): Promise<FactorSet | undefined> {
     if (!choice) return undefined;
     const { method, rank } = choice;
-    const key = `${method} ${rank} ${method === 'svd' ? '' : JSON.stringify(parameters)}`;
+    const { period, terms, computed } = parameters;
+    const key = [method, rank, ...(method === 'svd' ? [] : [period, terms, computed])].join();
     const known = this.#factors.get(key);
     if (known) return known;
     const { batch: _batch, signal: own, ...sampling } = this.#sampling;
     const given = signal ?? own;
-    const { period, terms, computed } = parameters;
     const data =
       method === 'svd'
         ? undefined
