@@ -35,6 +35,8 @@ class Buffers {
  public:
   explicit Buffers(const Device &device) : device_(device) {}
   ~Buffers() {
+    // What fills them may not have begun where nothing has used them.
+    cudaStreamSynchronize(device_.stream);
     for (void *at : all_) cudaFree(at);
   }
   Buffers(const Buffers &) = delete;

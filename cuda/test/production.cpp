@@ -1,7 +1,8 @@
-// The products and the attention of a block of DiT-XL/2, in full, gathered and calibrated, at the numbers of rows that runs have: each
-// against the exact kernels of float32, on the device itself, and against itself in repeated runs.
+// The products and the attention of a block of DiT-XL/2, in full, gathered and calibrated, at the numbers of rows that runs have, and the
+// convolutions of an autoencoder's decoder: each against the exact kernels of float32, on the device itself, and against itself in
+// repeated runs.
 //
-//   production [linear|calibratedLinear|calibratedMlp|attention]... [--tiny]
+//   production [linear|calibratedLinear|calibratedMlp|attention|convolution]... [--tiny]
 //
 // All operations, or those that are named; --tiny, and always on the emulator: of a few rows. Which kernels are compared is as for a
 // device that is opened: by INCACHE_CUDA_UNPROVEN. A line for each case, then how many passed and failed.
@@ -173,6 +174,7 @@ const char *nameOf(const CudaKernel *kernel) {
   if (kernel == &kLinear) return "linear";
   if (kernel == &kCalibratedLinear) return "calibratedLinear";
   if (kernel == &kCalibratedMlp) return "calibratedMlp";
+  if (kernel == &kConvolution) return "convolution";
   return kernel == &kAttention ? "attention" : nullptr;
 }
 
@@ -180,21 +182,53 @@ struct Outcome {
   int passed = 0, failed = 0;
 };
 
+// Whether the operation is among those that were asked for.
+bool isChosen(const char *name, const std::vector<std::string> &chosen) {
+  return name && (chosen.empty() || std::find(chosen.begin(), chosen.end(), name) != chosen.end());
+}
+
+void compare(const Device &device, const Launch &l, const std::string &where, Outcome &outcome) {
+  Comparison comparison(device, l);
+  const double error = comparison.error();
+  const int unequal = comparison.unequalRuns(kRepeats);
+  const bool passed = error <= halfBound(4e-3) && unequal == 0;
+  std::printf("%s: %s %s, %lld rows, to %lld columns: error %.1e, %d of %d runs differ\n", passed ? "passed" : "failed", nameOf(l.kernel), where.c_str(),
+              static_cast<long long>(l.op.out.rows), static_cast<long long>(l.op.out.columns), error, unequal, kRepeats);
+  std::fflush(stdout);
+  (passed ? outcome.passed : outcome.failed)++;
+}
+
 void compareBlock(const Device &device, const BlockShape &shape, BlockKind kind, const std::vector<std::string> &chosen, Outcome &outcome) {
-  constexpr const char *kKinds[] = {"full", "gathered", "calibrated"};
+  constexpr const char *kKinds[] = {"of a full block", "of a gathered block", "of a calibrated block"};
   Buffers buffers(device);
-  for (const Launch &l : BlockOps(buffers, shape, kind).launches) {
-    const char *name = nameOf(l.kernel);
-    if (!name || (!chosen.empty() && std::find(chosen.begin(), chosen.end(), name) == chosen.end())) continue;
-    Comparison comparison(device, l);
-    const double error = comparison.error();
-    const int unequal = comparison.unequalRuns(kRepeats);
-    const bool passed = error <= halfBound(4e-3) && unequal == 0;
-    std::printf("%s: %s of a %s block, %lld rows, to %lld columns: error %.1e, %d of %d runs differ\n", passed ? "passed" : "failed", name,
-                kKinds[static_cast<int>(kind)], static_cast<long long>(shape.rows()), static_cast<long long>(l.op.out.columns), error, unequal, kRepeats);
-    std::fflush(stdout);
-    (passed ? outcome.passed : outcome.failed)++;
-  }
+  for (const Launch &l : BlockOps(buffers, shape, kind).launches)
+    if (isChosen(nameOf(l.kernel), chosen)) compare(device, l, kKinds[static_cast<int>(kind)], outcome);
+}
+
+// 3 x 3, of one square picture.
+struct Convolution {
+  int64_t side, inputs, outputs, stride, upsample;
+  bool residual;
+};
+// Each kind that the decoder of a picture of 256 x 256 has, and one of its encoder.
+constexpr Convolution kConvolutions[] = {{32, 512, 512, 1, 1, true},   {32, 512, 512, 1, 2, false},  {128, 512, 256, 1, 1, false},
+                                         {256, 256, 128, 1, 1, false}, {256, 128, 128, 1, 1, true}, {256, 128, 3, 1, 1, false},
+                                         {256, 128, 128, 2, 1, false}};
+constexpr Convolution kTinyConvolutions[] = {{6, 24, 40, 1, 1, true}, {5, 16, 24, 1, 2, false}};
+
+void compareConvolution(const Device &device, const Convolution &c, Outcome &outcome) {
+  Buffers buffers(device);
+  Op *op = operation(OpKind::convolution, c.residual ? Epilogue::residual : Epilogue::none);
+  op->height = op->width = c.side, op->kernel = 3, op->stride = c.stride, op->upsample = c.upsample;
+  op->padBottom = op->padRight = 1, op->padTop = op->padLeft = c.stride == 1 ? 1 : 0;
+  const int64_t side = c.side * c.upsample / c.stride;
+  BoundOp b = bound(op);
+  b.x = buffers.half(c.side * c.side, c.inputs);
+  b.weight = buffers.weight(c.outputs, 9 * c.inputs);
+  b.bias = buffers.full(1, c.outputs);
+  if (c.residual) b.residual = buffers.half(side * side, c.outputs);
+  b.out = buffers.half(side * side, c.outputs);
+  compare(device, {&kConvolution, b}, "of a decoder", outcome);
 }
 
 int compareAll(int count, char **arguments) {
@@ -207,15 +241,18 @@ int compareAll(int count, char **arguments) {
       chosen.push_back(arguments[i]);
   Device device{chipOf(propertiesOf(0)), 0, nullptr};
   cudaStreamCreateWithFlags(&device.stream, cudaStreamNonBlocking);
-  // Images with guidance: 1, 2, 16 and 32.
+  // An image without guidance, and with guidance 1, 2, 16 and 32.
   std::vector<BlockShape> shapes;
+  std::vector<Convolution> convolutions(std::begin(kConvolutions), std::end(kConvolutions));
   if (tiny)
-    shapes = {{1, 40, 72, 1, 24}};
+    shapes = {{1, 40, 72, 1, 24}}, convolutions.assign(std::begin(kTinyConvolutions), std::end(kTinyConvolutions));
   else
-    for (const int64_t sequences : {2, 4, 32, 64}) shapes.push_back({sequences, 256, 1152, 16, 128});
+    for (const int64_t sequences : {1, 2, 4, 32, 64}) shapes.push_back({sequences, 256, 1152, 16, 128});
   Outcome outcome;
   for (const BlockShape &shape : shapes)
     for (const BlockKind kind : {BlockKind::full, BlockKind::gather, BlockKind::scatter}) compareBlock(device, shape, kind, chosen, outcome);
+  if (isChosen(nameOf(&kConvolution), chosen))
+    for (const Convolution &c : convolutions) compareConvolution(device, c, outcome);
   std::printf("%d passed, %d failed\n", outcome.passed, outcome.failed);
   return outcome.failed > 0 || outcome.passed == 0;
 }
