@@ -31,7 +31,7 @@ export async function buildBrowser(out = join(root, 'dist/browser'), { entries =
     splitting: true,
     format: 'esm',
     target: 'es2022',
-    plugins: [platform(source)],
+    plugins: [platform(source), ownCopies('fflate')],
     alias,
     chunkNames: 'shared-[hash]',
     inject: [join(source, 'browser/symbols.ts')],
@@ -66,6 +66,22 @@ function platform(source) {
         path: join(source, 'platform/browser', `${path.slice('#platform/'.length)}.ts`),
         sideEffects: false,
       })),
+  };
+}
+
+/** Each module that imports the package has a copy of what it uses: one that compresses does not load what expands. */
+function ownCopies(name) {
+  return {
+    name: 'own copies',
+    setup: ({ onResolve, resolve }) =>
+      onResolve(
+        { filter: new RegExp(`^${name}$`) },
+        async ({ path, importer, kind, resolveDir, pluginData }) => {
+          if (pluginData === name) return undefined;
+          const found = await resolve(path, { importer, kind, resolveDir, pluginData: name });
+          return { ...found, suffix: `?${basename(importer)}` };
+        },
+      ),
   };
 }
 

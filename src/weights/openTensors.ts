@@ -1,12 +1,10 @@
 /** Opening the weights of a model, whatever form they have. */
 import { isFolder } from '#platform/files';
-import { openTorchLegacy, openTorchZip } from '#platform/parts';
+import { findWeights, openSharded, openTorchLegacy, openTorchZip } from '#platform/parts';
 import { ArgumentError } from '../errors.js';
 import { type FileKind, kindOfFile } from './fileKind.js';
 import { SafetensorsFile } from './safetensors.js';
-import { openSharded } from './shardedSource.js';
 import type { TensorSource } from './tensorSource.js';
-import { findWeights } from './weightsFolder.js';
 
 export interface OpenOptions {
   /**

@@ -1,12 +1,13 @@
 /** The engine in pages of Chromium: the same bits as in Node, files that are read where they lie, and what bad input is told. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { detectFeatures } from '../../src/backend/wasm/features.js';
+import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { namedConfig } from '../../src/models/dit/config.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { Chromium, noChromium, type Page } from '../support/chromium.js';
@@ -168,6 +169,33 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     await page.close();
   });
 
+  test('asks for half the memory where a phone refuses, and says so where it gives none', async () => {
+    const page = await open('isolated');
+    const [limit, message] = await page.evaluate<[number, string]>(`(async () => {
+      const { Memory } = WebAssembly;
+      const refuseAbove = (pages) => {
+        WebAssembly.Memory = function (wanted) {
+          if (wanted.maximum > pages) throw new RangeError('could not allocate memory');
+          return new Memory(wanted);
+        };
+      };
+      refuseAbove(10_000);
+      const device = await incache.openDevice('wasm', { threads: 1 });
+      const { memoryLimit } = device;
+      await device.dispose();
+      refuseAbove(0);
+      const refused = incache.openDevice('wasm', { threads: 1 });
+      return [memoryLimit, await refused.then(() => 'opened', (error) => error.message)];
+    })()`);
+    // 65535 pages, halved until they are fewer than that.
+    assert.equal(limit, 8191 * 65536);
+    assert.equal(
+      message,
+      'the browser gives this page no memory for WebAssembly; closing other tabs may help',
+    );
+    await page.close();
+  });
+
   test('ends with the tab', async () => {
     const page = await open('isolated');
     await page.evaluate(`(async () => {
@@ -246,6 +274,29 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     const largest = Math.max(...expected.data.map((byte, i) => Math.abs(byte - picture.data[i]!)));
     assert.ok(largest <= 1, `a byte differs by ${largest}`);
     assert.deepEqual(picture.png, [0x89, 0x50, 0x4e, 0x47]);
+    await page.close();
+  });
+
+  test('opens a folder of diffusers in several PyTorch files, by parts that it fetches then', async () => {
+    const model = fileURLToPath(
+      new URL('../../../test/golden/checkpoints/diffusers-dit/sharded-bin', import.meta.url),
+    );
+    const names = readdirSync(join(model, 'transformer'));
+    const page = await open('isolated');
+    await page.setFiles(
+      '#file',
+      names.map((name) => join(model, 'transformer', name)),
+    );
+    const hash = await page.evaluate<string>(`(async () => {
+      const files = [...document.querySelector('#file').files].map((file) => ['transformer/' + file.name, file]);
+      const pipeline = await incache.openPipeline(Object.fromEntries(files), { threads: 1 });
+      const hash = await pipeline.hash();
+      await pipeline.dispose();
+      return hash;
+    })()`);
+    using checkpoint = new DenoiserCheckpoint(model);
+    assert.equal(hash, checkpoint.hash);
+    assert.deepEqual(page.messages, []);
     await page.close();
   });
 

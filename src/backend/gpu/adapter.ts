@@ -10,8 +10,13 @@ export async function findAdapter(): Promise<GPUAdapter | string> {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     return adapter ?? 'WebGPU is there, but no adapter: no GPU with a driver for it was found';
   } catch (error) {
-    return `WebGPU gave no adapter: ${(error as Error).message}`;
+    return `WebGPU gave no adapter: ${firstLine(error)}`;
   }
+}
+
+/** What WebGPU says is wrong; more lines follow in its messages. */
+export function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0]!;
 }
 
 /** Whether the adapter computes on the processor. Such an adapter is never called a GPU. */

@@ -11,7 +11,7 @@ import type {
 } from '../backend.js';
 import { RunQueue } from '../runQueue.js';
 import { validateWidePlan } from '../widePlan.js';
-import { describeAdapter } from './adapter.js';
+import { describeAdapter, firstLine } from './adapter.js';
 import { GpuExecutable } from './executable.js';
 import { describeForms, type KernelForms } from './forms.js';
 import type { GpuHost } from './host.js';
@@ -24,11 +24,20 @@ import { GpuTensor } from './tensor.js';
 import type { GPUAdapter, GPUDevice } from './webgpu.js';
 import { GpuWeights } from './weights.js';
 
-/** Opens a device on an adapter. WebGPU's own limits on buffers are lower than those of adapters. */
+/**
+ * Opens a device on an adapter. WebGPU's own limits on buffers are lower than those of adapters. Throws an `IncacheError`
+ * where the adapter gives none.
+ */
 export async function openGpuDevice(adapter: GPUAdapter, forms: KernelForms): Promise<GpuDevice> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
-  return new GpuDevice(await adapter.requestDevice({ requiredLimits }), adapter, forms);
+  try {
+    return new GpuDevice(await adapter.requestDevice({ requiredLimits }), adapter, forms);
+  } catch (error) {
+    throw new IncacheError(`${describeAdapter(adapter)} gave no device: ${firstLine(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 export class GpuDevice implements Device, GpuHost {
@@ -62,7 +71,7 @@ export class GpuDevice implements Device, GpuHost {
     this.constants = { bytes: values.byteLength, buffer: this.memory.storage(values.byteLength) };
     device.queue.writeBuffer(this.constants.buffer!, 0, values);
     device.onuncapturederror = ({ error }) =>
-      this.#fail(new IncacheError(`the gpu device has failed: ${error.message.split('\n')[0]}`));
+      this.#fail(new IncacheError(`the gpu device has failed: ${firstLine(error)}`));
     device.lost.then(({ message }) =>
       this.#fail(
         new IncacheError(`the gpu device was lost (${message || 'no reason given'}); open it again`),

@@ -9,8 +9,11 @@ type Parts = Omit<typeof All, 'withParts'>;
 type PartName = keyof Parts;
 
 const FETCH: Readonly<Record<PartName, () => Promise<Partial<Parts>>>> = {
+  findWeights: () => import('../../weights/weightsFolder.js'),
   imageNetNames: () => import('../../models/imageNetNames.js'),
+  openDiffusersDit: () => import('../../models/dit/openDiffusersDit.js'),
   openPixArt: () => import('../../models/pixart/layout.js'),
+  openSharded: () => import('../../weights/shardedSource.js'),
   openTorchLegacy: () => import('../../weights/pytorch/torchLegacy.js'),
   openTorchZip: () => import('../../weights/pytorch/torchZip.js'),
   openVae: () => import('../../engine/openVae.js'),
@@ -30,8 +33,11 @@ class MissingPart extends IncacheError {
   }
 }
 
+export const findWeights: Parts['findWeights'] = (...args) => part('findWeights')(...args);
 export const imageNetNames: Parts['imageNetNames'] = () => part('imageNetNames')();
+export const openDiffusersDit: Parts['openDiffusersDit'] = (...args) => part('openDiffusersDit')(...args);
 export const openPixArt: Parts['openPixArt'] = (...args) => part('openPixArt')(...args);
+export const openSharded: Parts['openSharded'] = (...args) => part('openSharded')(...args);
 export const openTorchLegacy: Parts['openTorchLegacy'] = (...args) => part('openTorchLegacy')(...args);
 export const openTorchZip: Parts['openTorchZip'] = (...args) => part('openTorchZip')(...args);
 export const openVae: Parts['openVae'] = (...args) => part('openVae')(...args);
