@@ -9,6 +9,9 @@ import { blockFlops, ours } from '../block/ours.js';
 import { blockProblem } from '../block/problem.js';
 import { openModel, type Runtime } from '../onnx/openModel.js';
 
+/** Milliseconds until the other package's threads have gone to sleep. */
+const PAUSE = 60;
+
 export interface BlockRequest {
   readonly model: string;
   readonly threads: number;
@@ -52,7 +55,7 @@ async function measure({ model, threads, rounds, runtime }: BlockRequest): Promi
   const outputs: Float32Array[] = [];
   for (const contender of contenders) outputs.push(await contender.output());
   const errors = differences(contenders, outputs);
-  const times = await interleave(contenders, { rounds, warmUp: 3 });
+  const times = await interleave(contenders, { rounds, warmUp: 3, pause: PAUSE });
   for (const contender of contenders) await contender.dispose();
   return contenders.map(({ name, threads, replaces }, i) => ({
     name,
