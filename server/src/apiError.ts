@@ -74,7 +74,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   // Nobody reads it; the number is the one that nginx's logs have.
-  if (error instanceof ClientGone) return new ApiError(499, error.message);
+  if (isGone(error)) return new ApiError(499, 'the client has gone');
   if (error instanceof OutOfMemoryError)
     return new ApiError(503, error.message, { code: 'out_of_memory', cause: error });
   if (error instanceof NonFiniteError)
@@ -90,6 +90,11 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof IncacheError && error.name === 'DecodeError' && error.cause)
     return toApiError(error.cause);
   return fromFastify(error) ?? new ApiError(500, 'the server failed; its log says why', { cause: error });
+}
+
+/** Whether a call has ended because its client left, before its answer began or within it. */
+function isGone(error: unknown): boolean {
+  return error instanceof ClientGone || (error as FastifyFailure).code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 interface FastifyFailure {

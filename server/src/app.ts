@@ -47,6 +47,9 @@ export async function buildApp(context: AppContext): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     clientErrorHandler: refuseConnection,
   });
+  // Connections that send nothing at all: the timeouts of requests begin with the first byte.
+  app.server.on('connection', (socket) => socket.setTimeout(arrival));
+  app.server.on('request', ({ socket }) => socket.setTimeout(0));
   const users = new Users(options.tokens);
   app.decorateRequest('user', '');
   app.setErrorHandler<FastifyError>(async (error, request, reply) => {

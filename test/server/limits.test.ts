@@ -89,6 +89,18 @@ describe('limits', () => {
     }
   });
 
+  test('a connection over which nothing comes is ended, one that waits for its images is not', async () => {
+    const held = holdBack(server.pipeline);
+    try {
+      const drawn = server.draw({ label: 0, steps: 2 });
+      assert.equal(await ended(connect(Number(new URL(server.address).port), '127.0.0.1')), '');
+      held.letGo();
+      assert.equal((await drawn).status, 200);
+    } finally {
+      held.release();
+    }
+  });
+
   test('a client that reads nothing loses its connection, and the server no memory', async () => {
     using flood = new PictureFlood(server.pipeline);
     const socket = connect({ port: Number(new URL(server.address).port), host: '127.0.0.1' });
@@ -155,9 +167,10 @@ describe('closing', () => {
 describe('what is left of a request', () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-  test('a client that has left keeps no timer, which would keep the process', async () => {
+  test('a client that has left keeps no timer, which would keep the process, and is no failure of the server', async () => {
     await using pipeline = await openTiny();
-    const server = await startServer(pipeline, { port: 0 });
+    const failures: unknown[] = [];
+    const server = await startServer(pipeline, { port: 0, onError: (error) => failures.push(error) });
     const before = timers();
     for (const stream of [false, true]) {
       const held = holdBack(pipeline);
@@ -170,6 +183,7 @@ describe('what is left of a request', () => {
     }
     await server.close();
     await eventually(() => timers() <= before, 'no timer is left');
+    assert.deepEqual(failures, []);
   });
 
   test('a stream that has ended does not keep the server from closing', async () => {

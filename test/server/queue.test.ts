@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { decode } from 'fast-png';
+import { Redis } from 'ioredis';
 import { type RunningServer, type RunningWorker, startServer, startWorker } from '../../server/src/index.js';
 import type { Pipeline } from '../../src/pipeline/pipeline.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -199,6 +200,21 @@ describe('a server with a queue', { skip: NO_REDIS }, () => {
     } finally {
       await own.close();
       await its.close();
+    }
+  });
+
+  test('answers 503 while Redis has no memory for more, and says why to the log', async () => {
+    const admin = new Redis(redis.url);
+    try {
+      await admin.config('SET', 'maxmemory', '1');
+      const refused = await postImages(server.address, body({ seed: 12 }));
+      assert.equal(refused.status, 503);
+      assert.equal((await errorOf(refused)).code, 'queue_unavailable');
+      await admin.config('SET', 'maxmemory', '0');
+      await images(await postImages(server.address, body({ seed: 12 })));
+      for (const failure of failures.splice(0)) assert.match(String(failure), /OOM|EXECABORT/);
+    } finally {
+      admin.disconnect();
     }
   });
 

@@ -132,7 +132,7 @@ export class QueueDrawer implements Drawer {
     });
   }
 
-  /** Rejects with an `ApiError` of status 503 where Redis is away. */
+  /** Rejects with an `ApiError` of status 503 where Redis is away, or refuses: its memory is full, or it may only be read. */
   async #ask<T>(action: () => Promise<T>): Promise<T> {
     if (this.client.status !== 'ready') throw away();
     let timer: NodeJS.Timeout | undefined;
@@ -141,6 +141,10 @@ export class QueueDrawer implements Drawer {
     });
     try {
       return await Promise.race([action(), late]);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#options.onError(error);
+      throw away(error);
     } finally {
       clearTimeout(timer);
     }
@@ -265,9 +269,13 @@ export class QueueDrawer implements Drawer {
   }
 }
 
-function away(): ApiError {
+/** Whether Redis has answered that it will not. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function away(cause?: unknown): ApiError {
   return new ApiError(503, 'the queue cannot be reached; try again in a few seconds', {
-    code: 'queue_unavailable',
-    retryAfter: RETRY_AFTER,
+    ...{ code: 'queue_unavailable', retryAfter: RETRY_AFTER, cause },
   });
 }
