@@ -178,34 +178,42 @@ class Trial {
     return std::max<int64_t>(1, std::min(given, case_.keys));
   }
 
-  // As the kernel takes it: tensor cores have Half alone.
-  double taken(const std::unique_ptr<Tensor> &m, int64_t row, int64_t column) const {
-    const double value = m->at(row, column);
-    return case_.type == kHalf && case_.width <= 256 ? roundedHalf(value) : value;
+  // What the kernel takes of an operand, row by row: tensor cores have Half alone.
+  std::vector<double> taken(const Tensor &m) const {
+    std::vector<double> values = valuesOf(m);
+    if (case_.type == kHalf && case_.width <= 256)
+      for (double &value : values) value = roundedHalf(value);
+    return values;
   }
 
   std::vector<double> expected() const {
-    const auto &keys = case_.fused ? q_ : k_, &values = case_.fused ? q_ : v_;
-    const int64_t keysFrom = case_.fused ? columns_ : 0;
+    const int64_t width = case_.width, stride = (case_.fused ? 3 : 1) * columns_, keysFrom = case_.fused ? columns_ : 0;
+    const std::vector<double> q = taken(*q_), k = case_.fused ? q : taken(*k_), v = case_.fused ? q : taken(*v_);
     std::vector<double> result(static_cast<size_t>(out_.rows() * columns_));
     for (int64_t row = 0; row < out_.rows(); row++)
-      for (int64_t first = 0; first < columns_; first += case_.width) {
+      for (int64_t first = 0; first < columns_; first += width) {
         const int64_t image = row / case_.queries, query = row % case_.queries, firstKey = image * case_.keys;
         const int64_t count = case_.causal ? std::min(lengthOf(image), query + 1) : lengthOf(image);
         std::vector<double> scores(static_cast<size_t>(count));
         double largest = -INFINITY, total = 0;
         for (int64_t key = 0; key < count; key++) {
-          double &score = scores[static_cast<size_t>(key)];
-          for (int64_t j = first; j < first + case_.width; j++) score += taken(q_, row, j) * taken(keys, firstKey + key, keysFrom + j);
+          const double *queryAt = &q[static_cast<size_t>(row * stride + first)];
+          const double *keyAt = &k[static_cast<size_t>((firstKey + key) * stride + keysFrom + first)];
+          double score = 0;
+          for (int64_t j = 0; j < width; j++) score += queryAt[j] * keyAt[j];
           score *= op_.attentionScale;
-          if (bias_) score += bias_->at(first / case_.width * case_.queries + query, key);
+          if (bias_) score += bias_->at(first / width * case_.queries + query, key);
           if (keyBias_) score += keyBias_->at(image, key);
           largest = std::fmax(largest, score);
+          scores[static_cast<size_t>(key)] = score;
         }
         for (double &score : scores) total += score = std::exp(score - largest);
-        for (int64_t key = 0; key < count; key++)
-          for (int64_t j = first; j < first + case_.width; j++)
-            result[static_cast<size_t>(row * columns_ + j)] += scores[static_cast<size_t>(key)] / total * taken(values, firstKey + key, 2 * keysFrom + j);
+        double *resultAt = &result[static_cast<size_t>(row * columns_ + first)];
+        for (int64_t key = 0; key < count; key++) {
+          const double weight = scores[static_cast<size_t>(key)] / total;
+          const double *valueAt = &v[static_cast<size_t>((firstKey + key) * stride + 2 * keysFrom + first)];
+          for (int64_t j = 0; j < width; j++) resultAt[j] += weight * valueAt[j];
+        }
       }
     return result;
   }

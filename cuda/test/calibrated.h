@@ -11,14 +11,6 @@ inline void runOn(int multiprocessors, const CudaKernel &kernel, const BoundOp &
   runOn(Chip{80, multiprocessors, presentChip().sharedBytes}, kernel, b);
 }
 
-// Every value of a tensor, in its order.
-inline std::vector<double> valuesOf(const Tensor &tensor) {
-  std::vector<double> values;
-  for (int64_t i = 0; i < tensor.rows(); i++)
-    for (int64_t j = 0; j < tensor.columns(); j++) values.push_back(tensor.at(i, j));
-  return values;
-}
-
 inline void fillNear(Tensor &x, const Tensor &cached, Random &random, float change) {
   for (int64_t i = 0; i < x.rows(); i++)
     for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) + change * random.value());
@@ -29,22 +21,6 @@ inline void fillEqual(Tensor &x, const Tensor &cached, Random &random) {
   const float change = cached.matrix().type != kHalfType ? 0 : kIsFloat16 ? 6e-5f : 5e-4f;
   for (int64_t i = 0; i < x.rows(); i++)
     for (int64_t j = 0; j < x.columns(); j++) x.set(i, j, static_cast<float>(cached.at(i, j)) * (1 + change * random.value()));
-}
-
-// weight (rows x depth) times x (M x depth) transposed, in float64: M x rows.
-inline std::vector<double> productOf(const std::vector<double> &x, int64_t rows, const Weight &weight) {
-  const int64_t columns = weight.panels().rows, depth = weight.panels().depth;
-  std::vector<double> y(static_cast<size_t>(rows * columns));
-  std::vector<double> values(static_cast<size_t>(columns * depth));
-  for (int64_t n = 0; n < columns; n++)
-    for (int64_t k = 0; k < depth; k++) values[static_cast<size_t>(n * depth + k)] = weight.at(n, k);
-  for (int64_t m = 0; m < rows; m++)
-    for (int64_t n = 0; n < columns; n++) {
-      double sum = 0;
-      for (int64_t k = 0; k < depth; k++) sum += x[static_cast<size_t>(m * depth + k)] * values[static_cast<size_t>(n * depth + k)];
-      y[static_cast<size_t>(m * columns + n)] = sum;
-    }
-  return y;
 }
 
 // Columns of the rank form's cache from `first` on: weight times C(x), as float32 or Half.

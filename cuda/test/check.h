@@ -103,6 +103,30 @@ class Weight {
   Memory buffer_;
 };
 
+// Every value of a tensor, in its order.
+inline std::vector<double> valuesOf(const Tensor &tensor) {
+  std::vector<double> values;
+  for (int64_t i = 0; i < tensor.rows(); i++)
+    for (int64_t j = 0; j < tensor.columns(); j++) values.push_back(tensor.at(i, j));
+  return values;
+}
+
+// weight (rows x depth) times x (M x depth) transposed, in float64: M x rows.
+inline std::vector<double> productOf(const std::vector<double> &x, int64_t rows, const Weight &weight) {
+  const int64_t columns = weight.panels().rows, depth = weight.panels().depth;
+  std::vector<double> y(static_cast<size_t>(rows * columns));
+  std::vector<double> values(static_cast<size_t>(columns * depth));
+  for (int64_t n = 0; n < columns; n++)
+    for (int64_t k = 0; k < depth; k++) values[static_cast<size_t>(n * depth + k)] = weight.at(n, k);
+  for (int64_t m = 0; m < rows; m++)
+    for (int64_t n = 0; n < columns; n++) {
+      double sum = 0;
+      for (int64_t k = 0; k < depth; k++) sum += x[static_cast<size_t>(m * depth + k)] * values[static_cast<size_t>(n * depth + k)];
+      y[static_cast<size_t>(m * columns + n)] = sum;
+    }
+  return y;
+}
+
 // Of a tensor from what was computed in float64 in its place, row by row; NaN when anything in it is NaN.
 inline double relativeL2(const Tensor &got, const std::vector<double> &expected) {
   double error = 0, norm = 0;

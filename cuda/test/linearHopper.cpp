@@ -95,8 +95,12 @@ void testLinear(const HopperForm &form, const Case &c) {
   Tensor x(c.rows, pad, kHalf, 8), bias(1, width, kFloat, margin), store(c.rows, width, kHalf, margin), out(c.rows, width, c.out, margin);
   Tensor residual(c.rows, width, c.out, margin), gate(images, width, kFloat, margin);
   Weight weight(c.columns, c.depth, true);
+  std::vector<double> given;
   for (int64_t i = 0; i < c.rows; i++)
-    for (int64_t k = 0; k < c.depth; k++) x.set(i, k, random.value());  // NaN beyond the depth
+    for (int64_t k = 0; k < c.depth; k++) {  // NaN beyond the depth
+      x.set(i, k, random.value());
+      given.push_back(x.at(i, k));
+    }
   weight.fill(random, 1 / std::sqrt(static_cast<float>(c.depth)));
   bias.fill(random);
   residual.fill(random);
@@ -121,11 +125,11 @@ void testLinear(const HopperForm &form, const Case &c) {
     return got;
   };
   const std::vector<float> first = run();
+  const std::vector<double> products = productOf(given, c.rows, weight);
   double error = 0, norm = 0, storeError = 0, storeNorm = 0;
   for (int64_t i = 0; i < c.rows; i++)
     for (int64_t j = 0; j < c.columns; j++) {
-      double y = bias.at(0, j);
-      for (int64_t k = 0; k < c.depth; k++) y += x.at(i, k) * weight.at(j, k);
+      double y = bias.at(0, j) + products[static_cast<size_t>(i * c.columns + j)];
       if (c.store) {
         storeError += (store.at(i, j) - y) * (store.at(i, j) - y);
         storeNorm += y * y;
