@@ -20,18 +20,17 @@ const files = goldenFiles(NAME);
 
 requireKind('cached runs', files);
 
-for (const { name: backend, available, detail } of await probeBackends()) {
-  for (const file of files) {
-    const [, model, method, rank] = NAME.exec(file)! as unknown as [string, string, FactorMethod, string];
+const present = await probeBackends();
+
+for (const file of files) {
+  const [, model, method, rank] = NAME.exec(file)! as unknown as [string, string, FactorMethod, string];
+  const golden = openGolden(file);
+  const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
+  const sensitivity = openGolden(`icc-${model}.sensitivity.safetensors`);
+  // The same for every backend.
+  const factors = goldenFactors(checkpoint, sensitivity, method, Number(rank));
+  for (const { name: backend, available, detail } of present) {
     describe(`${file} on ${backend}`, { skip: available ? false : detail }, () => {
-      const golden = openGolden(file);
-      const checkpoint = new DenoiserCheckpoint(`${goldenFolder()}/dit-${model}.weights.safetensors`);
-      const factors = goldenFactors(
-        checkpoint,
-        openGolden(`icc-${model}.sensitivity.safetensors`),
-        method,
-        Number(rank),
-      );
       const run = {
         file,
         backend,
