@@ -1,4 +1,4 @@
-/** The conformance suite in a worker of a page: answers a number of threads with what failed. */
+/** The conformance suite in a worker of a page: answers a number of threads, and of cases for each operation, with what failed. */
 import { referenceBackend } from '../../src/backend/reference/index.js';
 import { openWasmDevice } from '../../src/backend/wasm/device.js';
 import type { OpName } from '../../src/plan/types.js';
@@ -8,7 +8,10 @@ import { compare } from '../conformance/compare.js';
 import { runCase } from '../conformance/run.js';
 import { Random } from '../support/random.js';
 
-const RUNS_PER_OP = 40;
+interface ConformanceRequest {
+  readonly threads: number;
+  readonly runs: number;
+}
 
 export interface ConformanceResult {
   readonly threads: number;
@@ -19,19 +22,19 @@ export interface ConformanceResult {
 const scope = globalThis as unknown as MessageScope;
 scope.onmessage = async ({ data }) => {
   try {
-    scope.postMessage(await conform(data as number));
+    scope.postMessage(await conform(data as ConformanceRequest));
   } catch (error) {
     scope.postMessage({ threads: 0, cases: 0, failures: [String(error)] });
   }
 };
 
-async function conform(threads: number): Promise<ConformanceResult> {
+async function conform({ threads, runs }: ConformanceRequest): Promise<ConformanceResult> {
   const device = await openWasmDevice({ threads });
   const oracle = await referenceBackend.open();
   const failures: string[] = [];
   let cases = 0;
   for (const [op, make] of Object.entries(CASES) as [OpName, (typeof CASES)[OpName]][])
-    for (let seed = 1; seed <= RUNS_PER_OP; seed++, cases++) {
+    for (let seed = 1; seed <= runs; seed++, cases++) {
       const testCase = make(new Random(seed));
       try {
         compare(testCase, await runCase(device, testCase), await runCase(oracle, testCase));

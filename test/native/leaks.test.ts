@@ -9,7 +9,7 @@ import { runProgram } from './child.js';
 import type { DroppedFigures } from './dropped.js';
 import { SKIP } from './present.js';
 
-const CYCLES = 200;
+const CYCLES = 100;
 const ABORTED_RUNS = 40;
 /** A weight, a cache or an arena left behind at every cycle would be several times this. */
 const MOST_GROWTH = 8 * 2 ** 20;
