@@ -16,7 +16,7 @@
  */
 import { addBias, addKeyBias, maskLater } from './attentionBias';
 import { STRIP } from './control';
-import { exp } from './exp';
+import { expOfNegative } from './exp';
 import { fail } from './failure';
 import { clearPanel } from './floats';
 import { storeLanes } from './lanes';
@@ -206,8 +206,8 @@ function softmaxStep(scores: usize, keys: i32, state: usize, o: usize, headDim: 
     max0 = f32x4.pmax(max0, v128.load(s, 0));
     max1 = f32x4.pmax(max1, v128.load(s, 16));
   }
-  const shrink0 = exp(f32x4.sub(old0, max0)),
-    shrink1 = exp(f32x4.sub(old1, max1));
+  const shrink0 = expOfNegative(f32x4.sub(old0, max0)),
+    shrink1 = expOfNegative(f32x4.sub(old1, max1));
   v128.store(state, max0, 0);
   v128.store(state, max1, 16);
   v128.store(state, f32x4.mul(v128.load(state, 32), shrink0), 32);
@@ -227,8 +227,8 @@ function exponentiate(scores: usize, keys: i32, state: usize): void {
   let sum0 = v128.load(state, 32),
     sum1 = v128.load(state, 48);
   for (; keys > 0; keys--) {
-    const p0 = exp(f32x4.sub(v128.load(scores, 0), max0));
-    const p1 = exp(f32x4.sub(v128.load(scores, 16), max1));
+    const p0 = expOfNegative(f32x4.sub(v128.load(scores, 0), max0));
+    const p1 = expOfNegative(f32x4.sub(v128.load(scores, 16), max1));
     v128.store(scores, p0, 0);
     v128.store(scores, p1, 16);
     sum0 = f32x4.add(sum0, p0);

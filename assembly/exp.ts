@@ -1,26 +1,29 @@
-import { multiplyAdd, multiplySubtract } from './arithmetic';
+import { multiplyAdd } from './arithmetic';
 
 /** 1.5 * 2^23: adding it rounds a small float to an integer, which then is in the low bits of the sum. */
 const ROUNDER: f32 = 12582912.0;
-/** ln 2 in two parts; n * LN2_HIGH is exact for every n that occurs. */
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.1219444e-4;
 
-/**
- * e^x to 1e-7 relative, for x from -87 to 88; beyond, the value at that end. Never overflows and is never 0.
- * x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial of degree 7, and n is added to the exponent.
- */
-export function exp(value: v128): v128 {
-  const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-87.0)), f32x4.splat(88.0));
-  const shifted = multiplyAdd(x, f32x4.splat(1.44269504088896341), f32x4.splat(ROUNDER));
-  const n = f32x4.sub(shifted, f32x4.splat(ROUNDER));
-  let r = multiplySubtract(n, f32x4.splat(LN2_HIGH), x);
-  r = multiplySubtract(n, f32x4.splat(LN2_LOW), r);
-  let p = multiplyAdd(f32x4.splat(1.98756915e-4), r, f32x4.splat(1.3981999507e-3));
-  p = multiplyAdd(p, r, f32x4.splat(8.3334519073e-3));
-  p = multiplyAdd(p, r, f32x4.splat(4.1665795894e-2));
-  p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
-  p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
-  const mantissa = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1.0));
-  return i32x4.add(mantissa, i32x4.shl(shifted, 23));
+export const LOG2E: f32 = 1.44269504088896341;
+
+/** 2^x to 2e-7 relative, for x from -126 to 126. */
+export function powerOfTwo(x: v128): v128 {
+  const shifted = f32x4.add(x, f32x4.splat(ROUNDER));
+  const f = f32x4.sub(x, f32x4.sub(shifted, f32x4.splat(ROUNDER)));
+  // Minimax for the relative error on [-1/2, 1/2]: 7.5e-8.
+  let p = multiplyAdd(f, f32x4.splat(0.001327647129), f32x4.splat(0.009675541893));
+  p = multiplyAdd(p, f, f32x4.splat(0.05550713465));
+  p = multiplyAdd(p, f, f32x4.splat(0.2402212024));
+  p = multiplyAdd(p, f, f32x4.splat(0.693146944));
+  p = multiplyAdd(p, f, f32x4.splat(1.000000119));
+  return i32x4.add(p, i32x4.shl(shifted, 23));
+}
+
+/** e^x for x up to 0; below -87 what it is there, so never 0. The error grows with |x|, to 4e-6 at that end. */
+export function expOfNegative(x: v128): v128 {
+  return powerOfTwo(f32x4.pmax(f32x4.mul(x, f32x4.splat(LOG2E)), f32x4.splat(-126.0)));
+}
+
+/** x, but no less than -bound and no more than bound; NaN stays NaN. */
+export function clamp(x: v128, bound: f32): v128 {
+  return f32x4.pmin(f32x4.pmax(x, f32x4.splat(-bound)), f32x4.splat(bound));
 }

@@ -3,8 +3,9 @@
  * Two passes: the mean, then the variance about it; the second pass also sums what rounding left of the mean.
  * Rows whose squares are too large for float32 are computed in float64.
  */
-import { multiplyAdd, sumLanes } from './arithmetic';
+import { multiplyAdd } from './arithmetic';
 import { loadLanes, storeLanes } from './lanes';
+import { sumOf, sumsAbout } from './rowStatistics';
 
 @unmanaged
 export class LayerNormModulateArguments {
@@ -40,23 +41,10 @@ export function layerNormModulate(a: LayerNormModulateArguments, tile: i32): voi
 }
 
 function normalizeRow(x: usize, shift: usize, scale: usize, out: usize, columns: i32, epsilon: f32): void {
-  const mean = sum(x, columns) / <f32>columns;
-  let sums = f32x4.splat(0),
-    squares = f32x4.splat(0);
-  const means = f32x4.splat(mean);
-  let i = 0;
-  for (; i + 4 <= columns; i += 4) {
-    const d = f32x4.sub(v128.load(x + ((<usize>i) << 2)), means);
-    sums = f32x4.add(sums, d);
-    squares = multiplyAdd(d, d, squares);
-  }
-  let rest = sumLanes(sums),
-    square = sumLanes(squares);
-  for (; i < columns; i++) {
-    const d = load<f32>(x + ((<usize>i) << 2)) - mean;
-    rest += d;
-    square += d * d;
-  }
+  const mean = sumOf(x, columns) / <f32>columns;
+  const sums = sumsAbout(x, mean, columns);
+  const rest = f32x4.extract_lane(sums, 0),
+    square = f32x4.extract_lane(sums, 1);
   if (!(square < Infinity)) {
     normalizeWideRow(x, shift, scale, out, columns, epsilon);
     return;
@@ -92,19 +80,6 @@ function normalizeWideRow(
   }
 }
 
-function sum(x: usize, columns: i32): f32 {
-  let a = f32x4.splat(0),
-    b = f32x4.splat(0);
-  let i = 0;
-  for (; i + 8 <= columns; i += 8) {
-    a = f32x4.add(a, v128.load(x + ((<usize>i) << 2), 0));
-    b = f32x4.add(b, v128.load(x + ((<usize>i) << 2), 16));
-  }
-  let total = sumLanes(f32x4.add(a, b));
-  for (; i < columns; i++) total += load<f32>(x + ((<usize>i) << 2));
-  return total;
-}
-
 function modulateRow(
   x: usize,
   shift: usize,
@@ -119,12 +94,25 @@ function modulateRow(
     corrections = f32x4.splat(correction),
     inverses = f32x4.splat(inverse);
   const one = f32x4.splat(1.0);
-  for (let i = 0; i < columns; i += 4) {
-    const lanes = columns - i;
-    const offset = (<usize>i) << 2;
-    const centred = f32x4.sub(f32x4.sub(loadLanes(x + offset, lanes), means), corrections);
-    const factor = f32x4.add(loadLanes(scale + offset, lanes), one);
-    const y = multiplyAdd(f32x4.mul(centred, inverses), factor, loadLanes(shift + offset, lanes));
-    storeLanes(out + offset, y, lanes);
+  for (; columns >= 8; columns -= 8) {
+    const c0 = f32x4.sub(f32x4.sub(v128.load(x, 0), means), corrections),
+      c1 = f32x4.sub(f32x4.sub(v128.load(x, 16), means), corrections);
+    const f0 = f32x4.add(v128.load(scale, 0), one),
+      f1 = f32x4.add(v128.load(scale, 16), one);
+    v128.store(out, multiplyAdd(f32x4.mul(c0, inverses), f0, v128.load(shift, 0)), 0);
+    v128.store(out, multiplyAdd(f32x4.mul(c1, inverses), f1, v128.load(shift, 16)), 16);
+    x += 32;
+    scale += 32;
+    shift += 32;
+    out += 32;
+  }
+  for (; columns > 0; columns -= 4) {
+    const centred = f32x4.sub(f32x4.sub(loadLanes(x, columns), means), corrections);
+    const factor = f32x4.add(loadLanes(scale, columns), one);
+    storeLanes(out, multiplyAdd(f32x4.mul(centred, inverses), factor, loadLanes(shift, columns)), columns);
+    x += 16;
+    scale += 16;
+    shift += 16;
+    out += 16;
   }
 }

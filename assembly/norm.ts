@@ -3,15 +3,17 @@
  * work is a block of rows; where the rows of an image are normalised together, a part of the columns of an image, whose rows are
  * read twice: for the statistics of each column, from which those of the groups follow, and to be normalised.
  *
- *     scratch   [gain][bias]                  by column, where they are repeated
- *               [mean][inverse]               by column; of an image [factor][offset]: one multiply-add for each element
- *               [sums][squares]               of a block of rows without what they are about, which is at [factor], by column
- *               [means][totals]               of all rows so far, by column, in float64
+ *     scratch, of an image, by column
+ *               [gain][bias]                  where they are repeated
+ *               [factor][offset]              one multiply-add for each element
+ *               [sums][squares]               of a block of rows without what they are about, which is at [factor]
+ *               [means][totals]               of all rows so far, in float64
  */
-import { activateRow, SILU } from './activations';
-import { multiplyAdd, sumLanes } from './arithmetic';
+import { activateRow, SILU, silu4 } from './activations';
+import { multiplyAdd } from './arithmetic';
 import { addTo, bytesOf, joinBlock, meansOfColumns, narrowMeans, sumsAndSquares } from './columnStatistics';
 import { loadLanes, storeLanes } from './lanes';
+import { sumOf, sumsAbout } from './rowStatistics';
 
 /** Elements of a block of rows: so few that float32 holds their sums, and that joining blocks in float64 takes no time. */
 const BLOCK_ELEMENTS: i32 = 32768;
@@ -49,7 +51,7 @@ export class NormArguments {
 export function norm(a: NormArguments, tile: i32, scratch: usize): void {
   if (a.span == 1) {
     const row = tile * a.rowBlock;
-    normaliseRows(a, row, min(row + a.rowBlock, a.rows), scratch);
+    normaliseRows(a, row, min(row + a.rowBlock, a.rows));
   } else {
     const groups = a.columns / a.width;
     const part = tile % a.parts;
@@ -60,23 +62,31 @@ export function norm(a: NormArguments, tile: i32, scratch: usize): void {
 }
 
 /** Rows that are normalised by themselves. */
-function normaliseRows(a: NormArguments, row: i32, end: i32, scratch: usize): void {
-  const bytes = bytesOf(a.columns);
-  const mean = scratch + 2 * bytes;
-  const inverse = mean + bytes;
-  const gain = repeated(a.gain, a.gainColumns, a.columns, scratch);
-  const bias = repeated(a.bias, a.biasColumns, a.columns, scratch + bytes);
+function normaliseRows(a: NormArguments, row: i32, end: i32): void {
   for (; row < end; row++) {
     const x = a.x + <usize>row * a.xStride;
-    for (let column = 0; column < a.columns; column += a.width) {
-      const offset = (<usize>column) << 2;
-      const centre = a.isRms ? <f32>0 : sum(x + offset, a.width) / <f32>a.width;
-      const variance = sumOfSquares(x + offset, centre, a.width) / <f32>a.width;
-      fill(mean + offset, centre, a.width);
-      fill(inverse + offset, <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>a.epsilon)), a.width);
-    }
-    applyRow(a, row, mean, inverse, gain, bias);
+    const out = a.out + <usize>row * a.outStride;
+    for (let column = 0; column < a.columns; column += a.width) normaliseGroup(a, x, out, column);
+    if (a.scale != 0 || a.shift != 0) modulateRow(a, row, 0, a.columns, out);
+    if (a.isSilu) activateRow(SILU, out, out, a.columns);
   }
+}
+
+/** A group of columns of a row. */
+function normaliseGroup(a: NormArguments, x: usize, out: usize, column: i32): void {
+  const offset = (<usize>column) << 2;
+  const mean = a.isRms ? <f32>0 : sumOf(x + offset, a.width) / <f32>a.width;
+  const squares = f32x4.extract_lane(sumsAbout(x + offset, mean, a.width), 1);
+  const inverse = <f32>(1.0 / sqrt<f64>(<f64>(squares / <f32>a.width) + <f64>a.epsilon));
+  const gain = a.gain == 0 ? 0 : a.gain + ((<usize>(column % a.gainColumns)) << 2);
+  const bias = a.bias == 0 ? 0 : a.bias + ((<usize>(column % a.biasColumns)) << 2);
+  if (gain != 0 && bias != 0)
+    Inline.applyGroup(true, true, x + offset, mean, inverse, gain, bias, a.width, out + offset);
+  else if (gain != 0)
+    Inline.applyGroup(true, false, x + offset, mean, inverse, gain, bias, a.width, out + offset);
+  else if (bias != 0)
+    Inline.applyGroup(false, true, x + offset, mean, inverse, gain, bias, a.width, out + offset);
+  else Inline.applyGroup(false, false, x + offset, mean, inverse, gain, bias, a.width, out + offset);
 }
 
 /** `columns` columns, whole groups, of the rows of an image, which begin at `row`. */
@@ -110,9 +120,13 @@ function normaliseImage(a: NormArguments, row: i32, column: i32, columns: i32, s
   if (bias != 0) addTo(offsets, bias + offset, columns);
   for (let i = 0; i < a.span; i++) {
     const out = a.out + <usize>(row + i) * a.outStride + offset;
-    scaleRow(x + <usize>i * a.xStride, factors, offsets, columns, out);
-    if (a.scale != 0 || a.shift != 0) modulateRow(a, row + i, column, columns, out);
-    if (a.isSilu) activateRow(SILU, out, out, columns);
+    const from = x + <usize>i * a.xStride;
+    if (a.scale != 0 || a.shift != 0) {
+      Inline.scaleRow(false, from, factors, offsets, columns, out);
+      modulateRow(a, row + i, column, columns, out);
+      if (a.isSilu) activateRow(SILU, out, out, columns);
+    } else if (a.isSilu) Inline.scaleRow(true, from, factors, offsets, columns, out);
+    else Inline.scaleRow(false, from, factors, offsets, columns, out);
   }
 }
 
@@ -128,25 +142,78 @@ function multiplyBy(gain: usize, factors: usize, offsets: usize, columns: i32): 
   }
 }
 
-/** out = x * factors + offsets. */
-function scaleRow(x: usize, factors: usize, offsets: usize, columns: i32, out: usize): void {
-  for (; columns >= 8; columns -= 8) {
-    const y0 = multiplyAdd(v128.load(x, 0), v128.load(factors, 0), v128.load(offsets, 0));
-    const y1 = multiplyAdd(v128.load(x, 16), v128.load(factors, 16), v128.load(offsets, 16));
-    v128.store(out, y0, 0);
-    v128.store(out, y1, 16);
-    x += 32;
-    factors += 32;
-    offsets += 32;
-    out += 32;
+/** A class, because TypeScript takes decorators on methods only. What is true or false is a constant at each call. */
+class Inline {
+  /** out = x * factors + offsets, or SiLU of it. */
+  @inline
+  static scaleRow(isSilu: bool, x: usize, factors: usize, offsets: usize, columns: i32, out: usize): void {
+    for (; columns >= 8; columns -= 8) {
+      const y0 = multiplyAdd(v128.load(x, 0), v128.load(factors, 0), v128.load(offsets, 0));
+      const y1 = multiplyAdd(v128.load(x, 16), v128.load(factors, 16), v128.load(offsets, 16));
+      v128.store(out, isSilu ? silu4(y0) : y0, 0);
+      v128.store(out, isSilu ? silu4(y1) : y1, 16);
+      x += 32;
+      factors += 32;
+      offsets += 32;
+      out += 32;
+    }
+    for (; columns > 0; columns -= 4) {
+      const y = multiplyAdd(loadLanes(x, columns), v128.load(factors), v128.load(offsets));
+      storeLanes(out, isSilu ? silu4(y) : y, columns);
+      x += 16;
+      factors += 16;
+      offsets += 16;
+      out += 16;
+    }
   }
-  for (; columns > 0; columns -= 4) {
-    const y = multiplyAdd(loadLanes(x, columns), v128.load(factors), v128.load(offsets));
-    storeLanes(out, y, columns);
-    x += 16;
-    factors += 16;
-    offsets += 16;
-    out += 16;
+
+  /** out = (x - mean) * inverse, times gain, plus bias where they are given. */
+  @inline
+  static applyGroup(
+    hasGain: bool,
+    hasBias: bool,
+    x: usize,
+    mean: f32,
+    inverse: f32,
+    gain: usize,
+    bias: usize,
+    columns: i32,
+    out: usize,
+  ): void {
+    const means = f32x4.splat(mean),
+      inverses = f32x4.splat(inverse);
+    for (; columns >= 8; columns -= 8) {
+      let y0 = f32x4.mul(f32x4.sub(v128.load(x, 0), means), inverses),
+        y1 = f32x4.mul(f32x4.sub(v128.load(x, 16), means), inverses);
+      if (hasGain) {
+        y0 = f32x4.mul(y0, v128.load(gain, 0));
+        y1 = f32x4.mul(y1, v128.load(gain, 16));
+        gain += 32;
+      }
+      if (hasBias) {
+        y0 = f32x4.add(y0, v128.load(bias, 0));
+        y1 = f32x4.add(y1, v128.load(bias, 16));
+        bias += 32;
+      }
+      v128.store(out, y0, 0);
+      v128.store(out, y1, 16);
+      x += 32;
+      out += 32;
+    }
+    for (; columns > 0; columns -= 4) {
+      let y = f32x4.mul(f32x4.sub(loadLanes(x, columns), means), inverses);
+      if (hasGain) {
+        y = f32x4.mul(y, loadLanes(gain, columns));
+        gain += 16;
+      }
+      if (hasBias) {
+        y = f32x4.add(y, loadLanes(bias, columns));
+        bias += 16;
+      }
+      storeLanes(out, y, columns);
+      x += 16;
+      out += 16;
+    }
   }
 }
 
@@ -177,48 +244,6 @@ function repeated(operand: usize, width: i32, columns: i32, target: usize): usiz
   for (let column = 0; column < columns; column += width)
     memory.copy(target + ((<usize>column) << 2), operand, (<usize>width) << 2);
   return target;
-}
-
-function sum(x: usize, count: i32): f32 {
-  let a = f32x4.splat(0),
-    b = f32x4.splat(0);
-  for (; count >= 8; count -= 8) {
-    a = f32x4.add(a, v128.load(x, 0));
-    b = f32x4.add(b, v128.load(x, 16));
-    x += 32;
-  }
-  for (; count > 0; count -= 4) {
-    a = f32x4.add(a, loadLanes(x, count));
-    x += 16;
-  }
-  return sumLanes(f32x4.add(a, b));
-}
-
-/** Of the differences from `centre`. */
-function sumOfSquares(x: usize, centre: f32, count: i32): f32 {
-  const centres = f32x4.splat(centre);
-  let a = f32x4.splat(0),
-    b = f32x4.splat(0);
-  for (; count >= 8; count -= 8) {
-    const d0 = f32x4.sub(v128.load(x, 0), centres);
-    const d1 = f32x4.sub(v128.load(x, 16), centres);
-    a = multiplyAdd(d0, d0, a);
-    b = multiplyAdd(d1, d1, b);
-    x += 32;
-  }
-  let total = f32x4.add(a, b);
-  for (; count >= 4; count -= 4) {
-    const d = f32x4.sub(v128.load(x), centres);
-    total = multiplyAdd(d, d, total);
-    x += 16;
-  }
-  let squares = sumLanes(total);
-  for (; count > 0; count--) {
-    const d = load<f32>(x) - centre;
-    squares += d * d;
-    x += 4;
-  }
-  return squares;
 }
 
 function fill(target: usize, value: f32, count: i32): void {
@@ -256,29 +281,4 @@ function joinGroups(
     factors += (<usize>a.width) << 2;
     offsets += (<usize>a.width) << 2;
   }
-}
-
-/** Normalises a row, whose statistics are by column at `mean` and `inverse`. */
-function applyRow(a: NormArguments, row: i32, mean: usize, inverse: usize, gain: usize, bias: usize): void {
-  let x = a.x + <usize>row * a.xStride;
-  const out = a.out + <usize>row * a.outStride;
-  let to = out;
-  for (let n = a.columns; n > 0; n -= 4) {
-    let y = f32x4.mul(f32x4.sub(loadLanes(x, n), v128.load(mean)), v128.load(inverse));
-    if (gain != 0) {
-      y = f32x4.mul(y, loadLanes(gain, n));
-      gain += 16;
-    }
-    if (bias != 0) {
-      y = f32x4.add(y, loadLanes(bias, n));
-      bias += 16;
-    }
-    storeLanes(to, y, n);
-    x += 16;
-    to += 16;
-    mean += 16;
-    inverse += 16;
-  }
-  if (a.scale != 0 || a.shift != 0) modulateRow(a, row, 0, a.columns, out);
-  if (a.isSilu) activateRow(SILU, out, out, a.columns);
 }
