@@ -36,7 +36,9 @@ export function buildCommand(checkout: boolean): string {
 }
 
 function explain({ place, error }: Failure, platform: Platform, build: string): string {
-  const again = place.own ? `compile it again with ${build}` : 'install it again with the version of incache';
+  const again = place.own
+    ? `compile it again with ${build}`
+    : 'install it again, in the same version as incache';
   if (error instanceof InterfaceMismatch) return `${place.name}: ${error.message} (${again})`;
   const { message, code } = error as NodeJS.ErrnoException;
   const why = (cause: string, remedy: string) => `${place.name}: ${cause} (${remedy})`;
