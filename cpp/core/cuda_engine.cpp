@@ -113,7 +113,7 @@ class CudaEngine : public Engine {
     return uploaded(values);
   }
 
-  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops, const Plan &) override {
+  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override {
     const auto take = [&](int64_t bytes) { return allocate(bytes, Contents::undefined); };
     return std::make_unique<CudaProgram>(gpu_, scratch_, take, ops);
   }

@@ -47,8 +47,8 @@ class Engine {
   // A tensor without packing, in float32.
   virtual std::shared_ptr<Block> widen(const Source &weight, int64_t count) = 0;
 
-  // The operations, which are those of the plan, and their memory must outlive the program.
-  virtual std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops, const Plan &plan) = 0;
+  // The operations and their memory must outlive the program.
+  virtual std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) = 0;
 
   uint64_t memory() const { return counter_->load(); }
 

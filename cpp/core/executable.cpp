@@ -19,7 +19,7 @@ Executable::Executable(std::shared_ptr<Device> device, const Plan &plan, const W
     addCheck(op, "index", op.index, 0, op.table.rows - 1);
     addCheck(op, "key length", op.keyLengths, 1, op.keyLength);
   }
-  program_ = device_->engine->prepare(ops_, plan_);
+  program_ = device_->engine->prepare(ops_);
 }
 
 void Executable::requireTypes() const {

@@ -1,9 +1,9 @@
 #include "engine.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "../core/shared_block.h"
-#include "made.h"
 #include "memory.h"
 
 namespace incache {
@@ -12,28 +12,35 @@ namespace {
 class CpuProgram : public Program {
  public:
   template <class Allocate>
-  CpuProgram(Host &host, SharedBlock &scratch, const Allocate &allocate, const std::vector<BoundOp> &ops, const Plan &plan)
-      : host_(host), steps_(host.kernels, ops, plan), scratchBytes_(steps_.scratch(host.pool.threads())),
-        scratch_(scratch.atLeast(scratchBytes_ * host.pool.threads(), allocate)) {}
+  CpuProgram(Host &host, SharedBlock &scratch, const Allocate &allocate, const std::vector<BoundOp> &ops)
+      : host_(host), ops_(ops), scratchBytes_(scratchFor(host, ops)), scratch_(scratch.atLeast(scratchBytes_ * host.pool.threads(), allocate)) {}
 
   void run(RunControl &control) override {
     const int64_t threads = host_.pool.threads();
-    for (const Step &step : steps_) {
-      const int64_t tasks = steps_.tasks(step, threads);
+    for (const BoundOp &b : ops_) {
+      const Kernel &kernel = host_.kernels.kernels[static_cast<int>(b.op->kind)];
+      const int64_t tasks = kernel.tasks(b, threads);
       host_.pool.run(tasks, [&](int64_t task, int64_t thread) {
         // One operation can take many seconds, so every task checks.
-        if (!control.cancelled()) steps_.run(step, task, tasks, threads, scratch_->at() + thread * scratchBytes_);
+        if (!control.cancelled()) kernel.run(b, task, tasks, threads, scratch_->at() + thread * scratchBytes_);
       });
-      control.ended(1 + static_cast<int64_t>(step.made.size()));
+      control.ended(1);
     }
   }
 
  private:
   Host &host_;
-  const Steps steps_;
-  // Scratch of one thread; large enough for every step.
+  const std::vector<BoundOp> &ops_;
+  // Scratch of one thread; large enough for every operation.
   int64_t scratchBytes_;
   std::shared_ptr<Block> scratch_;
+
+  static int64_t scratchFor(const Host &host, const std::vector<BoundOp> &ops) {
+    int64_t bytes = 0;
+    for (const BoundOp &b : ops) bytes = std::max(bytes, host.kernels.kernels[static_cast<int>(b.op->kind)].scratch(b, host.pool.threads()));
+    // Whole cache lines, so that threads do not share one.
+    return (bytes + 63) / 64 * 64;
+  }
 };
 
 class CpuEngine : public Engine {
@@ -65,9 +72,9 @@ class CpuEngine : public Engine {
     return block;
   }
 
-  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops, const Plan &plan) override {
+  std::unique_ptr<Program> prepare(const std::vector<BoundOp> &ops) override {
     const auto take = [&](int64_t bytes) { return allocate(bytes, Contents::undefined); };
-    return std::make_unique<CpuProgram>(host_, scratch_, take, ops, plan);
+    return std::make_unique<CpuProgram>(host_, scratch_, take, ops);
   }
 
  private:

@@ -30,25 +30,15 @@ namespace {
 #include "operations.inc"
 
 template <class K>
-constexpr auto rowsOf(int) -> decltype(&K::rows) {
-  return K::rows;
-}
-template <class K>
-constexpr decltype(Kernel::rows) rowsOf(long) {
-  return nullptr;
-}
-
-template <class K>
 constexpr Kernel kernel() {
 #ifdef __AMX_BF16__
-  const auto run = [](const BoundOp &b, int64_t task, int64_t tasks, int64_t threads, char *scratch) {
-    const TileRegisters registers;
-    K::run(b, task, tasks, threads, scratch);
-  };
+  return {K::tasks, K::scratch, [](const BoundOp &b, int64_t task, int64_t tasks, int64_t threads, char *scratch) {
+            const TileRegisters registers;
+            K::run(b, task, tasks, threads, scratch);
+          }};
 #else
-  const auto run = K::run;
+  return {K::tasks, K::scratch, K::run};
 #endif
-  return {K::tasks, K::scratch, run, rowsOf<K>(0)};
 }
 }  // namespace
 

@@ -6,18 +6,11 @@
 
 namespace incache {
 
-// From `first` to before `end`.
-struct RowRange {
-  int64_t first, end;
-};
-
 struct Kernel {
   int64_t (*tasks)(const BoundOp &, int64_t threads);
   // Bytes of scratch that one task needs.
   int64_t (*scratch)(const BoundOp &, int64_t threads);
   void (*run)(const BoundOp &, int64_t task, int64_t tasks, int64_t threads, char *scratch);
-  // The rows that a task reads of each operand with as many rows as the output; null where it reads others too.
-  RowRange (*rows)(const BoundOp &, int64_t task, int64_t tasks, int64_t threads);
 };
 
 // The elements of a tensor that the caller gives.
