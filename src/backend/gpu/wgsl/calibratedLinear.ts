@@ -5,7 +5,7 @@ import type { Dispatch, Matrix } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import { ENDING, endingOf } from './epilogue.js';
 import { COLUMNS, type HiddenInputs, hiddenDispatch, MOST_KEPT } from './hidden.js';
-import { eachSum, multiplyText, SUMS } from './registerTile.js';
+import { eachSum, multiply, SUMS } from './registerTile.js';
 
 /** Whether h of a row fits. */
 export function fitsCalibratedLinear({ down }: FactorPair): boolean {
@@ -29,10 +29,10 @@ export function calibratedLinearDispatch(p: CalibratedPair, at: Lowering): Dispa
       vectors: ['up'],
       integers: ENDING.integers,
       floats: ENDING.floats,
-      text: `${multiplyText('up', 'hidden')}\n${ENDING.text}`,
+      text: ENDING.text,
       body: `  for (var column = across; column < params.out_columns; column += ${COLUMNS}) {
     var sums = ${SUMS}();
-    multiply_up(&sums, rows, column, 0, params.rank);
+    ${multiply({ weight: 'up', input: 'hidden' }, { sums: 'sums', column: 'column', first: '0', end: 'params.rank' })}
     ${eachSum('finish(row + i, column + j, sums[i][j])')}
   }`,
       out: p.out,

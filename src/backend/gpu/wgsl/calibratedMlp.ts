@@ -7,7 +7,7 @@ import { ACTIVATIONS } from '../epilogues.js';
 import type { Dispatch, Matrix } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import { COLUMNS, type HiddenInputs, hiddenDispatch, keptText, MOST_KEPT, roomFor } from './hidden.js';
-import { EACH, eachSum, multiplyText, SUMS } from './registerTile.js';
+import { EACH, eachSum, multiply, SUMS } from './registerTile.js';
 
 /** Most times that a workgroup's columns fit into the second rank: a thread has registers for so many sums. */
 const MOST_PASSES = 4;
@@ -39,11 +39,7 @@ export function calibratedMlpDispatch(p: CalibratedMlpInner, at: Lowering): Disp
       vectors: ['up', 'second'],
       integers: ['wide'],
       floats: [],
-      text: [
-        multiplyText('up', 'hidden'),
-        keptText('increment', COLUMNS),
-        multiplyText('second', 'increment'),
-      ].join('\n'),
+      text: keptText('increment', COLUMNS),
       body: bodyText(passes),
       out: p.out,
       operands: {
@@ -57,6 +53,9 @@ export function calibratedMlpDispatch(p: CalibratedMlpInner, at: Lowering): Disp
   );
 }
 
+const UP = { weight: 'up', input: 'hidden' };
+const SECOND = { weight: 'second', input: 'increment' };
+
 function bodyText(passes: number): string {
   const eachPass = `for (var part = 0; part < ${passes}; part++) {
       let column = across + part * ${COLUMNS};`;
@@ -66,7 +65,7 @@ function bodyText(passes: number): string {
     let middle = first + across;
     if (middle < params.wide) {
       var y = ${SUMS}();
-      multiply_up(&y, rows, middle, 0, params.rank);
+      ${multiply(UP, { sums: 'y', column: 'middle', first: '0', end: 'params.rank' })}
       for (var i = 0; i < ${EACH}; i++) {
         var increments = vec4<f32>();
         for (var j = 0; j < ${EACH}; j++) {
@@ -81,7 +80,7 @@ function bodyText(passes: number): string {
     ${eachPass}
       if (column >= params.out_columns) { break; }
       var sums = all[part];
-      multiply_second(&sums, rows, column, first, end);
+      ${multiply(SECOND, { sums: 'sums', column: 'column', first: 'first', end: 'end' })}
       all[part] = sums;
     }
     workgroupBarrier();

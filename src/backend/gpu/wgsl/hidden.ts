@@ -5,7 +5,7 @@
 import type { View } from '../../../plan/types.js';
 import { type Dispatch, groupsFor, type Matrix } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
-import { BUILTINS, EACH, inputText, multiplyText, SUMS } from './registerTile.js';
+import { BUILTINS, EACH, inputText, multiply, SUMS } from './registerTile.js';
 import { takesVectors } from './vectors.js';
 
 const ACROSS = 16;
@@ -31,7 +31,7 @@ export function roomFor(rank: number): number {
 
 /**
  * The dispatch of a kernel that makes h. `rest` is the rest of its text: functions, and `body`, which each thread runs
- * when h is made. There h is the input `hidden` of `multiplyText`, `row` the first row of the thread, `rows` its rows
+ * when h is made. There h is the input `hidden` of `multiply`, `row` the first row of the thread, `rows` its rows
  * within the output, and `across` its first column.
  */
 export function hiddenDispatch(
@@ -53,7 +53,6 @@ export function hiddenDispatch(
       floats: rest.floats,
       text: [
         inputText(names, asVectors),
-        multiplyText('down', 'input'),
         keptText('hidden', room),
         rest.text,
         mainText(cachedHidden !== undefined, rest.body),
@@ -66,7 +65,7 @@ export function hiddenDispatch(
   };
 }
 
-/** Workgroup memory for so many numbers of each row, an input of `multiplyText`, and `keep_<name>`, which fills it. */
+/** Workgroup memory for so many numbers of each row, an input of `multiply`, and `keep_<name>`, which fills it. */
 export function keptText(name: string, room: number): string {
   const place = `row % ${ROWS} * ${room / 4} + k % ${room} / 4`;
   return `var<workgroup> ${name}s: array<vec4<f32>, ${(ROWS * room) / 4}>;
@@ -87,7 +86,7 @@ ${BUILTINS}
   let across = i32(local.x) * ${EACH};
   for (var column = across; column < params.rank; column += ${COLUMNS}) {
     var sums = ${SUMS}();
-    multiply_down(&sums, rows, column, 0, params.depth);
+    ${multiply({ weight: 'down', input: 'input' }, { sums: 'sums', column: 'column', first: '0', end: 'params.depth' })}
     for (var i = 0; i < ${EACH}; i++) { keep_hidden(row + i, column, sums[i]${less}); }
   }
   workgroupBarrier();

@@ -5,7 +5,7 @@ import { type Dispatch, groupsFor } from '../kernel.js';
 import type { Lowering } from '../lowering.js';
 import type { Product } from '../products.js';
 import { ENDING, endingOf } from './epilogue.js';
-import { BUILTINS, EACH, FINISH_BIASED, inputText, multiplyText, SUMS } from './registerTile.js';
+import { BUILTINS, EACH, FINISH_BIASED, FOUR, inputText, multiply, SUMS } from './registerTile.js';
 import { takesVectors } from './vectors.js';
 
 type Form = Exclude<ProductForm, 'translated'>;
@@ -41,8 +41,7 @@ export function productDispatch(p: Product, form: Form, at: Lowering): Dispatch 
 }
 
 /** Operands go from memory to registers. */
-const REGISTERS = `${multiplyText('weight', 'input')}
-@compute @workgroup_size(8, 8, 1)
+const REGISTERS = `@compute @workgroup_size(8, 8, 1)
 fn main(
 ${BUILTINS}
 ) {
@@ -51,7 +50,7 @@ ${BUILTINS}
   if (row >= params.out_rows || column >= params.out_columns) { return; }
   let rows = min(row + vec4<i32>(0, 1, 2, 3), vec4<i32>(params.out_rows - 1));
   var sums: ${SUMS};
-  multiply_weight(&sums, rows, column, 0, params.depth);
+  ${multiply({ weight: 'weight', input: 'input' }, { sums: 'sums', column: 'column', first: '0', end: 'params.depth' })}
   ${FINISH_BIASED}
 }`;
 
@@ -94,7 +93,7 @@ ${BUILTINS}
     for (var t = 0; t < ${DEEP}; t++) {
       let w4 = ws[t * 16 + i32(local.x)];
       let at = t * ${TILE} + i32(local.y) * ${EACH};
-      for (var i = 0; i < ${EACH}; i++) { sums[i] += xs[at + i] * w4; }
+${FOUR.map((i) => `      sums[${i}] += xs[at + ${i}] * w4;`).join('\n')}
     }
     workgroupBarrier();
   }
