@@ -16,18 +16,20 @@ const hasBf16 = backends().some(({ name, available }) => name === 'native' && av
 
 for (const { name: backend, available, detail } of backends())
   describe(`emoji on ${backend}`, { skip: available && existsSync(recorded) ? false : detail }, () => {
-    // In the plain code the whole run takes minutes: its first step is compared.
+    // In the plain code the whole run takes minutes: the first step of its first picture is compared.
     const whole = backend !== 'reference';
     test('latents after every step and the pictures', async () => {
       using golden = SafetensorsFile.open(recorded);
-      const prompts: string[] = JSON.parse(golden.metadata.prompts!);
+      const recordedPrompts: string[] = JSON.parse(golden.metadata.prompts!);
+      const prompts = whole ? recordedPrompts : recordedPrompts.slice(0, 1);
       const steps = golden.entry('latents').shape[0]!;
       const latents = golden.read('latents');
       const size = latents.length / steps;
+      const shown = (size / recordedPrompts.length) * prompts.length;
       const pipeline = await Pipeline.load(model, { backend, weights: 'f32' });
       const stop = new AbortController();
       const options: SampleOptions = {
-        ...{ prompts, steps, guidanceScale: 4.5, noise: golden.read('noise') },
+        ...{ prompts, steps, guidanceScale: 4.5, noise: golden.read('noise').subarray(0, shown) },
         cache: { policy: 'none' },
         signal: stop.signal,
       };
@@ -36,7 +38,7 @@ for (const { name: backend, available, detail } of backends())
           const { index } = step;
           assertClose(
             step.latents(),
-            latents.subarray(index * size, (index + 1) * size),
+            latents.subarray(index * size, index * size + shown),
             1e-3,
             `step ${index}`,
           );
