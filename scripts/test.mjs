@@ -20,7 +20,7 @@ const FIRST = ['cuda', 'browser', 'native', 'pipeline'];
  * Folders whose files leave nothing behind in their process: all of one run in one process, which starts and loads the engine once. A
  * test that fails is still told with its file.
  */
-const TOGETHER = ['diffusion', 'engine', 'export', 'plan', 'text', 'weights'];
+const TOGETHER = ['diffusion', 'engine', 'evaluate', 'export', 'models', 'plan', 'text', 'weights'];
 /**
  * Milliseconds after which a file has failed because it hangs: many times what the longest one takes. Node itself can hang when a process
  * ends (nodejs/node#54918).
