@@ -57,7 +57,7 @@ async function block(threads: number) {
   const request: BlockRequest = {
     model: MODEL,
     threads,
-    rounds: quick ? 5 : 21,
+    rounds: quick ? 5 : 11,
     runtime: `${server.address}ort/`,
   };
   const answers = await page.evaluate<BlockAnswer[]>(`new Promise((resolve, reject) => {
