@@ -130,7 +130,7 @@ describe('help', { concurrency: 2 }, () => {
       const stdout = await say(command, '--help');
       assert.match(
         stdout,
-        new RegExp(`^Usage: incache ${command} \\[options\\](?: [<[]model[>\\]])?\\n\\n[A-Z]`),
+        new RegExp(`^Usage: incache ${command} \\[options\\](?: [<[](?:model|merge)[>\\]])?\\n\\n[A-Z]`),
       );
       assert.doesNotMatch(stdout, /\/dit-digits|default: \{\}|undefined/, 'no paths of this machine');
       assert.equal(await say('help', command), stdout);
