@@ -1,4 +1,5 @@
-import { addScaled, type DenseMatrix, dot, scaleInPlace, zeros } from './matrix.js';
+import { dot } from '../dot.js';
+import { addScaled, type DenseMatrix, scaleInPlace, zeros } from './matrix.js';
 
 /**
  * Lower triangular L with A = L L^T, from the lower triangle of the symmetric `a`; undefined when `a` is not

@@ -2,7 +2,8 @@
  * A symmetric matrix as H T H^T, T tridiagonal and H a product of Householder reflectors (as EISPACK's
  * tred2 goes, from the last row up, so that a reflector is the start of a row and contiguous).
  */
-import { addScaled, type DenseMatrix, dot, scaleInPlace } from './matrix.js';
+import { dot } from '../dot.js';
+import { addScaled, type DenseMatrix, scaleInPlace } from './matrix.js';
 
 /** Below this squared length a row of a normalised matrix is zero: its reflector could not be exact. */
 const NEGLIGIBLE = 1e-280;

@@ -2,6 +2,7 @@
  * Dense float64 matrices for calibration, row-major. Products are taken of rows with rows (A B^T), so that
  * both operands are read in the order they lie in memory.
  */
+import { dot } from '../dot.js';
 
 /** `data` holds rows * columns numbers, row-major. */
 export interface DenseMatrix {
@@ -149,23 +150,6 @@ function mirrorLower(a: DenseMatrix): void {
   for (let i = 0; i < a.rows; i++) {
     for (let j = 0; j < i; j++) a.data[j * a.columns + i] = a.data[i * a.columns + j]!;
   }
-}
-
-/** Sum of a[aStart + k] * b[bStart + k]; four sums in parallel hide the latency of the addition. */
-export function dot(a: Float64Array, aStart: number, b: Float64Array, bStart: number, count: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let k = 0;
-  for (; k + 4 <= count; k += 4) {
-    s0 += a[aStart + k]! * b[bStart + k]!;
-    s1 += a[aStart + k + 1]! * b[bStart + k + 1]!;
-    s2 += a[aStart + k + 2]! * b[bStart + k + 2]!;
-    s3 += a[aStart + k + 3]! * b[bStart + k + 3]!;
-  }
-  for (; k < count; k++) s0 += a[aStart + k]! * b[bStart + k]!;
-  return s0 + s1 + (s2 + s3);
 }
 
 /** y[yStart + k] += factor * x[xStart + k]. */

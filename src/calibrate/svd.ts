@@ -1,8 +1,8 @@
 /** Truncated singular value decomposition of a dense matrix, by the eigenvectors of its Gram matrix. */
+import { dot } from '../dot.js';
 import { requireInteger } from '../errors.js';
 import {
   type DenseMatrix,
-  dot,
   gram,
   largestMagnitude,
   normalizer,

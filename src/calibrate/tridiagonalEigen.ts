@@ -1,6 +1,7 @@
 /** Eigenvalues and some eigenvectors of a symmetric tridiagonal matrix with entries of order 1. */
+import { dot } from '../dot.js';
 import { IncacheError } from '../errors.js';
-import { addScaled, type DenseMatrix, dot, scaleInPlace, zeros } from './matrix.js';
+import { addScaled, type DenseMatrix, scaleInPlace, zeros } from './matrix.js';
 
 const SWEEPS_PER_EIGENVALUE = 60;
 const SOLVES_PER_START = 6;

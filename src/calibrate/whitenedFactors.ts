@@ -1,9 +1,10 @@
 import { requireFiniteValues, requireLength } from '../cache/data/checks.js';
+import { dot } from '../dot.js';
 import { IncacheError, requireNumber, requireOneOf } from '../errors.js';
 import { cholesky, solveRows } from './cholesky.js';
 import type { Factors } from './factors.js';
 import { type LayerWeight, requireShape, scaledWeight, usableScale } from './layerWeight.js';
-import { type DenseMatrix, dot, gram, timesTransposed, transpose } from './matrix.js';
+import { type DenseMatrix, gram, timesTransposed, transpose } from './matrix.js';
 import { normalizeRows } from './svd.js';
 import { symmetricEigen } from './symmetricEigen.js';
 

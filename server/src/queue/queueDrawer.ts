@@ -218,7 +218,7 @@ export class QueueDrawer implements Drawer {
   async #fail(id: string, reason: string): Promise<void> {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    // It was dropped a moment before it was asked for again.
+    // Its last client left just before this one came: the job goes into the queue again.
     if (isAbandoned(reason)) return this.#add([pending.job], pending.user);
     const error = errorOf(reason);
     for (const { drawing, reject } of this.#take(id)) {

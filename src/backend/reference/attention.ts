@@ -1,4 +1,5 @@
-import { dot, get, set } from './matrix.js';
+import { dot } from '../../dot.js';
+import { get, set } from './matrix.js';
 import type { Operands } from './operands.js';
 
 export function attention(m: Operands<'attention'>): void {

@@ -1,3 +1,4 @@
+import { dot } from '../../dot.js';
 import type { BufferType, View } from '../../plan/types.js';
 import { roundRowE4m3 } from '../e4m3.js';
 import { rounding } from '../half.js';
@@ -47,20 +48,6 @@ export function rounded(value: number, type: BufferType): number {
 /** Sum over j of a[i, j] b[k, j]: one element of a b^T. */
 export function dotRows(a: Matrix, i: number, b: Matrix, k: number): number {
   return dot(a.data, a.offset + i * a.stride, b.data, b.offset + k * b.stride, a.columns);
-}
-
-/** Sum of the products of `count` elements of a and b, from places on. In four sums, so that none waits for the one before. */
-export function dot(a: Float64Array, aStart: number, b: Float64Array, bStart: number, count: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let j = 0;
-  for (; j + 4 <= count; j += 4) {
-    s0 += a[aStart + j]! * b[bStart + j]!;
-    s1 += a[aStart + j + 1]! * b[bStart + j + 1]!;
-    s2 += a[aStart + j + 2]! * b[bStart + j + 2]!;
-    s3 += a[aStart + j + 3]! * b[bStart + j + 3]!;
-  }
-  for (; j < count; j++) s0 += a[aStart + j]! * b[bStart + j]!;
-  return s0 + s1 + (s2 + s3);
 }
 
 /** Row of `perImage` that belongs to row `i` of a matrix of `rows` rows. */
