@@ -8,6 +8,11 @@ export class EventStream {
   /** For the body of the answer. */
   readonly body = new Readable({ read: () => {}, highWaterMark: MOST_WAITING });
 
+  /** Begins with a comment, which clients ignore: the headers leave with the first bytes, and an event may take long. */
+  constructor() {
+    this.body.push(': accepted\n\n');
+  }
+
   /** Whether the client is slow: what can be left out should be. */
   get isBehind(): boolean {
     return this.body.readableLength >= MOST_WAITING;

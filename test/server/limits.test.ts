@@ -46,6 +46,19 @@ describe('limits', () => {
     }
   });
 
+  test('a stream answers before its first event', async () => {
+    const held = holdBack(server.pipeline);
+    try {
+      const stream = await server.draw({ label: 0, steps: 2, stream: true });
+      assert.equal(stream.status, 200);
+      assert.equal((await health()).waiting + held.batches.length, 1, 'nothing has been drawn');
+      held.letGo();
+      assert.match(await stream.text(), /completed/);
+    } finally {
+      held.release();
+    }
+  });
+
   test('a client that leaves takes its images out of the queue, and ends the run that is its alone', async () => {
     const held = holdBack(server.pipeline);
     try {
@@ -128,7 +141,7 @@ describe('time', () => {
       assert.equal(refused.status, 504);
       assert.equal((await errorOf(refused)).code, 'timeout');
       const stream = await server.draw({ label: 0, steps: 2, stream: true });
-      assert.match(await stream.text(), /^event: error\ndata: .*"code":"timeout"/);
+      assert.match(await stream.text(), /^: accepted\n\nevent: error\ndata: .*"code":"timeout"/);
     } finally {
       held.release();
     }
