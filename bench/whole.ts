@@ -20,6 +20,7 @@ import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { textEncoder } from './whole/textEncoder.js';
 import { trajectory } from './whole/trajectory.js';
+import { tune } from './whole/tune.js';
 
 /** Each returns lines for people and figures for the file. */
 const MEASUREMENTS = {
@@ -36,6 +37,7 @@ const MEASUREMENTS = {
   textBlock,
   textEncoder,
   factors,
+  tune,
 };
 
 const USAGE = `npm run bench:whole -- [name] [options]

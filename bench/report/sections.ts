@@ -15,6 +15,7 @@ import { type PictureRow, pictureTable } from '../whole/picture.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
 import { type StartUpRow, startUpTable } from '../whole/startUp.js';
 import { type TextEncoderRow, textEncoderTable } from '../whole/textEncoder.js';
+import { type TuneRow, tuneTable } from '../whole/tune.js';
 import { contendersChart, linearChart } from './bars.js';
 import { excerptOf } from './excerpt.js';
 import type { NamedResult } from './files.js';
@@ -77,6 +78,7 @@ const TITLES: Readonly<Record<string, string>> = {
   kernels: 'Kernels on a processor',
   cuda: 'Kernels, blocks and runs on a GPU',
   gpu: 'A product through WebGPU',
+  tune: 'Tuning',
   factors: 'Making factors',
   int8Error: 'Error of int8 weights',
 };
@@ -120,6 +122,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   openCheckpoint: (rows: readonly OpenRow[]) => openTable(rows),
   textBlock: (rows: readonly TextBlockRow[]) => textBlockTable(rows),
   textEncoder: (rows: readonly TextEncoderRow[]) => textEncoderTable(rows),
+  tune: (rows: readonly TuneRow[]) => tuneTable(rows),
 };
 
 /** Targets, which texts that were stored before 2026-12 name. */

@@ -2,6 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
 import { ArgumentError } from '../errors.js';
+import { median } from '../evaluate/metrics/median.js';
 import {
   calibrationSeed,
   calibrationSource,
@@ -9,7 +10,7 @@ import {
   defaultCalibration,
 } from './calibrationData.js';
 import type { Experiment, ExperimentContext, Measurement, Row, Section } from './experiment.js';
-import { common, groupBy, median, spread, spreadText } from './summary.js';
+import { common, groupBy, spread, spreadText } from './summary.js';
 
 const MAGNITUDES = 'magnitudes';
 const KINDS = ['values', 'increments'] as const;

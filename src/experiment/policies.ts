@@ -1,5 +1,6 @@
 /** Every cache policy against fewer steps: the paper's tables 1 and 2 in shape. */
 import { frechetName } from '../evaluate/metrics/frechet.js';
+import { median } from '../evaluate/metrics/median.js';
 import { withinBudgets } from './budgets.js';
 import { type Panel, type Point, scatter } from './chart/scatter.js';
 import {
@@ -25,7 +26,7 @@ import { withGain } from './equalCost.js';
 import { EVALUATIONS, evaluationMeasurements } from './evaluations.js';
 import type { Experiment, ExperimentContext, Row, Section } from './experiment.js';
 import { qualityTable } from './qualityTable.js';
-import { common, groupBy, median, spread } from './summary.js';
+import { common, groupBy, spread } from './summary.js';
 import { machineOf, TIMES, timeMeasurements } from './times.js';
 
 const SHARES_OF_STEPS = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];

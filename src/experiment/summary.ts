@@ -48,10 +48,3 @@ export function spreadText(found: Spread | undefined, digits: number): string {
 export function common(group: Group, column: string): Cell {
   return group[0]![column] ?? null;
 }
-
-/** The median of at least one number. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { meanPsnr } from '../../src/evaluate/metrics/psnr.js';
+import { StepTimes } from '../../src/evaluate/runs/stepTimes.js';
 import { type TuneOptions, tune } from '../../src/evaluate/runs/tune.js';
 import { TuneClock } from '../../src/evaluate/runs/tuneClock.js';
 import { bestFirst, standing, type Trial, trialOf } from '../../src/evaluate/runs/tuneTrials.js';
 import { labelsInTurn } from '../../src/models/network.js';
+import type { SampleOptions } from '../../src/pipeline/options.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
 import { Recipe } from '../../src/pipeline/recipe.js';
 import { writeSafetensors } from '../../src/weights/safetensors.js';
@@ -91,6 +93,22 @@ describe('tuning', () => {
     assert.ok(untried.length > 10);
   });
 
+  test('ends a candidate that is at work when the time is over', async (t) => {
+    const sample = pipeline.generateLatents.bind(pipeline);
+    let cached = 0;
+    const hanging = t.mock.method(pipeline, 'generateLatents', (options: SampleOptions) => {
+      const { signal } = options;
+      if (!options.cache || ++cached !== 2) return sample(options);
+      return new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)));
+    });
+    // The promise alone would not keep the process.
+    const keeping = setTimeout(() => {}, 60_000);
+    const { trials } = await tune(pipeline, { ...options({ kind: 'macs', most: 1 }), seconds: 1 });
+    clearTimeout(keeping);
+    hanging.mock.restore();
+    assert.equal(trials.length, 1);
+  });
+
   test('refuses budgets that are none', async () => {
     for (const [budget, message] of [
       [{ kind: 'time', most: 1.5 }, /budget time is 1.5/],
@@ -165,6 +183,21 @@ test('figures are the mean and the spread of images, and the median of times', (
   assert.ok(Math.abs(spread - Math.sqrt(8)) < 1e-12);
   assert.equal(trialOf('a', { ...record, ratios: [0.9, 0.4, 0.5] }).time, 0.5);
   assert.equal(trialOf('a', { ...record, ratios: [0.4, 0.6] }).time, 0.5);
+});
+
+test('steps of as many multiply-accumulates count as the median of their kind', () => {
+  const times = new StepTimes();
+  // The first of each kind gives a cache its pages.
+  for (const [macs, milliseconds] of [
+    [9, 90],
+    [1, 30],
+    [9, 10],
+    [1, 2],
+    [9, 12],
+    [1, 4],
+  ] as const)
+    times.add({ macs, milliseconds });
+  assert.equal(times.milliseconds, 3 * 12 + 3 * 4);
 });
 
 test('the time is kept: a part of it is for the finalists, and what is at work ends with it', async () => {

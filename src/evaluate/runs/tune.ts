@@ -92,7 +92,8 @@ export async function tune(pipeline: Pipeline, options: TuneOptions): Promise<Tu
   const sampling = { ...rest, seed };
   using clock = new TuneClock(seconds, sampling.signal);
   const bench = new TuneBench(pipeline, sampling, await openStore(pipeline, sampling, folder));
-  return new Tuning(pipeline, sampling, bench, clock, budget, onTrial).run(images, seconds, nearest);
+  // Awaited here, since the clock stops at the end of this function.
+  return await new Tuning(pipeline, sampling, bench, clock, budget, onTrial).run(images, seconds, nearest);
 }
 
 class Tuning {

@@ -6,12 +6,14 @@ import { calibrate } from '../../calibrate/calibrate.js';
 import type { CacheOptions, SampleOptions } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { SampledLatents } from '../../pipeline/result.js';
+import { median } from '../metrics/median.js';
 import { psnr } from '../metrics/psnr.js';
 import { measureGrams } from './measureGrams.js';
 import { ownTrajectories } from './ownTrajectories.js';
+import { StepTimes } from './stepTimes.js';
 import { subjectsOf } from './subjects.js';
 import type { TuneSampling } from './tune.js';
-import type { Candidate } from './tuneCandidates.js';
+import { type Candidate, candidateRanks } from './tuneCandidates.js';
 import { type CandidateRecord, IDENTICAL, type TuneStore } from './tuneStore.js';
 
 /** Trajectories that factors for increments of their own are made from. */
@@ -19,19 +21,16 @@ const OWN_TRAJECTORIES = 16;
 /** Images sampled together where the options do not say. */
 export const DEFAULT_BATCH = 16;
 
-/** A run without a cache of so many images, the first ones of the seed. */
-interface Whole {
-  /** Planes of pictures, or of latents where there is no autoencoder. */
-  readonly planes: Float32Array[];
-  milliseconds: number;
-}
+/** Steps without a cache that tell how fast the machine is when a candidate runs. */
+const REFERENCE_STEPS = 2;
 
 export class TuneBench {
   readonly records: Map<string, CandidateRecord>;
   readonly #pipeline: Pipeline;
   readonly #sampling: TuneSampling;
   readonly #store: TuneStore | undefined;
-  readonly #whole: Whole = { planes: [], milliseconds: 0 };
+  /** Of the first images of the seed without a cache: planes of pictures, or of latents where there is no autoencoder. */
+  readonly #whole: Float32Array[] = [];
   readonly #factors = new Map<string, FactorSet>();
   #macs = 0;
   #fits: StepGrams | undefined;
@@ -57,13 +56,11 @@ export class TuneBench {
 
   /** Images first to `images` - 1 without a cache, as far as they are not there. */
   async extendWhole(images: number): Promise<void> {
-    const { planes } = this.#whole;
-    if (planes.length >= images) return;
+    const first = this.#whole.length;
+    if (first >= images) return;
     const started = performance.now();
-    const first = planes.length;
-    const result = await this.#sample(first, images - first, undefined);
-    planes.push(...(await this.#planesOf(result)));
-    this.#whole.milliseconds += result.report.milliseconds;
+    const result = await this.#sample(first, images - first, undefined, undefined);
+    this.#whole.push(...(await this.#planesOf(result)));
     this.#macs = result.report.macs / (images - first);
     const { setupMilliseconds } = result.report;
     this.#imageSeconds = (performance.now() - started - setupMilliseconds) / 1000 / (images - first);
@@ -82,19 +79,19 @@ export class TuneBench {
     const first = before?.psnrs.length ?? 0;
     if (first >= images) return;
     await this.extendWhole(images);
-    const result = await this.#sample(first, images - first, await this.#cacheOf(candidate, signal), signal);
+    const cache = await this.#cacheOf(candidate, signal);
+    const uncached = await this.#referenceMilliseconds(images - first, signal);
+    const result = await this.#sample(first, images - first, cache, signal);
     const planes = await this.#planesOf(result);
-    const { macs, milliseconds, memory } = result.report;
+    const { macs, memory } = result.report;
     this.#keep(candidate.name, {
       psnrs: [
         ...(before?.psnrs ?? []),
-        ...planes.map((own, i) => finite(psnr(own, this.#whole.planes[first + i]!))),
+        ...planes.map((own, i) => finite(psnr(own, this.#whole[first + i]!))),
       ],
       macs: macs / (images - first) / this.#macs,
-      milliseconds: (before?.milliseconds ?? 0) + milliseconds,
-      uncachedMilliseconds:
-        (before?.uncachedMilliseconds ?? 0) +
-        (this.#whole.milliseconds / this.#whole.planes.length) * (images - first),
+      milliseconds: (before?.milliseconds ?? 0) + result.milliseconds,
+      uncachedMilliseconds: (before?.uncachedMilliseconds ?? 0) + uncached,
       cacheBytes: memory.cache,
       ratios: before?.ratios ?? [],
     });
@@ -108,8 +105,7 @@ export class TuneBench {
     const caches: (CacheOptions | undefined)[] = [undefined];
     for (const candidate of candidates) caches.push(await this.#cacheOf(candidate, signal));
     const times: number[] = [];
-    for (const cache of caches)
-      times.push((await this.#sample(0, images, cache, signal)).report.milliseconds);
+    for (const cache of caches) times.push((await this.#sample(0, images, cache, signal)).milliseconds);
     return candidates.map((_, i) => times[i + 1]! / times[0]!);
   }
 
@@ -136,14 +132,40 @@ export class TuneBench {
     return { ...candidate.parameters, ...(await this.partsOf(candidate, signal)) } as CacheOptions;
   }
 
-  #sample(
+  /** With the time of its steps (`StepTimes`). */
+  async #sample(
+    first: number,
+    count: number,
+    cache: CacheOptions | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<SampledLatents & { readonly milliseconds: number }> {
+    const times = new StepTimes();
+    const options = this.#optionsOf(first, count, cache, signal);
+    const sampled = await this.#pipeline.generateLatents(options, (step) => times.add(step));
+    return { ...sampled, milliseconds: times.milliseconds };
+  }
+
+  /** What so many images would take without a cache, by the second step and those after it. Step 0 makes the conditioning of all. */
+  async #referenceMilliseconds(count: number, signal: AbortSignal | undefined): Promise<number> {
+    const options = this.#optionsOf(0, count, undefined, signal);
+    const times: number[] = [];
+    let steps = 1;
+    for await (const step of this.#pipeline.sample(options)) {
+      steps = step.steps;
+      if (step.index > 0 || steps === 1) times.push(step.milliseconds);
+      if (step.index === REFERENCE_STEPS) break;
+    }
+    return (median(times) * steps * count) / options.batch!;
+  }
+
+  #optionsOf(
     first: number,
     count: number,
     cache: CacheOptions | undefined,
     signal: AbortSignal | undefined = this.#sampling.signal,
-  ): Promise<SampledLatents> {
+  ): SampleOptions {
     const { network } = this.#pipeline;
-    const options: SampleOptions = {
+    return {
       ...this.#sampling,
       ...subjectsOf(network, this.#sampling, count, first),
       firstImage: first,
@@ -151,7 +173,6 @@ export class TuneBench {
       ...(signal && { signal }),
       ...(cache && { cache }),
     };
-    return this.#pipeline.generateLatents(options);
   }
 
   /** Image by image. */
@@ -162,7 +183,7 @@ export class TuneBench {
     return Array.from({ length: shape[0] }, (_, i) => planes.slice(i * size, (i + 1) * size));
   }
 
-  /** Made once for the candidates that share them. */
+  /** Made once, of the highest rank, and cut down for the candidates that share them. */
   async #factorsOf(
     { factors: choice, parameters }: Candidate,
     signal?: AbortSignal,
@@ -170,9 +191,9 @@ export class TuneBench {
     if (!choice) return undefined;
     const { method, rank } = choice;
     const { period, terms, computed } = parameters;
-    const key = [method, rank, ...(method === 'svd' ? [] : [period, terms, computed])].join();
+    const key = [method, ...(method === 'svd' ? [] : [period, terms, computed])].join();
     const known = this.#factors.get(key);
-    if (known) return known;
+    if (known) return known.truncated(rank);
     const { batch: _batch, signal: own, ...sampling } = this.#sampling;
     const given = signal ?? own;
     const data =
@@ -190,12 +211,12 @@ export class TuneBench {
           });
     const made = await calibrate(this.#pipeline, {
       method,
-      rank,
+      rank: candidateRanks(this.#pipeline.network).high,
       ...(data && { source: data.source }),
       ...(given && { signal: given }),
     });
     this.#factors.set(key, made);
-    return made;
+    return made.truncated(rank);
   }
 }
 

@@ -11,9 +11,18 @@ export interface Candidate {
   readonly fits?: boolean;
 }
 
+/** Of all factors that candidates have. */
+export function candidateRanks({ width }: Pick<Network, 'width'>): {
+  readonly low: number;
+  readonly high: number;
+} {
+  const rank = (share: number) => Math.max(1, Math.round(share * width));
+  return { low: rank(1 / 8), high: rank(1 / 4) };
+}
+
 /** The most promising first, since the time for tuning may end before the last. */
-export function tuneCandidates({ width }: Pick<Network, 'width'>, steps: number): Candidate[] {
-  const [low, high] = [8, 4].map((share) => Math.max(1, Math.round(width / share))) as [number, number];
+export function tuneCandidates(network: Pick<Network, 'width'>, steps: number): Candidate[] {
+  const { low, high } = candidateRanks(network);
   /** Against fitted combinations, half of the steps computed. */
   const half = (terms: number) => ({ terms, computed: Math.max(2, Math.min(steps, Math.round(steps / 2))) });
   return [

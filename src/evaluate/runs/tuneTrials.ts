@@ -1,4 +1,5 @@
 /** Candidates of a tuning as their figures say: which meet a budget, which go on, which are on the front. */
+import { median } from '../metrics/median.js';
 import type { TuneBudget } from './tune.js';
 import { type CandidateRecord, IDENTICAL } from './tuneStore.js';
 
@@ -65,9 +66,4 @@ export function isOnFront(trial: Trial, all: readonly Trial[], { kind }: TuneBud
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
