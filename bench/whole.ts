@@ -16,6 +16,7 @@ import { demo } from './whole/demo.js';
 import { int8Error } from './whole/int8Error.js';
 import { openCheckpoint } from './whole/openCheckpoint.js';
 import { picture } from './whole/picture.js';
+import { recipes } from './whole/recipes.js';
 import { residentMemory } from './whole/residentMemory.js';
 import { startUp } from './whole/startUp.js';
 import { textEncoder } from './whole/textEncoder.js';
@@ -38,6 +39,7 @@ const MEASUREMENTS = {
   textEncoder,
   factors,
   tune,
+  recipes,
 };
 
 const USAGE = `npm run bench:whole -- [name] [options]

@@ -12,6 +12,7 @@ import { type TextBlockRow, textBlockTable } from '../textBlock/row.js';
 import { type DecoderMemoryRow, decoderMemoryTable } from '../whole/decoderMemory.js';
 import { type OpenRow, openTable } from '../whole/openCheckpoint.js';
 import { type PictureRow, pictureTable } from '../whole/picture.js';
+import { type RecipeRow, recipesTable } from '../whole/recipes.js';
 import { type MemoryRow, memoryTable } from '../whole/residentMemory.js';
 import { type StartUpRow, startUpTable } from '../whole/startUp.js';
 import { type TextEncoderRow, textEncoderTable } from '../whole/textEncoder.js';
@@ -79,6 +80,7 @@ const TITLES: Readonly<Record<string, string>> = {
   cuda: 'Kernels, blocks and runs on a GPU',
   gpu: 'A product through WebGPU',
   tune: 'Tuning',
+  recipes: 'Recipes',
   factors: 'Making factors',
   int8Error: 'Error of int8 weights',
 };
@@ -123,6 +125,7 @@ const TABLES: Readonly<Record<string, (rows: readonly never[]) => string>> = {
   textBlock: (rows: readonly TextBlockRow[]) => textBlockTable(rows),
   textEncoder: (rows: readonly TextEncoderRow[]) => textEncoderTable(rows),
   tune: (rows: readonly TuneRow[]) => tuneTable(rows),
+  recipes: (rows: readonly RecipeRow[]) => recipesTable(rows),
 };
 
 /** Targets, which texts that were stored before 2026-12 name. */

@@ -44,6 +44,7 @@ describe('tuning', () => {
     const { recipe, chosen, meetsBudget, trials, untried } = await tune(pipeline, resumed);
     assert.deepEqual([untried, meetsBudget], [[], true]);
     assert.ok(chosen.macs <= 0.6);
+    assert.ok(trials.find(({ name }) => name === chosen.name)!.onFront);
     for (const trial of trials) if (trial.macs <= 0.6) assert.ok(chosen.psnr >= trial.psnr, trial.name);
     assert.ok(trials.some(({ onFront }) => onFront) && trials.some(({ onFront }) => !onFront));
     recipe.save(path);
