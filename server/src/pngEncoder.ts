@@ -6,9 +6,16 @@ import type { Pixels } from './pngWorker.js';
 
 const WORKER = fileURLToPath(new URL('./pngWorker.js', import.meta.url));
 const THREADS = 2;
+/** Milliseconds after which a thread without work ends: many times what passes between two batches, as starting one stalls the event loop. */
+const IDLE = 60_000;
 
 export class PngEncoder {
-  readonly #pool = new Piscina<Pixels, Uint8Array>({ filename: WORKER, minThreads: 1, maxThreads: THREADS });
+  readonly #pool = new Piscina<Pixels, Uint8Array>({
+    filename: WORKER,
+    minThreads: 1,
+    maxThreads: THREADS,
+    idleTimeout: IDLE,
+  });
 
   encode({ width, height, channels, data }: Picture): Promise<Uint8Array> {
     return this.#pool.run({ width, height, channels, data });
