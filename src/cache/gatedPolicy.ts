@@ -8,6 +8,9 @@ import type { StepCut } from '../models/stepPlans.js';
 
 export interface GatedRun {
   readonly steps: number;
+  readonly blocks: number;
+  /** Sequences of the batch: both branches of guidance. */
+  readonly sequences: number;
   /** Elements of the residual stream, all sequences together. */
   readonly elements: number;
 }
@@ -19,6 +22,13 @@ export interface Gate {
    * Asked once for every section of every step, in order; never answers yes at step 0.
    */
   caches(step: number, section: number, change: number): boolean;
+  /**
+   * Of a policy without sections: the prediction of a step that is not run at all, or undefined where it is to be run. Latents and
+   * predictions are those of all sequences, one after another.
+   */
+  skipped?(step: number, latents: Float32Array): Float32Array | undefined;
+  /** Told what a step that was run has predicted. */
+  computed?(latents: Float32Array, prediction: Float32Array): void;
 }
 
 export interface GatedPolicy {

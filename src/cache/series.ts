@@ -1,5 +1,6 @@
 /** Polynomials over the steps as combinations of what computed steps kept. */
 import type { Combination } from './combination.js';
+import { foca } from './foca.js';
 
 /**
  * The polynomial that a feature is continued by:
@@ -10,8 +11,9 @@ import type { Combination } from './combination.js';
  *   coefficients are larger: exact for smooth features, it magnifies what is not smooth.
  * - `hermite`: the published series damped (HiCache, arXiv 2508.16984): x^i becomes s^i H_i(s x), H the physicists' Hermite
  *   polynomials, s = 1/2
+ * - `foca`: the second backward differentiation formula (foca.ts); of order 2
  */
-export const SERIES_BASES = ['taylor', 'newton', 'hermite'] as const;
+export const SERIES_BASES = ['taylor', 'newton', 'hermite', 'foca'] as const;
 export type SeriesBasis = (typeof SERIES_BASES)[number];
 
 /** Continues what is cached by a polynomial of this order, or less while fewer steps have been computed. */
@@ -72,4 +74,5 @@ const COEFFICIENTS: Readonly<Record<SeriesBasis, (step: number, past: readonly n
   taylor: (step, past) => series(step, past, monomials),
   newton: lagrange,
   hermite: (step, past) => series(step, past, dampedHermites),
+  foca,
 };

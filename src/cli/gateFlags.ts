@@ -28,7 +28,7 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--basis <name>',
-      'of policy taylorseer: the published series (taylor), the polynomial through the computed steps (newton) or the damped series of HiCache (hermite) (default: taylor)',
+      'of policy taylorseer: the published series (taylor), the polynomial through the computed steps (newton), the damped series of HiCache (hermite) or FoCa, of order 2 (foca) (default: taylor)',
     )
     .option(
       '--cross-period <p>',
@@ -37,12 +37,12 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--threshold <x>',
-      'policies teacache, first-block and fastcache cache below this relative change; 0 caches nothing',
+      'policies teacache, first-block, fastcache and easycache cache below this relative change; 0 caches nothing',
       decimal('threshold', 0),
     )
     .option(
       '--warmup <n>',
-      'steps at the start computed in full (default: teacache and fastcache 1, taylorseer 2, first-block 8)',
+      'steps at the start computed in full (default: teacache and fastcache 1, taylorseer and easycache 2, first-block 8)',
       integer('warmup', 1),
     )
     .option(

@@ -98,9 +98,17 @@ export class DenoisingSession implements Disposable {
     rows: Int32Array,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
+    const { gate } = this.plan;
+    if (gate && step === 0) this.#gate = gate.policy.start(gate.run);
+    const skipped = this.#gate?.skipped?.(step, latents);
+    if (skipped) {
+      this.#course = { plans: [], cachedBlocks: gate!.run.blocks };
+      return skipped;
+    }
     // All is asked for together: where several sessions run, each waits for the others once a step.
     const inputs = [this.#tensor('latents').write(latents), this.#tensor('rows').write(rows)];
     const [prediction] = await Promise.all([this.#follow(step, signal), ...inputs]);
+    this.#gate?.computed?.(latents, prediction);
     return prediction;
   }
 
@@ -147,8 +155,6 @@ export class DenoisingSession implements Disposable {
 
   /** Node by node, each as the gate before it decides by what the last plan measured; returns what the last one predicts. */
   async #follow(step: number, signal?: AbortSignal): Promise<Float32Array> {
-    const { gate } = this.plan;
-    if (gate && step === 0) this.#gate = gate.policy.start(gate.run);
     const course = this.plan.courses[step]!;
     const plans: number[] = [];
     let cachedBlocks = 0;

@@ -119,6 +119,8 @@ export function* planningSession(network: Network, options: SessionOptions): Pie
         policy: gates.policy,
         run: {
           steps: steps.length,
+          blocks: network.blocks.length,
+          sequences,
           elements: sequences * network.streams[0]!.tokens(geometry) * network.width,
         },
       },

@@ -1,4 +1,5 @@
 /** Configurations that experiments compare, as data. */
+import type { GATED_POLICIES } from '../cache/cachePolicy.js';
 import type { FactorSet } from '../cache/data/factorSet.js';
 import type { SeriesBasis } from '../cache/series.js';
 import type { FactorMethod } from '../calibrate/factors.js';
@@ -185,7 +186,7 @@ export function givenRecipe({ hash }: Recipe): Configuration {
 }
 
 /** A policy that decides while it runs. */
-export function gated(policy: 'teacache' | 'first-block' | 'fastcache', threshold: number): Configuration {
+export function gated(policy: (typeof GATED_POLICIES)[number], threshold: number): Configuration {
   return { name: `${policy} ${threshold}`, family: policy, cache: { policy, threshold } };
 }
 

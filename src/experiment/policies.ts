@@ -77,6 +77,7 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...PERIODS.map((period) => taylorSeer(2, period)),
     ...PERIODS.map((period) => taylorSeer(2, period, 'newton')),
     ...PERIODS.map((period) => taylorSeer(2, period, 'hermite')),
+    ...PERIODS.map((period) => taylorSeer(2, period, 'foca')),
     ...PERIODS.map((period) => pab(period)),
     ...[...new Set(COMPUTED.map(computed))].map((count) => fitted(3, count)),
     ...[high, low].map((rank) => calibratedFitted(rank, 4, computed(COMPUTED_CALIBRATED))),
@@ -85,6 +86,7 @@ function configurations(context: ExperimentContext): readonly Configuration[] {
     ...THRESHOLDS.map((threshold) => gated('teacache', threshold)),
     ...THRESHOLDS.map((threshold) => gated('first-block', threshold)),
     ...THRESHOLDS.map((threshold) => gated('fastcache', threshold)),
+    ...THRESHOLDS.map((threshold) => gated('easycache', threshold)),
   ];
   return withinBudgets(chosen(all, context), context);
 }

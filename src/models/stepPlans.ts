@@ -21,7 +21,7 @@ export type GateSignal = 'modulatedInput' | 'residual' | 'input';
 /** How a step is cut. Blocks before the first section and behind the last are always computed. */
 export interface StepCut {
   readonly signal: GateSignal;
-  /** Blocks [first, end) of each section, one section directly behind another; at least one. */
+  /** Blocks [first, end) of each section, one section directly behind another. Without any, a step runs whole or not at all. */
   readonly sections: readonly { readonly first: number; readonly end: number }[];
 }
 

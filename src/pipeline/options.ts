@@ -58,8 +58,8 @@ export interface CacheParameters {
    */
   readonly order?: number;
   /**
-   * For policy `taylorseer`: `taylor` (the default), the published form, `newton`, the polynomial through the computed steps, or
-   * `hermite`, the damped series of HiCache.
+   * For policy `taylorseer`: `taylor` (the default), the published form, `newton`, the polynomial through the computed steps,
+   * `hermite`, the damped series of HiCache, or `foca`, of order 2.
    */
   readonly basis?: SeriesBasis;
   /** Needed by policy `fitted`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
@@ -69,11 +69,11 @@ export interface CacheParameters {
   /** With `fits`: how many steps are computed, chosen by the fits, instead of a period. */
   readonly computed?: number;
   /**
-   * For policies `teacache`, `first-block` and `fastcache`: the relative change below which a step or a block is cached; 0 caches
-   * nothing.
+   * For policies `teacache`, `first-block`, `fastcache` and `easycache`: the relative change below which a step or a block is cached;
+   * 0 caches nothing.
    */
   readonly threshold?: number;
-  /** For the policies with a `threshold` and for `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1 and 2. */
+  /** For the policies with a `threshold` and for `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1, 2 and 2. */
   readonly warmup?: number;
   /** For policy `teacache`: coefficients of what the change goes through, that of the highest power first. Default [1, 0]. */
   readonly polynomial?: readonly number[];

@@ -4,6 +4,7 @@ import type { CacheParameter, CachePolicy } from '../cache/cachePolicy.js';
 import { ErrorTable } from '../cache/data/errorTable.js';
 import { FactorSet } from '../cache/data/factorSet.js';
 import { StepGrams } from '../cache/data/stepGrams.js';
+import { EasyCache } from '../cache/easyCache.js';
 import { FastCache } from '../cache/fastCache.js';
 import { FirstBlock } from '../cache/firstBlock.js';
 import { Fitted } from '../cache/fitted.js';
@@ -74,6 +75,8 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
       return new FirstBlock({ ...cache, threshold: needed(cache, 'threshold') });
     case 'fastcache':
       return new FastCache({ ...cache, threshold: needed(cache, 'threshold') });
+    case 'easycache':
+      return new EasyCache({ ...cache, threshold: needed(cache, 'threshold') });
     default:
       return new Scheduled(name, cache);
   }

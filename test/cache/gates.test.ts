@@ -1,14 +1,17 @@
 /** What gates decide, by numbers worked out by hand. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { EasyCache } from '../../src/cache/easyCache.js';
 import { FastCache } from '../../src/cache/fastCache.js';
 import { FirstBlock } from '../../src/cache/firstBlock.js';
-import type { GatedPolicy } from '../../src/cache/gatedPolicy.js';
+import type { GatedPolicy, GateParameters } from '../../src/cache/gatedPolicy.js';
 import { TeaCache } from '../../src/cache/teaCache.js';
+
+const RUN = { steps: 9, blocks: 2, sequences: 1, elements: 1 };
 
 /** The decisions for a change at every step, `.` for a cached one. */
 function course(policy: GatedPolicy, changes: readonly number[], elements = 1000): string {
-  const gate = policy.start({ steps: changes.length, elements });
+  const gate = policy.start({ ...RUN, steps: changes.length, elements });
   return changes.map((change, step) => (gate.caches(step, 0, change) ? '.' : '#')).join('');
 }
 
@@ -39,10 +42,10 @@ describe('teacache', () => {
 
   test('a trajectory knows nothing of the one before', () => {
     const policy = new TeaCache({ threshold: 1 });
-    const first = policy.start({ steps: 9, elements: 1 });
+    const first = policy.start(RUN);
     first.caches(0, 0, 0);
     assert.ok(first.caches(1, 0, 0.9));
-    const second = policy.start({ steps: 9, elements: 1 });
+    const second = policy.start(RUN);
     second.caches(0, 0, 0);
     assert.ok(second.caches(1, 0, 0.9));
   });
@@ -64,6 +67,46 @@ describe('first-block', () => {
     const policy = new FirstBlock({ threshold: 0.1, firstBlocks: 8, lastBlocks: 8 });
     assert.deepEqual(policy.cut(28).sections, [{ first: 8, end: 20 }]);
     assert.throws(() => policy.cut(16), /firstBlocks \+ lastBlocks is 16; expected fewer than the 16 blocks/);
+  });
+});
+
+describe('easycache', () => {
+  const gate = (parameters: GateParameters, sequences = 1) =>
+    new EasyCache(parameters).start({ ...RUN, sequences });
+  const pair = (a: number, b: number) => Float32Array.of(a, b);
+
+  test('sums up the change of the latents at the rate of the last two computed steps', () => {
+    const { skipped, computed } = gate({ threshold: 1 });
+    assert.equal(skipped!(0, pair(1, 1)), undefined);
+    computed!(pair(1, 1), pair(4, 4));
+    assert.equal(skipped!(1, pair(2, 0)), undefined, 'no rate yet');
+    computed!(pair(2, 0), pair(6, 2));
+    // K = 2 / 1, mean |v| = 4: e = 2 * 1 / 4, then 2 * 1.5 / 4 more.
+    assert.deepEqual(skipped!(2, pair(3, -1)), pair(7, 1));
+    assert.equal(skipped!(3, pair(3.5, 1.5)), undefined);
+    computed!(pair(3.5, 1.5), pair(6, 2));
+    // K = 0, as nothing came of that change.
+    assert.deepEqual(skipped!(4, pair(4.5, 1.5)), pair(7, 2));
+  });
+
+  test('leaves learned variances as they are, of every sequence', () => {
+    const { skipped, computed } = gate({ threshold: 9 }, 2);
+    computed!(pair(0, 0), Float32Array.of(1, 10, 2, 20));
+    computed!(pair(1, 1), Float32Array.of(1, 11, 2, 21));
+    assert.deepEqual(skipped!(2, pair(2, 4)), Float32Array.of(2, 11, 5, 21));
+  });
+
+  test('skips nothing at threshold 0, in its warm-up, or where the numbers are none', () => {
+    for (const [parameters, latents] of [
+      [{ threshold: 0 }, 1],
+      [{ threshold: 9, warmup: 3 }, 2],
+      [{ threshold: 9 }, Number.NaN],
+    ] as const) {
+      const { skipped, computed } = gate(parameters);
+      computed!(pair(0, 0), pair(1, 1));
+      computed!(pair(1, 1), pair(2, 2));
+      assert.equal(skipped!(2, pair(latents, latents)), undefined);
+    }
   });
 });
 

@@ -21,6 +21,9 @@ export interface Signals {
   readonly modulated: Float32Array;
   /** The residual stream behind block 0, computed in full. */
   readonly behindFirst: Float32Array;
+  /** What goes into the network and comes out of it, computed in full. */
+  readonly latents: Float32Array;
+  readonly prediction: Float32Array;
 }
 
 /** A guided run, and for each of its steps the signals of the latents that it began with. */
@@ -80,12 +83,14 @@ async function openOracle({ checkpoint, network }: Pipeline, labels: readonly nu
     async signals(latents: Float32Array, timestep: number): Promise<Signals> {
       const both = bothBranches(latents);
       await session.condition(all.map((sequence) => ({ timestep, ...sequence })));
-      await session.evaluate(0, both, Int32Array.from(all.keys()));
+      const prediction = await session.evaluate(0, both, Int32Array.from(all.keys()));
       const tokens = await runPlan(device, tokensPlan, checkpoint, { latents: both });
       return {
         tokens: tokens.get('tokens')!,
         modulated: await session.read('modulated'),
         behindFirst: await session.read(residualOutput('blocks.0.mlp')),
+        latents: both,
+        prediction,
       };
     },
     async [Symbol.asyncDispose]() {

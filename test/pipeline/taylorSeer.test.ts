@@ -56,7 +56,7 @@ describe('parameters of taylorseer', () => {
     [{ order: 0.5 }, /order is 0.5; expected/],
     [{ period: 0 }, /period is 0; expected/],
     [{ warmup: 0 }, /warmup is 0; expected/],
-    [{ basis: 'legendre' as never }, /basis is 'legendre'; expected one of taylor, newton, hermite/],
+    [{ basis: 'legendre' as never }, /basis is 'legendre'; expected one of taylor, newton, hermite, foca/],
   ] as const)
     test(`${JSON.stringify(cache)} is refused`, () => {
       const options = { labels: [0], steps: STEPS, cache: { policy: 'taylorseer', ...cache } } as const;
