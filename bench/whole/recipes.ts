@@ -20,7 +20,7 @@ export interface RecipeRow {
 
 const BUDGETS = [0.4, 0.5, 0.6, 0.75];
 const [STEPS, GUIDANCE_SCALE] = [20, 3.5];
-const SECONDS = { native: 90, wasm: 120 } as const;
+const SECONDS = { native: 75, wasm: 75 } as const;
 
 /** Later budgets go on with what was measured for the first. */
 export async function recipes(seconds: Readonly<Record<string, number>> = SECONDS) {

@@ -110,6 +110,27 @@ describe('tuning', () => {
     assert.equal(trials.length, 1);
   });
 
+  test('leaves out candidates whose factors take too much of the time', async (t) => {
+    const read = pipeline.checkpoint.read.bind(pipeline.checkpoint);
+    const asleep = new Int32Array(new SharedArrayBuffer(4));
+    const slow = t.mock.method(pipeline.checkpoint, 'read', (name: string) => {
+      if (name.startsWith('blocks.')) Atomics.wait(asleep, 0, 0, 100);
+      return read(name);
+    });
+    const reasons = new Map<string, string | undefined>();
+    const { trials, untried } = await tune(pipeline, {
+      ...options({ kind: 'macs', most: 1 }),
+      seconds: 4,
+      onTrial: (name, _, reason) => reasons.set(name, reason),
+    });
+    slow.mock.restore();
+    const refused = [...reasons].filter(([, reason]) => reason);
+    assert.match(String(refused[0]), /^calibrated svd .*,factors by svd take too much of the time$/);
+    assert.ok(trials.some(({ name }) => name === 'reuse p=2'));
+    assert.ok(!trials.some(({ name }) => name.includes('svd')));
+    assert.ok(untried.filter((name) => name.includes('svd')).length > 2);
+  });
+
   test('refuses budgets that are none', async () => {
     for (const [budget, message] of [
       [{ kind: 'time', most: 1.5 }, /budget time is 1.5/],

@@ -70,8 +70,8 @@ const TUNE_OPTION_NAMES: OptionNames<TuneOptions> = {
 /** Rounds in which the finalists are timed, at most. */
 const ROUNDS = 5;
 const FINALISTS = 3;
-/** Shares of the time: of the first look at all candidates, and of fits. */
-const [FIRST_SHARE, FITS_SHARE] = [0.25, 0.1];
+/** Shares of the time: of the first look at all candidates, of fits, and the most that factors of a kind may take. */
+const [FIRST_SHARE, FITS_SHARE, FACTORS_SHARE] = [0.25, 0.1, 0.2];
 /** Images that coefficients are fitted to, and those without which they are not; of an image, what keeping its features adds. */
 const [MOST_FITTED, LEAST_FITTED, FITTED_COST] = [8, 2, 1.5];
 
@@ -100,7 +100,7 @@ class Tuning {
   readonly #candidates: readonly Candidate[];
   /** Seconds that candidates took, over those that their share of the MACs predicts. */
   #slowness = 1;
-  /** Seconds that factors of a kind took, once they were made. */
+  /** Seconds that factors of a kind took, once they were made; infinite of those that took too long. */
   readonly #preparation = new Map<string, number>();
 
   constructor(
@@ -175,11 +175,13 @@ class Tuning {
     const signal = isFirst ? sampling.signal : clock.signal;
     let reason: string | undefined;
     try {
-      const started = clock.elapsed;
-      await bench.partsOf(candidate, signal);
+      if (!(await this.#makeFactors(candidate, signal)))
+        return this.onTrial?.(
+          name,
+          undefined,
+          `factors by ${candidate.factors!.method} take too much of the time`,
+        );
       const prepared = clock.elapsed;
-      if (candidate.factors && prepared - started > 0.1)
-        this.#preparation.set(candidate.factors.method, prepared - started);
       await bench.measure(candidate, isFirst ? 1 : images, signal);
       if (missing > 0)
         this.#slowness = Math.max(1, (this.#slowness + (clock.elapsed - prepared) / sampled) / 2);
@@ -192,6 +194,24 @@ class Tuning {
     const record = bench.records.get(name);
     this.onTrial?.(name, record && trialOf(name, record), reason);
     if (isFirst && record && images > 1) await this.#measure(candidate, images);
+  }
+
+  /** Those that a candidate needs; false where they take too much of the time. */
+  async #makeFactors(candidate: Candidate, signal: AbortSignal | undefined): Promise<boolean> {
+    if (!candidate.factors) return true;
+    const { bench, clock } = this;
+    const { method } = candidate.factors;
+    const started = clock.elapsed;
+    const late = AbortSignal.timeout(1000 * FACTORS_SHARE * clock.seconds);
+    try {
+      await bench.partsOf(candidate, AbortSignal.any(signal ? [late, signal] : [late]));
+    } catch (error) {
+      if (!late.aborted || signal?.aborted) throw error;
+      this.#preparation.set(method, Number.POSITIVE_INFINITY);
+      return false;
+    }
+    if (clock.elapsed - started > 0.1) this.#preparation.set(method, clock.elapsed - started);
+    return true;
   }
 
   /** A batch that can be timed twice in the time that is kept for it, of images that all finalists have drawn. */

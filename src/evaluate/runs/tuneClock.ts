@@ -4,7 +4,8 @@
 export const RESERVED = 0.2;
 
 export class TuneClock implements Disposable {
-  readonly #seconds: number;
+  /** The whole time. */
+  readonly seconds: number;
   readonly #started: number;
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
@@ -13,7 +14,7 @@ export class TuneClock implements Disposable {
 
   /** `interrupt` is the caller's signal; `now` gives milliseconds. */
   constructor(seconds: number, interrupt?: AbortSignal, now: () => number = () => performance.now()) {
-    this.#seconds = seconds;
+    this.seconds = seconds;
     this.#now = now;
     this.#started = now();
     this.#interrupt = interrupt;
@@ -30,7 +31,7 @@ export class TuneClock implements Disposable {
 
   /** The part of the whole in which candidates are measured; the rest is for timing. */
   get measuringSeconds(): number {
-    return this.#seconds * (1 - RESERVED);
+    return this.seconds * (1 - RESERVED);
   }
 
   /** Whether so many seconds more of measuring end in time. */
@@ -40,7 +41,7 @@ export class TuneClock implements Disposable {
 
   /** Whether so many seconds more of timing do. */
   hasAtAll(seconds: number): boolean {
-    return this.elapsed + seconds <= this.#seconds;
+    return this.elapsed + seconds <= this.seconds;
   }
 
   /** Ends what is measured when its time is over, and when the caller says so. */
