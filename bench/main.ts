@@ -13,7 +13,7 @@ import { saveJson } from './results.js';
 /** A case ends after that many rounds, or that many seconds. */
 const TURNS = {
   quick: { rounds: 11, warmUp: 2, seconds: 3 },
-  default: { rounds: 31, warmUp: 3, seconds: 6 },
+  default: { rounds: 31, warmUp: 3, seconds: 5 },
   full: { rounds: 31, warmUp: 3, seconds: 12 },
 } as const satisfies Record<(typeof LEVELS)[number], object>;
 
@@ -29,9 +29,12 @@ async function measure({ level, filter, builds: wanted, out }: BenchOptions): Pr
   const builds = await openBuilds(wanted);
   if (builds.length === 0) throw new IncacheError(`no build here has '${wanted}' in its name`);
   const rows: KernelRow[] = [];
+  const names = cases.map(({ kernel, shape }) => `${kernel} ${shape}`);
   for (const [i, kernelCase] of cases.entries()) {
-    process.stderr.write(`${i + 1} of ${cases.length}: ${kernelCase.kernel} ${kernelCase.shape}\n`);
+    process.stderr.write(`${i + 1} of ${cases.length}: ${names[i]}\n`);
     rows.push(...(await timeCase(kernelCase, builds, TURNS[level])));
+    const missing = names.slice(i + 1);
+    if (missing.length > 0) await saveJson('kernels', { level, missing, rows }, { isPartial: true });
   }
   await Promise.all(builds.map(({ device }) => device.dispose()));
   console.log(kernelTable(rows));

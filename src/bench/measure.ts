@@ -20,9 +20,13 @@ export interface Turns {
    * Milliseconds before each run, for contenders whose threads go on spinning when a run has ended and would take a core
    * from the next. A run that does not count then comes before the one that does: in use a step follows a step, and
    * without it, what is measured is memory that lay idle, or was taken from the caches, while the others had their turn.
+   * Runs of more than 0.1 s have none: they have read all memory again after a small part of their time.
    */
   readonly pause?: number;
-  /** Ends sooner, once the rounds have taken this long and there are enough of them for a median. */
+  /**
+   * Ends sooner, once the rounds have taken this long and there are enough of them for a median. No round to warm up but the
+   * first begins after a third of it.
+   */
   readonly seconds?: number;
   /** Called before every round; what it throws ends the measurement. */
   readonly onRound?: () => void;
@@ -33,22 +37,28 @@ const LEAST_ROUNDS = 5;
 /** A shorter run is called several times in one turn: the clock and what a call costs would be much of it. */
 const SHORTEST = 0.5;
 const MOST_CALLS = 50;
+/** Milliseconds of a run that needs no other before it. */
+const LONG = 100;
 
 /** Runs every contender once a round, in the order given. */
 export async function interleave(contenders: readonly Contender[], turns: Turns): Promise<Times[]> {
   const { rounds, warmUp, pause = 0, seconds = Number.POSITIVE_INFINITY, onRound } = turns;
   const times: number[][] = contenders.map(() => []);
   const calls = contenders.map(() => 1);
+  const last = contenders.map(() => 0);
   const start = performance.now();
+  const hasTaken = (limit: number) => performance.now() - start > 1000 * limit;
   for (let round = -warmUp; round < rounds; round++) {
-    if (round >= LEAST_ROUNDS && performance.now() - start > 1000 * seconds) break;
+    if (round > -warmUp && round < 0 && hasTaken(seconds / 3)) round = 0;
+    if (round >= LEAST_ROUNDS && hasTaken(seconds)) break;
     onRound?.();
     for (const [i, contender] of contenders.entries()) {
       if (pause > 0) {
         await new Promise((resolve) => setTimeout(resolve, pause));
-        await timeCalls(contender, 1);
+        if (last[i]! < LONG) await timeCalls(contender, 1);
       }
       const milliseconds = await timeCalls(contender, calls[i]!);
+      last[i] = milliseconds;
       if (round >= 0) times[i]!.push(milliseconds);
       else calls[i] = callsFor(milliseconds);
     }

@@ -43,3 +43,12 @@ test('ends when the time is up, with rounds enough for a median', async () => {
   const [times] = await interleave(contenders('A', []), { rounds: 100, warmUp: 0, pause: 2, seconds: 0.001 });
   assert.equal(times!.length, 5);
 });
+
+test('a long run needs no untimed one before it, and few rounds warm up for it', async () => {
+  let runs = 0;
+  const long: Contender = { name: 'long', flops: 0, run: () => {}, timedRun: async () => 100 + runs++ };
+  const [times] = await interleave([long], { rounds: 9, warmUp: 7, pause: 1, seconds: 0.001 });
+  // One before the first round, one round to warm up, five that count.
+  assert.deepEqual(times, [102, 103, 104, 105, 106]);
+  assert.equal(runs, 7);
+});
