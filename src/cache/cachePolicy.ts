@@ -8,7 +8,7 @@ import { type Combination, withCombinations } from './combination.js';
 import { type ScatterAction, stepActions } from './policy.js';
 import type { Schedule } from './schedule.js';
 
-export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache', 'easycache'] as const;
+export const GATED_POLICIES = ['teacache', 'first-block', 'fastcache', 'easycache', 'magcache'] as const;
 
 /** Each has a file of its own in this folder, which names its source. */
 export const CACHE_POLICIES = [
@@ -54,6 +54,7 @@ export const POLICY_PARAMETERS = {
   },
   fastcache: { needs: ['threshold'], takes: ['warmup', 'keep', 'factors'] },
   easycache: { needs: ['threshold'], takes: ['warmup'] },
+  magcache: { needs: ['fits'], takes: ['threshold', 'warmup', 'maxCached', 'keep'] },
 } as const satisfies Record<
   CachePolicyName,
   { readonly needs: readonly string[]; readonly takes: readonly string[] }

@@ -77,7 +77,7 @@ export function addCacheFlags(command: Command): Command {
     )
     .option(
       '--fits <file>',
-      'made by incache fit, for policy fitted; calibrated then calibrates against them',
+      'made by incache fit, for policies fitted and magcache; calibrated then calibrates against them',
     )
     .option(
       '--terms <n>',

@@ -37,12 +37,12 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--threshold <x>',
-      'policies teacache, first-block, fastcache and easycache cache below this relative change; 0 caches nothing',
+      'policies teacache, first-block, fastcache and easycache cache below this relative change, magcache below this error (default: 0.06); 0 caches nothing',
       decimal('threshold', 0),
     )
     .option(
       '--warmup <n>',
-      'steps at the start computed in full (default: teacache and fastcache 1, taylorseer and easycache 2, first-block 8)',
+      'steps at the start computed in full (default: teacache and fastcache 1, taylorseer and easycache 2, first-block 8, magcache a fifth of all)',
       integer('warmup', 1),
     )
     .option(
@@ -62,12 +62,12 @@ export function addGateFlags(command: Command): Command {
     )
     .option(
       '--max-cached <n>',
-      'policy first-block: cached steps in a row at most (default: 3)',
+      'policies first-block and magcache: cached steps in a row at most (default: 3)',
       integer('max-cached', 1),
     )
     .option(
       '--keep <what>',
-      'policies teacache, first-block and fastcache: what is kept of cached blocks, all that they added (residual) or the outputs of their sublayers (outputs) (default: residual)',
+      'policies teacache, first-block, fastcache and magcache: what is kept of cached blocks, all that they added (residual) or the outputs of their sublayers (outputs) (default: residual)',
     );
 }
 

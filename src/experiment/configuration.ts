@@ -186,7 +186,10 @@ export function givenRecipe({ hash }: Recipe): Configuration {
 }
 
 /** A policy that decides while it runs. */
-export function gated(policy: (typeof GATED_POLICIES)[number], threshold: number): Configuration {
+export function gated(
+  policy: Exclude<(typeof GATED_POLICIES)[number], 'magcache'>,
+  threshold: number,
+): Configuration {
   return { name: `${policy} ${threshold}`, family: policy, cache: { policy, threshold } };
 }
 

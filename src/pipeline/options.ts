@@ -62,28 +62,28 @@ export interface CacheParameters {
    * `hermite`, the damped series of HiCache, or `foca`, of order 2.
    */
   readonly basis?: SeriesBasis;
-  /** Needed by policy `fitted`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
+  /** Needed by policies `fitted` and `magcache`. With them, `calibrated` uses fitted combinations instead of a polynomial. See `measureGrams`. */
   readonly fits?: StepGrams;
   /** With `fits`: how many computed steps are combined, 1 to 4. Default 3. */
   readonly terms?: number;
   /** With `fits`: how many steps are computed, chosen by the fits, instead of a period. */
   readonly computed?: number;
   /**
-   * For policies `teacache`, `first-block`, `fastcache` and `easycache`: the relative change below which a step or a block is cached;
-   * 0 caches nothing.
+   * For policies `teacache`, `first-block`, `fastcache` and `easycache`: the relative change below which a step or a block is cached; of
+   * `magcache` the most error, by default 0.06. 0 caches nothing.
    */
   readonly threshold?: number;
-  /** For the policies with a `threshold` and for `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1, 2 and 2. */
+  /** For the policies with a `threshold` and for `taylorseer`: steps at the start that are computed in full. Default 1, 8, 1, 2, a fifth and 2. */
   readonly warmup?: number;
   /** For policy `teacache`: coefficients of what the change goes through, that of the highest power first. Default [1, 0]. */
   readonly polynomial?: readonly number[];
   /** For policy `first-block`: blocks before the gate, and at the end, that always run. Default 1 and 0. */
   readonly firstBlocks?: number;
   readonly lastBlocks?: number;
-  /** For policy `first-block`: cached steps in a row at most. Default 3. */
+  /** For policies `first-block` and `magcache`: cached steps in a row at most. Default 3. */
   readonly maxCached?: number;
   /**
-   * Of `teacache`, `first-block` and `fastcache`: what is kept of the blocks that are cached. Default `residual`; with
+   * Of `teacache`, `first-block`, `fastcache` and `magcache`: what is kept of the blocks that are cached. Default `residual`; with
    * factors `outputs`.
    */
   readonly keep?: Kept;

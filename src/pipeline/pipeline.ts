@@ -172,7 +172,7 @@ export class Pipeline implements AsyncDisposable {
 
   /**
    * Samples and yields every step; returns the result. Image i is the same whatever the batch. Under a policy that decides while
-   * it runs (`teacache`, `first-block`, `fastcache`, `easycache`) batches have one image. Several runs may be under way at once, and take
+   * it runs (`teacache`, `first-block`, `fastcache`, `easycache`, `magcache`) batches have one image. Several runs may be under way at once, and take
    * turns. What a run has set up on the device stays for the next one with the same options, see `releaseSessions`.
    */
   async *sample(options: SampleOptions): AsyncGenerator<SampleStep, SampledLatents> {

@@ -10,6 +10,7 @@ import { FirstBlock } from '../cache/firstBlock.js';
 import { Fitted } from '../cache/fitted.js';
 import type { GatedPolicy } from '../cache/gatedPolicy.js';
 import { LearningToCache } from '../cache/learningToCache.js';
+import { MagCache } from '../cache/magCache.js';
 import { Mixed } from '../cache/mixed.js';
 import { Pab } from '../cache/pab.js';
 import { Schedule } from '../cache/schedule.js';
@@ -77,6 +78,8 @@ function policyOf(cache: AnyCacheOptions): CachePolicy | GatedPolicy {
       return new FastCache({ ...cache, threshold: needed(cache, 'threshold') });
     case 'easycache':
       return new EasyCache({ ...cache, threshold: needed(cache, 'threshold') });
+    case 'magcache':
+      return new MagCache({ ...cache, fits: needed(cache, 'fits') });
     default:
       return new Scheduled(name, cache);
   }

@@ -1,10 +1,12 @@
 /** What gates decide, by numbers worked out by hand. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { StepGrams } from '../../src/cache/data/stepGrams.js';
 import { EasyCache } from '../../src/cache/easyCache.js';
 import { FastCache } from '../../src/cache/fastCache.js';
 import { FirstBlock } from '../../src/cache/firstBlock.js';
 import type { GatedPolicy, GateParameters } from '../../src/cache/gatedPolicy.js';
+import { MagCache, type MagCacheParameters } from '../../src/cache/magCache.js';
 import { TeaCache } from '../../src/cache/teaCache.js';
 
 const RUN = { steps: 9, blocks: 2, sequences: 1, elements: 1 };
@@ -107,6 +109,41 @@ describe('easycache', () => {
       computed!(pair(1, 1), pair(2, 2));
       assert.equal(skipped!(2, pair(latents, latents)), undefined);
     }
+  });
+});
+
+describe('magcache', () => {
+  const grams = (magnitudes?: readonly number[]) => {
+    const info = { modelHash: 'a', sampler: 'ddim', timesteps: new Array(magnitudes?.length ?? 1).fill(0) };
+    const more = { guidanceScale: 1, images: 1, seed: 0, createdBy: 'a', ...(magnitudes && { magnitudes }) };
+    return new StepGrams({ ...info, ...more }, new Map());
+  };
+  const decided = (magnitudes: readonly number[], parameters: Omit<MagCacheParameters, 'fits'>) =>
+    course(
+      new MagCache({ fits: grams(magnitudes), ...parameters }),
+      magnitudes.map(() => 0),
+    );
+
+  test('sums up how far the product of ratios is from 1, and starts again behind a computed step', () => {
+    // R = 1.125, E = 0.125; 1.265625, 0.390625; then 0.6328125, 0.7578125 or, behind a computed step, 0.5, 0.5.
+    assert.equal(decided([1, 1.125, 1.125, 0.5, 1, 0.5], { threshold: 0.25, warmup: 1 }), '#.##.#');
+    assert.equal(decided([1, 1.125, 1.125, 0.5, 1, 0.5], { threshold: 0.5, warmup: 1 }), '#..#..');
+  });
+
+  test('computes the first fifth, and no more than so many steps are cached in a row', () => {
+    assert.equal(decided(new Array(10).fill(1), {}), '##...#...#');
+    assert.equal(decided(new Array(6).fill(1), { maxCached: 1, warmup: 1 }), '#.#.#.');
+    assert.equal(decided(new Array(4).fill(1), { threshold: 0 }), '####');
+  });
+
+  test('needs magnitudes, one a step', () => {
+    assert.throws(() => new MagCache({ fits: grams() }), /fits have no magnitudes of residuals/);
+    for (const wrong of [
+      [1, Number.NaN],
+      [1, -1],
+      ['1', 1],
+    ])
+      assert.throws(() => grams(wrong as number[]), /magnitudes of fits are not 2 positive numbers/);
   });
 });
 

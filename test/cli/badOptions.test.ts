@@ -116,7 +116,7 @@ const VALUES: readonly (readonly [option: string, value: string, says: string])[
   [
     'threshold',
     '0.1',
-    "policy is 'none'; expected teacache, first-block, fastcache or easycache, since --threshold is given",
+    "policy is 'none'; expected teacache, first-block, fastcache, easycache or magcache, since --threshold is given",
   ],
   ['order', '4', 'order is 4; expected an integer from 0 to 3'],
   ['order', '1', "policy is 'none'; expected calibrated or taylorseer, since --order is given"],

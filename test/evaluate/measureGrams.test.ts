@@ -4,9 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { normals } from '../../src/diffusion/philox.js';
 import { gramsWork, measureGrams } from '../../src/evaluate/runs/measureGrams.js';
+import { latentSize } from '../../src/models/network.js';
 import type { CacheOptions } from '../../src/pipeline/options.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
+import { runWithSignals } from '../pipeline/gateSignals.js';
 import { writeTinyModel } from '../support/tinyModel.js';
 
 const STEPS = 9;
@@ -43,6 +46,35 @@ describe('grams of a model', () => {
           assert.ok(product ** 2 <= gram[a * STEPS + a]! * gram[b * STEPS + b]! * (1 + 1e-9), name);
         }
       }
+  });
+
+  test('have the change in size of what all blocks add, and magcache goes by it', async () => {
+    const [seed, steps] = [2, STEPS];
+    const fits = await measureGrams(pipeline, { images: 1, steps, seed });
+    const noise = normals(seed, 0, 0, latentSize(pipeline.network, pipeline.network.latents));
+    const { signals } = await runWithSignals(pipeline, { labels: [0], noise, steps });
+    const added = signals.map(({ tokens, behindLast }) => behindLast.map((value, i) => value - tokens[i]!));
+    const { width } = pipeline.network;
+    const norm = (values: Float32Array, row: number) =>
+      Math.hypot(...values.subarray(row * width, (row + 1) * width));
+    for (const [step, own] of added.entries()) {
+      const before = added[Math.max(0, step - 1)]!;
+      const ratios = Array.from(
+        { length: own.length / width },
+        (_, row) => norm(own, row) / norm(before, row),
+      );
+      const expected = ratios.reduce((a, b) => a + b) / ratios.length;
+      assert.ok(Math.abs(fits.info.magnitudes![step]! - expected) < 1e-4, `${step}: ${expected}`);
+    }
+    const run = async (cache: CacheOptions) =>
+      (await pipeline.generateLatents({ labels: [0, 1], steps, seed: 1, cache })).latents;
+    const uncached = await run({});
+    assert.deepEqual(await run({ policy: 'magcache', fits, threshold: 0 }), uncached);
+    // Two steps of warm-up, then three of four are cached.
+    const cached = await run({ policy: 'magcache', fits, threshold: 1e30, keep: 'outputs' });
+    assert.deepEqual(cached, await run({ policy: 'reuse', gatherSteps: [0, 1, 5] }));
+    const without = await measureGrams(pipeline, { images: 1, steps, seed, magnitudes: false });
+    assert.equal(without.info.magnitudes, undefined);
   });
 
   test('serve a run of the same steps, which is then another one than reuse', async () => {

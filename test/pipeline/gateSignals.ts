@@ -21,6 +21,8 @@ export interface Signals {
   readonly modulated: Float32Array;
   /** The residual stream behind block 0, computed in full. */
   readonly behindFirst: Float32Array;
+  /** The same behind the last block. */
+  readonly behindLast: Float32Array;
   /** What goes into the network and comes out of it, computed in full. */
   readonly latents: Float32Array;
   readonly prediction: Float32Array;
@@ -89,6 +91,7 @@ async function openOracle({ checkpoint, network }: Pipeline, labels: readonly nu
         tokens: tokens.get('tokens')!,
         modulated: await session.read('modulated'),
         behindFirst: await session.read(residualOutput('blocks.0.mlp')),
+        behindLast: await session.read(residualOutput(network.sublayers.at(-1)!.name)),
         latents: both,
         prediction,
       };

@@ -123,7 +123,7 @@ describe('first-use: misuse', () => {
     const others: [Record<string, unknown>, RegExp][] = [
       [
         { policy: 'reuse', threshold: 0.3 },
-        /^policy is 'reuse'; expected teacache, first-block, fastcache or easycache, since threshold/,
+        /^policy is 'reuse'; expected teacache, first-block, fastcache, easycache or magcache, since threshold/,
       ],
       [
         { policy: 'none', period: 2 },

@@ -20,6 +20,8 @@ export interface StepGramsInfo {
   readonly guidanceScale: number;
   readonly images: number;
   readonly seed: number;
+  /** At each step the size of what all blocks add, over that at the step before (`measureMagnitudes`). */
+  readonly magnitudes?: readonly number[];
   /** As in `incache 0.1.0`. */
   readonly createdBy: string;
 }
@@ -39,6 +41,7 @@ export class StepGrams {
       throw new IncacheError('the timesteps of grams are not a list of numbers');
     requireInteger('steps', info.timesteps.length, 1);
     requireInteger('images', info.images, 1);
+    if (info.magnitudes !== undefined) requireMagnitudes(info.magnitudes, info.timesteps.length);
     for (const [name, gram] of features) {
       requireLength(name, gram, info.timesteps.length ** 2);
       requireFiniteValues(name, gram);
@@ -99,6 +102,12 @@ export class StepGrams {
       `the fits were measured over ${own.length} steps of ${this.info.sampler}; this run has ${timesteps.length} of ${sampler}${own.length === timesteps.length ? ' at other timesteps' : ''}`,
     );
   }
+}
+
+function requireMagnitudes(magnitudes: unknown, steps: number): void {
+  const isOne = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  if (Array.isArray(magnitudes) && magnitudes.length === steps && magnitudes.every(isOne)) return;
+  throw new IncacheError(`the magnitudes of fits are not ${steps} positive numbers, one a step`);
 }
 
 function readInfo(file: SafetensorsFile): StepGramsInfo {

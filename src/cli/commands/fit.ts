@@ -19,7 +19,7 @@ export function register(program: Command): void {
   const command = program
     .command('fit')
     .description(
-      'Measure how features move over the steps, for the coefficients of policy fitted and of calibrated with --fits.',
+      'Measure how features move over the steps, for the coefficients of policy fitted and of calibrated with --fits, and for policy magcache.',
     )
     .option('-n, --count <n>', 'images that are sampled, without a cache', integer('count', 1, MOST_ITEMS), 8)
     .option('-s, --seed <n>', 'seed of the noise', integer('seed', 0), 0);
@@ -48,7 +48,7 @@ async function runFit(flags: FitFlags): Promise<void> {
     const fits = await measureGrams(pipeline, { ...options, onStep: () => progress.advance() });
     fits.save(out);
     progress.stop();
-    const { timesteps, ...info } = fits.info;
+    const { timesteps, magnitudes: _, ...info } = fits.info;
     const report = { out, ...info, steps: timesteps.length, features: fits.features.size };
     const seconds = (performance.now() - started) / 1000;
     if (json) process.stdout.write(`${JSON.stringify({ ...report, seconds })}\n`);

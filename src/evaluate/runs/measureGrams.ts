@@ -2,12 +2,13 @@
 import { basename } from 'node:path';
 import { StepGrams } from '../../cache/data/stepGrams.js';
 import { inputOf, outputOf } from '../../cache/fitted.js';
-import { requireInteger, requireObject } from '../../errors.js';
+import { ArgumentError, requireInteger, requireObject } from '../../errors.js';
 import type { Network } from '../../models/network.js';
 import { type OptionNames, requireOptions } from '../../optionNames.js';
 import { defaultsOf } from '../../pipeline/options.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { VERSION } from '../../version.js';
+import { measureMagnitudes } from './measureMagnitudes.js';
 import { MEASURED_SAMPLING_NAMES, type MeasuredSampling } from './sampling.js';
 import { StepNetwork, Trajectory } from './stepwise.js';
 import { subjectsOf } from './subjects.js';
@@ -16,6 +17,8 @@ import { zeroFactors } from './zeroFactors.js';
 export interface MeasureGramsOptions extends MeasuredSampling {
   /** Images, labels or prompts in turn. Default 8. */
   readonly images?: number;
+  /** Whether to measure what policy `magcache` needs as well, of one image more. Default true. */
+  readonly magnitudes?: boolean;
   /** Called after every step of every batch, `gramsWork` times in all. */
   readonly onStep?: () => void;
 }
@@ -23,6 +26,7 @@ export interface MeasureGramsOptions extends MeasuredSampling {
 const GRAMS_OPTION_NAMES: OptionNames<MeasureGramsOptions> = {
   ...MEASURED_SAMPLING_NAMES,
   images: true,
+  magnitudes: true,
   onStep: true,
 };
 
@@ -35,14 +39,14 @@ const SAMPLED = 16384;
 /** Times that `measureGrams` calls `onStep`. */
 export function gramsWork(
   network: Network,
-  { images = DEFAULT_IMAGES, steps = defaultsOf(network).steps }: MeasureGramsOptions,
+  { images = DEFAULT_IMAGES, magnitudes = true, steps = defaultsOf(network).steps }: MeasureGramsOptions,
 ): number {
-  return Math.ceil(images / BATCH) * steps;
+  return (Math.ceil(images / BATCH) + Number(magnitudes)) * steps;
 }
 
 /**
  * Samples a few images without a cache, and takes the inner products of every linear's input and of every sublayer's output
- * between all steps.
+ * between all steps, and of one image how the size of what all blocks add changes.
  */
 export async function measureGrams(
   pipeline: Pipeline,
@@ -50,22 +54,24 @@ export async function measureGrams(
 ): Promise<StepGrams> {
   requireObject('pipeline', pipeline?.checkpoint, 'a Pipeline');
   requireOptions('options', options, GRAMS_OPTION_NAMES);
-  const { images = DEFAULT_IMAGES, onStep, ...sampling } = options;
+  const { images = DEFAULT_IMAGES, magnitudes = true, onStep, ...sampling } = options;
   requireInteger('images', images, 1);
+  if (typeof magnitudes !== 'boolean') throw new ArgumentError('magnitudes', magnitudes, 'true or false');
   await pipeline.checkpoint.loadHash(options.signal);
   const features = featuresOf(pipeline.network);
   const sums = new Map<string, Float64Array>();
-  let last: Trajectory | undefined;
-  for (let first = 0; first < images; first += BATCH) {
-    last = new Trajectory(pipeline, {
+  const trajectory = (first: number, count: number) =>
+    new Trajectory(pipeline, {
       ...sampling,
-      ...subjectsOf(pipeline.network, sampling, Math.min(BATCH, images - first), first),
+      ...subjectsOf(pipeline.network, sampling, count, first),
       firstImage: first,
     });
-    const values = await valuesOf(last, features, onStep);
+  for (let first = 0; first < images; first += BATCH) {
+    const values = await valuesOf(trajectory(first, Math.min(BATCH, images - first)), features, onStep);
     for (const [feature, steps] of values) addProducts(sums, feature, steps);
   }
-  const { sampler, options: resolved } = last!;
+  const one = trajectory(0, 1);
+  const { sampler, options: resolved } = one;
   return new StepGrams(
     {
       modelHash: pipeline.checkpoint.hash,
@@ -75,6 +81,7 @@ export async function measureGrams(
       guidanceScale: resolved.guidanceScale,
       images,
       seed: resolved.seed,
+      ...(magnitudes && { magnitudes: await measureMagnitudes(one, onStep) }),
       createdBy: `incache ${VERSION}`,
     },
     sums,

@@ -69,7 +69,12 @@ export class TuneBench {
   /** Coefficients are of images of another seed than those that are measured. */
   async makeFits(images: number): Promise<void> {
     const { batch: _batch, ...sampling } = this.#sampling;
-    this.#fits = await measureGrams(this.#pipeline, { ...sampling, seed: sampling.seed + 1, images });
+    this.#fits = await measureGrams(this.#pipeline, {
+      ...sampling,
+      seed: sampling.seed + 1,
+      images,
+      magnitudes: false,
+    });
     this.#store?.keepFits(this.#fits);
   }
 
