@@ -67,7 +67,7 @@ export class Batcher implements Drawer {
     const end = new AbortController();
     const drawing = { ...given, signal: AbortSignal.any([given.signal, end.signal]) };
     const drawn = drawing.images.map((_, place) => this.#wait(drawing, place));
-    drawing.signal.addEventListener('abort', () => this.#leave(drawing));
+    drawing.signal.addEventListener('abort', () => this.#leave(drawing), { once: true });
     this.#start();
     // Where one has failed the others are for nobody.
     return Promise.all(drawn).finally(() => end.abort());

@@ -49,4 +49,21 @@ describe('fuzzed requests', () => {
     const health = (await (await server.get('/health')).json()) as object;
     assert.deepEqual(health, { status: 'ok', model: 'tiny', waiting: 0, drawing: 0 });
   });
+
+  test('leave nothing in memory once they are answered', async () => {
+    const draw = async (rounds: number) => {
+      for (let i = 0; i < rounds; i++)
+        await Promise.all(
+          Array.from({ length: TOGETHER }, async () =>
+            (await server.draw({ label: 1, steps: 1, stream: true })).text(),
+          ),
+        );
+    };
+    await draw(10);
+    const before = usedHeap();
+    await draw(20);
+    const growth = (usedHeap() - before) / (20 * TOGETHER);
+    // 500 to 1,000 as code is compiled; what a request is made of takes 13,000.
+    assert.ok(growth < 5000, `${growth} bytes a request`);
+  });
 });
