@@ -15,12 +15,27 @@ import { answerHelp } from './usage.mjs';
 answerHelp(import.meta.url);
 
 /** What takes longest, so that nothing long is left for the end. */
-const FIRST = ['cuda', 'browser', 'native', 'pipeline'];
+const FIRST = ['cuda', 'browser', 'native', 'pipeline', 'cli'];
 /**
  * Folders whose files leave nothing behind in their process: all of one run in one process, which starts and loads the engine once. A
  * test that fails is still told with its file.
  */
-const TOGETHER = ['diffusion', 'engine', 'evaluate', 'export', 'models', 'plan', 'text', 'weights'];
+const TOGETHER = [
+  ...[
+    'bench',
+    'browser',
+    'cache',
+    'calibrate',
+    'cli',
+    'conformance',
+    'diffusion',
+    'engine',
+    'evaluate',
+    'experiment',
+    'export',
+  ],
+  ...['models', 'pipeline', 'plan', 'text', 'wasm', 'weights'],
+];
 /**
  * Milliseconds after which a file has failed because it hangs: many times what the longest one takes. Node itself can hang when a process
  * ends (nodejs/node#54918).

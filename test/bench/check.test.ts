@@ -1,14 +1,11 @@
 /** `--check`: what counts as slower, and the exit code. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
-import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { after, before, describe, test } from 'node:test';
 import { compareResults, comparisonText } from '../../bench/check.js';
 import type { ResultFile } from '../../bench/schema/read.js';
 import { temporaryFolder } from '../support/folder.js';
+import { SharedProcess } from '../support/sharedProcess.js';
 import { blockRow, kernelRow, resultFile } from './samples.js';
 
 describe('comparison with a stored run', () => {
@@ -93,7 +90,7 @@ describe('comparison with a stored run', () => {
   });
 });
 
-describe('the commands', { concurrency: 2 }, () => {
+describe('the commands', () => {
   const folder = temporaryFolder();
   const file = (name: string, result: ResultFile) => {
     const path = `${folder}/${name}.json`;
@@ -103,16 +100,13 @@ describe('the commands', { concurrency: 2 }, () => {
   const kernels = (name: string, ofLoop: number) => file(name, resultFile([kernelRow({ ofLoop })]));
   const block = (name: string, ofLoop: number) =>
     file(name, resultFile([blockRow({ ofLoop })], { what: 'block', model: 'DiT-XL/2' }));
-  const run = async (program: string, ...args: string[]) => {
-    const path = fileURLToPath(new URL(`../../bench/${program}.js`, import.meta.url));
-    const child = spawn(process.execPath, [path, ...args]);
-    const [stdout, stderr, [status]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'close'),
-    ]);
-    return { status, stdout, stderr };
-  };
+  let process: SharedProcess;
+  before(() => {
+    process = new SharedProcess(new URL('./sharedProgram.js', import.meta.url));
+  });
+  after(() => process[Symbol.asyncDispose]());
+  const run = (program: string, ...args: string[]) =>
+    process.run({ args: [new URL(`../../bench/${program}.js`, import.meta.url).href, ...args], folder });
 
   for (const [program, stored] of [
     ['main', kernels],
@@ -129,15 +123,15 @@ describe('the commands', { concurrency: 2 }, () => {
     const first = program === 'whole' ? ['ddim50'] : [];
 
     test(`${program} exits with 1 and names what got slower`, async () => {
-      const { status, stdout } = await run(program, ...first, '--check', baseline, '--run', slower);
-      assert.equal(status, 1);
+      const { code, stdout } = await run(program, ...first, '--check', baseline, '--run', slower);
+      assert.equal(code, 1);
       assert.match(stdout, /^slower: .*: 50 % of the loop, was 80 %/m);
     });
 
     test(`${program} exits with 0 where nothing did, or within the tolerance asked for`, async () => {
       const check = [...first, '--check', baseline, '--run'];
-      assert.equal((await run(program, ...check, same)).status, 0);
-      assert.equal((await run(program, ...check, slower, '--tolerance', '50')).status, 0);
+      assert.equal((await run(program, ...check, same)).code, 0);
+      assert.equal((await run(program, ...check, slower, '--tolerance', '50')).code, 0);
     });
   }
 
@@ -156,8 +150,8 @@ describe('the commands', { concurrency: 2 }, () => {
     ['whole', ['--check', same]],
   ] as const)
     test(`${program} ${args.join(' ').replace(folder, '')} is bad input`, async () => {
-      const { status, stdout, stderr } = await run(program, ...args);
-      assert.equal(status, 2, stderr);
+      const { code, stdout, stderr } = await run(program, ...args);
+      assert.equal(code, 2, stderr);
       assert.equal(stdout, '');
       assert.match(stderr, /\n\nnpm run bench/);
     });

@@ -2,21 +2,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { OP_NAMES } from '../../src/plan/schema.js';
-import { Chromium, noChromium } from '../support/chromium.js';
+import { type Context, noChromium } from '../support/chromium.js';
 import type { ConformanceResult } from './conformanceWorker.js';
-import { noEsbuild, Site } from './site.js';
+import { openContext, siteWithWorkers } from './shared.js';
+import { noEsbuild, type Site } from './site.js';
 
 describe('conformance in a browser', { skip: noChromium || noEsbuild }, () => {
   let site: Site;
-  let chromium: Chromium;
+  let browser: Context;
   before(async () => {
-    site = await Site.build(['conformanceWorker']);
-    chromium = await Chromium.launch();
+    site = await siteWithWorkers();
+    browser = await openContext();
   });
-  after(async () => {
-    await chromium?.close();
-    await site?.[Symbol.asyncDispose]();
-  });
+  after(() => browser?.close());
 
   // One thread has the same build and does the same, whether it might share memory or not: once in full.
   for (const [server, threads, runs] of [
@@ -25,7 +23,7 @@ describe('conformance in a browser', { skip: noChromium || noEsbuild }, () => {
     ['plain', 1, 40],
   ] as const)
     test(`${threads} threads, ${server === 'plain' ? 'not ' : ''}cross-origin isolated`, async () => {
-      const page = await chromium.page();
+      const page = await browser.page();
       await page.goto(`${site[server].address}test/index.html`);
       assert.equal(await page.evaluate('crossOriginIsolated'), server === 'isolated');
       const result = await page.evaluate<ConformanceResult>(`new Promise((resolve, reject) => {

@@ -10,14 +10,12 @@ import { detectFeatures } from '../../src/backend/wasm/features.js';
 import { DenoiserCheckpoint } from '../../src/engine/checkpoint.js';
 import { namedConfig } from '../../src/models/dit/config.js';
 import { Pipeline } from '../../src/pipeline/pipeline.js';
-import { Chromium, noChromium, type Page } from '../support/chromium.js';
+import { type Context, noChromium, type Page } from '../support/chromium.js';
 import { writeSparseModel } from '../support/sparseModel.js';
 import { writeTinyAutoencoder } from '../support/tinyAutoencoder.js';
 import { writeTinyModel } from '../support/tinyModel.js';
-import { noEsbuild, Site } from './site.js';
-
-/** Reports of memory at once, and not after the next collection that happens to come. */
-const FLAGS = ['--enable-blink-features=ForceEagerMeasureMemory'];
+import { openContext, publishedSite } from './shared.js';
+import { noEsbuild, type Site } from './site.js';
 
 /** Beyond what 32 bits can say. */
 const LARGE = 2 ** 31;
@@ -48,19 +46,23 @@ function inNode(relaxed: boolean): NodeLatents {
 describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'incache-engine-'));
   let site: Site;
-  let chromium: Chromium;
+  let browser: Context;
+  let page: Page;
   before(async () => {
-    site = await Site.build();
-    chromium = await Chromium.launch(FLAGS);
+    site = await publishedSite();
+    browser = await openContext();
+    page = await browser.page();
   });
   after(async () => {
-    await chromium?.close();
-    await site?.[Symbol.asyncDispose]();
+    await browser?.close();
     rmSync(folder, { recursive: true });
   });
 
-  const open = async (server: 'isolated' | 'plain'): Promise<Page> => {
-    const page = await chromium.page();
+  /** The page of this file, loaded anew: that takes less than another one. */
+  const open = (server: 'isolated' | 'plain'): Promise<Page> => load(page, server);
+  const load = async (page: Page, server: 'isolated' | 'plain'): Promise<Page> => {
+    page.messages.length = 0;
+    page.requests.length = 0;
     await page.goto(`${site[server].address}test/index.html`);
     await page.until('window.incache');
     return page;
@@ -98,7 +100,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       assert.ok(largest < 1e-3, `run ${run} differs by ${largest}`);
     }
     assert.deepEqual(page.messages, []);
-    await page.close();
   });
 
   test('has one thread where the page is not isolated, and says why', async () => {
@@ -109,7 +110,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     assert.equal(latents.length, RUNS.length);
     assert.match(note!, /one thread.*Cross-Origin-Opener-Policy: same-origin/);
     assert.deepEqual(page.messages, []);
-    await page.close();
   });
 
   test('opens a file of gigabytes by its header, and ends all workers', async () => {
@@ -134,7 +134,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     for (let i = 0; i < 100 && (await workers()) > 0; i++)
       await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(await workers(), 0);
-    await page.close();
   });
 
   const html = '<!doctype html><title>Sign in</title>';
@@ -156,7 +155,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       );
       assert.match(message, says);
       assert.ok(!message.includes('\n'));
-      await page.close();
     });
 
   test('says what the browser lacks', async () => {
@@ -166,7 +164,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     const noWorkers = await page.evaluate<string>(`(delete globalThis.Worker, ${told})`);
     assert.equal(noSimd, 'This browser has no WebAssembly SIMD, which the engine needs.');
     assert.equal(noWorkers, 'This browser has no workers, in which the engine runs.');
-    await page.close();
   });
 
   test('asks for half the memory where a phone refuses, and says so where it gives none', async () => {
@@ -193,22 +190,19 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       message,
       'the browser gives this page no memory for WebAssembly; closing other tabs may help',
     );
-    await page.close();
   });
 
   test('ends with the tab', async () => {
-    const page = await open('isolated');
-    await page.evaluate(`(async () => {
+    const tab = await load(await browser.page(), 'isolated');
+    await tab.evaluate(`(async () => {
       const pipeline = await incache.openPipeline(undefined, { threads: 2 });
       await new Promise((resolve) => void pipeline.generate({ labels: [1], steps: 250 }, resolve).catch(() => {}));
     })()`);
-    assert.ok((await page.workers()).length > 0);
-    const other = await chromium.page();
-    await page.close();
-    for (let i = 0; i < 100 && (await other.workers()).length > 0; i++)
+    assert.ok((await tab.workers()).length > 0);
+    await tab.close();
+    for (let i = 0; i < 100 && (await page.workers()).length > 0; i++)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(await other.workers(), []);
-    await other.close();
+    assert.deepEqual(await page.workers(), []);
   });
 
   test('asks once for a download that it keeps, and tells of its progress', async () => {
@@ -223,7 +217,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     assert.equal(sizes[0], sizes[1]);
     assert.deepEqual(last, [sizes[0], sizes[0]]);
     assert.equal(page.requests.filter((url) => url.endsWith('calibration-images.safetensors')).length, 1);
-    await page.close();
   });
 
   test('refuses options that it cannot have, cancels runs, and fails after it was disposed', async () => {
@@ -249,7 +242,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     assert.equal(answers[3], 'done');
     assert.match(answers[4]!, /Error: /);
     assert.equal(answers[5], 'IncacheError: this pipeline has been disposed');
-    await page.close();
   });
 
   test('makes pictures of latents with an autoencoder, as in Node', async () => {
@@ -274,7 +266,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     const largest = Math.max(...expected.data.map((byte, i) => Math.abs(byte - picture.data[i]!)));
     assert.ok(largest <= 1, `a byte differs by ${largest}`);
     assert.deepEqual(picture.png, [0x89, 0x50, 0x4e, 0x47]);
-    await page.close();
   });
 
   test('opens a folder of diffusers in several PyTorch files, by parts that it fetches then', async () => {
@@ -297,7 +288,6 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
     using checkpoint = new DenoiserCheckpoint(model);
     assert.equal(hash, checkpoint.hash);
     assert.deepEqual(page.messages, []);
-    await page.close();
   });
 
   test('keeps what it wrote under a path, and what a visitor may find again', async () => {
@@ -320,6 +310,5 @@ describe('the engine in a browser', { skip: noChromium || noEsbuild }, () => {
       return { kept: kept.size > 1000, gone: (await incache.keptFile('test')) === undefined, hash: again.hash === made.hash, equal: sums[0] === sums[1] };
     })()`);
     assert.deepEqual(result, { kept: true, gone: true, hash: true, equal: true });
-    await page.close();
   });
 });

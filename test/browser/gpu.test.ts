@@ -3,12 +3,13 @@
  * is none.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { FUSIBLE } from '../../src/backend/gpu/forms.js';
 import { OP_NAMES } from '../../src/plan/schema.js';
 import { Chromium, noChromium } from '../support/chromium.js';
 import type { GpuRequest, GpuResult } from './gpuWorker.js';
-import { noEsbuild, Site } from './site.js';
+import { openContext, siteWithWorkers } from './shared.js';
+import { noEsbuild, type Site } from './site.js';
 
 /** WebGPU by SwiftShader. */
 const SOFTWARE_ADAPTER = [
@@ -22,9 +23,8 @@ const PRODUCTS = ['linear', 'calibratedLinear', 'calibratedMlp', 'attention', 'c
 describe('gpu in a browser', { skip: noChromium || noEsbuild }, () => {
   let site: Site;
   before(async () => {
-    site = await Site.build(['gpuWorker']);
+    site = await siteWithWorkers();
   });
-  after(() => site?.[Symbol.asyncDispose]());
 
   async function ask(chromium: Chromium, request: GpuRequest): Promise<GpuResult> {
     const page = await chromium.page();
@@ -63,18 +63,17 @@ describe('gpu in a browser', { skip: noChromium || noEsbuild }, () => {
   });
 
   test('without an adapter the backend says so, and the others serve', async () => {
-    const chromium = await Chromium.launch();
+    const browser = await openContext();
     try {
-      const page = await chromium.page();
+      const page = await browser.page();
       await page.goto(`${site.isolated.address}test/index.html`);
       const refusal = await page.evaluate<string>(
         "incache.openDevice('gpu').then(() => 'opened', (error) => error.message)",
       );
       assert.match(refusal, /^backend is 'gpu'; expected one of wasm \('gpu' is absent: .*no adapter/);
       assert.equal(await page.evaluate('incache.openDevice().then((device) => device.backend)'), 'wasm');
-      await page.close();
     } finally {
-      await chromium.close();
+      await browser.close();
     }
   });
 });

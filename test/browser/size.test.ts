@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startWebServer, type WebServer } from '../../src/cli/webServer.js';
-import { Chromium, noChromium } from '../support/chromium.js';
+import { noChromium } from '../support/chromium.js';
 import { PAGE_SCRIPTS, scriptsOf } from '../support/scriptsOf.js';
-import { noEsbuild, Site } from './site.js';
+import { openContext, publishedSite } from './shared.js';
+import { noEsbuild, type Site } from './site.js';
 
 const MOST_SCRIPT_BYTES = 200_000;
 const MOST_KERNEL_BYTES = 100_000;
@@ -17,13 +18,10 @@ describe('what a page of digits loads', { skip: noEsbuild }, () => {
   let site: Site;
   let scripts: string[];
   before(async () => {
-    site = await Site.build();
+    site = await publishedSite();
     scripts = scriptsOf(site.folder, PAGE_SCRIPTS);
   });
-  after(async () => {
-    await site?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true });
-  });
+  after(() => rmSync(folder, { recursive: true }));
 
   test('has a size that it does not exceed', () => {
     const size = (name: string) => statSync(join(site.folder, name)).size;
@@ -42,9 +40,9 @@ describe('what a page of digits loads', { skip: noEsbuild }, () => {
       isolated: true,
       folders: { '/incache/': folder },
     });
-    const chromium = await Chromium.launch();
+    const browser = await openContext();
     try {
-      const page = await chromium.page();
+      const page = await browser.page();
       await page.goto(`${server.address}incache/page.html`);
       await page.until('window.incache');
       const png = await page.evaluate<number[]>(`(async () => {
@@ -56,7 +54,7 @@ describe('what a page of digits loads', { skip: noEsbuild }, () => {
       assert.equal(String.fromCharCode(...png), 'PNG');
       assert.deepEqual(page.messages, []);
     } finally {
-      await chromium.close();
+      await browser.close();
       await server.close();
     }
   });

@@ -21,7 +21,7 @@ after(() => inputs[Symbol.dispose]());
 const tiny = writeTinyModel(inputs.path('tiny.safetensors'));
 
 const RUN = ['evaluate', '--model', tiny, '--steps', '3', '--policy', 'reuse', '--compare', '--json'];
-const IMAGES = ['--images', '600', '--batch', '4'];
+const IMAGES = ['--images', '300', '--batch', '4'];
 
 /** Of RUN with IMAGES, when nothing happens to it: its report without times, its images, and how long it took. */
 async function undisturbed() {

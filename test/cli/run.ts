@@ -1,21 +1,17 @@
 /** Runs the compiled command line as its users do, in a folder of its own. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ended, type Run, SharedProcess } from '../support/sharedProcess.js';
+
+export { ended, type Run } from '../support/sharedProcess.js';
 
 export const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-
-export interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 const started = new Set<ChildProcess>();
 // A test that fails leaves what it has not ended, as a server, for which the file would wait for ever.
@@ -49,9 +45,9 @@ export function startProgram(
   return child;
 }
 
-/** In the process that all tests of a file share: to start one takes longer than most commands. */
+/** In the process that all tests of a file, or of files that run together, share. */
 export function incache(args: readonly string[], folder: string): Promise<Run> {
-  shared ??= new SharedProcess();
+  shared ??= new SharedProcess(new URL('./sharedProgram.js', import.meta.url));
   return shared.run({ args, folder });
 }
 
@@ -65,57 +61,6 @@ export async function until(done: () => boolean, child: ChildProcess): Promise<v
   while (!done()) {
     assert.ok(child.exitCode === null && child.signalCode === null, 'it was over before');
     await setTimeout(5);
-  }
-}
-
-/** The exit code and all that was said. */
-export async function ended(child: ChildProcess): Promise<Run> {
-  const said = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const)
-    child[stream]!.setEncoding('utf8').on('data', (text: string) => {
-      said[stream] += text;
-    });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  return { code, ...said };
-}
-
-export interface Asked {
-  readonly args: readonly string[];
-  readonly folder: string;
-}
-
-/** Runs commands one after the other. */
-class SharedProcess implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<Run>;
-  #last: Promise<unknown> = Promise.resolve();
-
-  constructor() {
-    const program = fileURLToPath(new URL('./sharedProgram.js', import.meta.url));
-    this.#child = fork(program, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-    this.#ended = ended(this.#child);
-  }
-
-  run(asked: Asked): Promise<Run> {
-    const run = this.#last.then(() => this.#ask(asked));
-    this.#last = run.catch(() => {});
-    return run;
-  }
-
-  async #ask(asked: Asked): Promise<Run> {
-    const answered = once(this.#child, 'message');
-    this.#child.send(asked);
-    const [run] = await Promise.race([answered, this.#ended.then((end) => [end])]);
-    return run;
-  }
-
-  /** It ends by itself, as the process of each command would have: what one has left open would keep it. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect();
-    assert.deepEqual(await this.#ended, { code: 0, stdout: '', stderr: '' });
   }
 }
 

@@ -81,8 +81,18 @@ export class Chromium {
     return new Chromium(profile, child);
   }
 
-  async page(): Promise<Page> {
-    const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' });
+  /** A profile of its own: what its pages keep no other one finds. */
+  async context(): Promise<Context> {
+    const { browserContextId } = await this.send('Target.createBrowserContext');
+    return new Context(this, browserContextId);
+  }
+
+  /** `context`: the id of one; without, that of the browser. */
+  async page(context?: string): Promise<Page> {
+    const { targetId } = await this.send('Target.createTarget', {
+      url: 'about:blank',
+      ...(context !== undefined && { browserContextId: context }),
+    });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, sessionId, targetId);
     this.#listeners.set(sessionId, (message) => page.receive(message));
@@ -118,6 +128,22 @@ export class Chromium {
       if (message.id !== undefined) this.#pending.get(message.id)?.(message);
       else if (message.sessionId) this.#listeners.get(message.sessionId)?.(message);
     }
+  }
+}
+
+/** Pages that share what they keep, and end together. */
+export class Context {
+  constructor(
+    readonly chromium: Chromium,
+    readonly id: string,
+  ) {}
+
+  page(): Promise<Page> {
+    return this.chromium.page(this.id);
+  }
+
+  async close(): Promise<void> {
+    await this.chromium.send('Target.disposeBrowserContext', { browserContextId: this.id });
   }
 }
 
