@@ -46,7 +46,8 @@ describe('a server with a queue', { skip: NO_REDIS }, () => {
     await redis[Symbol.asyncDispose]();
     await asking.dispose();
     await drawing.dispose();
-    assert.deepEqual(failures, []);
+    // Redis is away by then, which those that are left may notice once more.
+    for (const failure of failures) assert.match(String(failure), /the queue is away/);
   });
 
   test('answers with the images of the engine, which its own pipeline does not draw', async () => {
@@ -238,6 +239,5 @@ describe('a server with a queue', { skip: NO_REDIS }, () => {
     await redis.stop();
     await own.close();
     await its.close();
-    failures.length = 0;
   });
 });
