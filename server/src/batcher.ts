@@ -4,6 +4,7 @@ import { ApiError } from './apiError.js';
 import { drawBatch, type Row } from './drawBatch.js';
 import type { AcceptedDrawing, Drawer, DrawerCounts, Drawing, Drawn } from './drawing.js';
 import { FairQueue } from './fairQueue.js';
+import { LinkedSignal } from './linkedSignal.js';
 import type { BatchingOptions, ResolvedLimits } from './options.js';
 import type { PngEncoder } from './pngEncoder.js';
 
@@ -64,13 +65,16 @@ export class Batcher implements Drawer {
     given.signal.throwIfAborted();
     this.#requireRoom(given);
     // Once it has ended, however it did, nothing is drawn for it or told to it any more.
-    const end = new AbortController();
-    const drawing = { ...given, signal: AbortSignal.any([given.signal, end.signal]) };
+    const end = new LinkedSignal(given.signal);
+    const drawing = { ...given, signal: end.signal };
     const drawn = drawing.images.map((_, place) => this.#wait(drawing, place));
     drawing.signal.addEventListener('abort', () => this.#leave(drawing), { once: true });
     this.#start();
     // Where one has failed the others are for nobody.
-    return Promise.all(drawn).finally(() => end.abort());
+    return Promise.all(drawn).finally(() => {
+      end[Symbol.dispose]();
+      end.abort();
+    });
   }
 
   #requireRoom({ user, images }: Drawing): void {
@@ -167,9 +171,11 @@ export class Batcher implements Drawer {
       for (const { reject } of rows) reject(error);
       return;
     }
-    for (const row of rows)
+    for (const row of rows) {
+      using either = new LinkedSignal(signal, row.drawing.signal);
       if (row.drawing.signal.aborted) row.reject(row.drawing.signal.reason);
-      else await this.#draw([row], AbortSignal.any([signal, row.drawing.signal]));
+      else await this.#draw([row], either.signal);
+    }
   }
 
   #record(rows: readonly WaitingRow[], start: number, milliseconds: number): void {
