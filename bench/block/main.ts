@@ -10,12 +10,6 @@ import { type BlockRow, blockTable } from './row.js';
 /** A process for each number of threads: onnxruntime-web cannot change its own. */
 const PROGRAM = fileURLToPath(new URL('onThreads.js', import.meta.url));
 
-/**
- * tfjs copies operands out of its memory at every run. By default glibc gives pages of that size back to the system and takes
- * new ones, now and then or always, depending on what else the process holds: a block then takes up to four times as long.
- */
-const KEPT_PAGES = { MALLOC_MMAP_THRESHOLD_: String(2 ** 28), MALLOC_TRIM_THRESHOLD_: String(2 ** 30) };
-
 // As those processes have it: the result says what the machine can do.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
 
@@ -23,11 +17,10 @@ await runBenchmark(USAGE, () => parseBlockOptions(process.argv.slice(2)), measur
 
 /** Returns where the result was written. */
 async function measure(options: BlockOptions): Promise<string> {
-  const env = { ...process.env, ...KEPT_PAGES };
   const rows = options.threads.flatMap((threads): BlockRow[] => {
     process.stderr.write(`${threads} ${threads === 1 ? 'thread' : 'threads'}\n`);
     const args = [PROGRAM, String(threads), JSON.stringify(options)];
-    return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env }));
+    return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
   });
   const { model } = options;
   const text = `One block of ${model}, two images of 256 pixels, contenders in turn, medians`;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { writeDecoder } from '../decoder/writeDecoder.js';
 import { type Columns, markdownTable } from '../table.js';
 import { type DeviceChoice, deviceName, presentDevices } from './devices.js';
+import { IMPORT_PEAK_MEMORY } from './peakMemory.js';
 
 export interface DecoderMemoryRow {
   readonly contender: string;
@@ -21,6 +22,7 @@ const SIDE = 64;
 const moduleText = (name: string) => JSON.stringify(new URL(`../../src/${name}.js`, import.meta.url).href);
 
 const PROGRAM = `
+  ${IMPORT_PEAK_MEMORY}
   import { decodeLatents } from ${moduleText('index')};
   import { normals } from ${moduleText('diffusion/index')};
   const [, vae, options] = process.argv;
@@ -28,7 +30,7 @@ const PROGRAM = `
   const started = performance.now();
   const [picture] = await decodeLatents(normals(1, 0, 0, 4 * ${SIDE * SIDE}), shape, { vae, ...JSON.parse(options) });
   if (picture.width !== ${8 * SIDE}) throw new Error('no picture of 512 pixels');
-  const peak = process.resourceUsage().maxRSS * 1024;
+  const peak = peakMemory();
   process.stdout.write(JSON.stringify([peak, performance.now() - started]));
 `;
 

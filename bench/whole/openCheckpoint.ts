@@ -7,6 +7,7 @@ import { dictionary, tensor, writeTorchZip } from '../../test/support/torchFile.
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';
 import { type DeviceChoice, deviceName, presentDevices } from './devices.js';
+import { IMPORT_PEAK_MEMORY } from './peakMemory.js';
 import { randomValues } from './residentMemory.js';
 
 export interface OpenRow {
@@ -26,12 +27,13 @@ const INDEX = JSON.stringify(new URL('../../src/index.js', import.meta.url).href
 /** Opens the checkpoint, goes on as `rest` says, and prints the time of opening and the most memory it ever had. */
 const program = (rest: string): string => `
   import { DenoiserCheckpoint, Pipeline } from ${INDEX};
+  ${IMPORT_PEAK_MEMORY}
   const [, path, options] = process.argv;
   const started = performance.now();
   const checkpoint = new DenoiserCheckpoint(path);
   const opened = performance.now() - started;
   ${rest}
-  process.stdout.write(JSON.stringify([opened, process.resourceUsage().maxRSS * 1024]));
+  process.stdout.write(JSON.stringify([opened, peakMemory()]));
 `;
 
 const READ_ALL = `

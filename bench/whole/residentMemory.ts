@@ -7,6 +7,7 @@ import { writeSafetensors } from '../../src/weights/index.js';
 import { type Columns, markdownTable } from '../table.js';
 import { sizeOf } from '../tensor.js';
 import { type DeviceChoice, deviceName, presentDevices } from './devices.js';
+import { IMPORT_PEAK_MEMORY } from './peakMemory.js';
 
 export interface MemoryRow {
   readonly contender: string;
@@ -20,10 +21,11 @@ const SIZE = 'DiT-XL/2';
 
 /** Loads the model, takes one step of one image and says the most memory the process ever had. */
 const PROGRAM = `
+  ${IMPORT_PEAK_MEMORY}
   import { Pipeline } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)};
   const pipeline = await Pipeline.load(process.argv[1], JSON.parse(process.argv[2]));
   for await (const step of pipeline.sample({ labels: [3], guidanceScale: 1, steps: 2 })) break;
-  process.stdout.write(String(process.resourceUsage().maxRSS * 1024));
+  process.stdout.write(String(peakMemory()));
   await pipeline.dispose();
 `;
 

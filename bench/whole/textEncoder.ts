@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Columns, markdownTable } from '../table.js';
 import { type DeviceChoice, deviceName, presentDevices } from './devices.js';
+import { IMPORT_PEAK_MEMORY } from './peakMemory.js';
 import { type RandomTensor, writeRandomBf16 } from './randomBf16.js';
 
 /** T5 v1.1 XXL, whose 24 layers take 9.5 GB in bfloat16. */
@@ -36,6 +37,7 @@ export interface TextEncoderRow {
 const moduleText = (name: string) => JSON.stringify(new URL(`../../src/${name}.js`, import.meta.url).href);
 
 const PROGRAM = `
+  ${IMPORT_PEAK_MEMORY}
   import { openDevice } from ${moduleText('backend/choose')};
   import { T5Checkpoint } from ${moduleText('engine/t5Checkpoint')};
   import { T5TextEncoder } from ${moduleText('engine/t5TextEncoder')};
@@ -50,7 +52,7 @@ const PROGRAM = `
   const values = await encoder.encode([{ ids, length: ${TOKENS} }], { onHidden });
   const ended = performance.now();
   if (!values.every(Number.isFinite)) throw new Error('the embeddings are not finite');
-  const peak = process.resourceUsage().maxRSS * 1024;
+  const peak = peakMemory();
   process.stdout.write(JSON.stringify([peak, ended - started, times.at(-1) - times[0]]));
 `;
 
