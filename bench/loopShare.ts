@@ -1,5 +1,6 @@
 /** How near a contender comes to the multiply-add loop that was timed in the same rounds. */
-import { type Contender, median, medianRatio, type Times } from '../src/bench/measure.js';
+import { type Contender, medianRatio, type Times } from '../src/bench/measure.js';
+import { median } from '../src/median.js';
 
 /** A contender and its times. */
 export interface Timed {

@@ -1,6 +1,7 @@
 /** What a sample of times says, by Benchmark.js; its harness times one contender after another, so the samples are ours. */
 import Benchmark from 'benchmark';
-import { median, quantile, type Times } from '../src/bench/measure.js';
+import { quantile, type Times } from '../src/bench/measure.js';
+import { median } from '../src/median.js';
 
 /** In milliseconds. */
 export interface Statistics {

@@ -1,6 +1,7 @@
 /** From the lines that the programs of this benchmark print to one result. */
-import { median } from '../../src/bench/measure.js';
+
 import { FormatError } from '../../src/errors.js';
+import { median } from '../../src/median.js';
 import { floorOf, ratesOf } from './floors.js';
 import { type CudaCase, type CudaRow, caseKey } from './row.js';
 

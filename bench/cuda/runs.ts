@@ -1,9 +1,9 @@
 /** Whole runs on a GPU: DDIM-50 of DiT-XL/2 with guidance, as a pipeline takes them; a line of JSON for each. */
 import type { Device, DeviceWeights } from '../../src/backend/backend.js';
 import { openDevice } from '../../src/backend/choose.js';
-import { median } from '../../src/bench/measure.js';
 import { normals } from '../../src/diffusion/philox.js';
 import { OutOfMemoryError } from '../../src/errors.js';
+import { median } from '../../src/median.js';
 import { type DiTConfig, namedConfig } from '../../src/models/dit/config.js';
 import { ditNetwork } from '../../src/models/dit/network.js';
 import { labelsInTurn } from '../../src/models/network.js';

@@ -1,6 +1,7 @@
 /** Times the whole run of every contender in turn, beside the multiply-add loops of the same rounds. */
 import { setTimeout } from 'node:timers/promises';
-import { type Contender, interleave, median, type Times } from '../../src/bench/measure.js';
+import { type Contender, interleave, type Times } from '../../src/bench/measure.js';
+import { median } from '../../src/median.js';
 import { differences } from '../agreement.js';
 import { type Loops, openLoops } from '../loops.js';
 import type { RunContender } from './contender.js';

@@ -2,14 +2,8 @@
 
 import { type Compiled, compileOnRandom } from '../../src/bench/compile.js';
 import { type CopyLoop, copyLoop } from '../../src/bench/limits.js';
-import {
-  type Contender,
-  interleave,
-  median,
-  medianRatio,
-  type Times,
-  type Turns,
-} from '../../src/bench/measure.js';
+import { type Contender, interleave, medianRatio, type Times, type Turns } from '../../src/bench/measure.js';
+import { median } from '../../src/median.js';
 import { planCost } from '../../src/plan/cost.js';
 import type { Plan } from '../../src/plan/types.js';
 import type { Build } from '../builds.js';

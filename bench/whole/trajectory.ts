@@ -1,7 +1,8 @@
-import { type Contender, interleave, median, medianRatio } from '../../src/bench/measure.js';
+import { type Contender, interleave, medianRatio } from '../../src/bench/measure.js';
 import { calibrate, imageSource, loadCalibrationImages } from '../../src/calibrate/index.js';
 import { meanPsnr } from '../../src/evaluate/index.js';
 import { type CacheOptions, EMBEDDED_CALIBRATION_IMAGES, EMBEDDED_MODEL, Pipeline } from '../../src/index.js';
+import { median } from '../../src/median.js';
 
 const LABELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const ROUNDS = 7;

@@ -1,4 +1,5 @@
 /** Timing of contenders in turn, so that what else the machine does falls on all of them alike. */
+import { median } from '../median.js';
 
 export interface Contender {
   readonly name: string;
@@ -85,10 +86,6 @@ export function quantile(values: readonly number[], share: number): number {
   const below = Math.floor(place);
   const next = sorted[Math.min(below + 1, sorted.length - 1)]!;
   return sorted[below]! + (place - below) * (next - sorted[below]!);
-}
-
-export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type MeasureOptions, measureStatistics } from '../calibrate/measureStatistics.js';
 import { ArgumentError } from '../errors.js';
-import { median } from '../evaluate/metrics/median.js';
+import { median } from '../median.js';
 import {
   calibrationSeed,
   calibrationSource,

@@ -1,6 +1,6 @@
 /** Every cache policy against fewer steps: the paper's tables 1 and 2 in shape. */
 import { frechetName } from '../evaluate/metrics/frechet.js';
-import { median } from '../evaluate/metrics/median.js';
+import { median } from '../median.js';
 import { withinBudgets } from './budgets.js';
 import { type Panel, type Point, scatter } from './chart/scatter.js';
 import {

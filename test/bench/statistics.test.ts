@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { statisticsOf, verdict } from '../../bench/statistics.js';
-import { median, medianRatio, quantile } from '../../src/bench/measure.js';
+import { medianRatio, quantile } from '../../src/bench/measure.js';
+import { median } from '../../src/median.js';
 
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) <= 1e-6 * Math.abs(expected), `${actual} is not ${expected}`);

@@ -1,7 +1,6 @@
 /** The arithmetic and the texts of experiments. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { median } from '../../src/evaluate/metrics/median.js';
 import { loadSvgRenderer } from '../../src/experiment/chart/renderSvg.js';
 import { scatter } from '../../src/experiment/chart/scatter.js';
 import { fewerSteps, ranksOf } from '../../src/experiment/configuration.js';
@@ -11,6 +10,7 @@ import { csv, rounded } from '../../src/experiment/files.js';
 import { fileName } from '../../src/experiment/measurementStore.js';
 import { ProgressEstimate } from '../../src/experiment/progressEstimate.js';
 import { groupBy, spread, spreadText } from '../../src/experiment/summary.js';
+import { median } from '../../src/median.js';
 import { TINY_NETWORK } from '../support/tinyModel.js';
 
 describe('summaries', () => {

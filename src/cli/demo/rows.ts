@@ -1,5 +1,7 @@
 /** The rows of the demo: the same images from the same noise, each row under another policy. */
+
 import { psnr } from '../../evaluate/metrics/psnr.js';
+import { median } from '../../median.js';
 import type { SampleOptions } from '../../pipeline/options.js';
 import type { Picture } from '../../pipeline/picture.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
@@ -73,11 +75,6 @@ async function warmUp(pipeline: Pipeline, run: SampleOptions, onStep: () => void
     onStep();
     if (index + 1 === WARM_STEPS) break;
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 function meanOfDiffering(pictures: readonly Picture[], references: readonly Picture[]): number | null {

@@ -1,6 +1,7 @@
 /** The time of a run as later runs of its session take it, from the steps of one run. */
+
+import { median } from '../../median.js';
 import type { SampleStep } from '../../pipeline/result.js';
-import { median } from '../metrics/median.js';
 
 /**
  * In a session's first run the system gives the cache its pages, and step 0 makes the conditioning of all. Steps of as many

@@ -1,5 +1,5 @@
 /** Candidates of a tuning as their figures say: which meet a budget, which go on, which are on the front. */
-import { median } from '../metrics/median.js';
+import { median } from '../../median.js';
 import type { TuneBudget } from './tune.js';
 import { type CandidateRecord, IDENTICAL } from './tuneStore.js';
 
